@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pool: worker threads for whatever may block. Work is put into lanes: each lane has its own threads, its own bounded
+ * first-in first-out queue and its own nice value, so that slow queries never stand before fast ones.
+ *
+ * Threads: pool_submit, pool_cancel and pool_lane_stats may be called from any thread, workers included; pool_new,
+ * pool_stop and pool_free from one thread that is not a worker. Workers block all signals. */
+#ifndef VITRINE_RT_POOL_H
+#define VITRINE_RT_POOL_H
+
+#include "base/err.h"
+
+struct pool;
+
+struct worker {
+    struct pool *pool;
+    unsigned index; /* 0.. over the whole pool: lane 0's threads first */
+    unsigned lane;  /* index into the lanes of the configuration */
+    void *user;     /* of the worker_init/worker_exit callbacks: per-thread connections and such */
+};
+
+struct pool_lane {
+    const char *name;   /* shown in logs and as thread name; kept, not copied */
+    unsigned threads;   /* 1.. */
+    unsigned queue_max; /* jobs waiting; 1.. */
+    int nice;           /* 0 = as the process; 1..19 = yields to the others */
+};
+
+struct pool_config {
+    const struct pool_lane *lanes;                    /* copied */
+    size_t lane_count;                                /* 1.. LIMIT_POOL_LANES */
+    void (*worker_init)(struct worker *w, void *arg); /* on the new thread, before its first job; may be NULL */
+    void (*worker_exit)(struct worker *w, void *arg); /* on the thread, after its last job; may be NULL */
+    void *arg;
+    unsigned spin_us; /* a worker polls this long before it sleeps; 0 = sleeps at once (best on few cores) */
+};
+
+/* Starts all threads. Returns OK, INVALID (a lane without threads or queue, too many), IO (no thread). */
+enum status pool_new(const struct pool_config *config, struct pool **ret, struct err *err) MUST_USE;
+/* Puts fn(arg, worker) at the end of the lane's queue. False: the queue is full or the pool is stopping; fn is then
+ * never called and `arg` stays the caller's. Never blocks for long, never allocates. */
+bool pool_submit(struct pool *pool, unsigned lane, void (*fn)(void *arg, struct worker *w), void *arg) MUST_USE;
+/* Takes a job that has not begun out of the queue. True: fn will not be called and `arg` is the caller's again.
+ * O(queue). */
+bool pool_cancel(struct pool *pool, unsigned lane, void (*fn)(void *arg, struct worker *w), const void *arg);
+
+enum pool_stop_mode {
+    POOL_DRAIN, /* run everything that is queued, then stop */
+    POOL_DROP,  /* finish the running jobs only */
+};
+/* Refuses new work, waits for the workers to end. With POOL_DROP every queued job is handed to dropped(ctx, fn, arg) on
+ * the calling thread, in order, before waiting (dropped may be NULL when nobody minds). Blocks until running jobs
+ * return; the caller tells long jobs to stop by its own flag. Calling it again does nothing. */
+void pool_stop(struct pool *pool, enum pool_stop_mode mode,
+               void (*dropped)(void *ctx, void (*fn)(void *arg, struct worker *w), void *arg), void *ctx);
+void pool_free(struct pool *pool); /* after pool_stop, or does POOL_DRAIN itself; NULL is fine */
+
+unsigned pool_worker_count(const struct pool *pool); /* threads of all lanes: worker indexes are below this */
+struct pool_lane_stats {
+    unsigned queued, running, threads, queue_max;
+    uint64_t done, refused;
+};
+void pool_lane_stats(struct pool *pool, unsigned lane, struct pool_lane_stats *ret);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proc: child processes started clean and reaped on the loop. */
+#ifndef VITRINE_RT_PROC_H
+#define VITRINE_RT_PROC_H
+
+#include <sys/types.h>
+
+#include "rt/loop.h"
+
+struct proc;
+
+struct proc_fd {
+    int from; /* ours */
+    int to;   /* the child's number */
+};
+struct proc_config {
+    const char *path;  /* program; looked up in PATH when it has no '/' */
+    char *const *argv; /* NULL-terminated; argv[0] as the child shall see it */
+    char *const *envp; /* NULL-terminated; NULL = ours */
+    const struct proc_fd
+        *fds; /* what the child gets besides what is not close-on-exec; 0, 1, 2 are kept unless listed */
+    size_t fd_count;
+    bool new_group; /* own process group, so that the terminal's Ctrl-C does not reach it */
+};
+/* Starts the child with no signal blocked or ignored, and calls on_exit(arg, wait_status) once on the loop's thread
+ * when it ends (wait_status as of waitpid(2)). Returns OK, NOT_FOUND, FORBIDDEN, IO. */
+enum status proc_spawn(struct loop *loop, const struct proc_config *config, void (*on_exit)(void *arg, int wait_status),
+                       void *arg, struct proc **ret, struct err *err) MUST_USE;
+pid_t proc_pid(const struct proc *p);
+bool proc_running(const struct proc *p);
+bool proc_kill(struct proc *p, int signo); /* false when it has ended; never hits a reused pid */
+/* Forgets the child; when it still runs it is killed and waited for (blocks for that moment). May be called from
+ * on_exit. NULL is fine. */
+void proc_free(struct proc *p);
+/* "exited with 3", "killed by SIGKILL" into out. */
+void proc_describe(int wait_status, char *out, size_t out_size);
+
+#endif
