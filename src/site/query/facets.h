@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* query/facets: which facets to count, with what SQL, what each value links to, and which facets to suggest. */
+#ifndef VITRINE_SITE_QUERY_FACETS_H
+#define VITRINE_SITE_QUERY_FACETS_H
+
+#include "site/query/plan.h"
+
+enum query_facet_kind { QUERY_FACET_COLUMN, QUERY_FACET_DATE, QUERY_FACET_ARRAY };
+const char *query_facet_type(enum query_facet_kind kind); /* "column", "date", "array" */
+
+struct query_facet {
+    enum query_facet_kind kind;
+    str column;
+    str key;        /* key in the result dictionary: column, or column_2 .. when taken */
+    bool hideable;  /* false: from the configuration */
+    str sql;        /* gives value, count; at most facet_size + 1 rows; bind plan->params */
+    str toggle_url; /* a path: the page without this facet */
+};
+
+struct query_facets {
+    struct query_facet *items; /* in order of results: column, date, array; in each configured ones first */
+    size_t count;
+    int64_t size; /* values to show; one row more = truncated */
+};
+
+/* None when the plan says no_facet. INVALID: "_facet= is not allowed" (allow_facet off), unknown column, a JSON facet
+ * without column. */
+enum status query_facets(struct arena *a, const struct query_plan *plan, struct query_facets *ret,
+                         struct err *err) MUST_USE;
+
+struct query_facet_value {
+    struct value value; /* as shown: array facets give text */
+    bool selected;
+    str toggle_url; /* absolute: adds or removes the filter */
+};
+/* value: first column of a row of facet->sql. */
+void query_facet_value(struct arena *a, const struct query_plan *plan, const struct query_facet *facet,
+                       struct value value, struct query_facet_value *ret);
+
+/* Order for display (sorted_facet_results): configured first in their order, others by (number of values, name)
+ * descending. value_counts[i] belongs to facets->items[i]; order receives facets->count indexes. */
+void query_facets_order(const struct query_plan *plan, const struct query_facets *facets, const size_t *value_counts,
+                        size_t *order);
+
+struct query_suggestion {
+    enum query_facet_kind kind;
+    str column;
+    str sql;        /* the probe; a failing or late one means "do not suggest" */
+    str sample_sql; /* array only: the second probe, run when the first accepts */
+    str toggle_url; /* absolute: the page with this facet */
+};
+struct query_suggestions {
+    struct query_suggestion *items; /* candidates: all column ones, then date, then array */
+    size_t count;
+    int64_t facet_size;
+    str row_count_sql; /* rows considered, for when the count of the page is not known */
+};
+/* Empty when suggestions are off (settings, `_nosuggest`, `_nofacet`, `_next`). The probes bind plan->params. */
+void query_suggestions(struct arena *a, const struct query_plan *plan, struct query_suggestions *ret);
+
+/* column probe: rows are (value, n). distinct: rows seen; repeated: some n > 1; row_count: count of the page. */
+bool query_suggest_column(size_t distinct, bool repeated, int64_t row_count, int64_t facet_size);
+/* date probe: rows are (date or NULL); suggest when one is neither NULL nor empty. */
+bool query_suggest_date(struct value date);
+/* array probe, first step: rows are (json_type); types: the distinct values, "" standing for NULL. */
+bool query_suggest_array_types(const str *types, size_t count);
+/* array probe, second step: every sample (at least one) must be a JSON array of strings only. */
+bool query_suggest_array_sample(struct arena *a, str json);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* query/plan: everything about one table page that follows from its arguments and its table: SQL, bindings, texts.
+ *
+ * Pure: no I/O, no clock, no globals; the same input gives the same plan. All memory comes from the arena given; strings
+ * may also point into the table and the request, which must outlive the plan. Any thread, one arena each.
+ *
+ * What the caller does with it: run `sql` with `params` (at most page_size + 1 rows come back: show page_size of them),
+ * hand the last row shown to query_next(), run count_sql and the facets (facets.h) when wanted. */
+#ifndef VITRINE_SITE_QUERY_PLAN_H
+#define VITRINE_SITE_QUERY_PLAN_H
+
+#include "site/query/table.h"
+
+/* A named binding. value.kind is STR, INT, FLOAT, BOOL (bind as 0/1) or NONE. */
+struct query_param {
+    str name; /* without ':' */
+    struct value value;
+};
+
+struct query_where {
+    str text;       /* one `_where`, as given */
+    str remove_url; /* path?query without it */
+};
+
+struct query_selection;
+
+struct query_plan {
+    const struct query_table *table;
+    const struct query_settings *settings;
+    const struct query_request *request;
+
+    str sql;       /* select COLUMNS from TABLE where ... order by ... limit PAGE_SIZE+1 [offset N] */
+    str facet_sql; /* the same rows without order and limit, all columns: what facets are counted over */
+    str count_sql; /* "select count(*) from T where ... ": without the page's own condition; keeps its trailing space */
+    str from_sql;  /* "from T where ... ": the tail of count_sql */
+    const struct query_param *params; /* for sql and facet_sql, in the order they came up */
+    size_t param_count;
+    size_t count_param_count; /* count_sql and from_sql use the first so many of params */
+
+    const str *columns; /* names of the columns of `sql`: rowid first for rowid tables */
+    size_t column_count;
+    const str *facet_columns; /* likewise of facet_sql */
+    size_t facet_column_count;
+
+    int64_t page_size;   /* rows to show; may be 0 */
+    int64_t offset;      /* views: rows skipped before this page */
+    int64_t timelimit_ms; /* `_timelimit`; 0 = not given */
+    str sort, sort_desc; /* effective: from the request, else the configuration; at most one is set */
+    /* When the sort column is not among `columns`, one more statement gives its value for query_next(): bind :pk0, :pk1..
+     * with the key columns of the last row shown. Empty otherwise. */
+    str sort_lookup_sql;
+
+    bool supports_search;
+    str search;   /* what to show in the search box */
+    str fts_table; /* empty = none */
+    const struct query_where *wheres;
+    size_t where_count;
+    const struct query_arg *form_hidden_args; /* options the filter form must carry along */
+    size_t form_hidden_arg_count;
+    const struct query_selection *selections; /* filters.h: for the filter form, in canonical order */
+    size_t selection_count;
+    str human; /* human_description_en: "where state = \"CA\" sorted by pk"; may be empty */
+
+    bool no_count, no_facet, no_suggest; /* as the arguments and `_shape` say */
+};
+
+/* Fails with INVALID (wrong argument; text as Datasette has it where it has one), FORBIDDEN (`_where`). Redirects
+ * (redirect.h) come before it. */
+enum status query_plan_table(struct arena *a, const struct query_table *table, const struct query_settings *settings,
+                             const struct query_request *request, const struct query_plan **ret_plan,
+                             struct err *err) MUST_USE;
+
+/* May the page be sorted by this column (config sortable_columns, else all columns and rowid)? */
+bool query_sortable(const struct query_table *table, str column);
+/* "select count(*) from (select * FROM limit N)": counts no further than `limit` rows. */
+str query_count_sql_limited(struct arena *a, const struct query_plan *plan, int64_t limit);
+
+/* An identifier as SQL text: bare when it is a plain word and not reserved, else in double quotes. */
+str query_identifier(struct arena *a, str name);
+
+/* ---- for the files of this folder: a plan being made ---- */
+
+struct query_draft {
+    struct arena *a;
+    const struct query_table *table;
+    const struct query_request *request;
+    VEC(str) where;  /* conditions, joined by " and " */
+    VEC(str) human;  /* descriptions of searches and throughs; column filters come after them */
+    VEC(struct query_param) params;
+    VEC(struct query_where) wheres;
+    struct query_selection *selections;
+    size_t selection_count;
+    str fts_table, search;
+};
+
+/* Sets a parameter; one of the same name is replaced in place. */
+void query_draft_param(struct query_draft *d, str name, struct value value);
+/* Adds the next free :pN and returns its name ("p3"). */
+str query_draft_next_param(struct query_draft *d, struct value value);
+
+#endif
