@@ -12,7 +12,7 @@ struct query_columns {
 };
 
 /* INVALID "_col=X - invalid columns" / "_nocol=X - invalid columns" (also for a primary key in _nocol). */
-enum status query_columns(struct arena *a, const struct query_table *table, const struct query_args *args,
+enum status query_columns(struct arena *a, const struct query_table *table, const struct args *args,
                           struct query_columns *ret, struct err *err) MUST_USE;
 /* All columns of the table, whatever was asked. */
 void query_columns_all(struct arena *a, const struct query_table *table, struct query_columns *ret);

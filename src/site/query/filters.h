@@ -22,7 +22,7 @@ struct query_selection {
 };
 
 /* Pairs sorted by (key, value); op is what follows the last `__`, else "exact". */
-void query_selections(struct arena *a, const struct query_args *args, struct query_selection **ret, size_t *ret_count);
+void query_selections(struct arena *a, const struct args *args, struct query_selection **ret, size_t *ret_count);
 
 /* Appends the conditions and parameters :p0.. of all selections to the draft. INVALID: `in=[` with bad JSON, or nested
  * values in it; a number that does not fit 64 bits. */

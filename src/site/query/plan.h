@@ -55,7 +55,7 @@ struct query_plan {
     str fts_table; /* empty = none */
     const struct query_where *wheres;
     size_t where_count;
-    const struct query_arg *form_hidden_args; /* options the filter form must carry along */
+    const struct arg *form_hidden_args; /* options the filter form must carry along */
     size_t form_hidden_arg_count;
     const struct query_selection *selections; /* filters.h: for the filter form, in canonical order */
     size_t selection_count;

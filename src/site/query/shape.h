@@ -19,7 +19,7 @@ struct query_shaping {
 };
 
 /* INVALID "Invalid _shape: x". */
-enum status query_shape_parse(const struct query_args *args, struct query_shaping *ret, struct err *err) MUST_USE;
+enum status query_shape_parse(const struct args *args, struct query_shaping *ret, struct err *err) MUST_USE;
 /* Is `object` possible? is_table: a table or view page (rows count too); has_pks. INVALID with Datasette's messages. */
 enum status query_shape_check(enum query_shape shape, bool is_table, bool has_pks, struct err *err) MUST_USE;
 

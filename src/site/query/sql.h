@@ -14,7 +14,7 @@ void query_sql_parameters(struct arena *a, str sql, const str **ret_names, size_
 
 /* Bindings for `names` out of the arguments (first value; "" when missing). Names that start with '_' have no default:
  * STATUS_SQL "You did not supply a value for binding parameter :_x." The argument `sql` is never a value. */
-enum status query_sql_bind(struct arena *a, const struct query_args *args, const str *names, size_t count,
+enum status query_sql_bind(struct arena *a, const struct args *args, const str *names, size_t count,
                            const struct query_param **ret_params, size_t *ret_count, struct err *err) MUST_USE;
 
 #endif

@@ -42,7 +42,7 @@ struct query_settings {
 };
 
 struct query_request {
-    struct query_args args;
+    struct args args;
     str raw;    /* the query string as received, without '?' */
     str path;   /* the path as received: percent- or tilde-encoded, with base_url and .format */
     str origin; /* "http://host": put before absolute links */
