@@ -16,4 +16,6 @@
 #define ASSERT(x) (LIKELY(x) ? (void)0 : assert_failed(#x, __FILE__, __LINE__, __func__))
 NORETURN void assert_failed(const char *expression, const char *file, int line, const char *function);
 
+#include "base/banned.h"
+
 #endif

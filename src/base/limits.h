@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limits: every cap of the program, one block a folder. Bytes unless the name says otherwise. Each line says what happens
+ * at the cap. Settings that a user may change have their own table (site/tbl/settings.h); these are the walls behind it. */
+#ifndef VITRINE_BASE_LIMITS_H
+#define VITRINE_BASE_LIMITS_H
+
+/* base */
+#define LIMIT_ARENA_CHUNK_MIN 16384   /* first chunk of an arena; each further one doubles */
+#define LIMIT_ARENA_CHUNK_MAX 262144  /* ... up to this; larger single allocations get a chunk of their own */
+#define LIMIT_BUF_FIRST 256           /* first allocation of a buf */
+#define LIMIT_LOG_LINE 4096           /* PIPE_BUF: a longer line is cut, so that a line is one atomic write */
+
+/* codec */
+
+/* template */
+
+/* rt */
+#define LIMIT_LOOP_EVENTS 256         /* events taken from epoll in one round; the rest wait for the next */
+#define LIMIT_POOL_LANES 8            /* lanes of a worker pool; more: INVALID at start */
+#define LIMIT_POOL_THREADS 256        /* threads of one lane; more: INVALID at start */
+#define LIMIT_POOL_QUEUE 65536        /* jobs waiting in one lane, at most; a full lane answers 503 */
+#define LIMIT_FAULTS 16               /* fault points armed at once; more: INVALID */
+#define LIMIT_FAULT_SLEEP_MS 60000    /* longest sleep of a fault point */
+#define LIMIT_PROC_FDS 32             /* descriptors handed to a child; more: INVALID */
+#define LIMIT_WATCH_FOLDERS 4096      /* folders watched for change; more: TOO_LARGE */
+#define LIMIT_WATCH_DEPTH 16          /* folder depth watched; deeper ones are not */
+
+/* net */
+#define LIMIT_LISTEN_BACKLOG 1024     /* connections waiting for accept */
+#define LIMIT_STREAM_IOV 16           /* pieces of one gathered write */
+
+/* http */
+
+/* db */
+
+/* site */
+#define LIMIT_CONFIG_FILE 4194304     /* a configuration or metadata file; larger: TOO_LARGE */
+#define LIMIT_QUERY_ARGS 4096         /* pairs in a query string; more: 400 */
+
+/* cli */
+
+#endif
