@@ -27,7 +27,10 @@
 
 /* net */
 #define LIMIT_LISTEN_BACKLOG 1024     /* connections waiting for accept */
-#define LIMIT_STREAM_IOV 16           /* pieces of one gathered write */
+#define LIMIT_STREAM_IOV 64           /* pieces of one gathered write */
+#define LIMIT_STREAM_TLS_BURST 262144 /* bytes encrypted in one call, so that one client cannot hold the loop */
+#define LIMIT_ACCEPT_BATCH 64         /* connections accepted in one go; the rest wait for the next round */
+#define LIMIT_TLS_FILE 1048576        /* a certificate or key file; larger: CONFIG */
 
 /* http */
 
