@@ -16,8 +16,8 @@ struct addr {
 #define ADDR_TEXT_MAX 128 /* longest addr_format text with its NUL */
 
 /* Reads "127.0.0.1:80", "[::1]:80", "localhost:80", ":80" (all addresses), "*:80" (the same), "unix:/path". A host that
- * is a name is resolved, first answer wins (blocks: at start only). Port 0 asks the kernel for a free one. Returns OK,
- * INVALID (says what is wrong), NOT_FOUND (unknown host name). Threads: any. */
+ * is a name is resolved, first answer wins, localhost is 127.0.0.1 (blocks: at start only). Port 0 asks the kernel for
+ * a free one. Returns OK, INVALID (says what is wrong), NOT_FOUND (unknown host name). Threads: any. */
 enum status addr_parse(str text, struct addr *ret, struct err *err) MUST_USE;
 /* As above with host and port apart, as on a command line; the host is without brackets. */
 enum status addr_from_host_port(str host, unsigned port, struct addr *ret, struct err *err) MUST_USE;

@@ -33,7 +33,7 @@ enum status listener_start(struct listener *l, struct loop *loop,
 void listener_pause(struct listener *l); /* clients wait in the backlog; pauses do not nest */
 void listener_resume(struct listener *l);
 void listener_stop(struct listener *l); /* stops accepting and leaves the loop; the socket stays open */
-/* Stops, closes, unlinks its own unix socket file (only if it is still the one it made). Not from inside on_accept.
+/* Stops, closes, unlinks its own unix socket file (only if it is still the one it made). Also from inside on_accept.
  * NULL is fine. */
 void listener_free(struct listener *l);
 

@@ -34,8 +34,8 @@ void stream_init_plain(struct stream *s, int fd); /* takes fd, which must be non
 /* Takes fd also on failure. Server side; the handshake is done by stream_handshake or by the first read or write.
  * Returns OK, IO. Takes a reference of its own on `tls`. */
 enum status stream_init_tls(struct stream *s, int fd, struct tls_server *tls, struct err *err) MUST_USE;
-void stream_release(
-    struct stream *s); /* closes at once, without TLS or TCP ceremony; fine when done or zeroed with fd -1 */
+/* Closes at once, without TLS or TCP ceremony; fine when done already, or on {.fd = -1}. */
+void stream_release(struct stream *s);
 
 /* Returns OK (finished; at once for plain), AGAIN (see stream_read_wants), PROTOCOL, CLOSED, IO. */
 enum status stream_handshake(struct stream *s, struct err *err) MUST_USE;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tls: what a server needs to speak TLS: certificate, key, options. Immutable once made, shared by reference count.
  *
- * New certificate: make a new tls_server with .previous set, swap the pointer, unref the old one; connections that
- * began with the old one keep it until they end, and session tickets stay valid across the swap. TLS 1.2 and 1.3. */
+ * New certificate: make a new tls_server, swap the pointer, unref the old one; connections that began with the old one
+ * keep it until they end. Ticket keys are made anew with it, so tickets given out before lead to a full handshake.
+ * TLS 1.2 and 1.3. The process must ignore SIGPIPE (rt/signal does). */
 #ifndef VITRINE_NET_TLS_H
 #define VITRINE_NET_TLS_H
 
@@ -11,10 +12,9 @@
 struct tls_server;
 
 struct tls_config {
-    str cert_path;               /* PEM, the server's certificate first, then the chain */
-    str key_path;                /* PEM, without pass phrase */
-    const char *const *alpn;     /* protocols in our order of preference, NULL-terminated; NULL = "http/1.1" only */
-    struct tls_server *previous; /* keeps its ticket keys; may be NULL */
+    str cert_path;           /* PEM, the server's certificate first, then the chain */
+    str key_path;            /* PEM, without pass phrase */
+    const char *const *alpn; /* protocols in our order of preference, NULL-terminated; NULL = "http/1.1" only */
 };
 /* Reads both files now (blocks). Returns OK, NOT_FOUND, FORBIDDEN, CONFIG (not PEM, encrypted key, key does not belong
  * to the certificate, expired is only logged), IO; text names the file. Threads: any. */
@@ -22,8 +22,10 @@ enum status tls_server_new(const struct tls_config *config, struct tls_server **
 struct tls_server *tls_server_ref(struct tls_server *t);       /* any thread; returns t */
 void tls_server_unref(struct tls_server *t);                   /* any thread; NULL is fine */
 int64_t tls_server_expires_unix_s(const struct tls_server *t); /* notAfter of the first certificate */
-/* A new SSL* (void: no OpenSSL header here) in accept state on fd, for stream.c; NULL when out of memory. */
-void *tls_server_session(struct tls_server *t, int fd);
+/* For stream.c (void: no OpenSSL in this header): a new SSL* in accept state on fd, NULL when out of memory. It holds a
+ * reference to `t` until tls_session_free. */
+void *tls_session_new(struct tls_server *t, int fd);
+void tls_session_free(void *session); /* NULL is fine */
 /* Text of the first error in OpenSSL's queue of this thread, into out; empties the queue. */
 void tls_error_text(char *out, size_t out_size);
 

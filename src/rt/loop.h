@@ -17,21 +17,23 @@ struct loop_fd; /* one watched descriptor */
 enum { /* bits of `events` */
        LOOP_READ = 1,
        LOOP_WRITE = 2,
-       LOOP_HANGUP =
-           4, /* reported only, never asked for: both directions are gone, or an error is pending; read to learn it */
+       LOOP_HANGUP = 4, /* reported only, and again each round: both directions are gone or an error is pending */
+       LOOP_READ_CLOSED =
+           8, /* the peer sent its end, whether or not bytes wait before it; again each round while asked */
 };
 
 /* Returns OK, IO (out of descriptors or memory of the kernel). The calling thread becomes the loop's thread; loop_run
  * may move it to another thread once. */
 enum status loop_new(struct loop **ret, struct err *err) MUST_USE;
-/* Runs what is left in the mailbox and the deferred list, then frees. Descriptors still watched are only forgotten.
- * NULL is fine. Nobody may post any more. */
+/* Runs what is left in the mailbox and the deferred list, then frees. Descriptors still watched are only forgotten,
+ * timers still armed are disarmed (so they must still exist). NULL is fine. Nobody may post any more. */
 void loop_free(struct loop *loop);
 /* Runs rounds until loop_stop. IO when epoll itself fails (a bug or a closed descriptor). */
 enum status loop_run(struct loop *loop, struct err *err) MUST_USE;
 /* One round that waits at most max_wait_ms (-1: until something happens, 0: not at all). */
 enum status loop_run_once(struct loop *loop, int max_wait_ms, struct err *err) MUST_USE;
-/* loop_run returns after the current round. Any thread. A stop before loop_run makes it return after one round. */
+/* loop_run returns after the current round. Any thread. A stop before loop_run makes it return after one round.
+ * The loop may be run again afterwards. */
 void loop_stop(struct loop *loop);
 bool loop_on_thread(const struct loop *loop); /* any thread: am I the loop's thread? */
 
@@ -65,7 +67,7 @@ struct loop_timer {
         .fn = (function), .arg = (argument)                                                                            \
     }
 void loop_timer_init(struct loop_timer *t, void (*fn)(void *arg), void *arg);
-/* Arms, or moves when armed. Fires once, not before at_us; never inside this call. */
+/* Arms, or moves when armed. Fires once, not before at_us; when armed by a timer's fn, not before the next round. */
 void loop_timer_at(struct loop *loop, struct loop_timer *t, int64_t at_us);
 void loop_timer_after_ms(struct loop *loop, struct loop_timer *t, int64_t delay_ms); /* from loop_now_us */
 void loop_timer_cancel(struct loop *loop, struct loop_timer *t);                     /* fine when not armed */

@@ -21,7 +21,7 @@ struct worker {
 struct pool_lane {
     const char *name;   /* shown in logs and as thread name; kept, not copied */
     unsigned threads;   /* 1.. */
-    unsigned queue_max; /* jobs waiting; 1.. */
+    unsigned queue_max; /* jobs waiting, not counting running ones; 1.. */
     int nice;           /* 0 = as the process; 1..19 = yields to the others */
 };
 

@@ -13,7 +13,7 @@ struct signal_source;
  * always. Returns OK, IO. Threads: the loop's. */
 enum status signal_source_new(struct loop *loop, void (*fn)(void *arg, int signo, int sender_pid), void *arg,
                               struct signal_source **ret, struct err *err) MUST_USE;
-/* Puts the old mask and the old SIGPIPE action back. NULL is fine. */
+/* Puts the old mask and the old SIGPIPE action back. NULL is fine. Also from inside fn. */
 void signal_source_free(struct signal_source *s);
 const char *signal_name(int signo); /* "SIGTERM"; "signal" for an unknown one */
 

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rt/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "rt/signal.h"
+
+struct proc {
+    struct loop *loop;
+    struct loop_fd *watch;
+    pid_t pid;
+    int pidfd; /* -1 once reaped: names this child and no other, whatever becomes of its number */
+    void (*on_exit)(void *arg, int wait_status);
+    void *arg;
+};
+
+static int reap(struct proc *p)
+{
+    int wait_status = 0;
+    while (waitpid(p->pid, &wait_status, 0) < 0 && errno == EINTR)
+        ;
+    loop_remove_fd(p->loop, p->watch);
+    close(p->pidfd);
+    p->watch = NULL;
+    p->pidfd = -1;
+    return wait_status;
+}
+
+static void on_end(void *arg, unsigned events)
+{
+    struct proc *p = arg;
+    (void)events;
+    int wait_status = reap(p);
+    p->on_exit(p->arg, wait_status); /* may free p */
+}
+
+/* Copies of the descriptors above all target numbers, so that no dup2 in the child overwrites a source still needed. */
+static enum status lift_fds(const struct proc_config *c, int *lifted, struct err *err)
+{
+    int above = 3;
+    for (size_t i = 0; i < c->fd_count; i++)
+        above = MAX(above, c->fds[i].to + 1);
+    for (size_t i = 0; i < c->fd_count; i++) {
+        lifted[i] = fcntl(c->fds[i].from, F_DUPFD_CLOEXEC, above);
+        if (lifted[i] >= 0)
+            continue;
+        enum status st = err_sys(err, STATUS_IO, errno, "cannot hand descriptor %d to '%s'", c->fds[i].from, c->path);
+        while (i > 0)
+            close(lifted[--i]);
+        return st;
+    }
+    return STATUS_OK;
+}
+
+static int spawn(const struct proc_config *c, const int *lifted, pid_t *ret_pid)
+{
+    posix_spawnattr_t attr;
+    posix_spawn_file_actions_t actions;
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_init(&attr);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_setsigmask(&attr, &none);
+    posix_spawnattr_setsigdefault(&attr, &all);
+    posix_spawnattr_setpgroup(&attr, 0);
+    posix_spawnattr_setflags(
+        &attr, (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (c->new_group ? POSIX_SPAWN_SETPGROUP : 0)));
+    int rc = 0;
+    for (size_t i = 0; i < c->fd_count && rc == 0; i++)
+        rc = posix_spawn_file_actions_adddup2(&actions, lifted[i], c->fds[i].to);
+    if (rc == 0)
+        rc = posix_spawnp(ret_pid, c->path, &actions, &attr, c->argv, c->envp ? c->envp : environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attr);
+    return rc;
+}
+
+enum status proc_spawn(struct loop *loop, const struct proc_config *c, void (*on_exit)(void *arg, int wait_status),
+                       void *arg, struct proc **ret, struct err *err)
+{
+    int lifted[LIMIT_PROC_FDS];
+    if (c->fd_count > LIMIT_PROC_FDS)
+        return err_set(err, STATUS_INVALID, "cannot hand %zu descriptors to a child, at most %d", c->fd_count,
+                       LIMIT_PROC_FDS);
+    enum status st = lift_fds(c, lifted, err);
+    if (st != STATUS_OK)
+        return st;
+    pid_t pid = -1;
+    int rc = spawn(c, lifted, &pid);
+    for (size_t i = 0; i < c->fd_count; i++)
+        close(lifted[i]);
+    if (rc != 0)
+        return err_sys(err, STATUS_IO, rc, "cannot start '%s'", c->path);
+
+    struct proc *p = mem_alloc(sizeof(*p));
+    *p = (struct proc){.loop = loop, .pid = pid, .on_exit = on_exit, .arg = arg};
+    p->pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by itself */
+    st = p->pidfd < 0 ? err_sys(err, STATUS_IO, errno, "cannot watch process %d ('%s')", (int)pid, c->path)
+                      : loop_add_fd(loop, p->pidfd, LOOP_READ, on_end, p, &p->watch, err);
+    if (st != STATUS_OK) {
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        if (p->pidfd >= 0)
+            close(p->pidfd);
+        free(p);
+        return st;
+    }
+    *ret = p;
+    return STATUS_OK;
+}
+
+pid_t proc_pid(const struct proc *p)
+{
+    return p->pid;
+}
+
+bool proc_running(const struct proc *p)
+{
+    return p->pidfd >= 0;
+}
+
+bool proc_kill(struct proc *p, int signo)
+{
+    return p->pidfd >= 0 && syscall(SYS_pidfd_send_signal, p->pidfd, signo, NULL, 0) == 0;
+}
+
+void proc_free(struct proc *p)
+{
+    if (!p)
+        return;
+    if (p->pidfd >= 0) {
+        proc_kill(p, SIGKILL);
+        (void)reap(p);
+    }
+    free(p);
+}
+
+void proc_describe(int wait_status, char *out, size_t out_size)
+{
+    if (WIFSIGNALED(wait_status))
+        snprintf(out, out_size, "killed by %s (%d)", signal_name(WTERMSIG(wait_status)), WTERMSIG(wait_status));
+    else
+        snprintf(out, out_size, "exited with %d", WEXITSTATUS(wait_status));
+}
