@@ -35,6 +35,20 @@
 /* http */
 
 /* db */
+#define LIMIT_DB_CONNS_PER_THREAD 32         /* idle connections a thread keeps; the least recently used is closed */
+#define LIMIT_DB_STMTS_PER_CONN 64           /* prepared statements a connection keeps; likewise */
+#define LIMIT_DB_VALUE_BYTES 134217728       /* one text or blob in a query; larger: SQLite's "string or blob too big" */
+#define LIMIT_DB_SQL_BYTES 1000000           /* one statement; larger: TOO_LARGE */
+#define LIMIT_DB_LIKE_PATTERN_BYTES 4096     /* LIKE and GLOB patterns; larger: SQLite's "pattern too complex" */
+#define LIMIT_DB_VM_OPS 5000000              /* instructions of one compiled statement */
+#define LIMIT_DB_ATTACHED 10                 /* further files on one connection; more: INVALID */
+#define LIMIT_DB_MMAP_BYTES 1073741824       /* of an immutable file; the rest is read through the page cache */
+#define LIMIT_DB_SCHEMA_BYTES 268435456      /* one schema snapshot; larger: TOO_LARGE */
+#define LIMIT_DB_REGEXP_BYTES 4096           /* a regular expression; larger: SQL error */
+#define LIMIT_DB_REGEXP_NODES 8192           /* ... compiled; larger: SQL error */
+#define LIMIT_DB_PROGRESS_OPS 1000           /* VM steps between two looks at the deadline */
+#define LIMIT_DB_WATCHDOG_TICK_MS 10         /* how often deadlines are looked at from outside of SQLite */
+#define LIMIT_DB_BUSY_TIMEOUT_MS 1000        /* default wait for another process's lock */
 
 /* site */
 #define LIMIT_CONFIG_FILE 4194304     /* a configuration or metadata file; larger: TOO_LARGE */
