@@ -53,6 +53,8 @@
 /* site */
 #define LIMIT_CONFIG_FILE 4194304     /* a configuration or metadata file; larger: TOO_LARGE */
 #define LIMIT_QUERY_ARGS 4096         /* pairs in a query string; more: 400 */
+#define LIMIT_QUERY_TEXT 1048576      /* JSON text made of one filter's value; more is cut */
+#define LIMIT_QUERY_PARAMETERS 4096   /* :names read out of a visitor's statement; later ones count as missing */
 
 /* cli */
 
