@@ -12,7 +12,7 @@
 
 struct arena;
 
-struct arena *arena_new(size_t max_bytes) MUST_USE;
+struct arena *arena_new(size_t max_bytes) MUST_USE; /* 0 = no maximum */
 void arena_free(struct arena *a);  /* runs deferred functions last-in first-out; NULL is fine */
 void arena_reset(struct arena *a); /* as free, but keeps the first chunk for reuse; clears the over flag */
 bool arena_over(const struct arena *a);
@@ -37,6 +37,15 @@ str arena_concat(struct arena *a, const str *parts, size_t count) MUST_USE;
 
 /* Calls fn(arg) when the arena is reset or freed: file descriptors, statements, references. */
 void arena_defer(struct arena *a, void (*fn)(void *arg), void *arg);
+
+/* Scratch: everything allocated (and deferred) since the mark is dropped by the rewind. Marks nest; the over flag stays. */
+struct arena_mark {
+    void *chunk, *big, *defers;
+    char *at;
+    size_t used;
+};
+struct arena_mark arena_mark(const struct arena *a);
+void arena_rewind(struct arena *a, struct arena_mark mark);
 
 /* VEC: a growing array in an arena: struct { type *items; size_t count, cap; } v = {0}; VEC_PUSH(arena, &v, item); */
 #define VEC(type)                                                                                                         \

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum status fs_open(const char *path, int flags, mode_t mode, int *ret_fd, struct err *err)
+{
+    int fd;
+    do
+        fd = open(path, flags | O_CLOEXEC | O_NOCTTY, mode);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0)
+        return err_sys(err, STATUS_IO, errno, "cannot open '%s'", path);
+    *ret_fd = fd;
+    return STATUS_OK;
+}
+
+enum status fs_read_fd(int fd, const char *name, size_t max_bytes, struct arena *a, str *ret, struct err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return err_sys(err, STATUS_IO, errno, "cannot read '%s'", name);
+    if (S_ISDIR(st.st_mode))
+        return err_set(err, STATUS_INVALID, "cannot read '%s': it is a folder, a file is wanted", name);
+    bool regular = S_ISREG(st.st_mode);
+    if (regular && (uint64_t)st.st_size > max_bytes)
+        return err_set(err, STATUS_TOO_LARGE, "cannot read '%s': it has %lld bytes, at most %zu are taken", name,
+                       (long long)st.st_size, max_bytes);
+    /* The size is a guess (the file may grow, /proc says 0): room for one byte more tells the end from a full block. */
+    size_t n = 0, cap = (regular ? (size_t)st.st_size : 4096) + 1;
+    char *p = arena_alloc_raw(a, cap + 1);
+    for (;;) {
+        if (n == cap) {
+            p = arena_grow(a, p, cap + 1, cap * 2 + 1);
+            cap *= 2;
+        }
+        ssize_t got = read(fd, p + n, cap - n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return err_sys(err, STATUS_IO, errno, "cannot read '%s'", name);
+        if (got == 0)
+            break;
+        n += (size_t)got;
+        if (n > max_bytes)
+            return err_set(err, STATUS_TOO_LARGE, "cannot read '%s': more than %zu bytes", name, max_bytes);
+    }
+    p[n] = '\0';
+    *ret = (str){p, n};
+    return STATUS_OK;
+}
+
+enum status fs_read_file(const char *path, size_t max_bytes, struct arena *a, str *ret, struct err *err)
+{
+    int fd;
+    enum status st = fs_open(path, O_RDONLY, 0, &fd, err);
+    if (st != STATUS_OK)
+        return st;
+    st = fs_read_fd(fd, path, max_bytes, a, ret, err);
+    (void)close(fd);
+    return st;
+}
+
+enum status fs_write_fd(int fd, const char *name, str bytes, struct err *err)
+{
+    while (bytes.n) {
+        ssize_t put = write(fd, bytes.p, bytes.n);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return err_sys(err, STATUS_IO, errno, "cannot write '%s'", name);
+        bytes = str_from(bytes, (size_t)put);
+    }
+    return STATUS_OK;
+}
+
+/* The rename itself is only durable once the folder is. A file system that cannot sync a folder says EINVAL. */
+static enum status fs_sync_folder_of(struct arena *a, const char *path, struct err *err)
+{
+    size_t slash = str_rfind_char(str_of(path), '/');
+    const char *folder = slash == STR_NPOS ? "." : slash == 0 ? "/" : arena_cstr(a, str_make(path, slash));
+    int fd;
+    enum status st = fs_open(folder, O_RDONLY | O_DIRECTORY, 0, &fd, err);
+    if (st != STATUS_OK)
+        return st;
+    if (fsync(fd) != 0 && errno != EINVAL && errno != EROFS)
+        st = err_sys(err, STATUS_IO, errno, "cannot sync the folder '%s'", folder);
+    (void)close(fd);
+    return st;
+}
+
+enum status fs_write_atomic(const char *path, str bytes, mode_t mode, struct err *err)
+{
+    struct arena *a = arena_new(0);
+    char *temp = arena_cstr(a, arena_printf(a, "%s.tmp-XXXXXX", path));
+    enum status st;
+    int fd = mkostemp(temp, O_CLOEXEC);
+    if (fd < 0) {
+        st = err_sys(err, STATUS_IO, errno, "cannot make a file beside '%s'", path);
+        arena_free(a);
+        return st;
+    }
+    st = fs_write_fd(fd, temp, bytes, err);
+    if (st == STATUS_OK && fchmod(fd, mode) != 0)
+        st = err_sys(err, STATUS_IO, errno, "cannot set the mode of '%s'", temp);
+    if (st == STATUS_OK && fsync(fd) != 0)
+        st = err_sys(err, STATUS_IO, errno, "cannot sync '%s'", temp);
+    if (close(fd) != 0 && st == STATUS_OK)
+        st = err_sys(err, STATUS_IO, errno, "cannot write '%s'", temp);
+    if (st == STATUS_OK && rename(temp, path) != 0)
+        st = err_sys(err, STATUS_IO, errno, "cannot put '%s' in its place", path);
+    if (st != STATUS_OK)
+        (void)unlink(temp);
+    else
+        st = fs_sync_folder_of(a, path, err);
+    arena_free(a);
+    return st;
+}
