@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "rt/loop.h"
+#include "rt/pool.h"
+#include "test.h"
+
+static struct pool *make(const struct pool_lane *lanes, size_t count)
+{
+    struct pool *pool;
+    struct err err = ERR_INIT;
+    CHECK_INT(pool_new(&(struct pool_config){.lanes = lanes, .lane_count = count}, &pool, &err), STATUS_OK);
+    return pool;
+}
+
+/* ---- a gate that holds a worker, and a log of the order ---- */
+
+static sem_t entered, gate;
+static pthread_mutex_t ran_lock = PTHREAD_MUTEX_INITIALIZER;
+static char ran[100];
+
+static void hold(void *arg, struct worker *w)
+{
+    (void)arg;
+    (void)w;
+    sem_post(&entered);
+    while (sem_wait(&gate) < 0)
+        ;
+}
+
+static void note(void *arg, struct worker *w)
+{
+    (void)w;
+    pthread_mutex_lock(&ran_lock);
+    strncat(ran, arg, sizeof(ran) - strlen(ran) - 1);
+    pthread_mutex_unlock(&ran_lock);
+}
+
+static char *letter(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
+/* A pool of one lane, its one worker held inside a job. */
+static struct pool *make_held(unsigned queue_max)
+{
+    sem_init(&entered, 0, 0);
+    sem_init(&gate, 0, 0);
+    struct pool *pool = make(&(struct pool_lane){"held", 1, queue_max, 0}, 1);
+    CHECK(pool_submit(pool, 0, hold, NULL));
+    while (sem_wait(&entered) < 0)
+        ;
+    return pool;
+}
+
+TEST(a_full_lane_refuses_and_the_others_go_on)
+{
+    sem_init(&entered, 0, 0);
+    sem_init(&gate, 0, 0);
+    struct pool_lane lanes[] = {{"slow", 1, 2, 0}, {"fast", 2, 100, 0}};
+    struct pool *pool = make(lanes, 2);
+    CHECK_INT(pool_worker_count(pool), 3);
+    CHECK(pool_submit(pool, 0, hold, NULL));
+    while (sem_wait(&entered) < 0)
+        ;
+    CHECK(pool_submit(pool, 0, note, letter("a")));
+    CHECK(pool_submit(pool, 0, note, letter("b")));
+    CHECK(!pool_submit(pool, 0, note, letter("c")));
+    struct pool_lane_stats stats;
+    pool_lane_stats(pool, 0, &stats);
+    CHECK_INT(stats.queued, 2);
+    CHECK_INT(stats.running, 1);
+    CHECK_INT(stats.refused, 1);
+    for (int i = 0; i < 10; i++)
+        CHECK(pool_submit(pool, 1, note, letter("f")));
+    do
+        pool_lane_stats(pool, 1, &stats);
+    while (stats.done < 10);
+    CHECK_STR(str_of(ran), "ffffffffff");
+    sem_post(&gate);
+    pool_free(pool);
+    CHECK_STR(str_of(ran), "ffffffffffab");
+}
+
+TEST(a_cancelled_job_does_not_run_and_frees_its_place)
+{
+    struct pool *pool = make_held(3);
+    char *a = letter("a"), *b = letter("b"), *c = letter("c"), *d = letter("d");
+    CHECK(pool_submit(pool, 0, note, a) && pool_submit(pool, 0, note, b) && pool_submit(pool, 0, note, c));
+    CHECK(!pool_submit(pool, 0, note, d));
+    CHECK(pool_cancel(pool, 0, note, b));
+    CHECK(!pool_cancel(pool, 0, note, b));
+    CHECK(!pool_cancel(pool, 0, hold, NULL)); /* it has begun */
+    CHECK(pool_submit(pool, 0, note, d));
+    sem_post(&gate);
+    pool_stop(pool, POOL_DRAIN, NULL, NULL);
+    CHECK_STR(str_of(ran), "acd");
+    CHECK(!pool_submit(pool, 0, note, a));
+    pool_free(pool);
+}
+
+static void drop(void *ctx, void (*fn)(void *arg, struct worker *w), void *arg)
+{
+    CHECK(fn == note);
+    strncat(ctx, arg, 10);
+    sem_post(&gate); /* the running job may end now */
+}
+
+TEST(dropping_hands_back_what_has_not_begun)
+{
+    struct pool *pool = make_held(4);
+    char dropped[100] = "";
+    CHECK(pool_submit(pool, 0, note, letter("a")) && pool_submit(pool, 0, note, letter("b")));
+    pool_stop(pool, POOL_DROP, drop, dropped);
+    CHECK_STR(str_of(dropped), "ab");
+    CHECK_STR(str_of(ran), "");
+    pool_stop(pool, POOL_DROP, drop, dropped);
+    CHECK_STR(str_of(dropped), "ab");
+    pool_free(pool);
+}
+
+TEST(the_ring_wraps_in_order)
+{
+    struct pool *pool = make_held(3);
+    static const char *const letters[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+    CHECK(pool_submit(pool, 0, note, letter(letters[0])));
+    for (int i = 1; i < 10; i++) {
+        CHECK(pool_submit(pool, 0, hold, NULL));
+        CHECK(pool_submit(pool, 0, note, letter(letters[i])));
+        sem_post(&gate); /* one step: note, then the next hold */
+        while (sem_wait(&entered) < 0)
+            ;
+    }
+    sem_post(&gate);
+    pool_free(pool);
+    CHECK_STR(str_of(ran), "0123456789");
+}
+
+/* ---- per-thread state ---- */
+
+static atomic_int inits, exits;
+
+static void on_init(struct worker *w, void *arg)
+{
+    CHECK(w->user == NULL);
+    w->user = arg;
+    atomic_fetch_add(&inits, 1);
+}
+
+static void on_exit_worker(struct worker *w, void *arg)
+{
+    CHECK(w->user == arg);
+    atomic_fetch_add(&exits, 1);
+}
+
+static atomic_uint seen_indexes;
+
+static void check_worker(void *arg, struct worker *w)
+{
+    CHECK(w->user != NULL && w->index < 3);
+    CHECK_INT(w->lane, w->index == 0 ? 0 : 1);
+    atomic_fetch_or(&seen_indexes, 1u << w->index);
+    pthread_barrier_wait(arg);
+}
+
+TEST(workers_carry_their_own_state)
+{
+    struct pool_lane lanes[] = {{"one", 1, 10, 0}, {"two", 2, 10, 0}};
+    struct pool *pool;
+    pthread_barrier_t barrier;
+    pthread_barrier_init(&barrier, NULL, 3); /* all three threads at once */
+    struct pool_config config = {
+        .lanes = lanes, .lane_count = 2, .worker_init = on_init, .worker_exit = on_exit_worker, .arg = &barrier};
+    struct err err = ERR_INIT;
+    CHECK_INT(pool_new(&config, &pool, &err), STATUS_OK);
+    CHECK(pool_submit(pool, 0, check_worker, &barrier));
+    CHECK(pool_submit(pool, 1, check_worker, &barrier));
+    CHECK(pool_submit(pool, 1, check_worker, &barrier));
+    pool_stop(pool, POOL_DRAIN, NULL, NULL);
+    CHECK_INT(atomic_load(&seen_indexes), 7);
+    CHECK_INT(atomic_load(&inits), 3);
+    CHECK_INT(atomic_load(&exits), 3);
+    pool_free(pool);
+    pthread_barrier_destroy(&barrier);
+}
+
+static void look_at_thread(void *arg, struct worker *w)
+{
+    int *nice_value = arg;
+    (void)w;
+    sigset_t set;
+    char name[16];
+    *nice_value = getpriority(PRIO_PROCESS, (id_t)gettid());
+    CHECK(pthread_sigmask(SIG_BLOCK, NULL, &set) == 0);
+    CHECK(sigismember(&set, SIGTERM) && sigismember(&set, SIGCHLD) && sigismember(&set, SIGUSR1));
+    CHECK(pthread_getname_np(pthread_self(), name, sizeof(name)) == 0);
+    CHECK_STR(str_of(name), "background-0");
+}
+
+TEST(a_lane_is_nice_and_blocks_signals)
+{
+    int before = getpriority(PRIO_PROCESS, 0), value = -100;
+    struct pool *pool = make(&(struct pool_lane){"background", 1, 1, 5}, 1);
+    CHECK(pool_submit(pool, 0, look_at_thread, &value));
+    pool_free(pool);
+    CHECK_INT(value, MIN(before + 5, 19));
+    CHECK_INT(getpriority(PRIO_PROCESS, 0), before);
+}
+
+TEST(wrong_lanes_are_refused)
+{
+    struct pool *pool = NULL;
+    struct err err = ERR_INIT;
+    static const struct pool_lane wrong[] = {{"w", 0, 1, 0}, {"w", 1, 0, 0}, {"w", 1, 1, 20}, {"w", 1, 1u << 30, 0}};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        struct pool_config config = {.lanes = &wrong[i], .lane_count = 1};
+        CHECK_INT(pool_new(&config, &pool, &err), STATUS_INVALID);
+        CHECK(pool == NULL && strstr(err.text, "lane w") != NULL);
+    }
+    CHECK_INT(pool_new(&(struct pool_config){0}, &pool, &err), STATUS_INVALID);
+}
+
+/* ---- many threads ---- */
+
+enum { FEEDERS = 4, JOBS = 20000 };
+
+static atomic_int jobs_run, jobs_refused;
+
+static void count_job(void *arg, struct worker *w)
+{
+    (void)w;
+    atomic_fetch_add((atomic_int *)arg, 1);
+}
+
+static void *feed(void *arg)
+{
+    for (int i = 0; i < JOBS; i++)
+        if (!pool_submit(arg, (unsigned)i % 2, count_job, &jobs_run))
+            atomic_fetch_add(&jobs_refused, 1);
+    return NULL;
+}
+
+static void hammer(unsigned spin_us)
+{
+    struct pool_lane lanes[] = {{"one", 1, 64, 0}, {"three", 3, 64, 3}};
+    struct pool *pool;
+    struct err err = ERR_INIT;
+    struct pool_config config = {.lanes = lanes, .lane_count = 2, .spin_us = spin_us};
+    CHECK_INT(pool_new(&config, &pool, &err), STATUS_OK);
+    pthread_t threads[FEEDERS];
+    for (int i = 0; i < FEEDERS; i++)
+        CHECK(pthread_create(&threads[i], NULL, feed, pool) == 0);
+    for (int i = 0; i < FEEDERS; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    pool_stop(pool, POOL_DRAIN, NULL, NULL);
+    struct pool_lane_stats a, b;
+    pool_lane_stats(pool, 0, &a);
+    pool_lane_stats(pool, 1, &b);
+    CHECK_INT(atomic_load(&jobs_run) + atomic_load(&jobs_refused), FEEDERS * JOBS);
+    CHECK_INT(a.done + b.done, atomic_load(&jobs_run));
+    CHECK_INT(a.refused + b.refused, atomic_load(&jobs_refused));
+    pool_free(pool);
+}
+
+TEST(every_job_is_run_or_refused_once)
+{
+    hammer(0);
+}
+
+TEST(every_job_is_run_or_refused_once_when_spinning)
+{
+    hammer(20);
+}
+
+/* ---- loop -> worker -> loop ---- */
+
+struct trip {
+    struct loop *loop;
+    struct pool *pool;
+    struct loop_message back;
+    int left;
+    int *open; /* trips still under way */
+};
+
+static void trip_work(void *arg, struct worker *w)
+{
+    struct trip *t = arg;
+    (void)w;
+    loop_post_message(t->loop, &t->back);
+}
+
+static void trip_back(void *arg)
+{
+    struct trip *t = arg;
+    if (--t->left > 0)
+        CHECK(pool_submit(t->pool, 0, trip_work, t));
+    else if (--*t->open == 0)
+        loop_stop(t->loop);
+}
+
+TEST(round_trips_between_loop_and_workers)
+{
+    struct loop *loop;
+    struct err err = ERR_INIT;
+    CHECK_INT(loop_new(&loop, &err), STATUS_OK);
+    struct pool *pool = make(&(struct pool_lane){"work", 2, 64, 0}, 1);
+    static const int in_flight[] = {1, 32};
+    for (size_t k = 0; k < ARRAY_LEN(in_flight); k++) {
+        enum { TRIPS = 20000 };
+        struct trip trips[32];
+        int open = in_flight[k];
+        int64_t begin = clock_mono_us();
+        for (int i = 0; i < in_flight[k]; i++) {
+            trips[i] = (struct trip){.loop = loop, .pool = pool, .left = TRIPS / in_flight[k], .open = &open};
+            trips[i].back = (struct loop_message){.fn = trip_back, .arg = &trips[i]};
+            CHECK(pool_submit(pool, 0, trip_work, &trips[i]));
+        }
+        CHECK_INT(loop_run(loop, &err), STATUS_OK);
+        CHECK_INT(open, 0);
+        printf("# %d in flight: %lld ns a trip\n", in_flight[k],
+               (long long)(clock_mono_us() - begin) * 1000 / (TRIPS / in_flight[k] * in_flight[k]));
+    }
+    pool_free(pool);
+    loop_free(loop);
+}
