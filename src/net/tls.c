@@ -229,6 +229,7 @@ enum status tls_server_new(const struct tls_config *config, struct tls_server **
         st = load_cert(t, config->cert_path, err);
     if (st == STATUS_OK)
         st = load_key(t, config, err);
+    ERR_clear_error(); /* the errors told are told; what is left would confuse the next call */
     if (st != STATUS_OK) {
         tls_server_unref(t);
         return st;
