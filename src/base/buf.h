@@ -23,7 +23,7 @@ void buf_take(struct buf *to, struct buf *from);      /* moves; `from` is then a
 char *buf_reserve(struct buf *b, size_t n) MUST_USE;
 void buf_put_slow(struct buf *b, const void *p, size_t n);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 void buf_put_i64(struct buf *b, int64_t v);
 void buf_put_u64(struct buf *b, uint64_t v);
 void buf_consume(struct buf *b, size_t n);            /* drops n bytes from the front */

@@ -42,6 +42,7 @@
 #define LIMIT_DB_LIKE_PATTERN_BYTES 4096     /* LIKE and GLOB patterns; larger: SQLite's "pattern too complex" */
 #define LIMIT_DB_VM_OPS 5000000              /* instructions of one compiled statement */
 #define LIMIT_DB_ATTACHED 10                 /* further files on one connection; more: INVALID */
+#define LIMIT_DB_PATH_BYTES 65536            /* a file name, %-escaped; longer: INVALID */
 #define LIMIT_DB_MMAP_BYTES 1073741824       /* of an immutable file; the rest is read through the page cache */
 #define LIMIT_DB_SCHEMA_BYTES 268435456      /* one schema snapshot; larger: TOO_LARGE */
 #define LIMIT_DB_REGEXP_BYTES 4096           /* a regular expression; larger: SQL error */

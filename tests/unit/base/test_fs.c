@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "test.h"
+
+static char folder[64];
+
+static char *in_folder(struct arena *a, const char *name)
+{
+    return arena_cstr(a, arena_printf(a, "%s/%s", folder, name));
+}
+
+static struct arena *fs_begin(void)
+{
+    (void)snprintf(folder, sizeof(folder), "/tmp/vitrine-fs-XXXXXX");
+    CHECK(mkdtemp(folder) != NULL);
+    return arena_new(0);
+}
+
+static size_t files_in_folder(void)
+{
+    size_t count = 0;
+    DIR *dir = opendir(folder);
+    CHECK(dir != NULL);
+    for (struct dirent *e; (e = readdir(dir));)
+        count += e->d_name[0] != '.';
+    (void)closedir(dir);
+    return count;
+}
+
+TEST(fs_write_then_read)
+{
+    struct arena *a = fs_begin();
+    struct err e = ERR_INIT;
+    char *path = in_folder(a, "x");
+    str got;
+    CHECK(fs_write_atomic(path, STR("one"), 0640, &e) == STATUS_OK);
+    CHECK(fs_write_atomic(path, STR("two\0three"), 0600, &e) == STATUS_OK);
+    CHECK(fs_read_file(path, 9, a, &got, &e) == STATUS_OK);
+    CHECK_STRS(got, STR("two\0three"));
+    CHECK(got.p[got.n] == '\0');
+    struct stat st;
+    CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
+    CHECK_INT(files_in_folder(), 1); /* no temporary file stays */
+    CHECK(fs_read_file(path, 8, a, &got, &e) == STATUS_TOO_LARGE);
+    CHECK(str_find(str_of(e.text), STR("it has 9 bytes, at most 8")) != STR_NPOS);
+    CHECK(fs_write_atomic(path, (str){NULL, 0}, 0600, &e) == STATUS_OK);
+    CHECK(fs_read_file(path, 0, a, &got, &e) == STATUS_OK);
+    CHECK_INT(got.n, 0);
+    CHECK(unlink(path) == 0 && rmdir(folder) == 0);
+    arena_free(a);
+}
+
+TEST(fs_clear_errors)
+{
+    struct arena *a = fs_begin();
+    struct err e = ERR_INIT;
+    str got = STR("untouched");
+    CHECK(fs_read_file(in_folder(a, "none"), 10, a, &got, &e) == STATUS_NOT_FOUND);
+    CHECK(str_ends(str_of(e.text), STR("none': No such file or directory")));
+    CHECK(fs_read_file(folder, 10, a, &got, &e) == STATUS_INVALID);
+    CHECK(str_find(str_of(e.text), STR("it is a folder")) != STR_NPOS);
+    CHECK(fs_write_atomic(in_folder(a, "none/x"), STR("x"), 0600, &e) == STATUS_NOT_FOUND);
+    CHECK(fs_write_atomic(folder, STR("x"), 0600, &e) != STATUS_OK); /* a folder is in the place */
+    CHECK(fs_write_fd(-1, "nothing", STR("x"), &e) == STATUS_IO);
+    CHECK_STR(got, "untouched");
+    CHECK_INT(files_in_folder(), 0);
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    CHECK(fs_write_fd(full, "/dev/full", STR("x"), &e) == STATUS_DISK_FULL);
+    (void)close(full);
+    CHECK(rmdir(folder) == 0);
+    arena_free(a);
+}
+
+TEST(fs_reads_what_has_no_size)
+{
+    struct arena *a = arena_new(0);
+    struct err e = ERR_INIT;
+    str got;
+    CHECK(fs_read_file("/proc/self/stat", 1 << 20, a, &got, &e) == STATUS_OK); /* says 0 bytes, has more */
+    CHECK(got.n > 10);
+    CHECK(fs_read_file("/dev/zero", 100000, a, &got, &e) == STATUS_TOO_LARGE);
+    int fds[2];
+    CHECK(pipe(fds) == 0);
+    static char block[30000];
+    memset(block, 'b', sizeof(block));
+    CHECK(fs_write_fd(fds[1], "pipe", str_make(block, sizeof(block)), &e) == STATUS_OK);
+    (void)close(fds[1]);
+    CHECK(fs_read_fd(fds[0], "pipe", sizeof(block), a, &got, &e) == STATUS_OK);
+    (void)close(fds[0]);
+    CHECK_STRS(got, str_make(block, sizeof(block)));
+    arena_free(a);
+}
+
+TEST(fs_descriptors_are_close_on_exec)
+{
+    int fd = -1;
+    CHECK(fs_open("/dev/null", O_RDONLY, 0, &fd, NULL) == STATUS_OK);
+    CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    (void)close(fd);
+}
