@@ -13,6 +13,7 @@
  * Not here: answers (the job posts to its loop), deadlines (db/). Tests: tests/unit/rt/test_pool.c. */
 #include "rt/pool.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +92,7 @@ static void spin(struct lane *lane, unsigned spin_us)
                 return;
             relax();
         }
+        sched_yield(); /* whoever has work to do goes first */
     } while (clock_mono_us() < end_us);
 }
 
