@@ -1,61 +1,81 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* limits: every cap of the program, one block a folder. Bytes unless the name says otherwise. Each line says what happens
- * at the cap. Settings that a user may change have their own table (site/tbl/settings.h); these are the walls behind it. */
+/* limits: every cap of the program, one block a folder. Bytes unless the name says otherwise. Each line says what
+ * happens at the cap. Settings that a user may change have their own table (site/tbl/settings.h); these are the walls
+ * behind it. */
 #ifndef VITRINE_BASE_LIMITS_H
 #define VITRINE_BASE_LIMITS_H
 
 /* base */
-#define LIMIT_ARENA_CHUNK_MIN 16384   /* first chunk of an arena; each further one doubles */
-#define LIMIT_ARENA_CHUNK_MAX 262144  /* ... up to this; larger single allocations get a chunk of their own */
-#define LIMIT_BUF_FIRST 256           /* first allocation of a buf */
-#define LIMIT_LOG_LINE 4096           /* PIPE_BUF: a longer line is cut, so that a line is one atomic write */
+#define LIMIT_ARENA_CHUNK_MIN 16384  /* first chunk of an arena; each further one doubles */
+#define LIMIT_ARENA_CHUNK_MAX 262144 /* ... up to this; larger single allocations get a chunk of their own */
+#define LIMIT_BUF_FIRST       256    /* first allocation of a buf */
+#define LIMIT_LOG_LINE        4096   /* PIPE_BUF: a longer line is cut, so that a line is one atomic write */
 
 /* codec */
 
 /* template */
 
 /* rt */
-#define LIMIT_LOOP_EVENTS 256         /* events taken from epoll in one round; the rest wait for the next */
-#define LIMIT_POOL_LANES 8            /* lanes of a worker pool; more: INVALID at start */
-#define LIMIT_POOL_THREADS 256        /* threads of one lane; more: INVALID at start */
-#define LIMIT_POOL_QUEUE 65536        /* jobs waiting in one lane, at most; a full lane answers 503 */
-#define LIMIT_FAULTS 16               /* fault points armed at once; more: INVALID */
-#define LIMIT_FAULT_SLEEP_MS 60000    /* longest sleep of a fault point */
-#define LIMIT_PROC_FDS 32             /* descriptors handed to a child; more: INVALID */
-#define LIMIT_WATCH_FOLDERS 4096      /* folders watched for change; more: TOO_LARGE */
-#define LIMIT_WATCH_DEPTH 16          /* folder depth watched; deeper ones are not */
+#define LIMIT_LOOP_EVENTS    256   /* events taken from epoll in one round; the rest wait for the next */
+#define LIMIT_POOL_LANES     8     /* lanes of a worker pool; more: INVALID at start */
+#define LIMIT_POOL_THREADS   256   /* threads of one lane; more: INVALID at start */
+#define LIMIT_POOL_QUEUE     65536 /* jobs waiting in one lane, at most; a full lane answers 503 */
+#define LIMIT_FAULTS         16    /* fault points armed at once; more: INVALID */
+#define LIMIT_FAULT_SLEEP_MS 60000 /* longest sleep of a fault point */
+#define LIMIT_PROC_FDS       32    /* descriptors handed to a child; more: INVALID */
+#define LIMIT_WATCH_FOLDERS  4096  /* folders watched for change; more: TOO_LARGE */
+#define LIMIT_WATCH_DEPTH    16    /* folder depth watched; deeper ones are not */
 
 /* net */
-#define LIMIT_LISTEN_BACKLOG 1024     /* connections waiting for accept */
-#define LIMIT_STREAM_IOV 64           /* pieces of one gathered write */
-#define LIMIT_STREAM_TLS_BURST 262144 /* bytes encrypted in one call, so that one client cannot hold the loop */
-#define LIMIT_ACCEPT_BATCH 64         /* connections accepted in one go; the rest wait for the next round */
-#define LIMIT_TLS_FILE 1048576        /* a certificate or key file; larger: CONFIG */
+#define LIMIT_LISTEN_BACKLOG   1024    /* connections waiting for accept */
+#define LIMIT_STREAM_IOV       64      /* pieces of one gathered write */
+#define LIMIT_STREAM_TLS_BURST 262144  /* bytes encrypted in one call, so that one client cannot hold the loop */
+#define LIMIT_ACCEPT_BATCH     64      /* connections accepted in one go; the rest wait for the next round */
+#define LIMIT_TLS_FILE         1048576 /* a certificate or key file; larger: CONFIG */
 
 /* http */
+#define LIMIT_HTTP_HEAD 65536            /* request line and header fields of one request, at most; more: 431 */
+#define LIMIT_HTTP_HEADERS 128           /* header fields of one request, at most; more: 431 */
+#define LIMIT_HTTP_METHOD 32             /* bytes of a method; longer: 501 */
+#define LIMIT_HTTP_RESPONSE_HEADERS 256  /* header fields of one answer; more are refused (500) */
+#define LIMIT_HTTP_RESPONSE_HEAD 65536   /* bytes of an answer's head; more: 500 */
+#define LIMIT_HTTP_LISTENERS 16          /* listening sockets of one server; more: INVALID */
+#define LIMIT_HTTP_CHUNK_EXTENSION 256   /* bytes of one chunk's size line; more: 400 */
+#define LIMIT_HTTP_TRAILERS 8192         /* bytes of all trailer fields; more: 431 */
+#define LIMIT_HTTP_READ 16384            /* first buffer for what a client sends; grows up to the head limit */
+#define LIMIT_HTTP_STREAM_PIECE 262144   /* bytes one pull of a stream may add; more: the answer is cut */
+#define LIMIT_HTTP_COOKIES 128           /* cookies read from one field; later ones are ignored */
+#define LIMIT_HTTP_MULTIPART_HEAD 8192   /* header lines of one part; more: TOO_LARGE */
+#define LIMIT_HTTP_FORM_FIELDS 4096      /* fields of one form; more: TOO_LARGE */
+#define LIMIT_HTTP_REQUEST_ARENA 268435456 /* arena of one exchange; past it the sticky over flag is set */
+#define LIMIT_HTTP_WORK_SPARE 64         /* idle request buffers kept for reuse */
+#define LIMIT_STATIC_CACHE 33554432      /* memory for small static files of one directory; then the oldest go */
+#define LIMIT_STATIC_SMALL 262144        /* a file up to this size is kept in memory */
+#define LIMIT_STATIC_FILES 4096          /* files remembered with their ETag; then the oldest go */
+#define LIMIT_GZIP_MIN 860               /* smaller bodies are not compressed: they fit one packet anyway */
 
 /* db */
-#define LIMIT_DB_CONNS_PER_THREAD 32         /* idle connections a thread keeps; the least recently used is closed */
-#define LIMIT_DB_STMTS_PER_CONN 64           /* prepared statements a connection keeps; likewise */
-#define LIMIT_DB_VALUE_BYTES 134217728       /* one text or blob in a query; larger: SQLite's "string or blob too big" */
-#define LIMIT_DB_SQL_BYTES 1000000           /* one statement; larger: TOO_LARGE */
-#define LIMIT_DB_LIKE_PATTERN_BYTES 4096     /* LIKE and GLOB patterns; larger: SQLite's "pattern too complex" */
-#define LIMIT_DB_VM_OPS 5000000              /* instructions of one compiled statement */
-#define LIMIT_DB_ATTACHED 10                 /* further files on one connection; more: INVALID */
-#define LIMIT_DB_PATH_BYTES 65536            /* a file name, %-escaped; longer: INVALID */
-#define LIMIT_DB_MMAP_BYTES 1073741824       /* of an immutable file; the rest is read through the page cache */
-#define LIMIT_DB_SCHEMA_BYTES 268435456      /* one schema snapshot; larger: TOO_LARGE */
-#define LIMIT_DB_REGEXP_BYTES 4096           /* a regular expression; larger: SQL error */
-#define LIMIT_DB_REGEXP_NODES 8192           /* ... compiled; larger: SQL error */
-#define LIMIT_DB_PROGRESS_OPS 1000           /* VM steps between two looks at the deadline */
-#define LIMIT_DB_WATCHDOG_TICK_MS 10         /* how often deadlines are looked at from outside of SQLite */
-#define LIMIT_DB_BUSY_TIMEOUT_MS 1000        /* default wait for another process's lock */
+#define LIMIT_DB_CONNS_PER_THREAD   32        /* idle connections a thread keeps; the least recently used is closed */
+#define LIMIT_DB_STMTS_PER_CONN     64        /* prepared statements a connection keeps; likewise */
+#define LIMIT_DB_VALUE_BYTES        134217728 /* one text or blob in a query; larger: SQLite's "string or blob too big" */
+#define LIMIT_DB_SQL_BYTES          1000000   /* one statement; larger: TOO_LARGE */
+#define LIMIT_DB_LIKE_PATTERN_BYTES 4096      /* LIKE and GLOB patterns; larger: SQLite's "pattern too complex" */
+#define LIMIT_DB_VM_OPS             5000000   /* instructions of one compiled statement */
+#define LIMIT_DB_ATTACHED           10        /* further files on one connection; more: INVALID */
+#define LIMIT_DB_PATH_BYTES         65536     /* a file name, %-escaped; longer: INVALID */
+#define LIMIT_DB_MMAP_BYTES         1073741824 /* of an immutable file; the rest is read through the page cache */
+#define LIMIT_DB_SCHEMA_BYTES       268435456  /* one schema snapshot; larger: TOO_LARGE */
+#define LIMIT_DB_REGEXP_BYTES       4096       /* a regular expression; larger: SQL error */
+#define LIMIT_DB_REGEXP_NODES       8192       /* ... compiled; larger: SQL error */
+#define LIMIT_DB_PROGRESS_OPS       1000       /* VM steps between two looks at the deadline */
+#define LIMIT_DB_WATCHDOG_TICK_MS   10         /* how often deadlines are looked at from outside of SQLite */
+#define LIMIT_DB_BUSY_TIMEOUT_MS    1000       /* default wait for another process's lock */
 
 /* site */
-#define LIMIT_CONFIG_FILE 4194304     /* a configuration or metadata file; larger: TOO_LARGE */
-#define LIMIT_QUERY_ARGS 4096         /* pairs in a query string; more: 400 */
-#define LIMIT_QUERY_TEXT 1048576      /* JSON text made of one filter's value; more is cut */
-#define LIMIT_QUERY_PARAMETERS 4096   /* :names read out of a visitor's statement; later ones count as missing */
+#define LIMIT_CONFIG_FILE      4194304 /* a configuration or metadata file; larger: TOO_LARGE */
+#define LIMIT_QUERY_ARGS       4096    /* pairs in a query string; more: 400 */
+#define LIMIT_QUERY_TEXT       1048576 /* JSON text made of one filter's value; more is cut */
+#define LIMIT_QUERY_PARAMETERS 4096    /* :names read out of a visitor's statement; later ones count as missing */
 
 /* cli */
 
