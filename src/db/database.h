@@ -54,7 +54,7 @@ int64_t database_size_bytes(struct database *db); /* file now, without its WAL; 
  * reading; to store an answer under it, take it again afterwards and store only when both are equal (a writer that dies
  * within its commit may make SQLite take the file back to an older state). */
 struct db_signature {
-    uint64_t words[8];
+    uint64_t words[10];
 };
 /* Two to four system calls (stat, pread), about 1-2 us; no SQLite, no locks of other processes; the loop thread may call it.
  * Notices every commit by any process as soon as readers can see it, and a file that was replaced or deleted. Replaced: the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* deadline: when a statement has to stop. One per connection; looked at from SQLite's progress and busy handlers and from
- * our own long SQL functions. */
+/* deadline: when a statement has to stop. One per connection; looked at from SQLite's progress and busy handlers, from our
+ * own long SQL functions, and by a watchdog thread for the places where SQLite looks only at sqlite3_interrupt(). */
 #ifndef VITRINE_DB_DEADLINE_H
 #define VITRINE_DB_DEADLINE_H
 
@@ -8,16 +8,24 @@
 
 #include "base/err.h"
 
-struct conn;
+struct sqlite3;
 
 struct deadline {
     int64_t at_mono_us;           /* 0 = none */
     const atomic_bool *cancelled; /* NULL = none */
-    enum status tripped;          /* OK, TIMEOUT or CANCELLED: why the statement was stopped; reset by stmt_step's start */
+    enum status tripped;          /* OK, TIMEOUT or CANCELLED: what deadline_passed() saw last */
+    int64_t busy_timeout_us;      /* longest wait for a lock */
+    int64_t busy_since_us;
+    struct sqlite3 *sqlite;
+    struct deadline *next, **link; /* watchdog's list; link NULL = not watched */
 };
 
-/* True when work has to stop; remembers why. About 30 ns. */
+/* Installs progress and busy handler on the handle. */
+void deadline_init(struct deadline *d, struct sqlite3 *sqlite, int64_t busy_timeout_ms);
+void deadline_release(struct deadline *d); /* before sqlite3_close */
+/* Thread of the connection. Sets both; (0, NULL) clears. */
+void deadline_set(struct deadline *d, int64_t at_mono_us, const atomic_bool *cancelled);
+/* True when work has to stop; `tripped` says why. Thread of the connection. About 30 ns. */
 bool deadline_passed(struct deadline *d);
-void deadline_install(struct conn *c);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* open: from a database's options to an open sqlite3 handle in the right mode, or to a clear refusal. */
+/* open: from a database's options to an open sqlite3 handle in the right mode, or to a clear refusal. All of it blocks. */
 #ifndef VITRINE_DB_OPEN_H
 #define VITRINE_DB_OPEN_H
 
@@ -10,21 +10,25 @@
 struct sqlite3;
 
 struct open_request {
-    str path; /* file; empty = memory */
-    str memory_name; /* for memory: empty = private to the connection */
-    bool immutable, nolock, create;
-    bool writable;
+    const char *path;        /* file; NULL = memory */
+    const char *memory_name; /* for memory: connections of the process with one name share one content */
+    bool immutable, nolock, create, writable;
 };
 
-/* Looks at the file before SQLite does: exists, is a regular file, may be read, is empty or starts as a database, is not
- * shorter than it says. On success *ret_inode (may be NULL) owns a reference to the open file; *ret_immutable says that
- * immutable=1 is needed because a WAL database lies where no -shm file can be made. Blocks. */
-enum status open_inspect(const struct open_request *o, struct inode **ret_inode, bool *ret_immutable,
-                         struct err *err) MUST_USE;
+struct open_finding {
+    struct inode *inode;  /* owned by the caller */
+    bool needs_immutable; /* a WAL database without a log, where no -shm can be made: open it with immutable=1 */
+};
+
+/* Looks at the file before SQLite does: it exists, is a regular file, may be read, is empty or starts like a database, is
+ * not shorter than it says, and its WAL can be read. Statuses: NOT_FOUND, FORBIDDEN, INVALID, CORRUPT, IO. */
+enum status open_inspect(const struct open_request *o, struct open_finding *ret, struct err *err) MUST_USE;
+/* Makes the file with an empty schema when it does not exist. */
+enum status open_create(const struct open_request *o, struct err *err) MUST_USE;
 /* "file:..." for sqlite3_open_v2; every awkward byte is %-escaped. */
 void open_uri(struct buf *out, const struct open_request *o, bool immutable);
 enum status open_sqlite(const struct open_request *o, bool immutable, struct sqlite3 **ret, struct err *err) MUST_USE;
-/* A sentence and a remedy for an error met when first reading an opened file. */
+/* The sentence and the remedy for an error met when an opened file is first read. */
 enum status open_error(const struct open_request *o, int sqlite_code, const char *sqlite_message, struct err *err);
 
 #endif
