@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* assets: the files that the program carries inside: templates, styles, scripts, pictures. Made from web/ at build time by
- * tools/embed.py. Everything here is constant, lives as long as the process and may be used from any thread.
+/* assets: the files that the program carries inside: templates, styles, scripts, pictures. Made from web/ at build time
+ * by tools/embed.py. Everything here is constant, lives as long as the process and may be used from any thread.
  *
  * Paths: "templates/table.html" for web/templates/table.html, "static/app.css" for web/static/app.css and for what the
  * bundler makes. */

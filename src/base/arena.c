@@ -4,9 +4,9 @@
  * Why: one request allocates hundreds of small things that all die together. A bump pointer costs a compare and an add;
  * nothing is freed by hand, so nothing leaks and nothing is freed twice.
  *
- *   chunks:  newest -> ... -> first      each twice its elder (LIMIT_ARENA_CHUNK_MIN .. _MAX); only the newest is filled
- *   bigs:    newest -> ... -> oldest     one allocation each, for what would waste more than a quarter of a fresh chunk
- *   defers:  newest -> ... -> oldest     nodes live in the arena itself
+ *   chunks:  newest -> ... -> first      each twice its elder (LIMIT_ARENA_CHUNK_MIN .. _MAX); only the newest is
+ * filled bigs:    newest -> ... -> oldest     one allocation each, for what would waste more than a quarter of a fresh
+ * chunk defers:  newest -> ... -> oldest     nodes live in the arena itself
  *
  * Invariants:
  *  (1) `at` and `end` lie in the newest chunk; [at, end) is poisoned under AddressSanitizer, and so are GAP bytes after
@@ -30,17 +30,17 @@
 #endif
 #ifdef ARENA_ASAN
 #include <sanitizer/asan_interface.h>
-#define POISON(p, n) ASAN_POISON_MEMORY_REGION((p), (n))
+#define POISON(p, n)   ASAN_POISON_MEMORY_REGION((p), (n))
 #define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION((p), (n))
-#define GAP 16
+#define GAP            16
 #else
-#define POISON(p, n) ((void)(p), (void)(n))
+#define POISON(p, n)   ((void)(p), (void)(n))
 #define UNPOISON(p, n) ((void)(p), (void)(n))
-#define GAP 0
+#define GAP            0
 #endif
 
-#define ALIGN 16
-#define ROUND_UP(n) (((n) + (ALIGN - 1)) & ~(size_t)(ALIGN - 1))
+#define ALIGN        16
+#define ROUND_UP(n)  (((n) + (ALIGN - 1)) & ~(size_t)(ALIGN - 1))
 #define CHUNK_HEADER ROUND_UP(sizeof(struct chunk))
 
 struct chunk {

@@ -16,17 +16,18 @@ struct buf {
 };
 
 void buf_init(struct buf *b, size_t max);
-void buf_release(struct buf *b);                      /* frees; the buf is then as after init */
-void buf_clear(struct buf *b);                        /* n = 0, over = false, memory kept */
-void buf_take(struct buf *to, struct buf *from);      /* moves; `from` is then as after init */
-/* Makes room for n more bytes and returns where to write them (caller then adds to b->n); NULL and over when past max. */
+void buf_release(struct buf *b);                 /* frees; the buf is then as after init */
+void buf_clear(struct buf *b);                   /* n = 0, over = false, memory kept */
+void buf_take(struct buf *to, struct buf *from); /* moves; `from` is then as after init */
+/* Makes room for n more bytes and returns where to write them (caller then adds to b->n); NULL and over when past max.
+ */
 char *buf_reserve(struct buf *b, size_t n) MUST_USE;
 void buf_put_slow(struct buf *b, const void *p, size_t n);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 void buf_put_i64(struct buf *b, int64_t v);
 void buf_put_u64(struct buf *b, uint64_t v);
-void buf_consume(struct buf *b, size_t n);            /* drops n bytes from the front */
+void buf_consume(struct buf *b, size_t n); /* drops n bytes from the front */
 
 static inline void buf_put(struct buf *b, const void *p, size_t n)
 {

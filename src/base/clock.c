@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clock — the calendar is computed here (proleptic Gregorian, UTC): no locale, no time zone files, no shared buffers. */
+/* clock — the calendar is computed here (proleptic Gregorian, UTC): no locale, no time zone files, no shared buffers.
+ */
 #include "base/clock.h"
 
 static int64_t clock_us(clockid_t id)
@@ -42,8 +43,8 @@ struct civil {
 #define YEAR_0000 INT64_C(-62167219200) /* 0000-01-01T00:00:00Z */
 #define YEAR_9999 INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
 
-/* Days are counted from 1 March of year 0, where a year's leap day is its last day: then the month follows from the day of
- * the year by one linear formula. 719468 = days from there to 1970-01-01; 146097 = days of 400 years. */
+/* Days are counted from 1 March of year 0, where a year's leap day is its last day: then the month follows from the day
+ * of the year by one linear formula. 719468 = days from there to 1970-01-01; 146097 = days of 400 years. */
 static struct civil civil_of(int64_t unix_s)
 {
     unix_s = unix_s < YEAR_0000 ? YEAR_0000 : unix_s > YEAR_9999 ? YEAR_9999 : unix_s;

@@ -25,12 +25,16 @@ struct err {
     char hint[ERR_HINT_MAX]; /* what to do next; may be empty */
 };
 
-#define ERR_INIT {.status = STATUS_OK}
+#define ERR_INIT                                                                                                       \
+    {                                                                                                                  \
+        .status = STATUS_OK                                                                                            \
+    }
 
 /* Writes the message; returns `status` so that `return err_set(err, ...)` works. */
 enum status err_set(struct err *err, enum status status, const char *fmt, ...) PRINTF_LIKE(3, 4);
 enum status err_vset(struct err *err, enum status status, const char *fmt, va_list ap) PRINTF_LIKE(3, 0);
-/* As err_set with ": strerror(errno_value)" added; ENOSPC/EMFILE/ENOENT/EACCES pick a fitting status when status is STATUS_IO. */
+/* As err_set with ": strerror(errno_value)" added; ENOSPC/EMFILE/ENOENT/EACCES pick a fitting status when status is
+ * STATUS_IO. */
 enum status err_sys(struct err *err, enum status status, int errno_value, const char *fmt, ...) PRINTF_LIKE(4, 5);
 /* Sets the "what to do next" line; returns err->status. */
 enum status err_hint(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -15,8 +15,8 @@
 enum status fs_read_file(const char *path, size_t max_bytes, struct arena *a, str *ret, struct err *err) MUST_USE;
 /* As above from an open descriptor, from its current position; `name` is for messages. fd stays the caller's. */
 enum status fs_read_fd(int fd, const char *name, size_t max_bytes, struct arena *a, str *ret, struct err *err) MUST_USE;
-/* Replaces `path` as a whole: temporary file beside it, fsync, rename, fsync of the folder. After a failure the old file
- * is untouched and no temporary file is left. Returns OK, DISK_FULL, FORBIDDEN, NOT_FOUND (no such folder), IO. */
+/* Replaces `path` as a whole: temporary file beside it, fsync, rename, fsync of the folder. After a failure the old
+ * file is untouched and no temporary file is left. Returns OK, DISK_FULL, FORBIDDEN, NOT_FOUND (no such folder), IO. */
 enum status fs_write_atomic(const char *path, str bytes, mode_t mode, struct err *err) MUST_USE;
 /* Writes all of `bytes` to fd, however many write(2) it takes. */
 enum status fs_write_fd(int fd, const char *name, str bytes, struct err *err) MUST_USE;

@@ -37,7 +37,8 @@ static const struct {
     const char *text, *json;
 } levels[] = {{"DEBUG", "debug"}, {"INFO ", "info"}, {"WARN ", "warn"}, {"ERROR", "error"}};
 
-/* A line being built. Room for the end (quote, "cut":true, brace, newline) is kept back, so a cut line can be closed. */
+/* A line being built. Room for the end (quote, "cut":true, brace, newline) is kept back, so a cut line can be closed.
+ */
 #define LINE_RESERVE 32
 struct line {
     size_t n;
@@ -288,7 +289,7 @@ bool log_level_parse(str s, enum log_level *ret)
     static const struct {
         const char *name;
         enum log_level level;
-    } names[] = {{"debug", LOG_DEBUG}, {"info", LOG_INFO},   {"warn", LOG_WARN},
+    } names[] = {{"debug", LOG_DEBUG},  {"info", LOG_INFO},   {"warn", LOG_WARN},
                  {"warning", LOG_WARN}, {"error", LOG_ERROR}, {"off", LOG_OFF}};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (str_eq_nocase(s, str_of(names[i].name))) {

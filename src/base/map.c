@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* map — entries in order of insertion in one array, and an index of 32-bit positions by open addressing.
  *
- * Invariants: (1) index_size is a power of two and at least 4/3 of entry_count (dead entries included), so a probe ends.
- * (2) a removed entry keeps its place in `entries` with key.p == NULL until the next rebuild; its index slot stays taken.
- * (3) slot 0 = empty, else position + 1. Tests: tests/unit/base/test_map.c. */
+ * Invariants: (1) index_size is a power of two and at least 4/3 of entry_count (dead entries included), so a probe
+ * ends. (2) a removed entry keeps its place in `entries` with key.p == NULL until the next rebuild; its index slot
+ * stays taken. (3) slot 0 = empty, else position + 1. Tests: tests/unit/base/test_map.c. */
 #include "base/map.h"
 
 #include "base/mem.h"

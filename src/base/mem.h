@@ -6,11 +6,11 @@
 
 #include "base/str.h"
 
-void *mem_alloc(size_t size) MUST_USE;                     /* zeroed; never NULL, not even for 0 */
-void *mem_array(size_t count, size_t size) MUST_USE;       /* zeroed, overflow-checked */
+void *mem_alloc(size_t size) MUST_USE;               /* zeroed; never NULL, not even for 0 */
+void *mem_array(size_t count, size_t size) MUST_USE; /* zeroed, overflow-checked */
 /* Resizes an array of `size`-byte items to `count`; p may be NULL. New bytes are not zeroed. */
 void *mem_resize(void *p, size_t count, size_t size) MUST_USE;
-char *mem_cstr(str s) MUST_USE;                            /* a NUL-terminated copy */
+char *mem_cstr(str s) MUST_USE; /* a NUL-terminated copy */
 #define MEM_NEW(type) ((type *)mem_alloc(sizeof(type)))
 
 /* Overflow-checked arithmetic for sizes: aborts, so only for sizes that limits.h already bounds. */

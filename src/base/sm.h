@@ -18,7 +18,7 @@
 #include "base/str.h"
 
 #define SM_MAX_STATES 64
-#define SM_HISTORY 8 /* states remembered for the message of a failed move */
+#define SM_HISTORY    8 /* states remembered for the message of a failed move */
 
 #define SM_TO(state) (UINT64_C(1) << (state))
 enum sm_flag { SM_INITIAL = 1, SM_FINAL = 2 };

@@ -86,8 +86,8 @@ bool str_cut(str s, char c, str *ret_left, str *ret_right)
     return found;
 }
 
-/* str_hash: 128-bit multiply-and-fold over 16-byte steps (the construction of wyhash), keyed with a secret that is drawn
- * once a process, so that an outsider who picks keys cannot pick collisions. Never stored, never shown. */
+/* str_hash: 128-bit multiply-and-fold over 16-byte steps (the construction of wyhash), keyed with a secret that is
+ * drawn once a process, so that an outsider who picks keys cannot pick collisions. Never stored, never shown. */
 static uint64_t hash_key[2];
 
 __attribute__((constructor(101))) static void hash_key_init(void)

@@ -16,8 +16,8 @@ typedef struct str {
 } str;
 
 #define STR(literal) ((str){("" literal), sizeof(literal) - 1})
-#define STR_FMT "%.*s"
-#define STR_ARG(s) ((int)(s).n), ((s).n ? (s).p : "")
+#define STR_FMT      "%.*s"
+#define STR_ARG(s)   ((int)(s).n), ((s).n ? (s).p : "")
 
 static inline str str_of(const char *cstr)
 {
@@ -54,11 +54,12 @@ int str_cmp(str a, str b);        /* memcmp order, shorter first */
 bool str_starts(str s, str prefix);
 bool str_ends(str s, str suffix);
 #define STR_NPOS ((size_t)-1)
-size_t str_find(str s, str needle);       /* offset or STR_NPOS */
-size_t str_find_char(str s, char c);      /* offset or STR_NPOS */
-size_t str_rfind_char(str s, char c);     /* offset or STR_NPOS */
-str str_trim(str s);                      /* ASCII white space off both ends */
-/* Cuts at the first `c`: left of it to *ret_left, right of it to *ret_right. False (left = s, right = empty) when absent. */
+size_t str_find(str s, str needle);   /* offset or STR_NPOS */
+size_t str_find_char(str s, char c);  /* offset or STR_NPOS */
+size_t str_rfind_char(str s, char c); /* offset or STR_NPOS */
+str str_trim(str s);                  /* ASCII white space off both ends */
+/* Cuts at the first `c`: left of it to *ret_left, right of it to *ret_right. False (left = s, right = empty) when
+ * absent. */
 bool str_cut(str s, char c, str *ret_left, str *ret_right);
 uint64_t str_hash(str s);
 /* Whole-string decimal integers; false on empty, junk, or overflow. str_to_i64 takes a leading '-' only. */

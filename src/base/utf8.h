@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 
-#define UTF8_BAD UINT32_MAX
+#define UTF8_BAD         UINT32_MAX
 #define UTF8_REPLACEMENT UINT32_C(0xFFFD)
 
 bool utf8_valid(str s); /* ASCII goes 8 bytes at a time */

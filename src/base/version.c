@@ -4,7 +4,7 @@
 #include "base/version_build.h" /* generated: VERSION_TEXT, VERSION_COMMIT */
 
 #define TEXT_(x) #x
-#define TEXT(x) TEXT_(x)
+#define TEXT(x)  TEXT_(x)
 
 const char *version_text(void)
 {

@@ -3,8 +3,8 @@
  * target once, under the sanitizers of the build. Empty input always comes first.
  *
  * Each input gets a heap block of exactly its size, so that a read past its end is seen. Exit status 0 when all ran; a
- * target that finds a fault aborts, and the name printed last is the input. No file at all is a failure: the corpus went
- * missing. */
+ * target that finds a fault aborts, and the name printed last is the input. No file at all is a failure: the corpus
+ * went missing. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -50,7 +50,8 @@ TEST(assets_gzip_holds_the_same_bytes)
         unsigned char *plain = malloc(a->data.n + 1), *packed = malloc(a->gz.n);
         CHECK(plain && packed);
         memcpy(packed, a->gz.p, a->gz.n);
-        z_stream z = {.next_in = packed, .avail_in = (uInt)a->gz.n, .next_out = plain, .avail_out = (uInt)a->data.n + 1};
+        z_stream z = {
+            .next_in = packed, .avail_in = (uInt)a->gz.n, .next_out = plain, .avail_out = (uInt)a->data.n + 1};
         CHECK(inflateInit2(&z, 16 + MAX_WBITS) == Z_OK);
         CHECK(inflate(&z, Z_FINISH) == Z_STREAM_END);
         CHECK_STRS(str_make((char *)plain, z.total_out), a->data);

@@ -7,7 +7,8 @@
 TEST(clock_http_dates_both_ways_against_libc)
 {
     static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     /* Steps of 1000003 s, a prime: all months, leap days and times of day over 0001-9999. */
     for (int64_t t = -62135596800; t < 253402300800; t += 1000003 * 41) {
         char got[CLOCK_HTTP_LEN + 1], want[64];
@@ -55,12 +56,23 @@ TEST(clock_parses_the_obsolete_forms)
 
 TEST(clock_refuses_what_is_no_date)
 {
-    static const char *const bad[] = {
-        "", "now", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 06 Nov 1994 08:49:37 GMT ",
-        "Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 29 Feb 1900 08:49:37 GMT",
-        "Sun, 00 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:00:00 GMT", "Sun, 06 Nov 1994 08:60:37 GMT",
-        "Sun, 06 Nov 1994 08:49:61 GMT", "Sun, 06 nov 1994 08:49:37 GMT", "Xxx, 06 Nov 1994 08:49:37 GMT",
-        "Sun, -6 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 19940 08:49:37 GMT", "Sun Nov 6 08:49:37 1994"};
+    static const char *const bad[] = {"",
+                                      "now",
+                                      "Sun, 06 Nov 1994 08:49:37",
+                                      "Sun, 06 Nov 1994 08:49:37 UTC",
+                                      "Sun, 06 Nov 1994 08:49:37 GMT ",
+                                      "Sun, 6 Nov 1994 08:49:37 GMT",
+                                      "Sun, 31 Feb 1994 08:49:37 GMT",
+                                      "Sun, 29 Feb 1900 08:49:37 GMT",
+                                      "Sun, 00 Nov 1994 08:49:37 GMT",
+                                      "Sun, 06 Nov 1994 24:00:00 GMT",
+                                      "Sun, 06 Nov 1994 08:60:37 GMT",
+                                      "Sun, 06 Nov 1994 08:49:61 GMT",
+                                      "Sun, 06 nov 1994 08:49:37 GMT",
+                                      "Xxx, 06 Nov 1994 08:49:37 GMT",
+                                      "Sun, -6 Nov 1994 08:49:37 GMT",
+                                      "Sun, 06 Nov 19940 08:49:37 GMT",
+                                      "Sun Nov 6 08:49:37 1994"};
     int64_t t = 77;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         if (clock_parse_http(str_of(bad[i]), &t))

@@ -78,7 +78,8 @@ TEST(err_status_table)
     CHECK(status_retryable(STATUS_BUSY) && !status_retryable(STATUS_INVALID));
     for (int s = 0; s < STATUS_COUNT; s++) {
         CHECK(status_name((enum status)s) && status_text((enum status)s));
-        CHECK(s == STATUS_OK || s == STATUS_AGAIN || (status_http((enum status)s) >= 400 && status_exit((enum status)s)));
+        CHECK(s == STATUS_OK || s == STATUS_AGAIN ||
+              (status_http((enum status)s) >= 400 && status_exit((enum status)s)));
     }
     CHECK_STR(str_of(status_name(STATUS_COUNT)), "UNKNOWN");
     CHECK_INT(status_http((enum status)9999), 500);

@@ -33,8 +33,8 @@ TEST(log_text_lines)
 {
     log_begin(LOG_INFO, LOG_TEXT);
     log_line(LOG_DEBUG, "http", "not shown");
-    LOG_WITH(LOG_WARN, "http", STR("slow"), LOG_STR("path", STR("/a b")), LOG_I64("ms", -12), LOG_STR("x", STR("plain")),
-             LOG_STR("empty", STR("")));
+    LOG_WITH(LOG_WARN, "http", STR("slow"), LOG_STR("path", STR("/a b")), LOG_I64("ms", -12),
+             LOG_STR("x", STR("plain")), LOG_STR("empty", STR("")));
     str got = log_end();
     CHECK_STR(str_from(got, 24), " WARN  http: slow path=\"/a b\" ms=-12 x=plain empty=\"\"\n");
     CHECK(got.p[4] == '-' && got.p[23] == 'Z');
@@ -56,7 +56,8 @@ TEST(log_lines_cannot_be_forged)
     static const char nasty[] = "x\r\n2026 ERROR forged\x1B[31m\x7F\xC2\x85\xE2\x80\xA8\xE2\x80\xAE\xFF\x00y";
     for (size_t i = 0; i < 2; i++) {
         log_begin(LOG_INFO, formats[i]);
-        LOG_WITH(LOG_INFO, "http", str_make(nasty, sizeof(nasty) - 1), LOG_STR("v", str_make(nasty, sizeof(nasty) - 1)));
+        LOG_WITH(LOG_INFO, "http", str_make(nasty, sizeof(nasty) - 1),
+                 LOG_STR("v", str_make(nasty, sizeof(nasty) - 1)));
         str got = log_end();
         CHECK_INT(str_find_char(got, '\n'), got.n - 1);
         CHECK(utf8_valid(got));
@@ -93,7 +94,8 @@ TEST(log_never_waits_for_a_full_pipe)
 {
     log_begin(LOG_INFO, LOG_TEXT);
     uint64_t before = log_dropped();
-    for (int i = 0; i < 3000; i++) /* about 300 KB into a pipe of 64 KB that nobody reads: a wait would end in a timeout */
+    for (int i = 0; i < 3000;
+         i++) /* about 300 KB into a pipe of 64 KB that nobody reads: a wait would end in a timeout */
         log_line(LOG_INFO, "test", "line %d %s", i, "................................................................");
     CHECK(log_dropped() > before);
     str got = log_end();

@@ -59,8 +59,9 @@ static void come_a_long_way(void)
 
 TEST(sm_message_tells_the_way)
 {
-    CHECK(die_says(come_a_long_way,
-                   "may not go from closed to idle; it came by opening open open open open open closing opening closed"));
+    CHECK(
+        die_says(come_a_long_way,
+                 "may not go from closed to idle; it came by opening open open open open open closing opening closed"));
 }
 
 static void start_in_the_middle(void)
@@ -108,8 +109,12 @@ TEST(sm_table_faults_are_found)
         unsigned at;
     } bad[] = {
         {{{"a", SM_TO(1), SM_INITIAL}, {NULL, 0, SM_FINAL}, {"c", 0, SM_FINAL}}, "it has no name", 1},
-        {{{"a", SM_TO(1) | SM_TO(2), SM_INITIAL}, {"b", SM_TO(3), 0}, {"c", 0, SM_FINAL}}, "an edge leaves the table", 1},
-        {{{"a", SM_TO(1) | SM_TO(2), SM_INITIAL}, {"b", 0, 0}, {"c", 0, SM_FINAL}}, "it is not final but has no way out", 1},
+        {{{"a", SM_TO(1) | SM_TO(2), SM_INITIAL}, {"b", SM_TO(3), 0}, {"c", 0, SM_FINAL}},
+         "an edge leaves the table",
+         1},
+        {{{"a", SM_TO(1) | SM_TO(2), SM_INITIAL}, {"b", 0, 0}, {"c", 0, SM_FINAL}},
+         "it is not final but has no way out",
+         1},
         {{{"a", SM_TO(1) | SM_TO(2), SM_INITIAL}, {"b", SM_TO(0), SM_FINAL}, {"c", 0, SM_FINAL}},
          "it is final but has a way out",
          1},
