@@ -37,6 +37,7 @@ MIME = {
     ".xml": "application/xml; charset=utf-8",
 }
 SQUEEZED = {".gif", ".jpg", ".png", ".webp", ".woff2"}
+EMPTY = "    {.mime = NULL},\n"  # C wants one row at least
 GZIP_FROM = 200  # bytes: below that, headers cost more than gzip saves
 
 
@@ -137,7 +138,7 @@ def main():
           "/* made by tools/embed.py */\n#include \"assets/assets_table.h\"\n\n"
           "__attribute__((visibility(\"hidden\"))) extern const char asset_bytes[];\n\n"
           f"const size_t asset_table_count = {len(found)};\n"
-          f"const struct asset asset_table[{max(len(found), 1)}] = {{\n{table}}};\n")
+          f"const struct asset asset_table[{max(len(found), 1)}] = {{\n{table or EMPTY}}};\n")
     if args.depfile:
         needs = [os.path.abspath(p).replace(" ", "\\ ") for p in [*folders, *found.values()]]
         args.depfile.write_text(f"{args.out_dir}/assets.S: " + " ".join(needs) + "\n")
