@@ -6,11 +6,14 @@
 #include "site/query/plan.h"
 
 enum query_facet_kind { QUERY_FACET_COLUMN, QUERY_FACET_DATE, QUERY_FACET_ARRAY };
-const char *query_facet_type(enum query_facet_kind kind); /* "column", "date", "array" */
+const char *query_facet_type(enum query_facet_kind kind);   /* "column", "date", "array" */
+const char *query_facet_option(enum query_facet_kind kind); /* "_facet", "_facet_date", "_facet_array" */
 
 struct query_facet {
     enum query_facet_kind kind;
     str column;
+    str asked;      /* the argument that asked for it, as given: the column, or JSON that names it */
+    str option;     /* the option it came with: "_facet", "_facet_date", .. */
     str key;        /* key in the result dictionary: column, or column_2 .. when taken */
     bool hideable;  /* false: from the configuration */
     str sql;        /* gives value, count; at most facet_size + 1 rows; bind plan->params */
@@ -23,8 +26,9 @@ struct query_facets {
     int64_t size; /* values to show; one row more = truncated */
 };
 
-/* None when the plan says no_facet. INVALID: "_facet= is not allowed" (allow_facet off), unknown column, a JSON facet
- * without column. */
+/* None when the plan says no_facet. Configured facets of columns that do not exist (any more) are left out: a visitor cannot
+ * mend them. INVALID: an unknown column asked for, a JSON facet without column. (Facets that are not allowed at
+ * all are refused by query_plan_table.) */
 enum status query_facets(struct arena *a, const struct query_plan *plan, struct query_facets *ret,
                          struct err *err) MUST_USE;
 
@@ -39,8 +43,10 @@ void query_facet_value(struct arena *a, const struct query_plan *plan, const str
 
 /* Order for display (sorted_facet_results): configured first in their order, others by (number of values, name)
  * descending. value_counts[i] belongs to facets->items[i]; order receives facets->count indexes. */
-void query_facets_order(const struct query_plan *plan, const struct query_facets *facets, const size_t *value_counts,
-                        size_t *order);
+void query_facets_order(struct arena *a, const struct query_plan *plan, const struct query_facets *facets,
+                        const size_t *value_counts, size_t *order);
+/* Values a facet shows: `_facet_size`, else the configured facet_size, else the default; at most max_returned_rows. */
+int64_t query_facet_size(const struct query_plan *plan);
 
 struct query_suggestion {
     enum query_facet_kind kind;
@@ -55,8 +61,10 @@ struct query_suggestions {
     int64_t facet_size;
     str row_count_sql; /* rows considered, for when the count of the page is not known */
 };
-/* Empty when suggestions are off (settings, `_nosuggest`, `_nofacet`, `_next`). The probes bind plan->params. */
-void query_suggestions(struct arena *a, const struct query_plan *plan, struct query_suggestions *ret);
+/* `on`: the facets in force, not suggested again. Empty when suggestions are off (settings, `_nosuggest`, `_nofacet`,
+ * `_next`). The probes bind plan->params. */
+void query_suggestions(struct arena *a, const struct query_plan *plan, const struct query_facets *on,
+                       struct query_suggestions *ret);
 
 /* column probe: rows are (value, n). distinct: rows seen; repeated: some n > 1; row_count: count of the page. */
 bool query_suggest_column(size_t distinct, bool repeated, int64_t row_count, int64_t facet_size);

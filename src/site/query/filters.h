@@ -11,8 +11,8 @@ struct query_op {
     bool no_argument;    /* isnull and friends: takes no value */
 };
 
-/* The operators in the order of the filter form. Static; any thread. */
-const struct query_op *query_ops(size_t *ret_count);
+/* The operators in the order of the filter form; NULL past the last. Static; any thread. */
+const struct query_op *query_op_at(size_t i);
 /* NULL when there is no such operator. */
 const struct query_op *query_op_find(str key);
 
@@ -27,9 +27,9 @@ void query_selections(struct arena *a, const struct args *args, struct query_sel
 /* Appends the conditions and parameters :p0.. of all selections to the draft. INVALID: `in=[` with bad JSON, or nested
  * values in it; a number that does not fit 64 bits. */
 enum status query_filters_apply(struct query_draft *d, struct err *err) MUST_USE;
-/* `_where` (FORBIDDEN "_where= is not allowed"), appended verbatim, and the links that remove each. */
+/* where.c: `_where` (FORBIDDEN "_where= is not allowed"), appended verbatim, and the links that remove each. */
 enum status query_where_apply(struct query_draft *d, struct err *err) MUST_USE;
-/* `_through={"table","column","value"}`. INVALID when not such JSON or when no foreign key leads here. */
+/* through.c: `_through={"table","column","value"}`. INVALID when not such JSON or when no foreign key leads here. */
 enum status query_through_apply(struct query_draft *d, struct err *err) MUST_USE;
 /* Appends the human text of one selection ("state = \"CA\""); false for an unknown operator. */
 bool query_selection_human(struct arena *a, const struct query_selection *s, str *ret);

@@ -6,13 +6,17 @@
 #include "site/query/plan.h"
 #include "site/query/sort.h"
 
-/* A `_size` argument: blank = fallback, "max" = maximum. INVALID "NAME must be a positive integer" or
+/* A size argument (of pages here, of lists elsewhere): blank = fallback, "max" = maximum. INVALID "NAME must be a positive integer" or
  * "NAME must be <= N". */
 enum status query_size(str text, const char *name, int64_t fallback, int64_t maximum, int64_t *ret,
                        struct err *err) MUST_USE;
 
-/* Appends the keyset condition of `_next` (or sets *ret_offset for a view; INVALID when that is no integer). Tokens that
- * do not fit the key are ignored. *ret_paged: a condition or offset is in force. */
+/* `_size`, else the configured size, else the default; never more than max_returned_rows. */
+enum status query_page_size(const struct query_table *table, const struct query_settings *settings,
+                            const struct args *args, int64_t *ret, struct err *err) MUST_USE;
+
+/* Appends the keyset condition of `_next` (or sets *ret_offset for a view; INVALID when that is no integer). A token
+ * that does not fit the key is ignored, on a sorted page INVALID. *ret_paged: a condition or offset is in force. */
 enum status query_page_apply(struct query_draft *d, const struct query_sort *sort, bool *ret_paged, int64_t *ret_offset,
                              struct err *err) MUST_USE;
 

@@ -43,6 +43,7 @@ struct query_plan {
     size_t facet_column_count;
 
     int64_t page_size;   /* rows to show; may be 0 */
+    bool paged;          /* not the first page */
     int64_t offset;      /* views: rows skipped before this page */
     int64_t timelimit_ms; /* `_timelimit`; 0 = not given */
     str sort, sort_desc; /* effective: from the request, else the configuration; at most one is set */
@@ -77,6 +78,8 @@ str query_count_sql_limited(struct arena *a, const struct query_plan *plan, int6
 
 /* An identifier as SQL text: bare when it is a plain word and not reserved, else in double quotes. */
 str query_identifier(struct arena *a, str name);
+/* An identifier in double quotes, always. */
+str query_quoted(struct arena *a, str name);
 
 /* ---- for the files of this folder: a plan being made ---- */
 
@@ -95,7 +98,11 @@ struct query_draft {
 
 /* Sets a parameter; one of the same name is replaced in place. */
 void query_draft_param(struct query_draft *d, str name, struct value value);
-/* Adds the next free :pN and returns its name ("p3"). */
+/* Adds the next free :pN and returns it with its colon (":p3"). */
 str query_draft_next_param(struct query_draft *d, struct value value);
+/* parts[0] separator parts[1] ...; "" for none. */
+str query_join(struct arena *a, const str *parts, size_t count, str separator);
+/* A value as Python's json.dumps() writes it. */
+str query_json(struct arena *a, struct value v);
 
 #endif
