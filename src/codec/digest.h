@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* digest: hashes and HMAC by OpenSSL, as lower-case hex or raw bytes. */
+#ifndef VITRINE_CODEC_DIGEST_H
+#define VITRINE_CODEC_DIGEST_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#define DIGEST_HEX_MAX 65 /* SHA-256 in hex with its NUL */
+#define DIGEST_RAW_MAX 32
+
+void digest_md5_hex(str s, char out[DIGEST_HEX_MAX]);
+void digest_sha1_hex(str s, char out[DIGEST_HEX_MAX]);
+void digest_sha256_hex(str s, char out[DIGEST_HEX_MAX]);
+/* Reads the file in pieces. Blocks. NOT_FOUND, FORBIDDEN, IO. */
+enum status digest_sha256_file(const char *path, char out[DIGEST_HEX_MAX], struct err *err) MUST_USE;
+enum status digest_md5_file(const char *path, char out[DIGEST_HEX_MAX], struct err *err) MUST_USE;
+
+size_t digest_sha1(str s, unsigned char out[DIGEST_RAW_MAX]);             /* 20 */
+size_t digest_hmac_sha1(str key, str s, unsigned char out[DIGEST_RAW_MAX]); /* 20 */
+size_t digest_hmac_sha256(str key, str s, unsigned char out[DIGEST_RAW_MAX]);
+bool digest_equal(str a, str b); /* in constant time for equal lengths */
+
+#endif

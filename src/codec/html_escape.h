@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* html_escape: & < > " ' as &amp; &lt; &gt; &#34; &#39; (what markupsafe writes). */
+#ifndef VITRINE_CODEC_HTML_ESCAPE_H
+#define VITRINE_CODEC_HTML_ESCAPE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+void html_escape(struct buf *out, str s);
+str html_escape_arena(struct arena *a, str s); /* s itself when nothing needs escaping */
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/value.h"
+
+#include <math.h>
+
+#define INDEX_FROM 9 /* entries from which a dict keeps a hash index */
+
+struct value value_list(struct arena *a)
+{
+    struct value_list *l = ARENA_NEW(a, struct value_list);
+    l->arena = a;
+    return (struct value){.kind = VALUE_LIST, .list = l};
+}
+
+struct value value_dict(struct arena *a)
+{
+    struct value_dict *d = ARENA_NEW(a, struct value_dict);
+    d->arena = a;
+    return (struct value){.kind = VALUE_DICT, .dict = d};
+}
+
+void value_push(struct value list, struct value item)
+{
+    ASSERT(list.kind == VALUE_LIST);
+    struct value_list *l = list.list;
+    if (l->count == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : 4;
+        l->items = arena_grow(l->arena, l->items, l->cap * sizeof *l->items, cap * sizeof *l->items);
+        l->cap = cap;
+    }
+    l->items[l->count++] = item;
+}
+
+static uint32_t key_hash(str key)
+{
+    return (uint32_t)str_hash(key);
+}
+
+static void index_insert(struct value_dict *d, size_t entry)
+{
+    size_t mask = d->index_cap - 1, at = d->entries[entry].hash & mask;
+    while (d->index[at])
+        at = (at + 1) & mask;
+    d->index[at] = (uint32_t)entry + 1;
+}
+
+static void index_rebuild(struct value_dict *d)
+{
+    if (d->count < INDEX_FROM) {
+        d->index = NULL;
+        d->index_cap = 0;
+        return;
+    }
+    size_t cap = 32;
+    while (cap < d->cap * 2)
+        cap *= 2;
+    d->index = ARENA_ARRAY(d->arena, uint32_t, cap);
+    d->index_cap = cap;
+    for (size_t i = 0; i < d->count; i++)
+        index_insert(d, i);
+}
+
+static struct value_entry *find(const struct value_dict *d, str key)
+{
+    if (!d->index) {
+        for (size_t i = 0; i < d->count; i++)
+            if (d->entries[i].key.n == key.n && str_eq(d->entries[i].key, key))
+                return &d->entries[i];
+        return NULL;
+    }
+    uint32_t hash = key_hash(key);
+    size_t mask = d->index_cap - 1;
+    for (size_t at = hash & mask; d->index[at]; at = (at + 1) & mask) {
+        struct value_entry *e = &d->entries[d->index[at] - 1];
+        if (e->hash == hash && str_eq(e->key, key))
+            return e;
+    }
+    return NULL;
+}
+
+void value_set(struct value dict, str key, struct value item)
+{
+    ASSERT(dict.kind == VALUE_DICT);
+    struct value_dict *d = dict.dict;
+    struct value_entry *e = find(d, key);
+    if (e) {
+        e->value = item;
+        return;
+    }
+    bool grown = d->count == d->cap;
+    if (grown) {
+        size_t cap = d->cap ? d->cap * 2 : 8;
+        d->entries = arena_grow(d->arena, d->entries, d->cap * sizeof *d->entries, cap * sizeof *d->entries);
+        d->cap = cap;
+    }
+    d->entries[d->count++] = (struct value_entry){.key = key, .value = item, .hash = key_hash(key)};
+    if (grown || d->count == INDEX_FROM)
+        index_rebuild(d);
+    else if (d->index)
+        index_insert(d, d->count - 1);
+}
+
+struct value value_get(struct value dict, str key)
+{
+    if (dict.kind != VALUE_DICT)
+        return VALUE_UNDEF;
+    const struct value_entry *e = find(dict.dict, key);
+    return e ? e->value : VALUE_UNDEF;
+}
+
+bool value_has(struct value dict, str key)
+{
+    return dict.kind == VALUE_DICT && find(dict.dict, key);
+}
+
+bool value_remove(struct value dict, str key)
+{
+    struct value_entry *e = dict.kind == VALUE_DICT ? find(dict.dict, key) : NULL;
+    if (!e)
+        return false;
+    struct value_dict *d = dict.dict;
+    size_t at = (size_t)(e - d->entries);
+    memmove(e, e + 1, (d->count - at - 1) * sizeof *e);
+    d->count--;
+    index_rebuild(d);
+    return true;
+}
+
+size_t value_count(struct value v)
+{
+    return v.kind == VALUE_LIST ? v.list->count : v.kind == VALUE_DICT ? v.dict->count : 0;
+}
+
+struct value value_at(struct value list, size_t i)
+{
+    return list.kind == VALUE_LIST && i < list.list->count ? list.list->items[i] : VALUE_UNDEF;
+}
+
+bool value_truth(struct value v)
+{
+    switch (v.kind) {
+    case VALUE_UNDEFINED:
+    case VALUE_NONE:
+        return false;
+    case VALUE_BOOL:
+        return v.b;
+    case VALUE_INT:
+        return v.i != 0;
+    case VALUE_FLOAT:
+        return v.f != 0;
+    case VALUE_STR:
+    case VALUE_SAFE:
+    case VALUE_BYTES:
+        return v.s.n > 0;
+    case VALUE_LIST:
+    case VALUE_DICT:
+        return value_count(v) > 0;
+    case VALUE_OBJECT:
+        return v.object.class->truth ? v.object.class->truth(v.object.self) : true;
+    }
+    return false;
+}
+
+static bool number(struct value v, double *ret)
+{
+    if (v.kind == VALUE_BOOL)
+        *ret = v.b;
+    else if (v.kind == VALUE_INT)
+        *ret = (double)v.i;
+    else if (v.kind == VALUE_FLOAT)
+        *ret = v.f;
+    else
+        return false;
+    return true;
+}
+
+static bool equal_lists(struct value a, struct value b)
+{
+    if (value_count(a) != value_count(b))
+        return false;
+    for (size_t i = 0; i < value_count(a); i++)
+        if (!value_equal(a.list->items[i], b.list->items[i]))
+            return false;
+    return true;
+}
+
+static bool equal_dicts(struct value a, struct value b)
+{
+    if (value_count(a) != value_count(b))
+        return false;
+    for (size_t i = 0; i < value_count(a); i++) {
+        const struct value_entry *e = &a.dict->entries[i], *other = find(b.dict, e->key);
+        if (!other || !value_equal(e->value, other->value))
+            return false;
+    }
+    return true;
+}
+
+bool value_equal(struct value a, struct value b)
+{
+    double x, y;
+    if (a.kind == VALUE_INT && b.kind == VALUE_INT)
+        return a.i == b.i;
+    if (number(a, &x) && number(b, &y))
+        return x == y;
+    if (value_is_text(a) && value_is_text(b))
+        return str_eq(a.s, b.s);
+    if (a.kind != b.kind)
+        return false;
+    switch (a.kind) {
+    case VALUE_BYTES:
+        return str_eq(a.s, b.s);
+    case VALUE_LIST:
+        return equal_lists(a, b);
+    case VALUE_DICT:
+        return equal_dicts(a, b);
+    case VALUE_OBJECT:
+        return a.object.class == b.object.class && a.object.self == b.object.self;
+    case VALUE_UNDEFINED:
+    case VALUE_NONE:
+        return true;
+    case VALUE_BOOL:
+    case VALUE_INT:
+    case VALUE_FLOAT:
+    case VALUE_STR:
+    case VALUE_SAFE:
+        break;
+    }
+    return false;
+}
+
+struct value value_copy(struct arena *a, struct value v)
+{
+    struct value out;
+    switch (v.kind) {
+    case VALUE_STR:
+    case VALUE_SAFE:
+    case VALUE_BYTES:
+        v.s = arena_str(a, v.s);
+        return v;
+    case VALUE_LIST:
+        out = value_list(a);
+        out.tuple = v.tuple;
+        for (size_t i = 0; i < v.list->count; i++)
+            value_push(out, value_copy(a, v.list->items[i]));
+        return out;
+    case VALUE_DICT:
+        out = value_dict(a);
+        for (size_t i = 0; i < v.dict->count; i++)
+            value_set(out, arena_str(a, v.dict->entries[i].key), value_copy(a, v.dict->entries[i].value));
+        return out;
+    case VALUE_UNDEFINED:
+    case VALUE_NONE:
+    case VALUE_BOOL:
+    case VALUE_INT:
+    case VALUE_FLOAT:
+    case VALUE_OBJECT:
+        break;
+    }
+    return v;
+}
