@@ -7,7 +7,7 @@ formatter=$(command -v clang-format-14 || command -v clang-format) || {
     echo "fmt: clang-format is missing: tools/setup.sh --test installs it" >&2
     exit 2
 }
-mapfile -t files < <(git ls-files --cached --others --exclude-standard 'src/*.c' 'src/*.h' 'tests/*.c' 'tests/*.h' 'bench/*.c' 'bench/*.h')
+mapfile -t files < <(git ls-files --cached --others --exclude-standard {src,tests,bench}/'*.'{c,h})
 if [ "${1:-}" != --check ]; then
     "$formatter" -i "${files[@]}"
     exit

@@ -45,7 +45,8 @@ def packages(root):
 
 
 def licence_of(folder):
-    names = sorted(p for p in folder.iterdir() if re.match(r"(licen[cs]e|copying|notice)", p.name, re.I) and p.is_file())
+    kind = re.compile(r"(licen[cs]e|copying|notice)", re.I)
+    names = sorted(p for p in folder.iterdir() if kind.match(p.name) and p.is_file())
     if names:
         return "\n".join(p.read_text(errors="replace").strip() for p in names)
     readme = next((p for p in folder.iterdir() if p.name.lower().startswith("readme")), None)

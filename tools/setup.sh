@@ -45,7 +45,8 @@ installed() {
 # What a package is wanted for, where another package or a hand-made installation may give it as well.
 present() {
     case $1 in
-    gcc | make | git | meson | clang | clang-format | clang-tidy | cppcheck | ccache | curl | openssl | sqlite3 | python3 | wrk | strace)
+    gcc | make | git | meson | clang | clang-format | clang-tidy | cppcheck | ccache | curl | openssl | sqlite3 | \
+        python3 | wrk | strace)
         command -v "$1" >/dev/null
         ;;
     ninja-build) command -v ninja >/dev/null ;;
