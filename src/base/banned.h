@@ -18,6 +18,12 @@
 #include <string.h>
 #include <time.h>
 
+/* Some of them are macros where the C library adds checks. */
+#undef strcpy
+#undef strcat
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison strcpy strcat sprintf vsprintf gets strtok atoi atol atoll atof
 #pragma GCC poison gmtime localtime ctime asctime system popen rand srand tmpnam mktemp
 

@@ -181,7 +181,8 @@ def notice_tree(tmp_path, packages):
 
 def test_notice_lists_what_is_inside(tmp_path):
     root = notice_tree(tmp_path, {"better-sqlite3": ([], "not told"), "bundler": ([], "not told"),
-                                  "map": (["tile"], "Map!"), "map/node_modules/tile": ([], "Inner tile!"), "tile": ([], "Outer tile!")})
+                                  "map": (["tile"], "Map!"), "map/node_modules/tile": ([], "Inner tile!"),
+                                  "tile": ([], "Outer tile!")})
     assert tool("notice.py", root, tmp_path / "NOTICE") == (0, "")
     text = (tmp_path / "NOTICE").read_text()
     assert "SQLite 3.99.1 (public domain)" in text
