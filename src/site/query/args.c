@@ -38,14 +38,13 @@ static const struct arg *group(struct arena *a, const struct arg *pairs, size_t 
 
 enum status args_parse(struct arena *a, str raw, struct args *ret, struct err *err)
 {
-    struct shim_pair *pairs;
-    size_t count = shim_parse(a, raw, &pairs);
-    if (count > LIMIT_QUERY_ARGS)
-        return err_set(err, STATUS_INVALID, "The query string has %zu arguments, at most %d are allowed", count,
-                       LIMIT_QUERY_ARGS);
+    struct url_pair *pairs;
+    size_t count;
+    if (!url_parse_query(a, raw, LIMIT_QUERY_ARGS, &pairs, &count))
+        return err_set(err, STATUS_INVALID, "The query string has more than %d arguments", LIMIT_QUERY_ARGS);
     struct arg *items = ARENA_ARRAY(a, struct arg, count + 1);
     for (size_t i = 0; i < count; i++)
-        items[i] = (struct arg){pairs[i].key, pairs[i].value};
+        items[i] = (struct arg){pairs[i].key, pairs[i].value.p ? pairs[i].value : STR("")};
     *ret = (struct args){group(a, items, count), count};
     return STATUS_OK;
 }

@@ -19,7 +19,8 @@ struct args {
     size_t count;
 };
 
-/* Parses the raw (percent-encoded) query string, without '?'. INVALID when it holds more than LIMIT_QUERY_ARGS pairs. */
+/* Parses the raw (percent-encoded) query string, without '?'. INVALID when it holds more than LIMIT_QUERY_ARGS pairs.
+ */
 enum status args_parse(struct arena *a, str raw, struct args *ret, struct err *err) MUST_USE;
 
 /* First value; {NULL, 0} when absent. A blank value has p != NULL. */

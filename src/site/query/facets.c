@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facets: the values of a column with their counts, over the rows that match the filters.
  *
- * Which: those of the configuration first (they cannot be hidden), then those of the arguments; all column facets, then all
- * date ones, then all array ones. Kinds that do not exist (`_facet_size` among them) ask for nothing. An argument may be
- * plain text or JSON {"column": "x"}.
- * Where the reference fails with a bug (an unknown column), this answers INVALID and names the column; a configured facet of
- * a column that is gone is left out.
+ * Which: those of the configuration first (they cannot be hidden), then those of the arguments; all column facets, then
+ * all date ones, then all array ones. Kinds that do not exist (`_facet_size` among them) ask for nothing. An argument
+ * may be plain text or JSON {"column": "x"}.
+ *
+ * Where the reference fails with a bug (an unknown column), this answers INVALID and names the column; a configured
+ * facet of a column that is gone is left out.
+ *
  * Links: column facets put prefix and path together, the other kinds only the path, as the reference does.
+ *
  * Tests: test_facets.c, test_exec.c, test_recorded.c. */
 #include "site/query/facets.h"
 
@@ -69,8 +72,9 @@ static void add_configured(struct arena *a, const struct query_plan *plan, enum 
             continue;
         str column = column_of(item);
         if (has_column(plan, column))
-            VEC_PUSH(a, &out->v, (struct query_facet){.kind = kind, .column = column, .asked = column,
-                                                      .option = str_of(kinds[kind].option)});
+            VEC_PUSH(a, &out->v,
+                     (struct query_facet){
+                         .kind = kind, .column = column, .asked = column, .option = str_of(kinds[kind].option)});
     }
 }
 
@@ -88,9 +92,11 @@ static enum status add_requested(struct arena *a, const struct query_plan *plan,
             column = column_of(config);
         }
         if (!has_column(plan, column))
-            return err_set(err, STATUS_INVALID, "Cannot facet by " STR_FMT " - there is no such column", STR_ARG(column));
-        VEC_PUSH(a, &out->v, (struct query_facet){.kind = kind, .column = column, .asked = first[i].value,
-                                                  .option = option, .hideable = true});
+            return err_set(err, STATUS_INVALID, "Cannot facet by " STR_FMT " - there is no such column",
+                           STR_ARG(column));
+        VEC_PUSH(a, &out->v,
+                 (struct query_facet){
+                     .kind = kind, .column = column, .asked = first[i].value, .option = option, .hideable = true});
     }
     return STATUS_OK;
 }

@@ -26,8 +26,8 @@ struct query_facets {
     int64_t size; /* values to show; one row more = truncated */
 };
 
-/* None when the plan says no_facet. Configured facets of columns that do not exist (any more) are left out: a visitor cannot
- * mend them. INVALID: an unknown column asked for, a JSON facet without column. (Facets that are not allowed at
+/* None when the plan says no_facet. Configured facets of columns that do not exist (any more) are left out: a visitor
+ * cannot mend them. INVALID: an unknown column asked for, a JSON facet without column. (Facets that are not allowed at
  * all are refused by query_plan_table.) */
 enum status query_facets(struct arena *a, const struct query_plan *plan, struct query_facets *ret,
                          struct err *err) MUST_USE;

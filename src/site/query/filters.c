@@ -3,11 +3,14 @@
  *
  * Invariants:
  *  1. Values never enter the SQL text: each is bound to :pN, numbered in the order of the sorted (key, value) pairs.
- *  2. Column names do enter it, from the address bar, in double quotes with quotes doubled (brackets only when the name
- *     holds no `]`): a name can at worst be unknown. Unknown names are not refused: SQLite then reads "nope" as a string,
- *     so such a filter finds nothing; clients rely on getting an empty page.
+ *  2. Column names do enter it, from the address bar, in double quotes with quotes doubled (brackets only when the
+ *     name holds no `]`): a name can at worst be unknown. Unknown names are not refused: SQLite reads "nope" as a
+ *     string, so such a filter finds nothing; clients rely on getting an empty page.
  *  3. `%` and `_` in values are not escaped: `contains=%` is everything, as ever.
- * In templates $c is the quoted column, $b the [table].[column] pair, $p the parameter; in human texts $c and $v are raw, $q is the value in quotes unless it is a number.
+ *
+ * In templates $c is the quoted column, $b the [table].[column] pair, $p the parameter; in human texts $c and $v are
+ * raw, $q is the value in quotes unless it is a number.
+ *
  * Not here: whole fragments (where.c), searches (search.c). Tests: test_filters.c, test_exec.c. */
 #include "site/query/filters.h"
 
@@ -27,8 +30,10 @@ struct op {
     unsigned flags;
 };
 
-#define OP(key, display, sql, human, before, after, flags)                                                                \
-    {{key, display, ((flags)&OP_NO_ARGUMENT) != 0}, sql, human, before, after, flags}
+#define OP(key, display, sql, human, before, after, flags)                                                             \
+    {                                                                                                                  \
+        {key, display, ((flags)&OP_NO_ARGUMENT) != 0}, sql, human, before, after, flags                                \
+    }
 
 static const struct op ops[] = {
     OP("exact", "=", "$c = $p", "$c = $q", "", "", 0),
@@ -163,7 +168,8 @@ static enum status apply_list(struct query_draft *d, const struct op *op, const 
     for (size_t i = 0; i < count; i++) {
         struct value v = value_at(items, i);
         if (v.kind == VALUE_LIST || v.kind == VALUE_DICT)
-            return err_set(err, STATUS_INVALID, STR_FMT "__" STR_FMT ": item %zu of the list is itself a list or an object",
+            return err_set(err, STATUS_INVALID,
+                           STR_FMT "__" STR_FMT ": item %zu of the list is itself a list or an object",
                            STR_ARG(s->column), STR_ARG(s->op), i + 1);
         names[i] = query_draft_next_param(d, v);
     }
@@ -213,9 +219,10 @@ static enum status apply_one(struct query_draft *d, const struct op *op, const s
         param = query_draft_next_param(d, v);
     }
     VEC_PUSH(d->a, &d->where,
-             expand(d->a, op->sql, (struct slots){.c = query_quoted(d->a, s->column),
-                                                  .b = table_column(d->a, d->table->name, s->column),
-                                                  .p = param}));
+             expand(d->a, op->sql,
+                    (struct slots){.c = query_quoted(d->a, s->column),
+                                   .b = table_column(d->a, d->table->name, s->column),
+                                   .p = param}));
     return STATUS_OK;
 }
 

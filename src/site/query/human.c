@@ -23,6 +23,6 @@ str query_human(const struct query_draft *d, const struct query_sort *sort)
                           bits.items[bits.count - 1]);
     if (sort->sort.n == 0 && sort->sort_desc.n == 0)
         return where;
-    return ARENA_CAT(a, where, where.n ? STR(" ") : STR(""), STR("sorted by "), sort->sort.n ? sort->sort : sort->sort_desc,
-                     sort->sort_desc.n ? STR(" descending") : STR(""));
+    return ARENA_CAT(a, where, where.n ? STR(" ") : STR(""), STR("sorted by "),
+                     sort->sort.n ? sort->sort : sort->sort_desc, sort->sort_desc.n ? STR(" descending") : STR(""));
 }

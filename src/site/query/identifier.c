@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Identifiers as SQL text. The reserved words are Datasette's list (SQLite's keywords of its time): a word SQLite reserved
- * later is still fine, it merely stays bare. Tests: tests/unit/site/query/test_columns.c. */
+/* Identifiers as SQL text. The reserved words are Datasette's list (SQLite's keywords of its time): a word SQLite
+ * reserved later is still fine, it merely stays bare. Tests: tests/unit/site/query/test_columns.c. */
 #include <stdlib.h>
 
 #include "site/query/plan.h"
 
 /* Sorted: bsearch. */
 static const char *const reserved[] = {
-    "abort",      "action",     "add",          "after",       "all",          "alter",
-    "analyze",    "and",        "as",           "asc",         "attach",       "autoincrement",
-    "before",     "begin",      "between",      "by",          "cascade",      "case",
-    "cast",       "check",      "collate",      "column",      "commit",       "conflict",
-    "constraint", "create",     "cross",        "current_date", "current_time", "current_timestamp",
-    "database",   "default",    "deferrable",   "deferred",    "delete",       "desc",
-    "detach",     "distinct",   "drop",         "each",        "else",         "end",
-    "escape",     "except",     "exclusive",    "exists",      "explain",      "fail",
-    "for",        "foreign",    "from",         "full",        "glob",         "group",
-    "having",     "if",         "ignore",       "immediate",   "in",           "index",
-    "indexed",    "initially",  "inner",        "insert",      "instead",      "intersect",
-    "into",       "is",         "isnull",       "join",        "key",          "left",
-    "like",       "limit",      "match",        "natural",     "no",           "not",
-    "notnull",    "null",       "of",           "offset",      "on",           "or",
-    "order",      "outer",      "plan",         "pragma",      "primary",      "query",
-    "raise",      "recursive",  "references",   "regexp",      "reindex",      "release",
-    "rename",     "replace",    "restrict",     "right",       "rollback",     "row",
-    "savepoint",  "select",     "set",          "table",       "temp",         "temporary",
-    "then",       "to",         "transaction",  "trigger",     "union",        "unique",
-    "update",     "using",      "vacuum",       "values",      "view",         "virtual",
-    "when",       "where",      "with",         "without",
+    "abort",      "action",    "add",         "after",        "all",          "alter",
+    "analyze",    "and",       "as",          "asc",          "attach",       "autoincrement",
+    "before",     "begin",     "between",     "by",           "cascade",      "case",
+    "cast",       "check",     "collate",     "column",       "commit",       "conflict",
+    "constraint", "create",    "cross",       "current_date", "current_time", "current_timestamp",
+    "database",   "default",   "deferrable",  "deferred",     "delete",       "desc",
+    "detach",     "distinct",  "drop",        "each",         "else",         "end",
+    "escape",     "except",    "exclusive",   "exists",       "explain",      "fail",
+    "for",        "foreign",   "from",        "full",         "glob",         "group",
+    "having",     "if",        "ignore",      "immediate",    "in",           "index",
+    "indexed",    "initially", "inner",       "insert",       "instead",      "intersect",
+    "into",       "is",        "isnull",      "join",         "key",          "left",
+    "like",       "limit",     "match",       "natural",      "no",           "not",
+    "notnull",    "null",      "of",          "offset",       "on",           "or",
+    "order",      "outer",     "plan",        "pragma",       "primary",      "query",
+    "raise",      "recursive", "references",  "regexp",       "reindex",      "release",
+    "rename",     "replace",   "restrict",    "right",        "rollback",     "row",
+    "savepoint",  "select",    "set",         "table",        "temp",         "temporary",
+    "then",       "to",        "transaction", "trigger",      "union",        "unique",
+    "update",     "using",     "vacuum",      "values",       "view",         "virtual",
+    "when",       "where",     "with",        "without",
 };
 
 static int compare_word(const void *key, const void *item)

@@ -2,35 +2,33 @@
 /* Links to the same page with other arguments. Tests: test_page.c, test_facets.c, test_redirect.c. */
 #include "site/query/links.h"
 
+#include "base/limits.h"
 #include "codec/url.h"
 
 struct pairs {
-    VEC(struct arg) v;
+    VEC(struct url_pair) v;
 };
 
-/* Current pairs that are not blank, as the reference's parser sees them. */
+/* Current pairs that are not blank, as the reference's parser sees them. A query string that args_parse refused has
+ * none. */
 static struct pairs current(struct arena *a, const struct query_request *r)
 {
-    struct shim_pair *raw;
-    size_t count = shim_parse(a, r->raw, &raw);
+    struct url_pair *raw;
+    size_t count;
     struct pairs out = {0};
+    if (!url_parse_query(a, r->raw, LIMIT_QUERY_ARGS, &raw, &count))
+        return out;
     for (size_t i = 0; i < count; i++)
         if (raw[i].value.n)
-            VEC_PUSH(a, &out.v, (struct arg){raw[i].key, raw[i].value});
+            VEC_PUSH(a, &out.v, raw[i]);
     return out;
 }
 
 static str address(struct arena *a, const struct query_request *r, const struct pairs *p)
 {
-    VEC(str) parts = {0};
-    VEC_PUSH(a, &parts, r->path);
-    for (size_t i = 0; i < p->v.count; i++) {
-        VEC_PUSH(a, &parts, i ? STR("&") : STR("?"));
-        VEC_PUSH(a, &parts, shim_quote_plus(a, p->v.items[i].key));
-        VEC_PUSH(a, &parts, STR("="));
-        VEC_PUSH(a, &parts, shim_quote_plus(a, p->v.items[i].value));
-    }
-    return arena_concat(a, parts.items, parts.count);
+    if (p->v.count == 0)
+        return r->path;
+    return ARENA_CAT(a, r->path, STR("?"), url_encode(a, p->v.items, p->v.count));
 }
 
 static bool names(const struct arg *list, size_t count, str key, bool only_removed)
@@ -50,7 +48,7 @@ static str rewritten(struct arena *a, const struct query_request *r, const struc
             VEC_PUSH(a, &out.v, now.v.items[i]);
     for (size_t i = 0; i < count; i++)
         if (list[i].value.p)
-            VEC_PUSH(a, &out.v, list[i]);
+            VEC_PUSH(a, &out.v, (struct url_pair){list[i].key, list[i].value});
     return address(a, r, &out);
 }
 

@@ -15,12 +15,13 @@
  *  1. Parts are bound as text; the affinity of the column turns them back into numbers.
  *  2. A token with the wrong number of parts is ignored (the first page again), but refused on a sorted page.
  *  3. Both conditions hold for the sort column and the keys of one row: equal sort values are told apart by key.
- * Not here: the order itself (sort.c). Tests: test_page.c (round trips through SQLite over random tables in test_exec.c). */
+ * Not here: the order itself (sort.c). Tests: test_page.c (round trips through SQLite over random tables in
+ * test_exec.c). */
 #include "site/query/page.h"
 
 #include <inttypes.h>
 
-#include "codec/tilde.h"
+#include "codec/url.h"
 #include "site/query/links.h"
 
 #define NULL_TOKEN "$null"
@@ -121,8 +122,9 @@ static str sorted_condition(struct query_draft *d, const struct query_sort *sort
         return desc ? ARENA_CAT(a, STR("("), c, STR(" is null and "), keys, STR(")"))
                     : ARENA_CAT(a, STR("("), c, STR(" is not null or ("), c, STR(" is null and "), keys, STR("))"));
     str p = query_draft_next_param(d, value_str(t->value));
-    return ARENA_CAT(a, STR("("), c, desc ? STR(" < ") : STR(" > "), p, desc ? STR(" or ") : STR(""), desc ? c : STR(""),
-                     desc ? STR(" is null") : STR(""), STR(" or ("), c, STR(" = "), p, STR(" and "), keys, STR("))"));
+    return ARENA_CAT(a, STR("("), c, desc ? STR(" < ") : STR(" > "), p, desc ? STR(" or ") : STR(""),
+                     desc ? c : STR(""), desc ? STR(" is null") : STR(""), STR(" or ("), c, STR(" = "), p, STR(" and "),
+                     keys, STR("))"));
 }
 
 enum status query_page_apply(struct query_draft *d, const struct query_sort *sort, bool *ret_paged, int64_t *ret_offset,

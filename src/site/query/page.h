@@ -6,8 +6,8 @@
 #include "site/query/plan.h"
 #include "site/query/sort.h"
 
-/* A size argument (of pages here, of lists elsewhere): blank = fallback, "max" = maximum. INVALID "NAME must be a positive integer" or
- * "NAME must be <= N". */
+/* A size argument (of pages here, of lists elsewhere): blank = fallback, "max" = maximum. INVALID "NAME must be a
+ * positive integer" or "NAME must be <= N". */
 enum status query_size(str text, const char *name, int64_t fallback, int64_t maximum, int64_t *ret,
                        struct err *err) MUST_USE;
 
@@ -26,8 +26,8 @@ struct query_next {
     str url;   /* absolute */
 };
 
-/* row_count: rows that `plan->sql` gave (page_size + 1 when there are more). last: the cells of row number page_size - 1
- * in the order of plan->columns, unexpanded; used only when there is a next page. sort_value: result of
+/* row_count: rows that `plan->sql` gave (page_size + 1 when there are more). last: the cells of row number page_size -
+ * 1 in the order of plan->columns, unexpanded; used only when there is a next page. sort_value: result of
  * plan->sort_lookup_sql, else ignored. */
 void query_next(struct arena *a, const struct query_plan *plan, int64_t row_count, const struct value *last,
                 struct value sort_value, struct query_next *ret);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The plan of a table page. The order of the steps is the order in which errors win and conditions stand in the SQL:
  *   columns -> column filters -> _where -> _through -> search -> sort     (so far: count_sql)
- *           -> page condition -> size -> texts
+ *           -> size -> page condition -> texts
  * Tests: test_recorded.c (recorded answers), test_exec.c (the SQL is run). */
 #include "site/query/plan.h"
 
@@ -142,7 +142,8 @@ static void write_sql(struct query_draft *d, struct query_plan *p, const struct 
     struct arena *a = d->a;
     str table = query_identifier(a, p->table->name), where = where_clause(d);
     str limit = arena_printf(a, " limit %" PRId64, p->page_size + 1);
-    str offset = p->offset || (p->table->is_view && p->paged) ? arena_printf(a, " offset %" PRId64, p->offset) : STR("");
+    str offset =
+        p->offset || (p->table->is_view && p->paged) ? arena_printf(a, " offset %" PRId64, p->offset) : STR("");
     str order = order_by.n ? ARENA_CAT(a, STR("order by "), order_by) : STR("");
     p->sql = ARENA_CAT(a, STR("select "), columns->sql, STR(" from "), table, STR(" "), where, order, limit, offset);
     p->facet_sql = ARENA_CAT(a, STR("select "), all->sql, STR(" from "), table, STR(" "), where);
@@ -179,8 +180,8 @@ static enum status make(struct query_draft *d, struct query_plan *p, struct err 
     p->count_sql = ARENA_CAT(a, STR("select count(*) "), p->from_sql);
     p->count_param_count = d->params.count;
 
-    if ((st = query_page_apply(d, &sort, &p->paged, &p->offset, err)) != STATUS_OK ||
-        (st = query_page_size(p->table, p->settings, &p->request->args, &p->page_size, err)) != STATUS_OK ||
+    if ((st = query_page_size(p->table, p->settings, &p->request->args, &p->page_size, err)) != STATUS_OK ||
+        (st = query_page_apply(d, &sort, &p->paged, &p->offset, err)) != STATUS_OK ||
         (st = read_timelimit(p, err)) != STATUS_OK || (st = check_facets_allowed(p, err)) != STATUS_OK)
         return st;
     bool tie = p->paged && !p->table->is_view && (sort.sort.n || sort.sort_desc.n);
@@ -210,5 +211,6 @@ enum status query_plan_table(struct arena *a, const struct query_table *table, c
 
 str query_count_sql_limited(struct arena *a, const struct query_plan *plan, int64_t limit)
 {
-    return ARENA_CAT(a, STR("select count(*) from (select * "), plan->from_sql, arena_printf(a, " limit %" PRId64 ")", limit));
+    return ARENA_CAT(a, STR("select count(*) from (select * "), plan->from_sql,
+                     arena_printf(a, " limit %" PRId64 ")", limit));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* query/plan: everything about one table page that follows from its arguments and its table: SQL, bindings, texts.
  *
- * Pure: no I/O, no clock, no globals; the same input gives the same plan. All memory comes from the arena given; strings
- * may also point into the table and the request, which must outlive the plan. Any thread, one arena each.
+ * Pure: no I/O, no clock, no globals; the same input gives the same plan. All memory comes from the arena given;
+ * strings may also point into the table and the request, which must outlive the plan. Any thread, one arena each.
  *
  * What the caller does with it: run `sql` with `params` (at most page_size + 1 rows come back: show page_size of them),
  * hand the last row shown to query_next(), run count_sql and the facets (facets.h) when wanted. */
@@ -42,17 +42,17 @@ struct query_plan {
     const str *facet_columns; /* likewise of facet_sql */
     size_t facet_column_count;
 
-    int64_t page_size;   /* rows to show; may be 0 */
-    bool paged;          /* not the first page */
-    int64_t offset;      /* views: rows skipped before this page */
+    int64_t page_size;    /* rows to show; may be 0 */
+    bool paged;           /* not the first page */
+    int64_t offset;       /* views: rows skipped before this page */
     int64_t timelimit_ms; /* `_timelimit`; 0 = not given */
-    str sort, sort_desc; /* effective: from the request, else the configuration; at most one is set */
-    /* When the sort column is not among `columns`, one more statement gives its value for query_next(): bind :pk0, :pk1..
-     * with the key columns of the last row shown. Empty otherwise. */
+    str sort, sort_desc;  /* effective: from the request, else the configuration; at most one is set */
+    /* When the sort column is not among `columns`, one more statement gives its value for query_next(): bind :pk0,
+     * :pk1.. with the key columns of the last row shown. Empty otherwise. */
     str sort_lookup_sql;
 
     bool supports_search;
-    str search;   /* what to show in the search box */
+    str search;    /* what to show in the search box */
     str fts_table; /* empty = none */
     const struct query_where *wheres;
     size_t where_count;
@@ -87,8 +87,8 @@ struct query_draft {
     struct arena *a;
     const struct query_table *table;
     const struct query_request *request;
-    VEC(str) where;  /* conditions, joined by " and " */
-    VEC(str) human;  /* descriptions of searches and throughs; column filters come after them */
+    VEC(str) where; /* conditions, joined by " and " */
+    VEC(str) human; /* descriptions of searches and throughs; column filters come after them */
     VEC(struct query_param) params;
     VEC(struct query_where) wheres;
     struct query_selection *selections;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The filter form sends _filter_column/_filter_op/_filter_value, and the same with _1, _2, .. for further rows; the page
- * answers with a redirect to `column__op=value`. An operator that needs no value comes as `isnull__1`: its value inside.
- * Tests: test_redirect.c and test_recorded.c. */
+/* The filter form sends _filter_column/_filter_op/_filter_value, and the same with _1, _2, .. for further rows; the
+ * page answers with a redirect to `column__op=value`. An operator that needs no value comes as `isnull__1`: its value
+ * inside. Tests: test_redirect.c and test_recorded.c. */
 #include "site/query/redirect.h"
 
 #include "site/query/links.h"
@@ -11,7 +11,7 @@ struct pairs {
 };
 
 #define COLUMN_FIELD "_filter_column"
-#define REMOVED ((str){NULL, 0})
+#define REMOVED      ((str){NULL, 0})
 
 static void add_filter(struct arena *a, struct pairs *out, str column, str op, str value)
 {

@@ -39,8 +39,8 @@ static void search_all(struct query_draft *d, str text, bool raw)
         pk = STR("rowid");
     str fts = query_identifier(a, d->fts_table);
     VEC_PUSH(a, &d->where,
-             ARENA_CAT(a, query_identifier(a, pk), STR(" in (select rowid from "), fts, STR(" where "), fts, STR(" match "),
-                       match_clause(a, STR("search"), raw), STR(")")));
+             ARENA_CAT(a, query_identifier(a, pk), STR(" in (select rowid from "), fts, STR(" where "), fts,
+                       STR(" match "), match_clause(a, STR("search"), raw), STR(")")));
     VEC_PUSH(a, &d->human, ARENA_CAT(a, STR("search matches \""), text, STR("\"")));
     query_draft_param(d, STR("search"), value_str(text));
     d->search = text;
@@ -60,8 +60,7 @@ static enum status search_column(struct query_draft *d, str column, str text, si
     VEC_PUSH(a, &d->where,
              ARENA_CAT(a, STR("rowid in (select rowid from "), query_identifier(a, d->fts_table), STR(" where "),
                        query_identifier(a, column), STR(" match "), match_clause(a, name, raw), STR(")")));
-    VEC_PUSH(a, &d->human,
-             ARENA_CAT(a, STR("search column \""), column, STR("\" matches \""), text, STR("\"")));
+    VEC_PUSH(a, &d->human, ARENA_CAT(a, STR("search column \""), column, STR("\" matches \""), text, STR("\"")));
     query_draft_param(d, name, value_str(text));
     d->search = text;
     return STATUS_OK;
@@ -70,7 +69,8 @@ static enum status search_column(struct query_draft *d, str column, str text, si
 enum status query_search_apply(struct query_draft *d, struct err *err)
 {
     const struct args *args = &d->request->args;
-    d->fts_table = first_text(ARGS_GET(args, "_fts_table"), config_text(d->table, STR("fts_table")), d->table->fts_table);
+    d->fts_table =
+        first_text(ARGS_GET(args, "_fts_table"), config_text(d->table, STR("fts_table")), d->table->fts_table);
     if (d->fts_table.n == 0)
         return STATUS_OK;
     bool raw = is_raw(d);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SQL that visitors write.
  *
- * The gate works on the text, as the reference does, so that its refusals read the same; it decides nothing about safety:
- * connections are read-only and their authorizer says what a statement may touch. Both scanners here know comments; the
- * one for parameters also knows strings and quoted identifiers. Bytes over 0x7f count as word characters, as they do in
- * SQLite's own tokenizer. Tests: test_sql.c. */
+ * The gate works on the text, as the reference does, so that its refusals read the same; it decides nothing about
+ * safety: connections are read-only and their authorizer says what a statement may touch. Both scanners here know
+ * comments; the one for parameters also knows strings and quoted identifiers. Bytes over 0x7f count as word characters,
+ * as they do in SQLite's own tokenizer. Tests: test_sql.c. */
 #include "site/query/sql.h"
 
 #include "base/limits.h"
 
 static const char *const allowed_pragmas[] = {
-    "database_list", "foreign_key_list", "function_list", "index_info",     "index_list", "index_xinfo", "page_count",
-    "max_page_count", "page_size",       "schema_version", "table_info",    "table_xinfo", "table_list",
+    "database_list",  "foreign_key_list", "function_list",  "index_info", "index_list",  "index_xinfo", "page_count",
+    "max_page_count", "page_size",        "schema_version", "table_info", "table_xinfo", "table_list",
 };
 
 /* Word sequences a statement may begin with. */
@@ -108,8 +108,8 @@ static enum status refuse_pragma(struct arena *a, struct err *err)
     for (size_t i = 0; i < ARRAY_LEN(allowed_pragmas); i++)
         names[i] = arena_printf(a, "pragma_%s()", allowed_pragmas[i]);
     str list = query_join(a, names, ARRAY_LEN(names), STR(", "));
-    return err_set(err, STATUS_INVALID, "Statement contained a disallowed PRAGMA. Allowed pragma functions are " STR_FMT,
-                   STR_ARG(list));
+    return err_set(err, STATUS_INVALID,
+                   "Statement contained a disallowed PRAGMA. Allowed pragma functions are " STR_FMT, STR_ARG(list));
 }
 
 enum status query_sql_validate(struct arena *a, str sql, struct err *err)
@@ -131,7 +131,8 @@ enum status query_sql_validate(struct arena *a, str sql, struct err *err)
     }
 }
 
-/* Offset just past a quoted piece that begins at `i`; a doubled quote stands for itself. s.n + 1 when it never closes. */
+/* Offset just past a quoted piece that begins at `i`; a doubled quote stands for itself. s.n + 1 when it never closes.
+ */
 static size_t quoted_end(str s, size_t i, char close)
 {
     for (i++; i < s.n; i++) {
@@ -145,7 +146,8 @@ static size_t quoted_end(str s, size_t i, char close)
     return s.n + 1;
 }
 
-/* Offset past the comment, string or quoted identifier at `i`, or `i` when there is none (also when it never closes). */
+/* Offset past the comment, string or quoted identifier at `i`, or `i` when there is none (also when it never closes).
+ */
 static size_t skip_piece(str s, size_t i)
 {
     str rest = str_from(s, i);

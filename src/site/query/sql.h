@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* query/sql: rules for SQL that visitors write: is it a SELECT, which parameters does it name, what are they bound to. */
+/* query/sql: rules for SQL that visitors write: is it a SELECT, which parameters does it name, what are they bound to.
+ */
 #ifndef VITRINE_SITE_QUERY_SQL_H
 #define VITRINE_SITE_QUERY_SQL_H
 

@@ -27,15 +27,19 @@ static str probe_sql(struct arena *a, const struct query_plan *plan, enum query_
                          arena_printf(a, "%" PRId64, size + 1));
     if (kind == QUERY_FACET_DATE)
         return ARENA_CAT(a, STR("select date("), c, STR(") from (\n    select * from ("), rows,
-                         STR(") limit 100\n) where "), c, STR(" glob \"????" "-??" "-*\""));
-    return ARENA_CAT(a, STR("with limited as (select * from ("), rows, STR(") limit " CONSIDER ")\nselect distinct json_type("),
-                     c, STR(")\nfrom limited\nwhere "), c, STR(" is not null and "), c, STR(" != ''"));
+                         STR(") limit 100\n) where "), c,
+                         STR(" glob \"????"
+                             "-??"
+                             "-*\""));
+    return ARENA_CAT(a, STR("with limited as (select * from ("), rows,
+                     STR(") limit " CONSIDER ")\nselect distinct json_type("), c, STR(")\nfrom limited\nwhere "), c,
+                     STR(" is not null and "), c, STR(" != ''"));
 }
 
 static str sample_sql(struct arena *a, const struct query_plan *plan, str c)
 {
-    return ARENA_CAT(a, STR("select "), c, STR(" from ("), plan->facet_sql, STR(") where "), c, STR(" is not null and "), c,
-                     STR(" != '' and json_array_length("), c, STR(") > 0 limit 100"));
+    return ARENA_CAT(a, STR("select "), c, STR(" from ("), plan->facet_sql, STR(") where "), c,
+                     STR(" is not null and "), c, STR(" != '' and json_array_length("), c, STR(") > 0 limit 100"));
 }
 
 void query_suggestions(struct arena *a, const struct query_plan *plan, const struct query_facets *on,
@@ -64,8 +68,8 @@ void query_suggestions(struct arena *a, const struct query_plan *plan, const str
     }
     ret->items = list.items;
     ret->count = list.count;
-    ret->row_count_sql = ARENA_CAT(a, STR("select count(*) from (select * from ("), plan->facet_sql,
-                                   STR(") limit " CONSIDER ")"));
+    ret->row_count_sql =
+        ARENA_CAT(a, STR("select count(*) from (select * from ("), plan->facet_sql, STR(") limit " CONSIDER ")"));
 }
 
 bool query_suggest_column(size_t distinct, bool repeated, int64_t row_count, int64_t facet_size)

@@ -17,7 +17,7 @@ struct query_incoming {
 struct query_table {
     str name;
     bool is_view;
-    bool use_rowid; /* a table without primary key: rowid is selected first and pages are made by it */
+    bool use_rowid;     /* a table without primary key: rowid is selected first and pages are made by it */
     const str *columns; /* in table order, hidden ones left out */
     size_t column_count;
     const str *pks; /* in key order; none for views and rowid tables */
@@ -50,7 +50,7 @@ struct query_request {
      * "/". Datasette thus doubles the prefix of a prefixed request (`/p/p/db/t`); pass "" to get `/p/db/t`. */
     str prefix;
     bool may_execute_sql; /* the actor may use `_where` */
-    str next; /* overrides `_next` when not empty: the second and later pages of a CSV stream */
+    str next;             /* overrides `_next` when not empty: the second and later pages of a CSV stream */
 };
 
 #endif

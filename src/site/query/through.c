@@ -10,8 +10,9 @@ static enum status part(const struct value *through, const char *key, str *ret, 
 {
     struct value v = value_get(*through, str_of(key));
     if (!value_is_text(v))
-        return err_set(err, STATUS_INVALID,
-                       "Invalid _through - \"%s\" must be text; write {\"table\": ..., \"column\": ..., \"value\": ...}", key);
+        return err_set(
+            err, STATUS_INVALID,
+            "Invalid _through - \"%s\" must be text; write {\"table\": ..., \"column\": ..., \"value\": ...}", key);
     *ret = v.s;
     return STATUS_OK;
 }
@@ -43,8 +44,8 @@ static enum status apply_one(struct query_draft *d, str json, struct err *err)
     str param = query_draft_next_param(d, value);
     VEC_PUSH(a, &d->where,
              ARENA_CAT(a, query_identifier(a, fk->other_column), STR(" in (select "), query_identifier(a, fk->column),
-                       STR(" from "), query_identifier(a, table), STR(" where "), query_identifier(a, column), STR(" = "),
-                       param, STR(")")));
+                       STR(" from "), query_identifier(a, table), STR(" where "), query_identifier(a, column),
+                       STR(" = "), param, STR(")")));
     VEC_PUSH(a, &d->human, ARENA_CAT(a, table, STR("."), column, STR(" = \""), value_to_str(a, value), STR("\"")));
     return STATUS_OK;
 }

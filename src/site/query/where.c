@@ -12,9 +12,9 @@ enum status query_where_apply(struct query_draft *d, struct err *err)
         return err_set(err, STATUS_FORBIDDEN, "_where= is not allowed");
     for (size_t i = 0; i < count; i++) {
         VEC_PUSH(d->a, &d->where, first[i].value);
-        VEC_PUSH(d->a, &d->wheres,
-                 (struct query_where){first[i].value,
-                                      query_link_removed(d->a, d->request, STR("_where"), first[i].value)});
+        VEC_PUSH(
+            d->a, &d->wheres,
+            (struct query_where){first[i].value, query_link_removed(d->a, d->request, STR("_where"), first[i].value)});
     }
     return STATUS_OK;
 }
