@@ -161,8 +161,8 @@ def from_body(body, got):
         got["last"] = json.dumps(body["rows"][-1])
 
 
-    print("/* Written by make_recorded.py from recorded answers; do not edit. */\n")
-          "suggested")
+FIELDS = ("sql", "link_sql", "params", "count_sql", "human", "hidden", "error", "location", "next", "next_url", "last",
+          "facets", "suggested")
 
 
 def strings(names):
