@@ -110,6 +110,7 @@ static enum status attach(struct conn *c, size_t i, struct err *err)
     struct buf uri;
     buf_init(&uri, LIMIT_DB_PATH_BYTES);
     open_uri(&uri, &o, other->immutable || c->attached_tickets[i].needs_immutable);
+    buf_printf(&uri, "&vfs=%s", sqlite3_vfs_find(NULL)->zName); /* else that of main, which may be memdb */
     sqlite3_stmt *s = NULL;
     int rc = sqlite3_prepare_v2(c->sqlite, "ATTACH ?1 AS ?2", -1, &s, NULL);
     if (rc == SQLITE_OK) {
@@ -194,7 +195,7 @@ enum status conn_open(struct database *db, enum conn_mode mode, struct conn **re
     if (mode == CONN_WRITE && db->immutable)
         return err_set(err, STATUS_FORBIDDEN, "the database '%s' is immutable", db->name);
     enum status st = open_once(db, mode, ret_conn, err);
-    if (st != STATUS_IO)
+    if (st != STATUS_IO && st != STATUS_FORBIDDEN)
         return st;
     /* Perhaps the last writer of a WAL took its -shm file away after we looked, or we are out of descriptors. */
     database_reinspect(db);

@@ -79,13 +79,13 @@ static void watch_start(void)
 void deadline_set(struct deadline *d, int64_t at_mono_us, const atomic_bool *cancelled)
 {
     bool armed = at_mono_us || cancelled;
-    if (!armed && !d->link)
+    if (!armed && !d->armed)
         return;
     pthread_mutex_lock(&watch_lock);
     d->at_mono_us = at_mono_us;
     d->cancelled = cancelled;
     d->tripped = STATUS_OK;
-    if (armed && !d->link) {
+    if (armed && !d->armed) {
         d->next = watch_list;
         d->link = &watch_list;
         if (d->next)
@@ -101,6 +101,7 @@ void deadline_set(struct deadline *d, int64_t at_mono_us, const atomic_bool *can
             d->next->link = d->link;
         d->link = NULL;
     }
+    d->armed = armed;
     pthread_mutex_unlock(&watch_lock);
 }
 

@@ -17,7 +17,8 @@ struct deadline {
     int64_t busy_timeout_us;      /* longest wait for a lock */
     int64_t busy_since_us;
     struct sqlite3 *sqlite;
-    struct deadline *next, **link; /* watchdog's list; link NULL = not watched */
+    bool armed;                    /* in the watchdog's list; the connection's thread only */
+    struct deadline *next, **link; /* watchdog's list, under its lock: neighbours of other threads change them */
 };
 
 /* Installs progress and busy handler on the handle. */

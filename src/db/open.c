@@ -227,6 +227,8 @@ void open_uri(struct buf *out, const struct open_request *o, bool immutable)
 {
     static const char hex[] = "0123456789ABCDEF";
     buf_puts(out, STR("file:"));
+    if (o->path && o->path[0] != '/')
+        buf_puts(out, STR("./")); /* a file named :memory: is a file */
     for (const char *p = o->path ? o->path : o->memory_name; *p; p++) {
         unsigned char c = (unsigned char)*p;
         /* "//" at the start would be an authority (RFC 3986 section 3.2): the second slash is escaped too. */
