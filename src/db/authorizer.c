@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* authorizer — the read-only policy, as a table of SQLite's actions.
  *
- * It is one of three fences (mode=ro, query_only): this one is for clear messages, and for what a read-only connection could
- * do all the same: ATTACH another file, change the connection by PRAGMA, read raw pages with deleted rows (sqlite_dbpage),
- * see other visitors' statements (sqlite_stmt).
+ * It is one of three fences (mode=ro, query_only): this one is for clear messages, and for what a read-only connection
+ * could do all the same: ATTACH another file, change the connection by PRAGMA, read raw pages with deleted rows
+ * (sqlite_dbpage), see other visitors' statements (sqlite_stmt).
  *
  * What has to pass although it looks wrong:
  *  - R-Tree and Geopoly compile INSERT and DELETE on their shadow tables (X_node, X_rowid, X_parent) when a table of
@@ -70,11 +70,11 @@ struct pragma_row {
 };
 
 static const struct pragma_row pragma_rows[] = {
-    {"database_list", true, true},  {"foreign_key_list", true, true}, {"function_list", true, true},
-    {"index_info", true, true},     {"index_list", true, true},       {"index_xinfo", true, true},
-    {"page_count", false, true},    {"max_page_count", false, true},  {"page_size", false, true},
-    {"schema_version", false, true}, {"table_info", true, true},      {"table_xinfo", true, true},
-    {"table_list", true, true},     {"data_version", false, false},
+    {"database_list", true, true},   {"foreign_key_list", true, true}, {"function_list", true, true},
+    {"index_info", true, true},      {"index_list", true, true},       {"index_xinfo", true, true},
+    {"page_count", false, true},     {"max_page_count", false, true},  {"page_size", false, true},
+    {"schema_version", false, true}, {"table_info", true, true},       {"table_xinfo", true, true},
+    {"table_list", true, true},      {"data_version", false, false},
 };
 
 static const struct pragma_row *pragma_find(str name)

@@ -4,15 +4,15 @@
  * What each connection gets, and why:
  *   mode=ro + query_only      nothing that a visitor sends can write, even if the authorizer let it through
  *   DEFENSIVE                 shadow tables and the schema cannot be written by SQL
- *   TRUSTED_SCHEMA off        views of an uploaded file cannot call functions or virtual tables with side effects (left on
- *                             when extensions are loaded: their functions are seldom marked innocuous)
- *   ATTACH create/write off   and the authorizer refuses ATTACH; --crossdb files are attached before it is installed
- *   extension loading         on for the C call only, off again at once: SQL load_extension() never works
- *   limits                    LIMIT_DB_* in base/limits.h
+ *   TRUSTED_SCHEMA off        views of an uploaded file cannot call functions or virtual tables with side effects (left
+ * on when extensions are loaded: their functions are seldom marked innocuous) ATTACH create/write off   and the
+ * authorizer refuses ATTACH; --crossdb files are attached before it is installed extension loading         on for the C
+ * call only, off again at once: SQL load_extension() never works limits                    LIMIT_DB_* in base/limits.h
  *   temp_store default        sorts larger than the page cache go to a temporary file, not into memory: with
  *                             temp_store=MEMORY a visitor's ORDER BY could take all of it
- *   mmap                      only for immutable files: when another process truncates a mapped file, reading it is SIGBUS
- * Not here: modes of files (open.c), the cache (conn_cache.c), statements (stmt.c). Tests: tests/unit/db/test_conn.c */
+ *   mmap                      only for immutable files: when another process truncates a mapped file, reading it is
+ * SIGBUS Not here: modes of files (open.c), the cache (conn_cache.c), statements (stmt.c). Tests:
+ * tests/unit/db/test_conn.c */
 #include "db/conn.h"
 
 #include <stdlib.h>
@@ -29,7 +29,8 @@
 
 #include "base/banned.h"
 
-/* ---- set-up ------------------------------------------------------------------------------------------------------------ */
+/* ---- set-up
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void set_limits(struct conn *c)
 {
@@ -81,8 +82,8 @@ static enum status load_extension(struct conn *c, const char *spec, struct err *
     char *path = mem_cstr(str_of(spec)), *message = NULL;
     char *colon = strrchr(path, ':');
     const char *entry = NULL;
-    if (colon && colon[1] && strspn(colon + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") ==
-                                 strlen(colon + 1)) {
+    if (colon && colon[1] &&
+        strspn(colon + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == strlen(colon + 1)) {
         *colon = '\0';
         entry = colon + 1;
     }
@@ -93,7 +94,9 @@ static enum status load_extension(struct conn *c, const char *spec, struct err *
     if (rc != SQLITE_OK) {
         st = err_set(err, STATUS_SQL, "cannot load the SQLite extension '%s': %s", spec,
                      message ? message : sqlite3_errstr(rc));
-        err_hint(err, "Give the full path of the shared library, and its entry point as PATH:ENTRY when it has an unusual name.");
+        err_hint(
+            err,
+            "Give the full path of the shared library, and its entry point as PATH:ENTRY when it has an unusual name.");
     }
     sqlite3_free(message);
     free(path);
@@ -232,7 +235,8 @@ void conn_close(struct conn *c)
     conn_free(c);
 }
 
-/* ---- use --------------------------------------------------------------------------------------------------------------- */
+/* ---- use
+ * --------------------------------------------------------------------------------------------------------------- */
 
 void conn_rest(struct conn *c)
 {

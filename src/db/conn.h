@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conn: one SQLite connection with the house policy: read-only, authorizer, limits, functions, deadline.
  *
- * A connection belongs to one thread at a time. conn_acquire() lends one from the calling thread's cache (conn_cache.h);
- * give it back on the same thread. Streams that move between threads use conn_open_private(). All functions block on disk
- * and must not run on the loop thread. */
+ * A connection belongs to one thread at a time. conn_acquire() lends one from the calling thread's cache
+ * (conn_cache.h); give it back on the same thread. Streams that move between threads use conn_open_private(). All
+ * functions block on disk and must not run on the loop thread. */
 #ifndef VITRINE_DB_CONN_H
 #define VITRINE_DB_CONN_H
 
@@ -25,15 +25,16 @@ enum status conn_acquire(struct database *db, struct conn **ret_conn, struct err
 /* Ends any statement and transaction, clears the deadline, keeps the connection for the thread. NULL is fine. */
 void conn_release(struct conn *c);
 
-enum status conn_open_private(struct database *db, enum conn_mode mode, struct conn **ret_conn, struct err *err) MUST_USE;
+enum status conn_open_private(struct database *db, enum conn_mode mode, struct conn **ret_conn,
+                              struct err *err) MUST_USE;
 void conn_close(struct conn *c); /* private ones; NULL is fine */
 
 struct database *conn_database(const struct conn *c); /* borrowed */
 struct sqlite3 *conn_sqlite(struct conn *c);          /* for code of this folder and replicate */
 
 /* Statements of this connection stop with TIMEOUT once clock_mono_us() passes `deadline_mono_us` (0 = none), or with
- * CANCELLED once *cancelled is true (NULL = never; must stay valid until replaced or released). Looked at every 1,000 VM
- * steps (some 20 us), while waiting for locks, and inside our own long functions. */
+ * CANCELLED once *cancelled is true (NULL = never; must stay valid until replaced or released). Looked at every 1,000
+ * VM steps (some 20 us), while waiting for locks, and inside our own long functions. */
 void conn_deadline(struct conn *c, int64_t deadline_mono_us, const atomic_bool *cancelled);
 /* Stops what runs now, from any thread, while the connection is known to be alive. */
 void conn_interrupt(struct conn *c);

@@ -2,8 +2,9 @@
 /* conn_cache — idle connections, one list a thread.
  *
  * A thread takes from and gives to its own list, so the usual lock is uncontended (20 ns) and page caches and prepared
- * statements stay with the thread. Other threads come only to close: conn_cache_drop() when a database is retired, so that
- * its descriptors are gone when it returns. Thousands of databases: each list is bounded, least recently used goes.
+ * statements stay with the thread. Other threads come only to close: conn_cache_drop() when a database is retired, so
+ * that its descriptors are gone when it returns. Thousands of databases: each list is bounded, least recently used
+ * goes.
  *
  * SQLite is compiled with THREADSAFE=2: a connection may move between threads, but only one may use it at a time. The
  * list's mutex orders the hand-over.

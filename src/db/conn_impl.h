@@ -22,14 +22,14 @@ struct conn {
     bool cached;                                          /* belongs to a thread's cache */
     bool broken;                                          /* met corruption or an I/O error: not kept */
     bool in_read;                                         /* conn_begin_read */
-    bool trusted;                                         /* what SQLite compiles now is ours: the authorizer lets it pass */
-    char reason[256];                                     /* why the authorizer refused; "" = it did not */
+    bool trusted;     /* what SQLite compiles now is ours: the authorizer lets it pass */
+    char reason[256]; /* why the authorizer refused; "" = it did not */
     struct deadline deadline;
 
     struct stmt *stmts[LIMIT_DB_STMTS_PER_CONN]; /* prepared, idle or in use */
     uint64_t stmt_hashes[LIMIT_DB_STMTS_PER_CONN];
     size_t stmt_count;
-    uint64_t stmt_clock;  /* counts uses, for least recently used */
+    uint64_t stmt_clock; /* counts uses, for least recently used */
     struct stmt *stmts_in_use;
 
     const struct schema *schema; /* what this connection saw last; NULL = nothing */

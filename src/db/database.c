@@ -1,34 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* database — a published file, and how to know in a microsecond that it changed.
  *
- * Every answer is cached under the signature of the data it was made from, so the signature must move with EVERY commit of
- * EVERY process, as soon as readers can see the commit. SQLite answers the same question for its own page cache; we read
- * what it reads, without a connection and without its locks:
+ * Every answer is cached under the signature of the data it was made from, so the signature must move with EVERY commit
+ * of EVERY process, as soon as readers can see the commit. SQLite answers the same question for its own page cache; we
+ * read what it reads, without a connection and without its locks:
  *
- *   rollback journal   bytes 24..27 of the file, the change counter: each commit writes it before its commit point (deleting
- *                      the journal), under the exclusive lock that keeps readers out until then.
- *   WAL                the header of the -shm file (WalIndexHdr, wal.c): iChange, mxFrame, checksum of the last frame, salts.
- *                      Writing the header IS what makes a WAL commit visible. It is written through a shared mapping, and
- *                      pread() of a shared mapping's file is coherent on Linux. The two copies are read in one call; a torn
- *                      read gives a signature that no complete header has, thus at worst an extra cache miss.
- *   no -shm            nobody has the WAL open: size, time and inode of -wal instead.
- *   always             inode and device of the path (replaced, restored), size and mtime of the file (cp over it, checkpoint).
+ *   rollback journal   bytes 24..27 of the file, the change counter: each commit writes it before its commit point
+ * (deleting the journal), under the exclusive lock that keeps readers out until then. WAL                the header of
+ * the -shm file (WalIndexHdr, wal.c): iChange, mxFrame, checksum of the last frame, salts. Writing the header IS what
+ * makes a WAL commit visible. It is written through a shared mapping, and pread() of a shared mapping's file is
+ * coherent on Linux. The two copies are read in one call; a torn read gives a signature that no complete header has,
+ * thus at worst an extra cache miss. no -shm            nobody has the WAL open: size, time and inode of -wal instead.
+ *   always             inode and device of the path (replaced, restored), size and mtime of the file (cp over it,
+ * checkpoint).
  *
  * No timestamps are needed for SQLite's own commits: two commits in one microsecond differ in their counters.
  *
- *   One hole is left to the caller, and database.h says so: a writer that has written the counter and dies before its commit
- *   point is rolled back by the next reader, and the counter goes back. A reader that took the signature in between must
- *   not store what it read: it sees that the signature has changed again when it has finished.
+ *   One hole is left to the caller, and database.h says so: a writer that has written the counter and dies before its
+ * commit point is rolled back by the next reader, and the counter goes back. A reader that took the signature in
+ * between must not store what it read: it sees that the signature has changed again when it has finished.
  *
  * Replaced files: stat() of the path gives another inode -> a new db_file, generation + 1. Connections carry the
  * generation they were opened under; conn_acquire closes those of an older one, running ones finish on the old inode,
  * which their reference to the old db_file keeps open (inode.c says why that matters). The object itself, its name and
  * its place in the site stay.
  *
- * Invariants: (1) lock is never held while SQLite reads or waits (making the empty anchor of a memory database is neither). (2) db_file.main is the inode of `path` when it was
- * looked at. (3) a -shm descriptor is kept until the db_file goes, i.e. after the last connection on it. (4) owners == 0 ->
- * retired: no connection is made. Not here: modes (open.c), connections (conn.c, conn_cache.c).
- * Tests: tests/unit/db/test_signature.c (other processes write with the system's sqlite3), test_database.c. */
+ * Invariants: (1) lock is never held while SQLite reads or waits (making the empty anchor of a memory database is
+ * neither). (2) db_file.main is the inode of `path` when it was looked at. (3) a -shm descriptor is kept until the
+ * db_file goes, i.e. after the last connection on it. (4) owners == 0 -> retired: no connection is made. Not here:
+ * modes (open.c), connections (conn.c, conn_cache.c). Tests: tests/unit/db/test_signature.c (other processes write with
+ * the system's sqlite3), test_database.c. */
 #include "db/database.h"
 
 #include <errno.h>
@@ -49,7 +50,8 @@
 
 #define SHM_HEADER_BYTES 48 /* WalIndexHdr; two copies lie one after the other */
 
-/* ---- files ------------------------------------------------------------------------------------------------------------- */
+/* ---- files
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static struct db_file *file_new(const struct open_finding *finding)
 {
@@ -99,6 +101,7 @@ static enum status refresh_file(struct database *db, struct stat *st, struct err
     db_file_unref(db->file);
     db->file = file_new(&finding);
     atomic_fetch_add(&db->generation, 1);
+    atomic_store(&db->fixed, db->immutable);
     return STATUS_OK;
 }
 
@@ -132,6 +135,10 @@ enum status database_generation(struct database *db, uint64_t *ret_generation, s
 {
     struct stat file_stat;
     enum status st = STATUS_OK;
+    if (atomic_load(&db->fixed) && !db->attached_count) {
+        *ret_generation = atomic_load(&db->generation);
+        return STATUS_OK;
+    }
     pthread_mutex_lock(&db->lock);
     if (db->path && !(db->immutable && db->file))
         st = refresh_file(db, &file_stat, err);
@@ -171,10 +178,12 @@ void database_reinspect(struct database *db)
     pthread_mutex_lock(&db->lock);
     db_file_unref(db->file);
     db->file = NULL;
+    atomic_store(&db->fixed, false);
     pthread_mutex_unlock(&db->lock);
 }
 
-/* ---- signature --------------------------------------------------------------------------------------------------------- */
+/* ---- signature
+ * --------------------------------------------------------------------------------------------------------- */
 
 static uint32_t be32(const unsigned char *p)
 {
@@ -199,8 +208,8 @@ static int shm_fd(struct database *db)
     struct inode *inode;
     if (inode_open(db->shm_path, &inode, NULL) != STATUS_OK)
         return -1;
-    /* A -shm file goes away with its last connection of all processes. So one that is replaced has no lock of ours, unless
-     * somebody deleted it by hand: then it is kept for as long as connections are. */
+    /* A -shm file goes away with its last connection of all processes. So one that is replaced has no lock of ours,
+     * unless somebody deleted it by hand: then it is kept for as long as connections are. */
     if (atomic_load(&f->refs) == 1) {
         for (size_t i = 0; i < f->shm_count; i++)
             inode_unref(f->shm[i]);
@@ -259,8 +268,8 @@ static enum status sign_file(struct database *db, struct db_signature *ret, stru
         return err_sys(err, STATUS_IO, errno, "cannot read '%s'", db->path);
     w[2] = (uint64_t)st.st_size;
     w[3] = mtime_ns(&st);
-    w[1] ^= (uint64_t)head[18] << 56 | (uint64_t)head[19] << 48;             /* journal mode */
-    w[4] = (uint64_t)be32(head + 24) << 32 | be32(head + 40);                /* change counter, schema cookie */
+    w[1] ^= (uint64_t)head[18] << 56 | (uint64_t)head[19] << 48; /* journal mode */
+    w[4] = (uint64_t)be32(head + 24) << 32 | be32(head + 40);    /* change counter, schema cookie */
     if (n < (ssize_t)sizeof head || head[18] == 2 || head[19] == 2)
         sign_wal(db, w + 5);
     return STATUS_OK;
@@ -298,7 +307,8 @@ void database_touch(struct database *db)
     atomic_fetch_add(&db->touched, 1);
 }
 
-/* ---- life -------------------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static char *with_suffix(const char *path, const char *suffix)
 {
@@ -351,8 +361,10 @@ static enum status attach_all(struct database *db, const struct database_options
     db->attached = mem_array(o->attach_count, sizeof *db->attached);
     db->attached_names = mem_array(o->attach_count, sizeof *db->attached_names);
     for (size_t i = 0; i < o->attach_count; i++) {
-        struct database_options sub = {
-            .name = o->attach[i].name, .path = o->attach[i].path, .immutable = o->attach[i].immutable, .nolock = o->nolock};
+        struct database_options sub = {.name = o->attach[i].name,
+                                       .path = o->attach[i].path,
+                                       .immutable = o->attach[i].immutable,
+                                       .nolock = o->nolock};
         enum status st = database_new(&sub, &db->attached[i], err);
         if (st != STATUS_OK)
             return st;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* database: one published SQLite file (or in-memory database), shared by all threads.
  *
- * It owns no connection except the anchor of a named memory database; connections are made by conn.h and hold a reference.
- * The essay about signatures and file descriptors is in database.c. */
+ * It owns no connection except the anchor of a named memory database; connections are made by conn.h and hold a
+ * reference. The essay about signatures and file descriptors is in database.c. */
 #ifndef VITRINE_DB_DATABASE_H
 #define VITRINE_DB_DATABASE_H
 
@@ -17,13 +17,13 @@ struct database_attach { /* --crossdb: further files on every connection, under 
     bool immutable;
 };
 
-struct database_options { /* all borrowed; database_new() copies */
-    str name;  /* for messages; for memory databases also which one is shared */
-    str path;  /* the file as the user typed it; ignored for memory */
-    bool memory;       /* no file. Same name = same content for all connections of this object; starts empty */
-    bool immutable;    /* nobody writes: no locks, no change detection, memory-mapped */
-    bool nolock;       /* open although another process holds a lock; may read inconsistent data */
-    bool create;       /* database_check() makes the file when it does not exist */
+struct database_options {       /* all borrowed; database_new() copies */
+    str name;                   /* for messages; for memory databases also which one is shared */
+    str path;                   /* the file as the user typed it; ignored for memory */
+    bool memory;                /* no file. Same name = same content for all connections of this object; starts empty */
+    bool immutable;             /* nobody writes: no locks, no change detection, memory-mapped */
+    bool nolock;                /* open although another process holds a lock; may read inconsistent data */
+    bool create;                /* database_check() makes the file when it does not exist */
     const str *load_extensions; /* "PATH" or "PATH:ENTRY" */
     size_t load_extension_count;
     const struct database_attach *attach; /* at most 10 */
@@ -41,7 +41,8 @@ void database_unref(struct database *db);
 
 /* Opens the file once and reads its schema version, so that an unreadable file is refused at start with the remedy in
  * err->hint. Makes the file when `create` says so. Blocks. Statuses: NOT_FOUND, FORBIDDEN (no permission), CORRUPT (no
- * database, truncated, damaged), BUSY (locked), INVALID (directory, pipe, device), IO, SQL (an extension does not load). */
+ * database, truncated, damaged), BUSY (locked), INVALID (directory, pipe, device), IO, SQL (an extension does not
+ * load). */
 enum status database_check(struct database *db, struct err *err) MUST_USE;
 
 str database_name(const struct database *db);
@@ -50,16 +51,16 @@ bool database_is_memory(const struct database *db);
 bool database_is_immutable(const struct database *db);
 int64_t database_size_bytes(struct database *db); /* file now, without its WAL; 0 for memory or when it is gone */
 
-/* A value that differs whenever the data may differ. Equal signatures = SQLite would read the same pages. Take it BEFORE
- * reading; to store an answer under it, take it again afterwards and store only when both are equal (a writer that dies
- * within its commit may make SQLite take the file back to an older state). */
+/* A value that differs whenever the data may differ. Equal signatures = SQLite would read the same pages. Take it
+ * BEFORE reading; to store an answer under it, take it again afterwards and store only when both are equal (a writer
+ * that dies within its commit may make SQLite take the file back to an older state). */
 struct db_signature {
     uint64_t words[10];
 };
-/* Two to four system calls (stat, pread), about 1-2 us; no SQLite, no locks of other processes; the loop thread may call it.
- * Notices every commit by any process as soon as readers can see it, and a file that was replaced or deleted. Replaced: the
- * object moves to the new file by itself: connections acquired from now on read the new file, those in use finish on the
- * old one. Statuses: NOT_FOUND (deleted), FORBIDDEN, IO, INVALID. */
+/* Two to four system calls (stat, pread), about 1-2 us; no SQLite, no locks of other processes; the loop thread may
+ * call it. Notices every commit by any process as soon as readers can see it, and a file that was replaced or deleted.
+ * Replaced: the object moves to the new file by itself: connections acquired from now on read the new file, those in
+ * use finish on the old one. Statuses: NOT_FOUND (deleted), FORBIDDEN, IO, INVALID. */
 enum status database_signature(struct database *db, struct db_signature *ret, struct err *err) MUST_USE;
 static inline bool db_signature_equal(const struct db_signature *a, const struct db_signature *b)
 {
@@ -69,8 +70,8 @@ uint64_t db_signature_hash(const struct db_signature *s);
 
 /* Says that this process changed a memory database (stmt.c calls it for writable connections). Threads: any. */
 void database_touch(struct database *db);
-/* No new connections from now on (conn_acquire gives CLOSED); idle ones of all threads are closed now, those in use when
- * they are released. Threads: any. */
+/* No new connections from now on (conn_acquire gives CLOSED); idle ones of all threads are closed now, those in use
+ * when they are released. Threads: any. */
 void database_retire(struct database *db);
 
 #endif

@@ -36,17 +36,18 @@ struct database {
     atomic_int refs;   /* owners + connections + 1 while owners > 0 */
     atomic_int owners; /* database_new and database_ref; 0 = retired */
     atomic_bool retired;
+    atomic_bool fixed;        /* immutable, and its file is open: file does not change any more */
     atomic_ullong touched;    /* counts commits of this process to a memory database */
     atomic_ullong generation; /* counts replacements of the file, attached ones included */
 
     pthread_mutex_t lock; /* below this line; held for some system calls, never while SQLite runs */
     struct db_file *file;
-    struct sqlite3 *anchor; /* memory: keeps the content alive */
+    struct sqlite3 *anchor;      /* memory: keeps the content alive */
     const struct schema *schema; /* newest snapshot, shared by connections; schema.c */
     uint64_t schema_generation;
 };
 
-struct db_ticket { /* what a connection is opened on */
+struct db_ticket {        /* what a connection is opened on */
     struct db_file *file; /* a reference; NULL for memory */
     uint64_t generation;
     bool needs_immutable;

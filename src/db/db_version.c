@@ -13,16 +13,17 @@
 enum status db_version_judge(int library, int header, struct err *err)
 {
     if (library < SQLITE_LEAST) {
-        err_set(err, STATUS_CONFIG,
-                "the SQLite library is %d.%d.%d, and versions before 3.51.3 may damage WAL databases when one connection "
-                "resets the log while another writes",
-                library / 1000000, library / 1000 % 1000, library % 1000);
+        err_set(
+            err, STATUS_CONFIG,
+            "the SQLite library is %d.%d.%d, and versions before 3.51.3 may damage WAL databases when one connection "
+            "resets the log while another writes",
+            library / 1000000, library / 1000 % 1000, library % 1000);
         err_hint(err, "Build with the pinned SQLite of package-lock.json (make setup).");
         return STATUS_CONFIG;
     }
     if (library != header) {
-        err_set(err, STATUS_CONFIG, "the SQLite library (%d) is not the version this program was compiled with (%d)", library,
-                header);
+        err_set(err, STATUS_CONFIG, "the SQLite library (%d) is not the version this program was compiled with (%d)",
+                library, header);
         err_hint(err, "Build again from a clean tree.");
         return STATUS_CONFIG;
     }
@@ -95,11 +96,13 @@ static void ask_extensions(struct conn *c, struct arena *a, struct db_versions *
     v->extension_count = found.count;
 }
 
-enum status db_versions(struct arena *a, const str *load_extensions, size_t load_extension_count, struct db_versions *ret,
-                        struct err *err)
+enum status db_versions(struct arena *a, const str *load_extensions, size_t load_extension_count,
+                        struct db_versions *ret, struct err *err)
 {
-    struct database_options o = {
-        .name = STR("versions"), .memory = true, .load_extensions = load_extensions, .load_extension_count = load_extension_count};
+    struct database_options o = {.name = STR("versions"),
+                                 .memory = true,
+                                 .load_extensions = load_extensions,
+                                 .load_extension_count = load_extension_count};
     struct db_versions v = {.version = str_of(sqlite3_libversion())};
     struct database *db;
     struct conn *c;

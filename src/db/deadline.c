@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* deadline — every statement stops in time.
  *
- * SQLite calls the progress handler every LIMIT_DB_PROGRESS_OPS instructions of its virtual machine. Some instructions are
- * long: count(*) of a whole table is one (sqlite3BtreeCount looks only at the interrupt flag), and so are steps of a big
- * sort. For those a watchdog thread looks at all armed deadlines every LIMIT_DB_WATCHDOG_TICK_MS and calls
- * sqlite3_interrupt(). What nothing can stop is one call of one built-in function on one value (LIKE, instr, printf): the
- * limits on value and pattern length bound it.
+ * SQLite calls the progress handler every LIMIT_DB_PROGRESS_OPS instructions of its virtual machine. Some instructions
+ * are long: count(*) of a whole table is one (sqlite3BtreeCount looks only at the interrupt flag), and so are steps of
+ * a big sort. For those a watchdog thread looks at all armed deadlines every LIMIT_DB_WATCHDOG_TICK_MS and calls
+ * sqlite3_interrupt(). What nothing can stop is one call of one built-in function on one value (LIKE, instr, printf):
+ * the limits on value and pattern length bound it.
  *
- * Invariants: (1) the list and the fields at_mono_us and cancelled of listed deadlines change under watch_lock only, and
- * the watchdog interrupts under it, so an interrupt never hits a statement of a later deadline: SQLite clears the flag when
- * a statement starts and none is active. (2) the watchdog starts with the first deadline and sleeps when there is none.
- * Tests: tests/unit/db/test_deadline.c */
+ * Invariants: (1) the list and the fields at_mono_us and cancelled of listed deadlines change under watch_lock only,
+ * and the watchdog interrupts under it, so an interrupt never hits a statement of a later deadline: SQLite clears the
+ * flag when a statement starts and none is active. (2) the watchdog starts with the first deadline and sleeps when
+ * there is none. Tests: tests/unit/db/test_deadline.c */
 #include "db/deadline.h"
 
 #include <pthread.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* deadline: when a statement has to stop. One per connection; looked at from SQLite's progress and busy handlers, from our
- * own long SQL functions, and by a watchdog thread for the places where SQLite looks only at sqlite3_interrupt(). */
+/* deadline: when a statement has to stop. One per connection; looked at from SQLite's progress and busy handlers, from
+ * our own long SQL functions, and by a watchdog thread for the places where SQLite looks only at sqlite3_interrupt().
+ */
 #ifndef VITRINE_DB_DEADLINE_H
 #define VITRINE_DB_DEADLINE_H
 

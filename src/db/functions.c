@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* functions — one row a SQL function. All are pure or harmless, hence INNOCUOUS: views of untrusted files may use them.
+/* functions — one row a SQL function. All are harmless, hence INNOCUOUS: views of untrusted files may use them.
  * Tests: tests/unit/db/test_functions.c */
 #include "db/functions.h"
 
@@ -17,13 +17,14 @@
 
 #include "base/banned.h"
 
-/* ---- escape_fts -------------------------------------------------------------------------------------------------------- */
+/* ---- escape_fts
+ * -------------------------------------------------------------------------------------------------------- */
 
 /* What Python's \s matches. */
 static bool is_space(uint32_t c)
 {
-    return (c >= 9 && c <= 13) || (c >= 28 && c <= 32) || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-           c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+    return (c >= 9 && c <= 13) || (c >= 28 && c <= 32) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 static void put_bit(struct buf *out, str bit, bool *first)
@@ -100,7 +101,8 @@ static void fn_escape_fts(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     buf_release(&out);
 }
 
-/* ---- regexp ------------------------------------------------------------------------------------------------------------ */
+/* ---- regexp
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static bool stop_now(void *arg)
 {
@@ -137,7 +139,8 @@ static void fn_regexp(sqlite3_context *ctx, int argc, sqlite3_value **argv)
         sqlite3_set_auxdata(ctx, 0, fresh, free_regexp); /* may free it at once */
 }
 
-/* ---- uuid -------------------------------------------------------------------------------------------------------------- */
+/* ---- uuid
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static void fn_uuid(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
@@ -161,15 +164,16 @@ static void fn_uuid(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     sqlite3_result_text(ctx, text, sizeof text, SQLITE_TRANSIENT);
 }
 
-/* ---- haversine --------------------------------------------------------------------------------------------------------- */
+/* ---- haversine
+ * --------------------------------------------------------------------------------------------------------- */
 
-#define EARTH_RADIUS_KM 6371.0088
+#define EARTH_RADIUS_KM    6371.0088
 #define RADIANS_PER_DEGREE (3.14159265358979323846 / 180.0)
 
 static const struct {
     const char *name;
     double per_km;
-} units[] = {{"km", 1.0},          {"m", 1000.0},       {"mi", 0.621371192},
+} units[] = {{"km", 1.0},          {"m", 1000.0},          {"mi", 0.621371192},
              {"nmi", 0.539956803}, {"ft", 3280.839895013}, {"in", 39370.078740158}};
 
 static void haversine(sqlite3_context *ctx, sqlite3_value **argv, double per_km)
@@ -204,7 +208,8 @@ static void fn_haversine_unit(sqlite3_context *ctx, int argc, sqlite3_value **ar
     haversine(ctx, argv, *per_km);
 }
 
-/* ---- table ------------------------------------------------------------------------------------------------------------- */
+/* ---- table
+ * ------------------------------------------------------------------------------------------------------------- */
 
 struct implementation {
     void (*call)(sqlite3_context *, int, sqlite3_value **);
@@ -214,7 +219,8 @@ struct implementation {
 
 const struct function_row function_rows[] = {
     {"escape_fts", 1, "Turns words a person typed into an FTS query: each word quoted, \"quoted parts\" kept"},
-    {"regexp", 2, "regexp(pattern, text), also: text REGEXP pattern. 1 when the pattern is found; linear time, no back-references"},
+    {"regexp", 2,
+     "regexp(pattern, text), also: text REGEXP pattern. 1 when the pattern is found; linear time, no back-references"},
     {"uuid", 0, "A random UUID (version 4)"},
     {"haversine", 4, "Kilometres between two points: haversine(lat1, lng1, lat2, lng2)"},
     {"haversine", 5, "As above in km, m, mi, nmi, ft or in: haversine(lat1, lng1, lat2, lng2, 'mi')"},
@@ -243,8 +249,8 @@ enum status functions_register(struct conn *c, struct err *err)
         const struct implementation *f = &implementations[i];
         int flags = SQLITE_UTF8 | SQLITE_INNOCUOUS | (f->deterministic ? SQLITE_DETERMINISTIC : 0);
         void *data = f->data ? (void *)(uintptr_t)f->data : c;
-        int rc = sqlite3_create_function_v2(c->sqlite, function_rows[i].name, function_rows[i].args, flags, data, f->call, NULL,
-                                            NULL, NULL);
+        int rc = sqlite3_create_function_v2(c->sqlite, function_rows[i].name, function_rows[i].args, flags, data,
+                                            f->call, NULL, NULL, NULL);
         if (rc != SQLITE_OK)
             return sqlite_err(err, rc, sqlite3_errmsg(c->sqlite));
     }

@@ -20,7 +20,8 @@ extern const size_t function_row_count;
 /* Registers all on the connection's handle. NO_MEMORY. */
 enum status functions_register(struct conn *c, struct err *err) MUST_USE;
 
-/* escape_fts() in C: splits on white space keeping "quoted parts", wraps other words in double quotes, closes an odd quote. */
+/* escape_fts() in C: splits on white space keeping "quoted parts", wraps other words in double quotes, closes an odd
+ * quote. */
 void fts_escape(struct buf *out, str query);
 
 #endif

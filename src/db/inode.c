@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* inode — descriptors of database files that are never closed while SQLite may hold locks on the same file.
  *
- * Why: SQLite locks with fcntl(F_SETLK). POSIX ties such locks to (process, inode), not to the descriptor: when a process
- * closes ANY descriptor of an inode, ALL its locks on that inode are gone, without notice (fcntl(2), "Record locks"; SQLite's
- * "How To Corrupt", section 2.2). A connection that believes it holds a shared lock would then read while another process
- * writes. Nothing in this program may therefore open and close a published file beside SQLite — not to look at its header,
- * not to stat its log, not to hash it. SQLite keeps its own such table (unixInodeInfo, os_unix.c), which does not know
- * our descriptors; this is ours.
+ * Why: SQLite locks with fcntl(F_SETLK). POSIX ties such locks to (process, inode), not to the descriptor: when a
+ * process closes ANY descriptor of an inode, ALL its locks on that inode are gone, without notice (fcntl(2), "Record
+ * locks"; SQLite's "How To Corrupt", section 2.2). A connection that believes it holds a shared lock would then read
+ * while another process writes. Nothing in this program may therefore open and close a published file beside SQLite —
+ * not to look at its header, not to stat its log, not to hash it. SQLite keeps its own such table (unixInodeInfo,
+ * os_unix.c), which does not know our descriptors; this is ours.
  *
  * How: one entry per (device, inode) holds one descriptor for all users: database.c (change signature), open.c
  * (inspection), each conn (for as long as its sqlite3 handle lives). It is closed by the last user, so after the last
  * sqlite3_close. Two databases of the same file, and a file renamed away and back, find the same entry.
  *
  * Invariants:
- *  (1) inode_open never opens an inode it has: it asks stat() first. When the path changes between stat and open, and the new
- *      file turns out to be known, the extra descriptor is parked in late_fds and closed with the entry.
- *  (2) Every conn holds a reference to its main file's inode until after sqlite3_close (conn.c).
- *  (3) -shm files: SQLite holds its locks there too, so they are entries as well, held by the db_file that every conn
- *      of the file holds (database.c).
- * Not here: files that SQLite opens itself. Immutable files take no locks, so other code may read those freely.
- * Tests: tests/unit/db/test_inode.c (a second process finds the lock still held). */
+ *  (1) inode_open never opens an inode it has: it asks stat() first. When the path changes between stat and open, and
+ * the new file turns out to be known, the extra descriptor is parked in late_fds and closed with the entry. (2) Every
+ * conn holds a reference to its main file's inode until after sqlite3_close (conn.c). (3) -shm files: SQLite holds its
+ * locks there too, so they are entries as well, held by the db_file that every conn of the file holds (database.c). Not
+ * here: files that SQLite opens itself. Immutable files take no locks, so other code may read those freely. Tests:
+ * tests/unit/db/test_inode.c (a second process finds the lock still held). */
 #include "db/inode.h"
 
 #include <errno.h>

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* open — the right mode for a file, found by looking, and a remedy where there is none.
  *
- * SQLite says "unable to open database file" for a dozen different troubles, most of them only at the first read. So the
- * file is inspected first, through the shared descriptor of inode.c, and each trouble gets its own sentence.
+ * SQLite says "unable to open database file" for a dozen different troubles, most of them only at the first read. So
+ * the file is inspected first, through the shared descriptor of inode.c, and each trouble gets its own sentence.
  *
  *   rollback journal          file:PATH?mode=ro
  *   WAL, -shm there or can be made    the same: readers need the -shm file for the log's index
  *   WAL, no -shm, cannot be made, no log or an empty one    &immutable=1: all content is in the main file. The caller
- *                             re-inspects when the signature moves (database.c), because the file is not really immutable
- *   WAL, no -shm, cannot be made, log with content    refused: without the index the log cannot be read safely
+ *                             re-inspects when the signature moves (database.c), because the file is not really
+ * immutable WAL, no -shm, cannot be made, log with content    refused: without the index the log cannot be read safely
  *
  * File format facts: https://www.sqlite.org/fileformat2.html section 1.3 (header), 4 (WAL).
- * Not here: locks (SQLite's), descriptors (inode.c), change detection (database.c). Tests: tests/unit/db/test_open.c. */
+ * Not here: locks (SQLite's), descriptors (inode.c), change detection (database.c). Tests: tests/unit/db/test_open.c.
+ */
 #include "db/open.h"
 
 #include <errno.h>
@@ -58,7 +59,8 @@ static bool may(const char *path, int how)
     return faccessat(AT_FDCWD, path, how, AT_EACCESS) == 0;
 }
 
-/* ---- refusals ---------------------------------------------------------------------------------------------------------- */
+/* ---- refusals
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static enum status missing(const struct open_request *o, struct err *err)
 {
@@ -111,7 +113,8 @@ static enum status not_a_database(const struct open_request *o, const unsigned c
     return STATUS_CORRUPT;
 }
 
-/* ---- inspection -------------------------------------------------------------------------------------------------------- */
+/* ---- inspection
+ * -------------------------------------------------------------------------------------------------------- */
 
 /* -wal and -shm of a WAL database that is not opened immutable. */
 static enum status inspect_wal(const struct open_request *o, bool *ret_immutable, struct err *err)
@@ -139,15 +142,16 @@ static enum status inspect_wal(const struct open_request *o, bool *ret_immutable
     } else if (wal_size == 0) {
         *ret_immutable = true;
     } else {
-        status = err_set(err, STATUS_FORBIDDEN, "cannot read '%s': it has a write-ahead log, but its index '%s' %s", o->path,
-                         shm.p, shm_exists ? "is not readable" : "does not exist and cannot be made");
+        status = err_set(err, STATUS_FORBIDDEN, "cannot read '%s': it has a write-ahead log, but its index '%s' %s",
+                         o->path, shm.p, shm_exists ? "is not readable" : "does not exist and cannot be made");
         if (shm_exists)
             err_hint(err, "Make '%s' readable for this user (uid %u).", shm.p, (unsigned)geteuid());
         else
-            err_hint(err,
-                     "Make the folder '%s' writable for this user (uid %u), or, with write access, empty the log first: "
-                     "sqlite3 FILE 'PRAGMA wal_checkpoint(TRUNCATE)'.",
-                     folder.p, (unsigned)geteuid());
+            err_hint(
+                err,
+                "Make the folder '%s' writable for this user (uid %u), or, with write access, empty the log first: "
+                "sqlite3 FILE 'PRAGMA wal_checkpoint(TRUNCATE)'.",
+                folder.p, (unsigned)geteuid());
     }
     buf_release(&wal);
     buf_release(&shm);
@@ -155,7 +159,8 @@ static enum status inspect_wal(const struct open_request *o, bool *ret_immutable
     return status;
 }
 
-/* True when a -wal with content or a -journal lies beside the file: then the main file alone says nothing about its size. */
+/* True when a -wal with content or a -journal lies beside the file: then the main file alone says nothing about its
+ * size. */
 static bool has_log(const char *path)
 {
     struct buf name;
@@ -221,7 +226,8 @@ enum status open_inspect(const struct open_request *o, struct open_finding *ret,
     return STATUS_OK;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------------------------------- */
+/* ---- opening
+ * ----------------------------------------------------------------------------------------------------------- */
 
 void open_uri(struct buf *out, const struct open_request *o, bool immutable)
 {
@@ -232,8 +238,8 @@ void open_uri(struct buf *out, const struct open_request *o, bool immutable)
     for (const char *p = o->path ? o->path : o->memory_name; *p; p++) {
         unsigned char c = (unsigned char)*p;
         /* "//" at the start would be an authority (RFC 3986 section 3.2): the second slash is escaped too. */
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-                     c == '-' || (c == '/' && (out->n == 0 || out->p[out->n - 1] != '/'));
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+                     c == '_' || c == '-' || (c == '/' && (out->n == 0 || out->p[out->n - 1] != '/'));
         if (plain) {
             buf_putc(out, (char)c);
         } else {

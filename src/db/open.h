@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* open: from a database's options to an open sqlite3 handle in the right mode, or to a clear refusal. All of it blocks. */
+/* open: from a database's options to an open sqlite3 handle in the right mode, or to a clear refusal. All of it blocks.
+ */
 #ifndef VITRINE_DB_OPEN_H
 #define VITRINE_DB_OPEN_H
 
@@ -20,8 +21,8 @@ struct open_finding {
     bool needs_immutable; /* a WAL database without a log, where no -shm can be made: open it with immutable=1 */
 };
 
-/* Looks at the file before SQLite does: it exists, is a regular file, may be read, is empty or starts like a database, is
- * not shorter than it says, and its WAL can be read. Statuses: NOT_FOUND, FORBIDDEN, INVALID, CORRUPT, IO. */
+/* Looks at the file before SQLite does: it exists, is a regular file, may be read, is empty or starts like a database,
+ * is not shorter than it says, and its WAL can be read. Statuses: NOT_FOUND, FORBIDDEN, INVALID, CORRUPT, IO. */
 enum status open_inspect(const struct open_request *o, struct open_finding *ret, struct err *err) MUST_USE;
 /* Makes the file with an empty schema when it does not exist. */
 enum status open_create(const struct open_request *o, struct err *err) MUST_USE;

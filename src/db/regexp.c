@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* regexp — Thompson's simulation: the set of all states at once, one character at a time.
  *
- * Why not regcomp(3) or PCRE: visitors write these expressions. A back-tracking matcher takes exponential time for (a*)*b, and
- * glibc's regcomp takes gigabytes for (((a{1,99}){1,99}){1,99}). Here time is bounded by text times states, states by
- * LIMIT_DB_REGEXP_NODES, and the deadline is looked at on the way.
+ * Why not regcomp(3) or PCRE: visitors write these expressions. A back-tracking matcher takes exponential time for
+ * (a*)*b, and glibc's regcomp takes gigabytes for (((a{1,99}){1,99}){1,99}). Here time is bounded by text times states,
+ * states by LIMIT_DB_REGEXP_NODES, and the deadline is looked at on the way.
  *
- * Parsing makes a tree; emitting turns it into a program of CHAR, SET, ANY, SPLIT, JUMP and assertions. Counted repetition
- * emits its operand several times. Tests: tests/unit/db/test_regexp.c */
+ * Parsing makes a tree; emitting turns it into a program of CHAR, SET, ANY, SPLIT, JUMP and assertions. Counted
+ * repetition emits its operand several times. Tests: tests/unit/db/test_regexp.c */
 #include "db/regexp.h"
 
 #include <stdlib.h>
@@ -18,7 +18,19 @@
 
 #include "base/banned.h"
 
-enum node_kind { NODE_EMPTY, NODE_CHAR, NODE_ANY, NODE_SET, NODE_CAT, NODE_ALT, NODE_REPEAT, NODE_BOL, NODE_EOL, NODE_WORD, NODE_NOT_WORD };
+enum node_kind {
+    NODE_EMPTY,
+    NODE_CHAR,
+    NODE_ANY,
+    NODE_SET,
+    NODE_CAT,
+    NODE_ALT,
+    NODE_REPEAT,
+    NODE_BOL,
+    NODE_EOL,
+    NODE_WORD,
+    NODE_NOT_WORD
+};
 
 struct range {
     uint32_t from, to;
@@ -67,9 +79,10 @@ struct parser {
 };
 
 #define PARSE_DEPTH 200 /* nested groups */
-#define REPEAT_MAX 1000
+#define REPEAT_MAX  1000
 
-/* ---- parsing ----------------------------------------------------------------------------------------------------------- */
+/* ---- parsing
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static struct node *fail(struct parser *p, const char *what)
 {
@@ -158,8 +171,8 @@ static bool set_add_class(struct parser *p, struct set *s, str name, bool negate
         for (const struct range *r = class_rows[i].ranges; n < 5 && r->to; r++)
             all[n++] = *r;
         if (str_is(name, "w")) {
-            const struct range beyond[] = {{0xC0, 0xD6}, {0xD8, 0xF6}, {0xF8, 0x1FFF}, {0x2070, 0x2FFF}, {0x3001, 0xFFFC},
-                                           {0xFFFE, 0x10FFFF}};
+            const struct range beyond[] = {{0xC0, 0xD6},     {0xD8, 0xF6},     {0xF8, 0x1FFF},
+                                           {0x2070, 0x2FFF}, {0x3001, 0xFFFC}, {0xFFFE, 0x10FFFF}};
             memcpy(all + n, beyond, sizeof beyond);
             n += ARRAY_LEN(beyond);
         }
@@ -453,7 +466,8 @@ static struct node *parse_alternatives(struct parser *p)
     return all;
 }
 
-/* ---- emitting ---------------------------------------------------------------------------------------------------------- */
+/* ---- emitting
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static size_t put(struct regexp *r, struct instruction i)
 {
@@ -483,7 +497,8 @@ static void emit_repeat(struct regexp *r, const struct node *n)
         r->program[split].y = (uint32_t)r->count;
         return;
     }
-    for (int i = n->min; i < n->max && !r->over; i++) { /* (a(a(a)?)?)? flat: each may leave to the end of its own part */
+    for (int i = n->min; i < n->max && !r->over;
+         i++) { /* (a(a(a)?)?)? flat: each may leave to the end of its own part */
         size_t split = put(r, (struct instruction){.op = OP_SPLIT});
         emit(r, n->a);
         r->program[split].x = (uint32_t)split + 1;
@@ -504,9 +519,9 @@ static void emit_alternative(struct regexp *r, const struct node *n)
 
 static void emit(struct regexp *r, const struct node *n)
 {
-    static const enum op simple[] = {[NODE_ANY] = OP_ANY,   [NODE_BOL] = OP_BOL,           [NODE_EOL] = OP_EOL,
-                                     [NODE_WORD] = OP_WORD, [NODE_NOT_WORD] = OP_NOT_WORD, [NODE_SET] = OP_SET,
-                                     [NODE_CHAR] = OP_CHAR};
+    static const enum op simple[] = {
+        [NODE_ANY] = OP_ANY,           [NODE_BOL] = OP_BOL, [NODE_EOL] = OP_EOL,  [NODE_WORD] = OP_WORD,
+        [NODE_NOT_WORD] = OP_NOT_WORD, [NODE_SET] = OP_SET, [NODE_CHAR] = OP_CHAR};
     if (r->over || ++r->emits > 16 * LIMIT_DB_REGEXP_NODES) {
         r->over = true;
         return;
@@ -558,7 +573,8 @@ enum status regexp_compile(str pattern, struct regexp **ret, struct err *err)
     if (p.failed || r->over) {
         regexp_free(r);
         return p.failed ? STATUS_INVALID
-                        : err_set(err, STATUS_TOO_LARGE, "the regular expression is too large when its repeats are written out");
+                        : err_set(err, STATUS_TOO_LARGE,
+                                  "the regular expression is too large when its repeats are written out");
     }
     for (int i = 0; i < 2; i++) {
         r->dense[i] = mem_array(r->count, sizeof(uint32_t));
@@ -583,7 +599,8 @@ void regexp_free(struct regexp *r)
     free(r);
 }
 
-/* ---- searching --------------------------------------------------------------------------------------------------------- */
+/* ---- searching
+ * --------------------------------------------------------------------------------------------------------- */
 
 static bool set_has(const struct set *s, uint32_t code)
 {

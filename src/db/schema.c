@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* schema — snapshots: shared, immutable, replaced when the schema changes.
  *
- * Per request the question "did the schema change?" costs one database_signature(): when nothing was committed since this
- * connection last looked, its snapshot is right. When something was, PRAGMA schema_version tells whether it was the schema;
- * mostly it was not. Only then the tables are read again (schema_load.c), by the first connection that notices: the others
- * find its snapshot at the database.
+ * Per request the question "did the schema change?" costs one database_signature(): when nothing was committed since
+ * this connection last looked, its snapshot is right. When something was, PRAGMA schema_version tells whether it was
+ * the schema; mostly it was not. Only then the tables are read again (schema_load.c), by the first connection that
+ * notices: the others find its snapshot at the database.
  *
- * Invariants: (1) a snapshot is built within one read transaction, with the version read in it. (2) inside a longer read
- * transaction the connection may see an older state than the signature tells, so nothing is remembered then.
+ * Invariants: (1) a snapshot is built within one read transaction, with the version read in it. (2) inside a longer
+ * read transaction the connection may see an older state than the signature tells, so nothing is remembered then.
  * Tests: tests/unit/db/test_schema.c */
 #include "db/schema.h"
 
@@ -22,7 +22,8 @@
 
 #include "base/banned.h"
 
-/* ---- snapshots --------------------------------------------------------------------------------------------------------- */
+/* ---- snapshots
+ * --------------------------------------------------------------------------------------------------------- */
 
 struct schema_snapshot *snapshot_new(void)
 {
@@ -98,7 +99,8 @@ void schema_unref(const struct schema *s)
     free(n);
 }
 
-/* ---- getting one ------------------------------------------------------------------------------------------------------- */
+/* ---- getting one
+ * ------------------------------------------------------------------------------------------------------- */
 
 static enum status load(struct conn *c, int64_t version, const struct schema **ret, struct err *err)
 {
@@ -108,7 +110,8 @@ static enum status load(struct conn *c, int64_t version, const struct schema **r
     if (st == STATUS_OK)
         st = schema_rules(c, n, err);
     if (st == STATUS_OK && arena_over(n->arena))
-        st = err_set(err, STATUS_TOO_LARGE, "the schema of '%s' takes more than %d bytes", c->db->name, LIMIT_DB_SCHEMA_BYTES);
+        st = err_set(err, STATUS_TOO_LARGE, "the schema of '%s' takes more than %d bytes", c->db->name,
+                     LIMIT_DB_SCHEMA_BYTES);
     if (st == STATUS_OK)
         *ret = &n->schema;
     else
@@ -178,7 +181,8 @@ enum status schema_get(struct conn *c, const struct schema **ret, struct err *er
     return STATUS_OK;
 }
 
-/* ---- looking up -------------------------------------------------------------------------------------------------------- */
+/* ---- looking up
+ * -------------------------------------------------------------------------------------------------------- */
 
 const struct schema_table *schema_table(const struct schema *s, str name)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* schema: an immutable picture of one database's tables, shared by threads.
  *
- * Names are raw bytes as the file has them (callers that print replace invalid UTF-8). Everything is owned by the snapshot
- * and lives until its last schema_unref. Order of tables: as in sqlite_schema. */
+ * Names are raw bytes as the file has them (callers that print replace invalid UTF-8). Everything is owned by the
+ * snapshot and lives until its last schema_unref. Order of tables: as in sqlite_schema. */
 #ifndef VITRINE_DB_SCHEMA_H
 #define VITRINE_DB_SCHEMA_H
 
@@ -19,7 +19,7 @@ struct schema_column {
     int hidden; /* 0 normal, 1 hidden column of a virtual table, 2 VIRTUAL generated, 3 STORED generated */
 };
 
-struct schema_fk { /* outgoing */
+struct schema_fk {   /* outgoing */
     str other_table; /* as written; the table may not exist */
     const str *columns;
     const str *other_columns; /* resolved to the other table's primary key when left out; "" when that cannot be */
@@ -28,7 +28,7 @@ struct schema_fk { /* outgoing */
 };
 
 struct schema_incoming { /* single-column keys of other tables that point here */
-    str other_table; /* who refers to us */
+    str other_table;     /* who refers to us */
     str other_column;
     str column; /* ours */
 };
@@ -36,7 +36,7 @@ struct schema_incoming { /* single-column keys of other tables that point here *
 struct schema_index {
     str name;
     bool unique, partial;
-    char origin; /* 'c' CREATE INDEX, 'u' UNIQUE constraint, 'p' primary key */
+    char origin;        /* 'c' CREATE INDEX, 'u' UNIQUE constraint, 'p' primary key */
     const str *columns; /* "" for an expression or the rowid */
     size_t column_count;
     str sql; /* empty for automatic ones */
@@ -50,8 +50,9 @@ struct schema_trigger {
 struct schema_table {
     enum schema_kind kind;
     str name;
-    str sql;   /* CREATE statement as stored */
-    str error; /* why its columns cannot be read (broken view, module missing); empty = fine. Then there are no columns */
+    str sql;    /* CREATE statement as stored */
+    str error;  /* why its columns cannot be read (broken view, module missing); empty = fine. Then there are no columns
+                 */
     str module; /* virtual tables: "fts5" */
     const struct schema_column *columns; /* all, hidden ones too */
     size_t column_count;
@@ -78,15 +79,15 @@ struct schema_table {
 };
 
 struct schema {
-    int64_t version; /* PRAGMA schema_version */
+    int64_t version;                   /* PRAGMA schema_version */
     const struct schema_table *tables; /* tables and virtual tables and views */
     size_t table_count;
-    size_t view_count; /* of them */
+    size_t view_count;  /* of them */
     bool is_spatialite; /* has geometry_columns and spatial_ref_sys made by SpatiaLite */
 };
 
-/* The snapshot that fits what `c` reads now. Costs one database_signature() when nothing changed; a reload runs in one read
- * transaction under the connection's deadline. The caller owns a reference. Statuses: those of stmt_step. */
+/* The snapshot that fits what `c` reads now. Costs one database_signature() when nothing changed; a reload runs in one
+ * read transaction under the connection's deadline. The caller owns a reference. Statuses: those of stmt_step. */
 enum status schema_get(struct conn *c, const struct schema **ret, struct err *err) MUST_USE;
 const struct schema *schema_ref(const struct schema *s);
 void schema_unref(const struct schema *s); /* NULL is fine */

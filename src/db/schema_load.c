@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* schema_load — reads the tables of a database that may hold anything.
  *
- * One pass over sqlite_schema gives names, SQL, indexes and triggers; then table_xinfo for each table, and index_list and
- * foreign_key_list only where the first pass says that there is something (an index row, the word REFERENCES): a plain
- * table costs one pragma, some 10 us, so that 10,000 tables take a tenth of a second. Not PRAGMA table_list: it
+ * One pass over sqlite_schema gives names, SQL, indexes and triggers; then table_xinfo for each table, and index_list
+ * and foreign_key_list only where the first pass says that there is something (an index row, the word REFERENCES): a
+ * plain table costs one pragma, some 10 us, so that 10,000 tables take a tenth of a second. Not PRAGMA table_list: it
  * compiles every view, and starts again after each.
  *
- * A broken view or a virtual table whose module is missing makes its own pragma fail; the table then carries the message
- * and no columns. Names are bytes: they go in as bound parameters, never into SQL text.
- * Tests: tests/unit/db/test_schema.c */
+ * A broken view or a virtual table whose module is missing makes its own pragma fail; the table then carries the
+ * message and no columns. Names are bytes: they go in as bound parameters, never into SQL text. Tests:
+ * tests/unit/db/test_schema.c */
 #include "base/limits.h"
 #include "db/conn_impl.h"
 #include "db/names.h"
@@ -28,8 +28,8 @@ struct loader {
     struct err *err;
     VEC(struct raw_index) indexes;
     VEC(struct raw_index) triggers;
-    struct map *index_sql;    /* index name -> struct raw_index */
-    struct map *has_indexes;  /* lower table name -> non-NULL */
+    struct map *index_sql;   /* index name -> struct raw_index */
+    struct map *has_indexes; /* lower table name -> non-NULL */
 };
 
 static str keep(struct loader *l, struct stmt *s, int column)
@@ -57,7 +57,8 @@ static enum status each_row(struct loader *l, str sql, str name, void (*row)(str
     return st;
 }
 
-/* ---- sqlite_schema ----------------------------------------------------------------------------------------------------- */
+/* ---- sqlite_schema
+ * ----------------------------------------------------------------------------------------------------- */
 
 static str module_of(struct loader *l, str sql)
 {
@@ -66,7 +67,8 @@ static str module_of(struct loader *l, str sql)
         return str_make("", 0);
     str rest = str_trim(str_from(sql, at + 7));
     size_t n = 0;
-    while (n < rest.n && rest.p[n] != '(' && rest.p[n] != ' ' && rest.p[n] != '\n' && rest.p[n] != '\t' && rest.p[n] != ';')
+    while (n < rest.n && rest.p[n] != '(' && rest.p[n] != ' ' && rest.p[n] != '\n' && rest.p[n] != '\t' &&
+           rest.p[n] != ';')
         n++;
     str word = str_sub(rest, 0, n);
     if (word.n >= 2 && (word.p[0] == '"' || word.p[0] == '[' || word.p[0] == '`'))
@@ -78,7 +80,8 @@ static void add_object(struct loader *l, void *self, struct stmt *s)
 {
     (void)self;
     str type = stmt_column_text(s, 0), name = keep(l, s, 1), table = keep(l, s, 2), sql = keep(l, s, 4);
-    struct schema_table t = {.name = name, .sql = sql, .module = STR(""), .fts_table = STR(""), .label_column = STR("")};
+    struct schema_table t = {
+        .name = name, .sql = sql, .module = STR(""), .fts_table = STR(""), .label_column = STR("")};
     t.error = STR("");
     if (str_is(type, "index")) {
         VEC_PUSH(l->arena, &l->indexes, (struct raw_index){table, name, sql});
@@ -124,12 +127,14 @@ static void sort_objects(struct loader *l)
                 t->triggers = ARENA_ARRAY(l->arena, struct schema_trigger, t->trigger_count);
                 t->trigger_count = 0;
             }
-            ((struct schema_trigger *)(uintptr_t)t->triggers)[t->trigger_count++] = (struct schema_trigger){r->name, r->sql};
+            ((struct schema_trigger *)(uintptr_t)t->triggers)[t->trigger_count++] =
+                (struct schema_trigger){r->name, r->sql};
         }
     }
 }
 
-/* ---- columns ----------------------------------------------------------------------------------------------------------- */
+/* ---- columns
+ * ----------------------------------------------------------------------------------------------------------- */
 
 struct columns {
     VEC(struct schema_column) v;
@@ -190,8 +195,9 @@ static enum status load_columns(struct loader *l, struct schema_table *t)
 {
     struct columns cs = {0};
     struct err why = ERR_INIT;
-    enum status st = each_row(l, STR("SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1, 'main')"),
-                              t->name, add_column, &cs, &why);
+    enum status st =
+        each_row(l, STR("SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1, 'main')"),
+                 t->name, add_column, &cs, &why);
     if (st != STATUS_OK && !is_about_this_table(st) && !(st == STATUS_CORRUPT && t->kind != SCHEMA_TABLE)) {
         if (l->err)
             *l->err = why;
@@ -209,7 +215,8 @@ static enum status load_columns(struct loader *l, struct schema_table *t)
     return STATUS_OK;
 }
 
-/* ---- indexes ----------------------------------------------------------------------------------------------------------- */
+/* ---- indexes
+ * ----------------------------------------------------------------------------------------------------------- */
 
 struct indexes {
     VEC(struct schema_index) v;
@@ -244,12 +251,12 @@ static void add_name(struct loader *l, void *self, struct stmt *s)
 static enum status load_indexes(struct loader *l, struct schema_table *t)
 {
     struct indexes is = {0};
-    enum status st = each_row(l, STR("SELECT name, \"unique\", origin, partial FROM pragma_index_list(?1, 'main')"), t->name,
-                              add_index, &is, l->err);
+    enum status st = each_row(l, STR("SELECT name, \"unique\", origin, partial FROM pragma_index_list(?1, 'main')"),
+                              t->name, add_index, &is, l->err);
     for (size_t i = 0; st == STATUS_OK && i < is.v.count; i++) {
         struct names ns = {0};
-        st = each_row(l, STR("SELECT coalesce(name, '') FROM pragma_index_info(?1, 'main')"), is.v.items[i].name, add_name,
-                      &ns, l->err);
+        st = each_row(l, STR("SELECT coalesce(name, '') FROM pragma_index_info(?1, 'main')"), is.v.items[i].name,
+                      add_name, &ns, l->err);
         is.v.items[i].columns = ns.v.items;
         is.v.items[i].column_count = ns.v.count;
     }
@@ -258,7 +265,8 @@ static enum status load_indexes(struct loader *l, struct schema_table *t)
     return st;
 }
 
-/* ---- foreign keys ------------------------------------------------------------------------------------------------------ */
+/* ---- foreign keys
+ * ------------------------------------------------------------------------------------------------------ */
 
 struct raw_fk {
     int64_t id;
@@ -271,7 +279,8 @@ struct raw_fks {
 static void add_fk(struct loader *l, void *self, struct stmt *s)
 {
     struct raw_fks *fs = self;
-    struct raw_fk f = {stmt_column_i64(s, 0), keep(l, s, 1), keep(l, s, 2), keep(l, s, 3), keep(l, s, 4), keep(l, s, 5)};
+    struct raw_fk f = {stmt_column_i64(s, 0), keep(l, s, 1), keep(l, s, 2),
+                       keep(l, s, 3),         keep(l, s, 4), keep(l, s, 5)};
     VEC_PUSH(l->arena, &fs->v, f);
 }
 
@@ -333,12 +342,13 @@ static void link_fks(struct loader *l)
     }
 }
 
-/* ---- all --------------------------------------------------------------------------------------------------------------- */
+/* ---- all
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static enum status load_all(struct loader *l)
 {
-    enum status st = each_row(l, STR("SELECT type, name, tbl_name, rootpage, sql FROM main.sqlite_schema"), STR(""), add_object,
-                              NULL, l->err);
+    enum status st = each_row(l, STR("SELECT type, name, tbl_name, rootpage, sql FROM main.sqlite_schema"), STR(""),
+                              add_object, NULL, l->err);
     if (st != STATUS_OK)
         return st;
     snapshot_index(l->n);
@@ -360,7 +370,8 @@ static enum status load_all(struct loader *l)
 
 enum status schema_load(struct conn *c, struct schema_snapshot *n, struct err *err)
 {
-    struct loader l = {.conn = c, .n = n, .arena = n->arena, .err = err, .index_sql = map_new(), .has_indexes = map_new()};
+    struct loader l = {
+        .conn = c, .n = n, .arena = n->arena, .err = err, .index_sql = map_new(), .has_indexes = map_new()};
     enum status st = load_all(&l);
     map_free(l.index_sql);
     map_free(l.has_indexes);

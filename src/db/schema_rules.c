@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* schema_rules — what Datasette concludes from a schema: which FTS table searches a table, which tables are hidden, which
- * column labels a row. The conditions follow its SQL (LIKE patterns over sqlite_master.sql), so that the same file gives
- * the same pages. Tests: tests/unit/db/test_schema.c */
+/* schema_rules — what Datasette concludes from a schema: which FTS table searches a table, which tables are hidden,
+ * which column labels a row. The conditions follow its SQL (LIKE patterns over sqlite_master.sql), so that the same
+ * file gives the same pages. Tests: tests/unit/db/test_schema.c */
 #include "db/conn_impl.h"
 #include "db/schema_impl.h"
 #include "db/stmt.h"
@@ -19,7 +19,8 @@ size_t find_nocase(str s, str needle, size_t from)
     return STR_NPOS;
 }
 
-/* ---- options of CREATE TABLE ------------------------------------------------------------------------------------------- */
+/* ---- options of CREATE TABLE
+ * ------------------------------------------------------------------------------------------- */
 
 /* Length of the token at p: a string or quoted name, a comment, white space, a word, or one character. */
 static size_t token(const char *p, const char *end)
@@ -79,7 +80,8 @@ void schema_table_options(str sql, bool *ret_without_rowid, bool *ret_strict)
     }
 }
 
-/* ---- full-text search -------------------------------------------------------------------------------------------------- */
+/* ---- full-text search
+ * -------------------------------------------------------------------------------------------------- */
 
 static size_t fts_clause(str sql)
 {
@@ -116,7 +118,8 @@ static void find_fts(struct schema_snapshot *n)
     }
 }
 
-/* ---- hidden tables ----------------------------------------------------------------------------------------------------- */
+/* ---- hidden tables
+ * ----------------------------------------------------------------------------------------------------- */
 
 struct module_row {
     const char *module;
@@ -167,9 +170,18 @@ static enum status ask_shadows(struct conn *c, struct schema_snapshot *n, struct
 static void hide_spatialite(struct schema_snapshot *n)
 {
     static const char *const names[] = {
-        "ElementaryGeometries", "SpatialIndex",       "geometry_columns",       "spatial_ref_sys",
-        "spatialite_history",   "sql_statements_log", "sqlite_sequence",        "views_geometry_columns",
-        "virts_geometry_columns", "data_licenses",    "KNN",                    "KNN2",
+        "ElementaryGeometries",
+        "SpatialIndex",
+        "geometry_columns",
+        "spatial_ref_sys",
+        "spatialite_history",
+        "sql_statements_log",
+        "sqlite_sequence",
+        "views_geometry_columns",
+        "virts_geometry_columns",
+        "data_licenses",
+        "KNN",
+        "KNN2",
     };
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         struct schema_table *t = snapshot_find(n, str_of(names[i]));
@@ -186,7 +198,8 @@ static enum status find_hidden(struct conn *c, struct schema_snapshot *n, struct
     bool unknown = false;
     for (size_t i = 0; i < n->schema.table_count; i++) {
         struct schema_table *t = &n->tables[i];
-        bool stat = str_starts(t->name, STR("sqlite_stat")) && t->name.n == 12 && t->name.p[11] >= '1' && t->name.p[11] <= '4';
+        bool stat =
+            str_starts(t->name, STR("sqlite_stat")) && t->name.n == 12 && t->name.p[11] >= '1' && t->name.p[11] <= '4';
         if (stat || (t->name.n && t->name.p[0] == '_'))
             t->hidden = true;
         if (t->kind == SCHEMA_VIRTUAL && !mark_shadows_of(n, t))
@@ -198,7 +211,8 @@ static enum status find_hidden(struct conn *c, struct schema_snapshot *n, struct
     return unknown && c->db->extension_count ? ask_shadows(c, n, err) : STATUS_OK;
 }
 
-/* ---- label column ------------------------------------------------------------------------------------------------------ */
+/* ---- label column
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* sqlite-utils' column_affinity(): what counts as text. */
 static bool is_text_type(str type)

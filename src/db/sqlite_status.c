@@ -12,9 +12,13 @@ struct code_row {
     const char *hint; /* NULL = none */
 };
 
-#define ROW(code, status, hint) {code, #code, status, hint}
-static const char HINT_DAMAGED[] = "Check it with: sqlite3 FILE 'PRAGMA integrity_check'. Restore it from a backup, or save what "
-                                   "can be read with: sqlite3 FILE .recover";
+#define ROW(code, status, hint)                                                                                        \
+    {                                                                                                                  \
+        code, #code, status, hint                                                                                      \
+    }
+static const char HINT_DAMAGED[] =
+    "Check it with: sqlite3 FILE 'PRAGMA integrity_check'. Restore it from a backup, or save what "
+    "can be read with: sqlite3 FILE .recover";
 static const char HINT_DISK[] = "Look for disk errors in the kernel log (dmesg) and check the free space.";
 static const char HINT_LOCKED[] = "Another process is writing to it; try again, or end that process.";
 
@@ -27,29 +31,34 @@ static const struct code_row code_rows[] = {
     ROW(SQLITE_LOCKED_SHAREDCACHE, STATUS_BUSY, HINT_LOCKED),
     ROW(SQLITE_LOCKED_VTAB, STATUS_BUSY, HINT_LOCKED),
     ROW(SQLITE_LOCKED, STATUS_BUSY, HINT_LOCKED),
-    ROW(SQLITE_PROTOCOL, STATUS_BUSY, "The locks of the write-ahead log are contended or do not work on this file system."),
+    ROW(SQLITE_PROTOCOL, STATUS_BUSY,
+        "The locks of the write-ahead log are contended or do not work on this file system."),
     ROW(SQLITE_CORRUPT_VTAB, STATUS_CORRUPT, HINT_DAMAGED),
     ROW(SQLITE_CORRUPT_INDEX, STATUS_CORRUPT, HINT_DAMAGED),
     ROW(SQLITE_CORRUPT_SEQUENCE, STATUS_CORRUPT, HINT_DAMAGED),
     ROW(SQLITE_CORRUPT, STATUS_CORRUPT, HINT_DAMAGED),
     ROW(SQLITE_NOTADB, STATUS_CORRUPT, "The file is no SQLite database, or it is encrypted."),
-    ROW(SQLITE_FULL, STATUS_DISK_FULL, "Free some space on the disk of the database and of temporary files (/var/tmp, /tmp)."),
+    ROW(SQLITE_FULL, STATUS_DISK_FULL,
+        "Free some space on the disk of the database and of temporary files (/var/tmp, /tmp)."),
     ROW(SQLITE_NOMEM, STATUS_NO_MEMORY, NULL),
     ROW(SQLITE_INTERRUPT, STATUS_CANCELLED, NULL),
     ROW(SQLITE_TOOBIG, STATUS_TOO_LARGE, "A value or the statement is longer than this server allows."),
     ROW(SQLITE_PERM, STATUS_FORBIDDEN, NULL),
-    ROW(SQLITE_READONLY_CANTINIT, STATUS_FORBIDDEN, "Its -shm file cannot be set up: make the folder writable for this user."),
+    ROW(SQLITE_READONLY_CANTINIT, STATUS_FORBIDDEN,
+        "Its -shm file cannot be set up: make the folder writable for this user."),
     ROW(SQLITE_READONLY_CANTLOCK, STATUS_FORBIDDEN, "Its -shm file cannot be locked: make it writable for this user."),
     ROW(SQLITE_READONLY_DBMOVED, STATUS_FORBIDDEN, "The file was moved or deleted while it was open."),
     ROW(SQLITE_READONLY_DIRECTORY, STATUS_FORBIDDEN, "The folder is not writable for this user."),
-    ROW(SQLITE_READONLY_RECOVERY, STATUS_FORBIDDEN, "The write-ahead log must be recovered: open the file once with write access."),
+    ROW(SQLITE_READONLY_RECOVERY, STATUS_FORBIDDEN,
+        "The write-ahead log must be recovered: open the file once with write access."),
     ROW(SQLITE_READONLY_ROLLBACK, STATUS_FORBIDDEN,
         "A writer died and left its journal: open the file once with write access, so that it is rolled back."),
     ROW(SQLITE_READONLY, STATUS_SQL, NULL),
     ROW(SQLITE_CANTOPEN_ISDIR, STATUS_IO, NULL),
     ROW(SQLITE_CANTOPEN_NOTEMPDIR, STATUS_IO, "No folder for temporary files is writable; set SQLITE_TMPDIR."),
-    ROW(SQLITE_CANTOPEN, STATUS_IO, "The database, its -wal or its -shm file cannot be opened: check permissions and the "
-                                    "limit of open files (ulimit -n)."),
+    ROW(SQLITE_CANTOPEN, STATUS_IO,
+        "The database, its -wal or its -shm file cannot be opened: check permissions and the "
+        "limit of open files (ulimit -n)."),
     ROW(SQLITE_IOERR_NOMEM, STATUS_NO_MEMORY, NULL),
     ROW(SQLITE_IOERR_CORRUPTFS, STATUS_CORRUPT, HINT_DISK),
     ROW(SQLITE_IOERR_READ, STATUS_IO, HINT_DISK),
@@ -60,7 +69,8 @@ static const struct code_row code_rows[] = {
     ROW(SQLITE_IOERR_SHMOPEN, STATUS_IO, HINT_DISK),
     ROW(SQLITE_IOERR_SHMMAP, STATUS_IO, HINT_DISK),
     ROW(SQLITE_IOERR_SHMSIZE, STATUS_DISK_FULL, HINT_DISK),
-    ROW(SQLITE_IOERR_LOCK, STATUS_IO, "The file system may not support locks; for a file that never changes use immutable mode."),
+    ROW(SQLITE_IOERR_LOCK, STATUS_IO,
+        "The file system may not support locks; for a file that never changes use immutable mode."),
     ROW(SQLITE_IOERR, STATUS_IO, HINT_DISK),
     ROW(SQLITE_NOLFS, STATUS_IO, NULL),
     ROW(SQLITE_SCHEMA, STATUS_BUSY, "The tables are being changed right now; try again."),

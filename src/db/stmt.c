@@ -2,10 +2,10 @@
 /* stmt — prepared statements, kept by the connection.
  *
  * Compiling costs 10-100 us, stepping a row of a cached statement about 1 us. The cache is an array of hashes that is
- * scanned (64 entries, some 20 ns) with the statements beside it. A statement in use is never handed out twice: the second
- * user gets one of its own that is not kept. Trusted and visitors' statements of the same text are different entries,
- * since the authorizer was asked for the one and not for the other; SQLite recompiles by itself when the schema changes, so
- * `trusted` is set again for each step. Tests: tests/unit/db/test_stmt.c */
+ * scanned (64 entries, some 20 ns) with the statements beside it. A statement in use is never handed out twice: the
+ * second user gets one of its own that is not kept. Trusted and visitors' statements of the same text are different
+ * entries, since the authorizer was asked for the one and not for the other; SQLite recompiles by itself when the
+ * schema changes, so `trusted` is set again for each step. Tests: tests/unit/db/test_stmt.c */
 #include "db/stmt.h"
 
 #include <sqlite3.h>
@@ -192,7 +192,8 @@ enum status stmt_step(struct stmt *s, struct err *err)
     return conn_error(c, rc, err);
 }
 
-/* ---- parameters -------------------------------------------------------------------------------------------------------- */
+/* ---- parameters
+ * -------------------------------------------------------------------------------------------------------- */
 
 static enum status bound(struct stmt *s, int index, int rc, struct err *err)
 {
@@ -286,7 +287,8 @@ enum status stmt_bind_named(struct stmt *s, str name, struct db_value v, struct 
     return st;
 }
 
-/* ---- columns ----------------------------------------------------------------------------------------------------------- */
+/* ---- columns
+ * ----------------------------------------------------------------------------------------------------------- */
 
 int stmt_column_count(struct stmt *s)
 {

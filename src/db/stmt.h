@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stmt: a prepared statement. Prepared ones are kept by the connection (least recently used goes first), found by SQL text.
+/* stmt: a prepared statement. Prepared ones are kept by the connection (least recently used goes first), found by SQL
+ * text.
  *
  *   conn_prepare -> stmt_bind_* -> while (stmt_step == AGAIN) stmt_column_* -> stmt_done (always, also after errors)
  *
@@ -23,15 +24,16 @@ struct db_value {
 };
 
 /* SQL (SQLite's own message as err->text; also for refusals of the authorizer), INVALID (empty, or more than one
- * statement), TOO_LARGE, TIMEOUT, BUSY, CORRUPT, IO, NO_MEMORY. Exactly one statement; a trailing ';' and comments are fine. */
+ * statement), TOO_LARGE, TIMEOUT, BUSY, CORRUPT, IO, NO_MEMORY. Exactly one statement; a trailing ';' and comments are
+ * fine. */
 enum status conn_prepare(struct conn *c, str sql, struct stmt **ret_stmt, struct err *err) MUST_USE;
 /* As conn_prepare, past the read-only authorizer: for SQL that is ours and constant. */
 enum status conn_prepare_trusted(struct conn *c, str sql, struct stmt **ret_stmt, struct err *err) MUST_USE;
 /* Resets, clears bindings, gives it back to the cache. NULL is fine. */
 void stmt_done(struct stmt *s);
 
-/* Parameters. index from 1. Text and blobs are copied (..._static: borrowed until stmt_done). Not finding a name is no error
- * of its own: stmt_parameter_index gives 0. Statuses: RANGE (no such index), TOO_LARGE, NO_MEMORY. */
+/* Parameters. index from 1. Text and blobs are copied (..._static: borrowed until stmt_done). Not finding a name is no
+ * error of its own: stmt_parameter_index gives 0. Statuses: RANGE (no such index), TOO_LARGE, NO_MEMORY. */
 int stmt_parameter_count(struct stmt *s);
 int stmt_parameter_index(struct stmt *s, str name); /* "name" finds :name, @name and $name; 0 = none */
 str stmt_parameter_name(struct stmt *s, int index); /* without its first character; empty for "?" */
@@ -45,7 +47,8 @@ enum status stmt_bind_blob(struct stmt *s, int index, str v, struct err *err) MU
 /* By name; a name that the statement does not have is ignored (OK). */
 enum status stmt_bind_named(struct stmt *s, str name, struct db_value v, struct err *err) MUST_USE;
 
-/* AGAIN = there is a row, OK = finished. Else: SQL, TIMEOUT, CANCELLED, BUSY, CORRUPT, TOO_LARGE, DISK_FULL, IO, NO_MEMORY. */
+/* AGAIN = there is a row, OK = finished. Else: SQL, TIMEOUT, CANCELLED, BUSY, CORRUPT, TOO_LARGE, DISK_FULL, IO,
+ * NO_MEMORY. */
 enum status stmt_step(struct stmt *s, struct err *err) MUST_USE;
 
 int stmt_column_count(struct stmt *s);

@@ -108,7 +108,8 @@ enum status try_sql(struct conn *c, const char *sql, struct err *err)
     return st;
 }
 
-/* ---- the other process ------------------------------------------------------------------------------------------------- */
+/* ---- the other process
+ * ------------------------------------------------------------------------------------------------- */
 
 struct writer {
     pid_t pid;

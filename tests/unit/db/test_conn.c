@@ -21,12 +21,14 @@ static struct database *small(const char *sql)
     return open_database(temp_path("small.db"));
 }
 
-/* ---- statements -------------------------------------------------------------------------------------------------------- */
+/* ---- statements
+ * -------------------------------------------------------------------------------------------------------- */
 
 TEST(stmt_values_of_all_kinds)
 {
-    struct database *db = small("create table t(a); insert into t values (null), (-7), (1.5), ('a' || char(0) || 'b'), (x'00ff'), "
-                                "(x''), (''), (cast(x'ff41' as text));");
+    struct database *db =
+        small("create table t(a); insert into t values (null), (-7), (1.5), ('a' || char(0) || 'b'), (x'00ff'), "
+              "(x''), (''), (cast(x'ff41' as text));");
     struct conn *c = acquire(db);
     struct stmt *s;
     CHECK_OK(conn_prepare(c, STR("select a, rowid as r from t order by rowid -- end"), &s, e));
@@ -49,7 +51,8 @@ TEST(stmt_values_of_all_kinds)
             CHECK_STRS(v[i].s, STR("\xff\x41"));
     }
     CHECK_INT(stmt_step(s, NULL), STATUS_OK);
-    CHECK(v[0].kind == DB_NULL && v[1].kind == DB_INT && v[2].kind == DB_FLOAT && v[3].kind == DB_TEXT && v[4].kind == DB_BLOB);
+    CHECK(v[0].kind == DB_NULL && v[1].kind == DB_INT && v[2].kind == DB_FLOAT && v[3].kind == DB_TEXT &&
+          v[4].kind == DB_BLOB);
     CHECK(v[1].i == -7 && v[2].f == 1.5);
     stmt_done(s);
     conn_release(c);
@@ -161,7 +164,8 @@ TEST(stmt_cache_is_bounded_and_survives_schema_change)
     database_unref(db);
 }
 
-/* ---- policy ------------------------------------------------------------------------------------------------------------ */
+/* ---- policy
+ * ------------------------------------------------------------------------------------------------------------ */
 
 TEST(authorizer_refuses_with_reasons)
 {
@@ -196,7 +200,8 @@ TEST(authorizer_refuses_with_reasons)
         {"with x as (select 1) insert into t select * from x", "insert into t"},
         {"insert into r_node values (1, 2)", "r_node"},
     };
-    struct database *db = small("create table t(a unique); create virtual table r using rtree(id, x0, x1); insert into r values (1, 2, 3);");
+    struct database *db = small(
+        "create table t(a unique); create virtual table r using rtree(id, x0, x1); insert into r values (1, 2, 3);");
     struct conn *c = acquire(db);
     struct err err = ERR_INIT;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -304,7 +309,8 @@ TEST(conn_snapshot)
     database_unref(db);
 }
 
-/* ---- time -------------------------------------------------------------------------------------------------------------- */
+/* ---- time
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static void check_stops(struct conn *c, const char *sql, int limit_ms)
 {
@@ -321,8 +327,9 @@ static void check_stops(struct conn *c, const char *sql, int limit_ms)
 
 TEST(deadline_stops_statements)
 {
-    struct database *db = small("create table t(a); with recursive n(i) as (select 1 union all select i+1 from n where i<100000) "
-                                "insert into t select hex(randomblob(8)) from n;");
+    struct database *db =
+        small("create table t(a); with recursive n(i) as (select 1 union all select i+1 from n where i<100000) "
+              "insert into t select hex(randomblob(8)) from n;");
     struct conn *c = acquire(db);
     check_stops(c, "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n", 60);
     check_stops(c, "select count(*) from t a, t b, t c", 60);
@@ -374,8 +381,9 @@ TEST(deadline_cancelled_and_interrupted)
     pthread_t t;
     conn_deadline(c, 0, &gone);
     CHECK(pthread_create(&t, NULL, cancel_soon, NULL) == 0);
-    CHECK_INT(try_sql(c, "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n", &err),
-              STATUS_CANCELLED);
+    CHECK_INT(
+        try_sql(c, "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n", &err),
+        STATUS_CANCELLED);
     pthread_join(t, NULL);
     conn_release(c);
     c = acquire(db); /* nothing of it stays */
@@ -408,9 +416,10 @@ TEST(deadline_ends_the_wait_for_a_lock)
 
 TEST(count_is_bounded)
 {
-    struct database *db = small("create table [select](a); with recursive n(i) as (select 1 union all select i+1 from n where "
-                                "i<20000) insert into [select] select i from n; create table \"a]b\"(a); create view slow as with "
-                                "recursive n(i) as (select 1 union all select i+1 from n) select i from n;");
+    struct database *db =
+        small("create table [select](a); with recursive n(i) as (select 1 union all select i+1 from n where "
+              "i<20000) insert into [select] select i from n; create table \"a]b\"(a); create view slow as with "
+              "recursive n(i) as (select 1 union all select i+1 from n) select i from n;");
     struct conn *c = acquire(db);
     int64_t n = -1;
     struct err err = ERR_INIT;
@@ -428,7 +437,8 @@ TEST(count_is_bounded)
     database_unref(db);
 }
 
-/* ---- cache ------------------------------------------------------------------------------------------------------------- */
+/* ---- cache
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static int open_descriptors(void)
 {

@@ -49,7 +49,8 @@ TEST(open_refuses_what_is_no_file)
 
 TEST(open_refuses_what_is_no_database)
 {
-    static const char csv[] = "id,name\n1,x\n", json[] = " [{\"id\": 1}]\n", gz[] = "\x1f\x8b\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    static const char csv[] = "id,name\n1,x\n", json[] = " [{\"id\": 1}]\n",
+                      gz[] = "\x1f\x8b\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
     write_file(temp_path("a.csv"), csv, sizeof csv - 1);
     check_refused(temp_path("a.csv"), STATUS_CORRUPT, "is not a SQLite database", "text");
     write_file(temp_path("a.json"), json, sizeof json - 1);
@@ -74,8 +75,9 @@ TEST(open_takes_an_empty_file)
     database_unref(db);
 }
 
-static const char rows[] = "create table t(a, b); with recursive n(i) as (select 1 union all select i+1 from n where i<2000) "
-                           "insert into t select i, printf('%0100d', i) from n;";
+static const char rows[] =
+    "create table t(a, b); with recursive n(i) as (select 1 union all select i+1 from n where i<2000) "
+    "insert into t select i, printf('%0100d', i) from n;";
 
 TEST(open_refuses_damage)
 {
@@ -125,8 +127,9 @@ TEST(open_refuses_without_permission)
 
 TEST(open_takes_any_name)
 {
-    static const char *const names[] = {"a b.db",   "a%20b.db", "a?mode=rwc", "a#b.db", "a&b=c.db", "caf\xc3\xa9 \xff.db",
-                                        "a'b\"c.db", "a\nb.db",  ":memory:",   "100%",  "//double//slash.db"};
+    static const char *const names[] = {
+        "a b.db",    "a%20b.db", "a?mode=rwc", "a#b.db", "a&b=c.db",          "caf\xc3\xa9 \xff.db",
+        "a'b\"c.db", "a\nb.db",  ":memory:",   "100%",   "//double//slash.db"};
     CHECK(mkdir(temp_path("double"), 0755) == 0);
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         const char *path = temp_path(names[i]);

@@ -51,7 +51,8 @@ TEST(schema_columns_and_keys)
         "create table c(a int /* without rowid */, b text default ') without rowid') strict;"
         "create table d(a text primary key) /* x ) */ strict, -- y\n without  rowid;"
         "create view v as select id, name from a;"
-        "create trigger tr after insert on a begin select 1; end; create trigger tr2 after delete on A begin select 2; end;");
+        "create trigger tr after insert on a begin select 1; end; create trigger tr2 after delete on A begin select 2; "
+        "end;");
     CHECK_INT(o.schema->table_count, 5);
     CHECK_INT(o.schema->view_count, 1);
     const struct schema_table *t = table(&o, "A");
@@ -63,7 +64,8 @@ TEST(schema_columns_and_keys)
     CHECK_STR(t->columns[1].default_value, "'x y'");
     CHECK(!t->columns[0].default_value.p);
     CHECK_STR(t->columns[1].type, "TEXT");
-    CHECK(schema_column_is_pk(t, STR("ID")) && !schema_column_is_pk(t, STR("name")) && !schema_column_is_pk(t, STR("zz")));
+    CHECK(schema_column_is_pk(t, STR("ID")) && !schema_column_is_pk(t, STR("name")) &&
+          !schema_column_is_pk(t, STR("zz")));
     CHECK_INT(t->trigger_count, 2);
     CHECK_STR(t->triggers[1].name, "tr2");
     t = table(&o, "b");
@@ -84,10 +86,11 @@ TEST(schema_columns_and_keys)
 
 TEST(schema_foreign_keys)
 {
-    struct opened o = with("create table city(id integer primary key, name text);"
-                           "create table pair(a, b, primary key (a, b));"
-                           "create table p(c references CITY, d references city(name) on delete cascade, a, b, x references nowhere,"
-                           " y references pair, foreign key (a, b) references pair);");
+    struct opened o =
+        with("create table city(id integer primary key, name text);"
+             "create table pair(a, b, primary key (a, b));"
+             "create table p(c references CITY, d references city(name) on delete cascade, a, b, x references nowhere,"
+             " y references pair, foreign key (a, b) references pair);");
     const struct schema_table *p = table(&o, "p"), *city = table(&o, "city");
     CHECK_INT(p->fk_count, 5);
     const struct schema_fk *f = schema_fk_on(p, STR("c"));
@@ -115,8 +118,10 @@ TEST(schema_survives_broken_objects)
     const char *path = temp_path("broken.db");
     make_database(path, "create table t(a); create view gone as select * from t; create view fine as select 1 as x;"
                         "create view loop as select * from t; create table u(id integer primary key);"
-                        "pragma writable_schema=on; update sqlite_schema set sql = 'create view gone as select * from missing' where name = 'gone';"
-                        "insert into sqlite_schema values ('table', 'ghost', 'ghost', 0, 'CREATE VIRTUAL TABLE ghost USING nomodule(a, b)');"
+                        "pragma writable_schema=on; update sqlite_schema set sql = 'create view gone as select * from "
+                        "missing' where name = 'gone';"
+                        "insert into sqlite_schema values ('table', 'ghost', 'ghost', 0, 'CREATE VIRTUAL TABLE ghost "
+                        "USING nomodule(a, b)');"
                         "pragma writable_schema=off;");
     struct opened o = open_schema(path);
     CHECK_INT(o.schema->table_count, 6);
@@ -132,9 +137,11 @@ TEST(schema_survives_broken_objects)
 
 TEST(schema_names_of_any_bytes)
 {
-    struct opened o = with("create table \"a b]c\"\"d\"(\"x]y\", \"\" , 'q''r', [sel ect] primary key); create table \"\xff\xfe\"(\"\xc3\x28\");"
-                           "create table \"caf\xc3\xa9\"(a); create table ''(a); create index \"i]\" on \"a b]c\"\"d\"(\"x]y\");"
-                           "create table \"new\nline\"(\"tab\there\" references \"a b]c\"\"d\");");
+    struct opened o =
+        with("create table \"a b]c\"\"d\"(\"x]y\", \"\" , 'q''r', [sel ect] primary key); create table "
+             "\"\xff\xfe\"(\"\xc3\x28\");"
+             "create table \"caf\xc3\xa9\"(a); create table ''(a); create index \"i]\" on \"a b]c\"\"d\"(\"x]y\");"
+             "create table \"new\nline\"(\"tab\there\" references \"a b]c\"\"d\");");
     const struct schema_table *t = table(&o, "a b]c\"d");
     CHECK_INT(t->column_count, 4);
     CHECK_STR(t->columns[1].name, "");
@@ -149,25 +156,27 @@ TEST(schema_names_of_any_bytes)
 
 TEST(schema_full_text_search)
 {
-    struct opened o = with(
-        "create table docs(id integer primary key, body text); create table other(a); create table none(a); create table \"od d\"(a);"
-        "create virtual table docs_fts using fts5(body, content=\"docs\", content_rowid=id);"
-        "create virtual table second using fts5(body, content=\"docs\");"
-        "create virtual table other_fts USING FTS4 (a, content=[OTHER]);"
-        "create virtual table odd_fts using fts4 (a, content=\"od d\");"
-        "create virtual table plain using fts5(title, body);"
-        "create virtual table less using fts5(a, content='');"
-        "create virtual table boxes using rtree(id, a, b);"
-        "create table none_fts_not(a);");
+    struct opened o = with("create table docs(id integer primary key, body text); create table other(a); create table "
+                           "none(a); create table \"od d\"(a);"
+                           "create virtual table docs_fts using fts5(body, content=\"docs\", content_rowid=id);"
+                           "create virtual table second using fts5(body, content=\"docs\");"
+                           "create virtual table other_fts USING FTS4 (a, content=[OTHER]);"
+                           "create virtual table odd_fts using fts4 (a, content=\"od d\");"
+                           "create virtual table plain using fts5(title, body);"
+                           "create virtual table less using fts5(a, content='');"
+                           "create virtual table boxes using rtree(id, a, b);"
+                           "create table none_fts_not(a);");
     CHECK_STR(table(&o, "docs")->fts_table, "docs_fts");
     CHECK_STR(table(&o, "other")->fts_table, "other_fts");
     CHECK_STR(table(&o, "od d")->fts_table, "odd_fts");
     CHECK_STR(table(&o, "plain")->fts_table, "plain");
     CHECK_STR(table(&o, "none")->fts_table, "");
-    CHECK(table(&o, "docs_fts")->hidden && table(&o, "less")->hidden && !table(&o, "plain")->hidden && !table(&o, "boxes")->hidden);
-    static const char *const shadows[] = {"docs_fts_data", "docs_fts_idx", "docs_fts_docsize", "docs_fts_config", "plain_content",
-                                          "other_fts_segments", "other_fts_segdir", "other_fts_docsize", "other_fts_stat",
-                                          "boxes_node", "boxes_rowid", "boxes_parent"};
+    CHECK(table(&o, "docs_fts")->hidden && table(&o, "less")->hidden && !table(&o, "plain")->hidden &&
+          !table(&o, "boxes")->hidden);
+    static const char *const shadows[] = {"docs_fts_data",    "docs_fts_idx",      "docs_fts_docsize",
+                                          "docs_fts_config",  "plain_content",     "other_fts_segments",
+                                          "other_fts_segdir", "other_fts_docsize", "other_fts_stat",
+                                          "boxes_node",       "boxes_rowid",       "boxes_parent"};
     for (size_t i = 0; i < ARRAY_LEN(shadows); i++)
         CHECK(table(&o, shadows[i])->hidden && table(&o, shadows[i])->is_shadow);
     const struct schema_table *t = table(&o, "plain");
@@ -179,7 +188,8 @@ TEST(schema_full_text_search)
     /* The same as SQLite's own idea of shadow tables. */
     struct stmt *s;
     size_t n = 0;
-    CHECK_OK(conn_prepare(o.conn, STR("select name from pragma_table_list where schema = 'main' and type = 'shadow'"), &s, e));
+    CHECK_OK(conn_prepare(o.conn, STR("select name from pragma_table_list where schema = 'main' and type = 'shadow'"),
+                          &s, e));
     while (stmt_step(s, NULL) == STATUS_AGAIN && ++n)
         CHECK(schema_table(o.schema, stmt_column_text(s, 0))->is_shadow);
     stmt_done(s);
@@ -191,7 +201,8 @@ TEST(schema_full_text_search)
 
 TEST(schema_hidden_by_name)
 {
-    struct opened o = with("create table _x(a); create view _v as select 1; create table y_(a primary key); insert into y_ values (1); analyze;"
+    struct opened o = with("create table _x(a); create view _v as select 1; create table y_(a primary key); insert "
+                           "into y_ values (1); analyze;"
                            "create table auto(id integer primary key autoincrement);");
     CHECK(table(&o, "_x")->hidden && table(&o, "_v")->hidden && !table(&o, "y_")->hidden);
     CHECK(table(&o, "sqlite_stat1")->hidden && !table(&o, "sqlite_sequence")->hidden);
@@ -209,7 +220,7 @@ TEST(schema_label_column)
                            "create table g(x int unique, y, z);"
                            "create table h(id integer primary key, x text, y); create unique index hx on h(x);"
                            "create table i(code text primary key, n int, m int) without rowid;");
-    static const char *const want[][2] = {{"a", "x"}, {"b", "Title"}, {"c", "v"}, {"d", ""}, {"e", "k"},
+    static const char *const want[][2] = {{"a", "x"}, {"b", "Title"}, {"c", "v"}, {"d", ""},    {"e", "k"},
                                           {"f", ""},  {"g", ""},      {"h", "x"}, {"i", "code"}};
     for (size_t i = 0; i < ARRAY_LEN(want); i++)
         CHECK_STR(table(&o, want[i][0])->label_column, want[i][1]);

@@ -125,7 +125,8 @@ TEST(signature_of_a_wal_through_checkpoints_and_resets)
     writer_sql(w, "create table t(a)");
     struct database *db = open_database(path);
     struct db_signature last = sign(db), seen[60];
-    for (int i = 0; i < 60; i++) { /* every state is new, also when the log starts again with a frame count seen before */
+    for (int i = 0; i < 60;
+         i++) { /* every state is new, also when the log starts again with a frame count seen before */
         check_moves(db, &last, w, "insert into t values (1)");
         for (int k = 0; k < i; k++)
             CHECK(!db_signature_equal(&last, &seen[k]));

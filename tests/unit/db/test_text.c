@@ -14,9 +14,21 @@
 TEST(names_escape)
 {
     static const char *const cases[][2] = {
-        {"abc", "abc"},     {"_a1", "_a1"},     {"1a", "[1a]"},       {"a b", "[a b]"}, {"select", "[select]"},
-        {"SELECT", "[SELECT]"}, {"", "[]"},     {"a]b", "\"a]b\""},   {"a]\"b", "\"a]\"\"b\""}, {"caf\xc3\xa9", "[caf\xc3\xa9]"},
-        {"rowid", "rowid"}, {"abort", "[abort]"}, {"without", "[without]"}, {"window", "window"}, {"a\"b", "[a\"b]"},
+        {"abc", "abc"},
+        {"_a1", "_a1"},
+        {"1a", "[1a]"},
+        {"a b", "[a b]"},
+        {"select", "[select]"},
+        {"SELECT", "[SELECT]"},
+        {"", "[]"},
+        {"a]b", "\"a]b\""},
+        {"a]\"b", "\"a]\"\"b\""},
+        {"caf\xc3\xa9", "[caf\xc3\xa9]"},
+        {"rowid", "rowid"},
+        {"abort", "[abort]"},
+        {"without", "[without]"},
+        {"window", "window"},
+        {"a\"b", "[a\"b]"},
     };
     struct buf b;
     buf_init(&b, 1000);
@@ -70,7 +82,10 @@ TEST(functions_escape_fts)
         {"\"\"", ""},
         {"a \"\" b", "\"a\" \"b\""},
         {"dog*", "\"dog*\""},
-        {"a\xc2\xa0" "b\xe3\x80\x80" "c", "\"a\" \"b\" \"c\""},
+        {"a\xc2\xa0"
+         "b\xe3\x80\x80"
+         "c",
+         "\"a\" \"b\" \"c\""},
         {"x\n\ty", "\"x\" \"y\""},
         {"\"a\nb\"", "\"a \"b\"\""},
         {"pre\"in side\"post", "\"pre\" \"in side\" \"post\""},
@@ -94,9 +109,12 @@ TEST(functions_in_sql)
     CHECK_OK(database_new(&o, &db, e));
     struct conn *c = acquire(db);
     CHECK_INT(query_i64(c, "select escape_fts('a b') = '\"a\" \"b\"' and escape_fts(null) is null"), 1);
-    CHECK_INT(query_i64(c, "select uuid() regexp '^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$'"), 1);
+    CHECK_INT(
+        query_i64(c, "select uuid() regexp '^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$'"),
+        1);
     CHECK_INT(query_i64(c, "select uuid() <> uuid()"), 1);
-    CHECK_INT(query_i64(c, "select round(haversine(45.7597, 4.8422, 48.8567, 2.3508) * 1000)"), 392217); /* Lyon to Paris */
+    CHECK_INT(query_i64(c, "select round(haversine(45.7597, 4.8422, 48.8567, 2.3508) * 1000)"),
+              392217); /* Lyon to Paris */
     CHECK_INT(query_i64(c, "select round(haversine(45.7597, 4.8422, 48.8567, 2.3508, 'mi') * 1000)"), 243713);
     CHECK_INT(query_i64(c, "select haversine(0, 0, 0, null) is null and haversine_m(1, 2, 1, 2) = 0"), 1);
     CHECK_INT(query_i64(c, "select 'hello' regexp 'l+' and not 'hello' regexp '^l' and (null regexp 'a') is null"), 1);
@@ -127,22 +145,69 @@ TEST(regexp_matches_as_python)
         const char *pattern, *text;
         int want; /* -1 = refused */
     } cases[] = {
-        {"abc", "xabcx", 1},      {"abc", "ab", 0},          {"", "", 1},              {"^$", "", 1},
-        {"^a", "ba", 0},          {"a$", "ab", 0},           {"a.c", "abc", 1},        {"a.c", "a\nc", 0},
-        {"a|b|", "zzz", 1},       {"x|y", "ay", 1},          {"(ab)+c", "ababc", 1},   {"(?:ab){2}c", "abc", 0},
-        {"(?:ab){2}c", "ababc", 1}, {"a{2,3}$", "baaa", 1},  {"^a{2,3}$", "aaaa", 0},  {"^a{,2}$", "aaa", 0},
-        {"a{x", "a{x", 1},        {"[a-c]+", "zzb", 1},      {"[^a-c]", "abc", 0},     {"[]x]", "]", 1},
-        {"[a-]", "-", 1},         {"[\\d-]", "-", 1},        {"\\d+", "a12", 1},       {"\\D", "12", 0},
-        {"\\w+\\s\\w", "ab c", 1}, {"\\W", "a_1", 0},        {"\\S", " \t", 0},        {"\\bfoo\\b", "a foo b", 1},
-        {"\\bfoo\\b", "afoo", 0}, {"\\Bo", "foo", 1},        {"\\.", "a", 0},          {"\\.", ".", 1},
-        {"(?i)HeLLo", "hEllO", 1}, {"(?i)[A-C]x", "bX", 1},  {"(?i)[^a]", "A", 0},     {"caf\xc3\xa9?$", "caf", 1},
-        {"^.$", "\xc3\xa9", 1},   {"[\xc3\xa0-\xc3\xbf]", "\xc3\xa9", 1}, {"\\w", "\xc3\xa9", 1}, {"\\x41\\u0042", "AB", 1},
-        {"a*?b", "aab", 1},       {"(a*)*", "b", 1},         {"(a*)*b", "aaac", 0},    {"[[:digit:]]", "5", 1},
-        {"[[:nope:]]", "5", -1},  {"(", "", -1},             {")", "", -1},            {"[a", "", -1},
-        {"*a", "", -1},           {"a**", "a", 1},           {"\\1", "", -1},          {"\\", "", -1},
-        {"(?=a)", "", -1},        {"[b-a]", "", -1},         {"a{5,2}", "", -1},       {"a{2000}", "", -1},
-        {"((a{1,99}){1,99}){1,99}", "a", -1}, {"((){1000}){1000}", "a", -1}, {"^(a|ab)(c|bcd)$", "abcd", 1},
-        {"^(|a)+$", "aaa", 1},    {"\\n", "\n", 1},          {"x*", "", 1},            {"$^", "", 1},
+        {"abc", "xabcx", 1},
+        {"abc", "ab", 0},
+        {"", "", 1},
+        {"^$", "", 1},
+        {"^a", "ba", 0},
+        {"a$", "ab", 0},
+        {"a.c", "abc", 1},
+        {"a.c", "a\nc", 0},
+        {"a|b|", "zzz", 1},
+        {"x|y", "ay", 1},
+        {"(ab)+c", "ababc", 1},
+        {"(?:ab){2}c", "abc", 0},
+        {"(?:ab){2}c", "ababc", 1},
+        {"a{2,3}$", "baaa", 1},
+        {"^a{2,3}$", "aaaa", 0},
+        {"^a{,2}$", "aaa", 0},
+        {"a{x", "a{x", 1},
+        {"[a-c]+", "zzb", 1},
+        {"[^a-c]", "abc", 0},
+        {"[]x]", "]", 1},
+        {"[a-]", "-", 1},
+        {"[\\d-]", "-", 1},
+        {"\\d+", "a12", 1},
+        {"\\D", "12", 0},
+        {"\\w+\\s\\w", "ab c", 1},
+        {"\\W", "a_1", 0},
+        {"\\S", " \t", 0},
+        {"\\bfoo\\b", "a foo b", 1},
+        {"\\bfoo\\b", "afoo", 0},
+        {"\\Bo", "foo", 1},
+        {"\\.", "a", 0},
+        {"\\.", ".", 1},
+        {"(?i)HeLLo", "hEllO", 1},
+        {"(?i)[A-C]x", "bX", 1},
+        {"(?i)[^a]", "A", 0},
+        {"caf\xc3\xa9?$", "caf", 1},
+        {"^.$", "\xc3\xa9", 1},
+        {"[\xc3\xa0-\xc3\xbf]", "\xc3\xa9", 1},
+        {"\\w", "\xc3\xa9", 1},
+        {"\\x41\\u0042", "AB", 1},
+        {"a*?b", "aab", 1},
+        {"(a*)*", "b", 1},
+        {"(a*)*b", "aaac", 0},
+        {"[[:digit:]]", "5", 1},
+        {"[[:nope:]]", "5", -1},
+        {"(", "", -1},
+        {")", "", -1},
+        {"[a", "", -1},
+        {"*a", "", -1},
+        {"a**", "a", 1},
+        {"\\1", "", -1},
+        {"\\", "", -1},
+        {"(?=a)", "", -1},
+        {"[b-a]", "", -1},
+        {"a{5,2}", "", -1},
+        {"a{2000}", "", -1},
+        {"((a{1,99}){1,99}){1,99}", "a", -1},
+        {"((){1000}){1000}", "a", -1},
+        {"^(a|ab)(c|bcd)$", "abcd", 1},
+        {"^(|a)+$", "aaa", 1},
+        {"\\n", "\n", 1},
+        {"x*", "", 1},
+        {"$^", "", 1},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         int got = matches(cases[i].pattern, str_of(cases[i].text));

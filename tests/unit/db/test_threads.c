@@ -15,7 +15,8 @@ static struct database *dbs[3];
 static atomic_bool stop;
 static atomic_llong reads;
 
-/* Every commit raises the number in t; whoever reads after a signature sees at least the number of an equal signature. */
+/* Every commit raises the number in t; whoever reads after a signature sees at least the number of an equal signature.
+ */
 static void *reader(void *arg)
 {
     unsigned n = (unsigned)(uintptr_t)arg;
