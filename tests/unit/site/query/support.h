@@ -7,7 +7,7 @@
 #include "site/query/filters.h"
 #include "site/query/page.h"
 #include "site/query/plan.h"
-#include "support/test.h"
+#include "test.h"
 
 struct bench {
     struct arena *a;
