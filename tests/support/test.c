@@ -8,7 +8,7 @@
  *
  * Each test is a forked child with its own process group, TEST_TIMEOUT_S seconds (environment VITRINE_TEST_TIMEOUT
  * overrides), and at its end must have the open descriptors it began with. What a test starts and leaves running is
- * killed with its group. Output is TAP 13; what failed is told on stderr before the "not ok" line. */
+ * killed. Output is TAP 13; what failed is told on stderr before the "not ok" line. */
 #include "test.h"
 
 #include <dirent.h>
@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -154,6 +155,28 @@ static bool wait_child(pid_t pid, char *why, size_t size)
     }
 }
 
+/* Ends what the test left running, in whatever session: orphans come to this process (PR_SET_CHILD_SUBREAPER). They
+ * would hold our stdout open, and whoever reads it would wait for them. */
+static void end_orphans(void)
+{
+    char text[4096];
+    for (int round = 0; round < 100; round++) {
+        FILE *file = fopen("/proc/thread-self/children", "re");
+        size_t n = file ? fread(text, 1, sizeof(text), file) : 0;
+        if (file)
+            (void)fclose(file);
+        str rest = str_make(text, n), word;
+        if (str_trim(rest).n == 0)
+            return;
+        while (str_trim(rest).n) {
+            uint64_t pid;
+            (void)str_cut(rest, ' ', &word, &rest);
+            if (str_to_u64(word, &pid) && kill((pid_t)pid, SIGKILL) == 0)
+                (void)waitpid((pid_t)pid, NULL, 0);
+        }
+    }
+}
+
 static bool run_test(const struct test *t, const sigset_t *mask)
 {
     char why[128] = "";
@@ -176,7 +199,8 @@ static bool run_test(const struct test *t, const sigset_t *mask)
     }
     (void)setpgid(pid, pid);
     bool ok = wait_child(pid, why, sizeof(why));
-    (void)kill(-pid, SIGKILL); /* whatever it left behind */
+    (void)kill(-pid, SIGKILL);
+    end_orphans();
     if (!ok)
         (void)fprintf(stderr, "# %s: %s\n", t->name, why);
     return ok;
@@ -212,6 +236,7 @@ int main(int argc, char **argv)
     }
     for (const struct test *t = tests; t; t = t->next)
         count += wanted(t, argc, argv);
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     (void)sigemptyset(&chld);
     (void)sigaddset(&chld, SIGCHLD);
     (void)sigprocmask(SIG_BLOCK, &chld, &mask);
