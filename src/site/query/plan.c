@@ -135,17 +135,24 @@ static str sort_lookup(struct arena *a, const struct query_plan *p)
                      STR(" where "), query_join(a, keys, count, STR(" and ")));
 }
 
+static str page_sql(struct arena *a, const struct query_plan *p, str columns, str table, str where, str order_by)
+{
+    str order = order_by.n ? ARENA_CAT(a, STR("order by "), order_by) : STR("");
+    str limit = arena_printf(a, " limit %" PRId64, p->page_size + 1);
+    str offset = p->table->is_view && p->paged ? arena_printf(a, " offset %" PRId64, p->offset) : STR("");
+    return ARENA_CAT(a, STR("select "), columns, STR(" from "), table, STR(" "), where, order, limit, offset);
+}
+
 /* Everything that is text made of the finished draft. */
 static void write_sql(struct query_draft *d, struct query_plan *p, const struct query_columns *columns,
-                      const struct query_columns *all, str order_by)
+                      const struct query_columns *all, const struct query_sort *sort)
 {
     struct arena *a = d->a;
     str table = query_identifier(a, p->table->name), where = where_clause(d);
-    str limit = arena_printf(a, " limit %" PRId64, p->page_size + 1);
-    str offset =
-        p->offset || (p->table->is_view && p->paged) ? arena_printf(a, " offset %" PRId64, p->offset) : STR("");
-    str order = order_by.n ? ARENA_CAT(a, STR("order by "), order_by) : STR("");
-    p->sql = ARENA_CAT(a, STR("select "), columns->sql, STR(" from "), table, STR(" "), where, order, limit, offset);
+    bool ties = !p->table->is_view && (sort->sort.n || sort->sort_desc.n);
+    str with_ties = ties ? ARENA_CAT(a, sort->order_by, STR(", "), sort->order_by_pks) : sort->order_by;
+    p->stable_sql = page_sql(a, p, columns->sql, table, where, with_ties);
+    p->sql = p->paged ? p->stable_sql : page_sql(a, p, columns->sql, table, where, sort->order_by);
     p->facet_sql = ARENA_CAT(a, STR("select "), all->sql, STR(" from "), table, STR(" "), where);
     p->columns = columns->names;
     p->column_count = columns->count;
@@ -184,9 +191,7 @@ static enum status make(struct query_draft *d, struct query_plan *p, struct err 
         (st = query_page_apply(d, &sort, &p->paged, &p->offset, err)) != STATUS_OK ||
         (st = read_timelimit(p, err)) != STATUS_OK || (st = check_facets_allowed(p, err)) != STATUS_OK)
         return st;
-    bool tie = p->paged && !p->table->is_view && (sort.sort.n || sort.sort_desc.n);
-    str order_by = tie ? ARENA_CAT(a, sort.order_by, STR(", "), sort.order_by_pks) : sort.order_by;
-    write_sql(d, p, &columns, &all, order_by);
+    write_sql(d, p, &columns, &all, &sort);
     p->sort_lookup_sql = sort_lookup(a, p);
     p->human = query_human(d, &sort);
     return STATUS_OK;

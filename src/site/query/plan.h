@@ -4,8 +4,8 @@
  * Pure: no I/O, no clock, no globals; the same input gives the same plan. All memory comes from the arena given;
  * strings may also point into the table and the request, which must outlive the plan. Any thread, one arena each.
  *
- * What the caller does with it: run `sql` with `params` (at most page_size + 1 rows come back: show page_size of them),
- * hand the last row shown to query_next(), run count_sql and the facets (facets.h) when wanted. */
+ * What the caller does with it: show `sql`, run `stable_sql` with `params` (at most page_size + 1 rows come back: show
+ * page_size of them), hand the last row shown to query_next(), run count_sql and the facets (facets.h) when wanted. */
 #ifndef VITRINE_SITE_QUERY_PLAN_H
 #define VITRINE_SITE_QUERY_PLAN_H
 
@@ -29,7 +29,10 @@ struct query_plan {
     const struct query_settings *settings;
     const struct query_request *request;
 
-    str sql;       /* select COLUMNS from TABLE where ... order by ... limit PAGE_SIZE+1 [offset N] */
+    str sql; /* select COLUMNS from TABLE where ... order by ... limit PAGE_SIZE+1 [offset N] */
+    /* What to run: `sql`, but with ties of the first sorted page in key order too, so that no row is repeated or missed
+     * on the way to the second (docs/internals/query.md). Elsewhere the same text. */
+    str stable_sql;
     str facet_sql; /* the same rows without order and limit, all columns: what facets are counted over */
     str count_sql; /* "select count(*) from T where ... ": without the page's own condition; keeps its trailing space */
     str from_sql;  /* "from T where ... ": the tail of count_sql */

@@ -17,6 +17,26 @@ TEST(query_sort_by_argument_then_configuration)
     bench_release(&b);
 }
 
+TEST(query_sort_ties_have_an_order_when_run)
+{
+    struct bench b;
+    bench_init(&b);
+    bench_pks(&b, "name,order");
+    const struct query_plan *plan = bench_plan(&b, "_sort_desc=price&_col=price");
+    CHECK_STR(plan->sql, "select name, \"order\", price from t order by price desc limit 101");
+    CHECK_STR(plan->stable_sql, "select name, \"order\", price from t order by price desc, name, \"order\" limit 101");
+    plan = bench_plan(&b, "_sort=price&_next=1,2,3");
+    CHECK_STRS(plan->sql, plan->stable_sql);
+    plan = bench_plan(&b, "");
+    CHECK_STRS(plan->sql, plan->stable_sql);
+    bench_pks(&b, "");
+    b.table.is_view = true;
+    b.table.use_rowid = false;
+    plan = bench_plan(&b, "_sort=price");
+    CHECK_STRS(plan->sql, plan->stable_sql);
+    bench_release(&b);
+}
+
 TEST(query_sort_refusals)
 {
     struct bench b;
