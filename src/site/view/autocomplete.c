@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* autocomplete — rows of a table whose key or label contains what was typed, for the foreign key fields of the editing forms;
- * and a page to try it.
+/* autocomplete — rows of a table whose key or label contains what was typed, for the foreign key fields of the
+ * editing forms; and a page to try it.
  *
- * The first attempt scans the table under a time limit of its own. When that is not enough, rows whose first key column begins
- * with the text are looked up through the index; when even that is not, there are no suggestions. */
+ * The first attempt scans the table under a time limit of its own. When that is not enough, rows whose first key column
+ * begins with the text are looked up through the index; when even that is not, there are no suggestions. */
 #include <stdlib.h>
 
 #include "base/utf8.h"
@@ -16,10 +16,10 @@
 #include "site/view/resources.h"
 #include "site/view/view.h"
 
-#define TIME_LIMIT_MS   500
-#define ROWS_MAX        10
-#define TABLES_SCANNED  100 /* debug page */
-#define TABLES_SHOWN    5
+#define TIME_LIMIT_MS  500
+#define ROWS_MAX       10
+#define TABLES_SCANNED 100 /* debug page */
+#define TABLES_SHOWN   5
 
 struct completion {
     struct request *rq;
@@ -36,7 +36,7 @@ struct completion {
 
 static const str rowid_pk[] = {{"rowid", 5}};
 
-/* ---- SQL ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- SQL ---- */
 
 /* For LIKE ... ESCAPE char(92): \ % _ with a backslash in front. */
 static str escape_like(struct arena *a, str s)
@@ -133,8 +133,8 @@ static enum status select_rows(struct completion *c, str where, str order, struc
 {
     struct arena *a = c->rq->arena;
     struct fetch_limits limits = {.max_rows = ROWS_MAX, .time_limit_ms = TIME_LIMIT_MS};
-    str sql = ARENA_CAT(a, STR("select "), c->select, STR(" from "), query_identifier(a, c->table->name), STR(" where "), where,
-                        STR(" order by "), order, STR(" limit 10"));
+    str sql = ARENA_CAT(a, STR("select "), c->select, STR(" from "), query_identifier(a, c->table->name),
+                        STR(" where "), where, STR(" order by "), order, STR(" limit 10"));
     return fetch_rows(c->rq, c->rq->conn, sql, c->params, c->param_count, &limits, ret, err);
 }
 
@@ -150,7 +150,7 @@ static enum status by_prefix(struct completion *c, struct rowset *ret, struct er
     return select_rows(c, where, key_columns(c), ret, err);
 }
 
-/* ---- the endpoint ------------------------------------------------------------------------------------------------------------- */
+/* ---- the endpoint ---- */
 
 static void prepare(struct completion *c)
 {
@@ -219,7 +219,7 @@ enum status view_autocomplete(struct request *rq, struct err *err)
     return STATUS_OK;
 }
 
-/* ---- the page to try it ---------------------------------------------------------------------------------------------------------- */
+/* ---- the page to try it ---- */
 
 static int by_table_name(const void *x, const void *y)
 {
@@ -249,7 +249,8 @@ static void suggest(struct request *rq, const struct schema_table *t, struct sug
 
 static void suggest_from(struct request *rq, struct suggestions *s)
 {
-    const struct schema_table **tables = ARENA_ARRAY(rq->arena, const struct schema_table *, rq->schema->table_count + 1);
+    const struct schema_table **tables =
+        ARENA_ARRAY(rq->arena, const struct schema_table *, rq->schema->table_count + 1);
     size_t n = 0;
     for (size_t i = 0; i < rq->schema->table_count; i++)
         if (rq->schema->tables[i].kind != SCHEMA_VIEW)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* explain — which rules matched, which of them decided, and what restrictions and required actions made of it.
  *
- * The verdict itself is permit_allowed()'s; this file only tells how it came about, with the same collector of rules. */
+ * The verdict itself is permit_allowed()'s; this file only tells how it came about, with the same collector of rules.
+ */
 #include "site/view/explain.h"
 
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include "site/queries.h"
 #include "site/view/resources.h"
 
-/* ---- rules --------------------------------------------------------------------------------------------------------------- */
+/* ---- rules ---- */
 
 static str scope_suffix(struct arena *a, const struct permit_rule *r)
 {
@@ -22,7 +23,8 @@ static str allow_block_reason(struct arena *a, enum action action, const struct 
 {
     str verdict = r->allow ? STR("config allow ") : STR("config deny ");
     if (action == ACTION_EXECUTE_SQL)
-        return r->parent.n ? ARENA_CAT(a, verdict, STR("allow_sql for "), r->parent) : ARENA_CAT(a, verdict, STR("allow_sql"));
+        return r->parent.n ? ARENA_CAT(a, verdict, STR("allow_sql for "), r->parent)
+                           : ARENA_CAT(a, verdict, STR("allow_sql"));
     return ARENA_CAT(a, verdict, STR("allow for "), str_of(action_rows[action].name), scope_suffix(a, r));
 }
 
@@ -91,7 +93,8 @@ static int deciding_level(const struct explained_rule *rules, size_t count, str 
     return best;
 }
 
-struct value explain_allow_reasons(struct arena *a, const struct explained_rule *rules, size_t count, str parent, str child)
+struct value explain_allow_reasons(struct arena *a, const struct explained_rule *rules, size_t count, str parent,
+                                   str child)
 {
     struct value list = value_list(a);
     int level = deciding_level(rules, count, parent, child);
@@ -101,7 +104,7 @@ struct value explain_allow_reasons(struct arena *a, const struct explained_rule 
     return list;
 }
 
-/* ---- one action ------------------------------------------------------------------------------------------------------------ */
+/* ---- one action ---- */
 
 static const char *const scopes[] = {"global", "parent", "resource"};
 
@@ -194,14 +197,16 @@ static struct value restrictions_of(struct request *rq, struct value actor, enum
     if (!value_is_null(own) && !names_action(VALUE_GET(own, "a"), a)) {
         str reason = {0};
         if (!named_anywhere(own, a))
-            reason = ARENA_CAT(arena, STR("actor restrictions: "), str_of(action_rows[a].name), STR(" not in allowlist"));
+            reason =
+                ARENA_CAT(arena, STR("actor restrictions: "), str_of(action_rows[a].name), STR(" not in allowlist"));
         add_restriction(list, arena, within, reason);
     }
     *ret_allowed = exists && within;
     return list;
 }
 
-static str summary_of(struct arena *a, enum action action, const char *denied_requirement, int winning, bool rules, bool restrictions)
+static str summary_of(struct arena *a, enum action action, const char *denied_requirement, int winning, bool rules,
+                      bool restrictions)
 {
     if (denied_requirement)
         return arena_printf(a, "Denied because %s also requires %s, which was denied.", action_rows[action].name,
@@ -209,7 +214,8 @@ static str summary_of(struct arena *a, enum action action, const char *denied_re
     if (winning < 0)
         return STR("Denied because no permission rule matched this actor and resource.");
     if (!rules)
-        return arena_printf(a, "Denied by a %s-level rule. Deny rules take precedence over allow rules at the same scope.",
+        return arena_printf(a,
+                            "Denied by a %s-level rule. Deny rules take precedence over allow rules at the same scope.",
                             scopes[winning]);
     if (!restrictions)
         return STR("Denied because the resource is not included in the actor's restrictions.");
@@ -262,7 +268,8 @@ struct value explain_check(struct request *rq, struct value actor, enum action a
     struct arena *arena = rq->arena;
     enum action_level level = action_rows[a].level;
     str p = level >= ACTION_LEVEL_DATABASE ? parent : (str){0}, c = level >= ACTION_LEVEL_TABLE ? child : (str){0};
-    bool allowed = permit_allowed(&rq->site->policy, actor, a, p, c) && (!is_query_action(a) || queries_exists(rq, p, c));
+    bool allowed =
+        permit_allowed(&rq->site->policy, actor, a, p, c) && (!is_query_action(a) || queries_exists(rq, p, c));
     struct value d = value_dict(arena), resource = value_dict(arena), id = VALUE_GET(actor, "id");
     VALUE_SET(resource, "parent", text_or_none(parent));
     VALUE_SET(resource, "child", text_or_none(child));

@@ -17,7 +17,8 @@ struct explained_rule {
 /* All rules of an action for an actor, by rank. */
 size_t explain_rules(struct request *rq, struct value actor, enum action a, struct explained_rule **ret);
 /* Reasons of the rules that let the actor in at the level that decides (LIST of "source: reason"). */
-struct value explain_allow_reasons(struct arena *a, const struct explained_rule *rules, size_t count, str parent, str child);
+struct value explain_allow_reasons(struct arena *a, const struct explained_rule *rules, size_t count, str parent,
+                                   str child);
 /* The whole answer of /-/check.json for a known action. */
 struct value explain_check(struct request *rq, struct value actor, enum action a, str parent, str child);
 

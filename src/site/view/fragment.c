@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fragment — the bare HTML table of a table page, for scripts that refresh a part of it; ?_row=KEY is one row. Also the list of
- * columns that a foreign key may point at, for the table editor. */
+/* fragment — the bare HTML table of a table page, for scripts that refresh a part of it; ?_row=KEY is one row. Also
+ * the list of columns that a foreign key may point at, for the table editor. */
 #include <stdlib.h>
 
 #include "codec/url.h"
@@ -11,7 +11,7 @@
 #include "site/view/resources.h"
 #include "site/view/view.h"
 
-/* ---- one row ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- one row ---- */
 
 /* Column filters named like options need their operator spelled out. */
 static str exact_filter(struct arena *a, str column)
@@ -62,7 +62,7 @@ static enum status narrow_to_row(struct request *rq, const struct schema_table *
     return args_parse(a, rq->query_string, &rq->args, err);
 }
 
-/* ---- the fragment -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the fragment ---- */
 
 static struct value text_or_null(bool has, str s)
 {
@@ -91,8 +91,9 @@ static struct value settings_dict(struct request *rq)
 
 static enum status respond_fragment(struct table_page *p, struct err *err)
 {
-    static const char *const from_extras[] = {"metadata", "columns",      "database",    "table", "database_color", "is_view",
-                                              "private",  "primary_keys", "all_columns", "custom_table_templates"};
+    static const char *const from_extras[] = {
+        "metadata", "columns", "database",     "table",       "database_color",
+        "is_view",  "private", "primary_keys", "all_columns", "custom_table_templates"};
     struct request *rq = p->rq;
     struct arena *a = rq->arena;
     struct value d = value_dict(a), params = value_dict(a), columns, rows;
@@ -139,8 +140,8 @@ enum status view_fragment(struct request *rq, struct err *err)
     if (st == STATUS_OK)
         st = tables_find(rq, rq->params[1], &t, err);
     if (st == STATUS_OK)
-        st = request_require(rq, ACTION_VIEW_TABLE, rq->db->name, t->name, "You do not have permission to view this table",
-                             err);
+        st = request_require(rq, ACTION_VIEW_TABLE, rq->db->name, t->name,
+                             "You do not have permission to view this table", err);
     if (st == STATUS_OK)
         st = narrow_to_row(rq, t, err);
     if (st == STATUS_OK)
@@ -155,7 +156,7 @@ enum status view_fragment(struct request *rq, struct err *err)
     return st == STATUS_OK ? respond_fragment(p, err) : st;
 }
 
-/* ---- foreign key targets -------------------------------------------------------------------------------------------------------------- */
+/* ---- foreign key targets ---- */
 
 static bool holds(str type, const char *word)
 {
@@ -211,7 +212,8 @@ enum status view_foreign_key_targets(struct request *rq, struct err *err)
         return st;
     str db = rq->db->name, asked = request_arg(rq, "table");
     const struct schema_table *t = asked.n ? schema_table(rq->schema, asked) : NULL;
-    bool may_alter = t && t->kind != SCHEMA_VIEW && str_eq(t->name, asked) && request_allowed(rq, ACTION_ALTER_TABLE, db, asked);
+    bool may_alter =
+        t && t->kind != SCHEMA_VIEW && str_eq(t->name, asked) && request_allowed(rq, ACTION_ALTER_TABLE, db, asked);
     if (!may_alter && !request_allowed(rq, ACTION_CREATE_TABLE, db, (str){0})) {
         struct err local = ERR_INIT;
         err_set(&local, STATUS_FORBIDDEN, "Permission denied: need create-table");

@@ -53,7 +53,8 @@ static void consider(struct jump *j, const char *type, int type_rank, enum actio
     if ((j->q.n && !like_matches(j->pattern, text)) || !request_allowed(rq, action, r->parent, r->child))
         return;
     str label = r->child.n ? ARENA_CAT(a, r->parent, STR(": "), r->child) : r->parent;
-    struct match m = {.type = type, .relevance = 2, .type_rank = type_rank, .length = utf8_count(label), .label = label};
+    struct match m = {
+        .type = type, .relevance = 2, .type_rank = type_rank, .length = utf8_count(label), .label = label};
     if (str_eq_nocase(label, j->q))
         m.relevance = 0;
     else if (label.n >= j->q.n && str_eq_nocase(str_sub(label, 0, j->q.n), j->q))

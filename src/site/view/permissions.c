@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* permissions — the pages that show what the permission rules do: explain one verdict, list what is allowed, list the rules,
- * try an allow block. */
+/* permissions — the pages that show what the permission rules do: explain one verdict, list what is allowed, list the
+ * rules, try an allow block. */
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -22,7 +22,8 @@ static enum status require_debug(const struct request *rq, bool instance_too, st
     return st == STATUS_OK ? request_require(rq, ACTION_PERMISSIONS_DEBUG, (str){0}, (str){0}, NULL, err) : st;
 }
 
-static enum status respond_page(struct request *rq, const char *template, struct value d, bool may_debug, struct err *err)
+static enum status respond_page(struct request *rq, const char *template, struct value d, bool may_debug,
+                                struct err *err)
 {
     const str names[] = {str_of(template)};
     VALUE_SET(d, "has_debug_permission", value_bool(may_debug));
@@ -70,7 +71,7 @@ static str json_text(struct arena *a, struct value v, int indent)
     return out;
 }
 
-/* ---- pages of a list -------------------------------------------------------------------------------------------------------- */
+/* ---- pages of a list ---- */
 
 struct listing {
     struct request *rq;
@@ -138,7 +139,7 @@ static struct value resource_dict(struct arena *a, str parent, str child)
     return d;
 }
 
-/* ---- what is allowed --------------------------------------------------------------------------------------------------------- */
+/* ---- what is allowed ---- */
 
 /* The actions people look for first, then the others by name. */
 static struct value actions_for_form(struct arena *a)
@@ -202,7 +203,7 @@ enum status view_allowed(struct request *rq, struct err *err)
     return respond_page(rq, "debug_allowed.html", d, may_debug, err);
 }
 
-/* ---- rules ------------------------------------------------------------------------------------------------------------------- */
+/* ---- rules ---- */
 
 /* Allows before denies, then everything before databases before resources, by name. */
 static int as_listed(const void *x, const void *y)
@@ -259,7 +260,7 @@ enum status view_rules(struct request *rq, struct err *err)
     return respond_page(rq, "debug_rules.html", d, true, err);
 }
 
-/* ---- one verdict --------------------------------------------------------------------------------------------------------------- */
+/* ---- one verdict ---- */
 
 static struct value action_dict(struct arena *a, enum action action)
 {
@@ -270,7 +271,8 @@ static struct value action_dict(struct arena *a, enum action action)
     VALUE_SET(d, "description", value_cstr(r->description));
     VALUE_SET(d, "takes_parent", value_bool(r->level >= ACTION_LEVEL_DATABASE));
     VALUE_SET(d, "takes_child", value_bool(r->level >= ACTION_LEVEL_TABLE));
-    VALUE_SET(d, "also_requires", r->also_requires == ACTION_NONE ? VALUE_NULL : value_cstr(action_rows[r->also_requires].name));
+    VALUE_SET(d, "also_requires",
+              r->also_requires == ACTION_NONE ? VALUE_NULL : value_cstr(action_rows[r->also_requires].name));
     return d;
 }
 
@@ -331,7 +333,7 @@ enum status view_check(struct request *rq, struct err *err)
     return respond_page(rq, "debug_check.html", d, true, err);
 }
 
-/* ---- the playground -------------------------------------------------------------------------------------------------------------- */
+/* ---- the playground ---- */
 
 static enum status simulate(struct request *rq, struct err *err)
 {
@@ -344,7 +346,8 @@ static enum status simulate(struct request *rq, struct err *err)
         st = actor_from_json(rq->arena, ARGS_GET(&form, "actor"), &actor, err);
     if (st != STATUS_OK)
         return st;
-    return check(rq, actor, ARGS_GET(&form, "permission"), ARGS_GET(&form, "resource_1"), ARGS_GET(&form, "resource_2"), err);
+    return check(rq, actor, ARGS_GET(&form, "permission"), ARGS_GET(&form, "resource_1"), ARGS_GET(&form, "resource_2"),
+                 err);
 }
 
 enum status view_permissions(struct request *rq, struct err *err)
@@ -366,7 +369,7 @@ enum status view_permissions(struct request *rq, struct err *err)
     return respond_page(rq, "debug_permissions_playground.html", d, true, err);
 }
 
-/* ---- allow blocks ----------------------------------------------------------------------------------------------------------------- */
+/* ---- allow blocks ---- */
 
 /* Reads one of the two JSON inputs; *text becomes its indented form. */
 static bool read_input(struct request *rq, const char *name, const char *label, const char *fallback, str *text,
@@ -399,5 +402,6 @@ enum status view_allow_debug(struct request *rq, struct err *err)
     VALUE_SET(d, "actor_input", value_str(actor_text));
     VALUE_SET(d, "allow_input", value_str(allow_text));
     buf_release(&errors);
-    return respond_page(rq, "allow_debug.html", d, request_allowed(rq, ACTION_PERMISSIONS_DEBUG, (str){0}, (str){0}), err);
+    return respond_page(rq, "allow_debug.html", d, request_allowed(rq, ACTION_PERMISSIONS_DEBUG, (str){0}, (str){0}),
+                        err);
 }

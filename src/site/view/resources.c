@@ -55,8 +55,8 @@ static void add_queries(struct request *rq, struct published *p, struct collecte
     }
 }
 
-enum status resources_list(struct request *rq, enum action_level level, str parent, struct resource **ret, size_t *ret_count,
-                           struct err *err)
+enum status resources_list(struct request *rq, enum action_level level, str parent, struct resource **ret,
+                           size_t *ret_count, struct err *err)
 {
     struct collected c = {0};
     const struct site *s = rq->site;
@@ -97,7 +97,7 @@ enum status resources_allowed(struct request *rq, enum action a, str parent, str
     return STATUS_OK;
 }
 
-/* ---- LIKE ---------------------------------------------------------------------------------------------------------------- */
+/* ---- LIKE ---- */
 
 static char lower(char c)
 {
@@ -142,7 +142,7 @@ str like_containing(struct arena *a, str x)
     return ARENA_CAT(a, STR("%"), x, STR("%"));
 }
 
-/* ---- arguments ------------------------------------------------------------------------------------------------------------ */
+/* ---- arguments ---- */
 
 enum status page_size_arg(const struct request *rq, int64_t fallback, int64_t maximum, int64_t *ret, struct err *err)
 {
@@ -179,7 +179,7 @@ enum status form_parse(const struct request *rq, struct args *ret, struct err *e
     return args_parse(rq->arena, rq->http->body, ret, err);
 }
 
-/* ---- answers -------------------------------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 enum status respond_error_json(struct request *rq, const struct err *err)
 {

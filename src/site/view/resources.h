@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parts that several views share: the resources that permissions speak of, LIKE, ?_size and ?_page, forms, errors that are
- * JSON whatever the format of the page. */
+/* Parts that several views share: the resources that permissions speak of, LIKE, ?_size and ?_page, forms, errors that
+ * are JSON whatever the format of the page. */
 #ifndef VITRINE_SITE_VIEW_RESOURCES_H
 #define VITRINE_SITE_VIEW_RESOURCES_H
 
@@ -14,10 +14,10 @@ struct resource {
 };
 
 /* All databases, tables with views, or stored queries, sorted by parent and child; strings live in the request's arena.
- * `parent` empty = of all databases. A database that cannot be read now has no tables here. Nothing at the global level.
- * rq->db and rq->conn must be unused and are so again afterwards. Statuses: CANCELLED. */
-enum status resources_list(struct request *rq, enum action_level level, str parent, struct resource **ret, size_t *ret_count,
-                           struct err *err) MUST_USE;
+ * `parent` empty = of all databases. A database that cannot be read now has no tables here. Nothing at the global
+ * level. rq->db and rq->conn must be unused and are so again afterwards. Statuses: CANCELLED. */
+enum status resources_list(struct request *rq, enum action_level level, str parent, struct resource **ret,
+                           size_t *ret_count, struct err *err) MUST_USE;
 /* The same, only those that the request's actor may do `a` on. */
 enum status resources_allowed(struct request *rq, enum action a, str parent, struct resource **ret, size_t *ret_count,
                               struct err *err) MUST_USE;
@@ -31,7 +31,8 @@ bool like_matches(str pattern, str text);
 str like_containing(struct arena *a, str x);
 
 /* ?_size: blank = fallback, "max" = maximum. INVALID with Datasette's words. */
-enum status page_size_arg(const struct request *rq, int64_t fallback, int64_t maximum, int64_t *ret, struct err *err) MUST_USE;
+enum status page_size_arg(const struct request *rq, int64_t fallback, int64_t maximum, int64_t *ret,
+                          struct err *err) MUST_USE;
 /* ?_page, from 1. */
 enum status page_number_arg(const struct request *rq, int64_t *ret, struct err *err) MUST_USE;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* schema — the CREATE statements of everything, of one database, or of one table or view, as HTML, JSON or Markdown. */
+/* schema — the CREATE statements of everything, of one database, or of one table or view: HTML, JSON or Markdown. */
 #include "site/fetch.h"
 #include "site/render/page.h"
 #include "site/view/resources.h"
@@ -20,7 +20,8 @@ static enum status check_format(const struct request *rq, struct err *err)
 static enum status read_sql(struct request *rq, struct published *p, str sql, const struct query_param *params,
                             size_t param_count, struct rowset *ret, struct err *err)
 {
-    struct fetch_limits limits = {.max_rows = OBJECTS_MAX, .time_limit_ms = rq->site->config.settings.sql_time_limit_ms};
+    struct fetch_limits limits = {.max_rows = OBJECTS_MAX,
+                                  .time_limit_ms = rq->site->config.settings.sql_time_limit_ms};
     rq->db = p;
     enum status st = request_connect(rq, err);
     if (st == STATUS_OK)

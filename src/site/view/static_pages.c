@@ -14,7 +14,7 @@ enum status view_patterns(struct request *rq, struct err *err)
     return st == STATUS_OK ? page_respond(rq, 200, names, 1, value_dict(rq->arena), false, err) : st;
 }
 
-/* ---- API explorer: requests to try ------------------------------------------------------------------------------------------------ */
+/* ---- API explorer: requests to try ---- */
 
 static void add_link(struct value list, struct arena *a, const char *method, str path, str label, struct value body)
 {
@@ -86,7 +86,8 @@ static struct value table_links(struct request *rq, const struct schema_table *t
     struct arena *a = rq->arena;
     str db = rq->db->name, base = link_table(rq, db, name);
     struct value links = value_list(a);
-    add_link(links, a, "GET", link_with_format(rq, base, STR("json")), ARENA_CAT(a, STR("Get rows for "), name), VALUE_UNDEF);
+    add_link(links, a, "GET", link_with_format(rq, base, STR("json")), ARENA_CAT(a, STR("Get rows for "), name),
+             VALUE_UNDEF);
     if (!rq->db->is_mutable)
         return links;
     if (request_allowed(rq, ACTION_INSERT_ROW, db, name)) {
@@ -96,7 +97,8 @@ static struct value table_links(struct request *rq, const struct schema_table *t
                  upsert_body(a, t));
     }
     if (request_allowed(rq, ACTION_DROP_TABLE, db, name))
-        add_link(links, a, "POST", ARENA_CAT(a, base, STR("/-/drop")), ARENA_CAT(a, STR("Drop table "), name), drop_body(a));
+        add_link(links, a, "POST", ARENA_CAT(a, base, STR("/-/drop")), ARENA_CAT(a, STR("Drop table "), name),
+                 drop_body(a));
     return links;
 }
 

@@ -36,7 +36,7 @@ struct list_page {
     str path; /* of the list, with base_url */
 };
 
-/* ---- items ------------------------------------------------------------------------------------------------------------------- */
+/* ---- items ---- */
 
 static str text_of(struct value query, const char *key)
 {
@@ -115,7 +115,7 @@ static size_t count_chosen(const struct list_page *p, const struct choices *c)
     return n;
 }
 
-/* ---- arguments ----------------------------------------------------------------------------------------------------------------- */
+/* ---- arguments ---- */
 
 static enum status choice_arg(const struct request *rq, const char *name, enum choice *ret, struct err *err)
 {
@@ -149,10 +149,10 @@ static enum status read_arguments(struct list_page *p, struct err *err)
     return st;
 }
 
-/* ---- pages ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- pages ---- */
 
-/* First item past the one that ?_next names: "DATABASE,KEY,NAME" (without the first in a database's own list). A token of
- * another shape is ignored. */
+/* First item past the one that ?_next names: "DATABASE,KEY,NAME" (without the first in a database's own list). A token
+ * of another shape is ignored. */
 static size_t start_of_page(const struct list_page *p)
 {
     struct arena *a = p->rq->arena;
@@ -166,7 +166,8 @@ static size_t start_of_page(const struct list_page *p)
     }
     if (more || n != wanted)
         return 0;
-    struct item last = {.database = p->db ? p->db->name : parts[0], .sort_key = parts[wanted - 2], .name = parts[wanted - 1]};
+    struct item last = {
+        .database = p->db ? p->db->name : parts[0], .sort_key = parts[wanted - 2], .name = parts[wanted - 1]};
     while (i < p->count && in_order(&p->items[i], &last) <= 0)
         i++;
     return i;
@@ -197,7 +198,7 @@ static str url_with(const struct list_page *p, str path, const char *key, str va
     return n ? ARENA_CAT(a, path, STR("?"), url_encode(a, pairs, n)) : path;
 }
 
-/* ---- facets --------------------------------------------------------------------------------------------------------------------- */
+/* ---- facets ---- */
 
 static void add_facet_item(struct list_page *p, struct value list, const char *label, const char *key, bool value)
 {
@@ -239,7 +240,7 @@ static struct value filters(const struct request *rq)
     return d;
 }
 
-/* ---- the list ------------------------------------------------------------------------------------------------------------------- */
+/* ---- the list ---- */
 
 static bool any_is(struct value queries, const char *key)
 {

@@ -23,7 +23,7 @@ static enum status check_actor(const struct request *rq, struct err *err)
     return STATUS_OK;
 }
 
-/* ---- the form --------------------------------------------------------------------------------------------------------------- */
+/* ---- the form ---- */
 
 static struct value actions_from_level(struct arena *a, enum action_level lowest)
 {
@@ -78,7 +78,7 @@ static enum status respond_form(struct request *rq, struct value d, struct err *
     return st == STATUS_OK ? page_respond(rq, 200, names, 1, d, false, err) : st;
 }
 
-/* ---- making one ---------------------------------------------------------------------------------------------------------------- */
+/* ---- making one ---- */
 
 /* Seconds, 0 = never; a mistake is a line for the form, not an error page. */
 static int64_t lifetime(const struct args *form, struct value errors)
