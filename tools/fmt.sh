@@ -12,11 +12,9 @@ if [ "${1:-}" != --check ]; then
     "$formatter" -i "${files[@]}"
     exit
 fi
-bad=0
-for file in "${files[@]}"; do
-    if ! "$formatter" "$file" | cmp -s - "$file"; then
-        echo "$file: not formatted; run make fmt"
-        bad=1
-    fi
-done
-exit $bad
+bad=$(printf '%s\0' "${files[@]}" | xargs -0 -P "$(nproc)" -n 16 "$formatter" --dry-run 2>&1 |
+    sed -n 's/^\([^: ]*\):[0-9]*:[0-9]*: warning: .*/\1: not formatted; run make fmt/p' | sort -u)
+if [ -n "$bad" ]; then
+    echo "$bad"
+    exit 1
+fi
