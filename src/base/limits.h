@@ -34,35 +34,35 @@
 #define LIMIT_TLS_FILE         1048576 /* a certificate or key file; larger: CONFIG */
 
 /* http */
-#define LIMIT_HTTP_HEAD 65536            /* request line and header fields of one request, at most; more: 431 */
-#define LIMIT_HTTP_HEADERS 128           /* header fields of one request, at most; more: 431 */
-#define LIMIT_HTTP_METHOD 32             /* bytes of a method; longer: 501 */
-#define LIMIT_HTTP_RESPONSE_HEADERS 256  /* header fields of one answer; more are refused (500) */
-#define LIMIT_HTTP_RESPONSE_HEAD 65536   /* bytes of an answer's head; more: 500 */
-#define LIMIT_HTTP_LISTENERS 16          /* listening sockets of one server; more: INVALID */
-#define LIMIT_HTTP_CHUNK_EXTENSION 256   /* bytes of one chunk's size line; more: 400 */
-#define LIMIT_HTTP_TRAILERS 8192         /* bytes of all trailer fields; more: 431 */
-#define LIMIT_HTTP_READ 16384            /* first buffer for what a client sends; grows up to the head limit */
-#define LIMIT_HTTP_STREAM_PIECE 262144   /* bytes one pull of a stream may add; more: the answer is cut */
-#define LIMIT_HTTP_COOKIES 128           /* cookies read from one field; later ones are ignored */
-#define LIMIT_HTTP_MULTIPART_HEAD 8192   /* header lines of one part; more: TOO_LARGE */
-#define LIMIT_HTTP_FORM_FIELDS 4096      /* fields of one form; more: TOO_LARGE */
-#define LIMIT_HTTP_REQUEST_ARENA 268435456 /* arena of one exchange; past it the sticky over flag is set */
-#define LIMIT_HTTP_WORK_SPARE 64         /* idle request buffers kept for reuse */
-#define LIMIT_STATIC_CACHE 33554432      /* memory for small static files of one directory; then the oldest go */
-#define LIMIT_STATIC_SMALL 262144        /* a file up to this size is kept in memory */
-#define LIMIT_STATIC_FILES 4096          /* files remembered with their ETag; then the oldest go */
-#define LIMIT_GZIP_MIN 860               /* smaller bodies are not compressed: they fit one packet anyway */
+#define LIMIT_HTTP_HEAD             65536     /* request line and header fields of one request, at most; more: 431 */
+#define LIMIT_HTTP_HEADERS          128       /* header fields of one request, at most; more: 431 */
+#define LIMIT_HTTP_METHOD           32        /* bytes of a method; longer: 501 */
+#define LIMIT_HTTP_RESPONSE_HEADERS 256       /* header fields of one answer; more are refused (500) */
+#define LIMIT_HTTP_RESPONSE_HEAD    65536     /* bytes of an answer's head; more: 500 */
+#define LIMIT_HTTP_LISTENERS        16        /* listening sockets of one server; more: INVALID */
+#define LIMIT_HTTP_CHUNK_EXTENSION  256       /* bytes of one chunk's size line; more: 400 */
+#define LIMIT_HTTP_TRAILERS         8192      /* bytes of all trailer fields; more: 431 */
+#define LIMIT_HTTP_READ             16384     /* first buffer for what a client sends; grows up to the head limit */
+#define LIMIT_HTTP_STREAM_PIECE     262144    /* bytes one pull of a stream may add; more: the answer is cut */
+#define LIMIT_HTTP_COOKIES          128       /* cookies read from one field; later ones are ignored */
+#define LIMIT_HTTP_MULTIPART_HEAD   8192      /* header lines of one part; more: TOO_LARGE */
+#define LIMIT_HTTP_FORM_FIELDS      4096      /* fields of one form; more: TOO_LARGE */
+#define LIMIT_HTTP_REQUEST_ARENA    268435456 /* arena of one exchange; past it the sticky over flag is set */
+#define LIMIT_HTTP_WORK_SPARE       64        /* idle request buffers kept for reuse */
+#define LIMIT_STATIC_CACHE          33554432  /* memory for small static files of one directory; then the oldest go */
+#define LIMIT_STATIC_SMALL          262144    /* a file up to this size is kept in memory */
+#define LIMIT_STATIC_FILES          4096      /* files remembered with their ETag; then the oldest go */
+#define LIMIT_GZIP_MIN              860       /* smaller bodies are not compressed: they fit one packet anyway */
 
 /* db */
-#define LIMIT_DB_CONNS_PER_THREAD   32        /* idle connections a thread keeps; the least recently used is closed */
-#define LIMIT_DB_STMTS_PER_CONN     64        /* prepared statements a connection keeps; likewise */
-#define LIMIT_DB_VALUE_BYTES        134217728 /* one text or blob in a query; larger: "string or blob too big" */
-#define LIMIT_DB_SQL_BYTES          1000000   /* one statement; larger: TOO_LARGE */
-#define LIMIT_DB_LIKE_PATTERN_BYTES 4096      /* LIKE and GLOB patterns; larger: SQLite's "pattern too complex" */
-#define LIMIT_DB_VM_OPS             5000000   /* instructions of one compiled statement */
-#define LIMIT_DB_ATTACHED           10        /* further files on one connection; more: INVALID */
-#define LIMIT_DB_PATH_BYTES         65536     /* a file name, %-escaped; longer: INVALID */
+#define LIMIT_DB_CONNS_PER_THREAD   32         /* idle connections a thread keeps; the least recently used is closed */
+#define LIMIT_DB_STMTS_PER_CONN     64         /* prepared statements a connection keeps; likewise */
+#define LIMIT_DB_VALUE_BYTES        134217728  /* one text or blob in a query; larger: "string or blob too big" */
+#define LIMIT_DB_SQL_BYTES          1000000    /* one statement; larger: TOO_LARGE */
+#define LIMIT_DB_LIKE_PATTERN_BYTES 4096       /* LIKE and GLOB patterns; larger: SQLite's "pattern too complex" */
+#define LIMIT_DB_VM_OPS             5000000    /* instructions of one compiled statement */
+#define LIMIT_DB_ATTACHED           10         /* further files on one connection; more: INVALID */
+#define LIMIT_DB_PATH_BYTES         65536      /* a file name, %-escaped; longer: INVALID */
 #define LIMIT_DB_MMAP_BYTES         1073741824 /* of an immutable file; the rest is read through the page cache */
 #define LIMIT_DB_SCHEMA_BYTES       268435456  /* one schema snapshot; larger: TOO_LARGE */
 #define LIMIT_DB_REGEXP_BYTES       4096       /* a regular expression; larger: SQL error */
