@@ -1,22 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* eval: what host functions, filters and tests may ask of a running template. Valid during the call only. */
+/* eval: what host functions, filters and tests may do while a template is rendered. A struct eval belongs to one render
+ * on one thread and dies with it. */
 #ifndef VITRINE_TEMPLATE_EVAL_H
 #define VITRINE_TEMPLATE_EVAL_H
 
 #include "codec/value.h"
-#include "template/template.h"
 
-struct arena *eval_arena(struct eval *ev);
-void *eval_user(struct eval *ev);
-/* Ends the rendering with a message; returns `status` so that `return eval_fail(...)` works. */
-enum status eval_fail(struct eval *ev, enum status status, const char *fmt, ...) PRINTF_LIKE(3, 4);
-/* Calls a callable value (function, macro). */
-enum status eval_call(struct eval *ev, struct value fn, const struct value_args *args, struct value *ret) MUST_USE;
-/* Variable of the template by name, or UNDEFINED. */
-struct value eval_lookup(struct eval *ev, str name);
+struct arena *eval_arena(struct eval *ev); /* the arena of the render: make results here */
+void *eval_user(struct eval *ev);          /* the `user` pointer of template_render() */
 bool eval_autoescape(const struct eval *ev);
 
-/* i-th positional argument, else the keyword of that name, else UNDEFINED. */
-struct value args_value(const struct value_args *args, size_t i, const char *keyword);
+/* Ends the render with a message; template, line and expression are put around it. Returns `status`, so that
+ * `return eval_fail(ev, ...)` works. The first failure wins. */
+enum status eval_fail(struct eval *ev, enum status status, const char *fmt, ...) PRINTF_LIKE(3, 4);
+bool eval_failed(const struct eval *ev);
+/* Counts `steps` of work against the render's limits (also output and arena); false when they are used up (failed). */
+bool eval_step(struct eval *ev, uint64_t steps) MUST_USE;
+
+/* i-th positional argument, else the keyword (NULL = none), else UNDEFINED. */
+struct value eval_arg(const struct value_args *args, size_t i, const char *keyword);
+/* The same with a type: false after eval_fail() when it is given and of another kind. *ret_x stays when it is absent. */
+bool eval_arg_int(struct eval *ev, const struct value_args *args, size_t i, const char *keyword, int64_t *ret) MUST_USE;
+bool eval_arg_str(struct eval *ev, const struct value_args *args, size_t i, const char *keyword, str *ret) MUST_USE;
+bool eval_arg_bool(struct eval *ev, const struct value_args *args, size_t i, const char *keyword, bool *ret) MUST_USE;
+
+/* Text as printed: Python's str(). *ret_safe (may be NULL): the text is HTML already. */
+str eval_text(struct eval *ev, struct value v, bool *ret_safe);
+/* Text for HTML: escaped unless it is SAFE. */
+str eval_html(struct eval *ev, struct value v);
+bool eval_truth(struct value v);
+bool eval_equal(struct eval *ev, struct value a, struct value b);
+
+/* a.name (attribute or method before key) and a[key] (key before attribute). True when there is such a thing. */
+bool eval_attr(struct eval *ev, struct value v, str name, struct value *ret);
+bool eval_item(struct eval *ev, struct value v, struct value key, struct value *ret);
+/* Calls a function value (host OBJECT, macro, method). */
+enum status eval_call(struct eval *ev, struct value fn, const struct value_args *args, struct value *ret) MUST_USE;
+/* A variable as the running template sees it; UNDEFINED when absent. */
+struct value eval_lookup(struct eval *ev, str name);
+
+/* Iteration over LIST, DICT (keys), text (characters) and OBJECT; UNDEFINED is empty.
+ *   struct eval_iter it; struct value item;
+ *   if (!eval_iter_init(ev, v, &it)) return failed;   while (eval_iter_next(ev, &it, &item)) ... */
+struct eval_iter {
+    struct value v;
+    size_t at;
+};
+bool eval_iter_init(struct eval *ev, struct value v, struct eval_iter *ret) MUST_USE; /* false: failed, not iterable */
+bool eval_iter_next(struct eval *ev, struct eval_iter *it, struct value *ret);         /* counts a step */
+int64_t eval_length(struct eval *ev, struct value v);                                  /* -1 = has none */
+/* A LIST with the items of v (v itself when it is a LIST). False: failed. */
+bool eval_list(struct eval *ev, struct value v, struct value *ret) MUST_USE;
 
 #endif
