@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_serve — options and environment in, one loop with one HTTP server and one site out.
+ *
+ * Order: read options -> expand files (patterns, a configuration directory) -> bind -> site -> serve. The address is bound
+ * before anything slow, so that a taken port is told at once; the line with the address on stdout is the ready signal.
+ * SIGTERM and SIGINT stop gracefully; a second one cuts what is left. --reload starts the program again, on the same port,
+ * when a file it was told of changes. */
+#include <errno.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "cli/command.h"
+#include "http/server.h"
+#include "rt/proc.h"
+#include "rt/signal.h"
+#include "rt/watch.h"
+#include "site/app.h"
+
+enum {
+    OPT_IMMUTABLE, OPT_HOST, OPT_PORT, OPT_UDS, OPT_CORS, OPT_SETTING, OPT_CONFIG, OPT_METADATA, OPT_SECRET, OPT_ROOT,
+    OPT_DEFAULT_DENY, OPT_STATIC, OPT_TEMPLATE_DIR, OPT_MEMORY, OPT_CROSSDB, OPT_NOLOCK, OPT_CREATE, OPT_INSPECT,
+    OPT_EXTENSION, OPT_RELOAD, OPT_OPEN, OPT_CERT, OPT_KEY, OPT_CACHE, OPT_NOTE, OPT_INTERNAL, OPT_PLUGINS, OPT_SETTINGS_HELP,
+    OPT_LOG_LEVEL, OPT_LOG_FORMAT, OPT_ACCESS_LOG, OPT_HELP
+};
+static const struct option options[] = {
+    {"--immutable", 'i', OPTION_VALUE, "FILE", "Open a file that nobody writes: faster, may be downloaded", OPT_IMMUTABLE},
+    {"--host", 'h', OPTION_VALUE, "HOST", "Listen on this address (default $HOST or 127.0.0.1)", OPT_HOST},
+    {"--port", 'p', OPTION_VALUE, "PORT", "Listen on this port, 0 for any (default $PORT or 8001)", OPT_PORT},
+    {"--uds", 0, OPTION_VALUE, "PATH", "Listen on a Unix socket instead", OPT_UDS},
+    {"--cors", 0, OPTION_FLAG, NULL, "Let pages of other sites use the API", OPT_CORS},
+    {"--setting", 's', OPTION_PAIR, "NAME VALUE", "Set a setting, or any configuration by its dotted path", OPT_SETTING},
+    {"--config", 'c', OPTION_VALUE, "FILE", "Configuration file, JSON or YAML", OPT_CONFIG},
+    {"--metadata", 'm', OPTION_VALUE, "FILE", "Metadata file, JSON or YAML", OPT_METADATA},
+    {"--secret", 0, OPTION_VALUE, "TEXT", "Secret for signed cookies and tokens ($DATASETTE_SECRET)", OPT_SECRET},
+    {"--root", 0, OPTION_FLAG, NULL, "Print a link that signs in as root, once", OPT_ROOT},
+    {"--default-deny", 0, OPTION_FLAG, NULL, "Deny everything that the configuration does not allow", OPT_DEFAULT_DENY},
+    {"--static", 0, OPTION_VALUE, "MOUNT:DIR", "Serve the files of a directory under /MOUNT/", OPT_STATIC},
+    {"--template-dir", 0, OPTION_VALUE, "DIR", "Templates that replace built-in ones", OPT_TEMPLATE_DIR},
+    {"--memory", 0, OPTION_FLAG, NULL, "Add an empty database in memory at /_memory", OPT_MEMORY},
+    {"--crossdb", 0, OPTION_FLAG, NULL, "Let /_memory query across the first ten databases", OPT_CROSSDB},
+    {"--nolock", 0, OPTION_FLAG, NULL, "Read files that another program has locked", OPT_NOLOCK},
+    {"--create", 0, OPTION_FLAG, NULL, "Make files that do not exist", OPT_CREATE},
+    {"--inspect-file", 0, OPTION_VALUE, "FILE", "Hashes and counts worked out before", OPT_INSPECT},
+    {"--load-extension", 0, OPTION_VALUE, "PATH[:ENTRY]", "Load an SQLite extension", OPT_EXTENSION},
+    {"--reload", 0, OPTION_FLAG, NULL, "Start again when files change; no cache headers", OPT_RELOAD},
+    {"--open", 'o', OPTION_FLAG, NULL, "Open a browser", OPT_OPEN},
+    {"--ssl-certfile", 0, OPTION_VALUE, "FILE", "Certificate (PEM): serve https", OPT_CERT},
+    {"--ssl-keyfile", 0, OPTION_VALUE, "FILE", "Its private key (PEM)", OPT_KEY},
+    {"--cache", 0, OPTION_VALUE, "MB", "Memory for finished answers, 0 for none (default 64)", OPT_CACHE},
+    {"--version-note", 0, OPTION_VALUE, "TEXT", "Shown at /-/versions", OPT_NOTE},
+    {"--internal", 0, OPTION_VALUE, "FILE", "Database for our own state (nothing is kept there yet)", OPT_INTERNAL},
+    {"--plugins-dir", 0, OPTION_VALUE, "DIR", "Accepted for compatibility: Python plugins cannot run here", OPT_PLUGINS},
+    {"--help-settings", 0, OPTION_FLAG, NULL, "List the settings", OPT_SETTINGS_HELP},
+    {"--log-level", 0, OPTION_VALUE, "LEVEL", "debug, info, warn, error or off (default info)", OPT_LOG_LEVEL},
+    {"--log-format", 0, OPTION_VALUE, "FORMAT", "text or json (default text)", OPT_LOG_FORMAT},
+    {"--access-log", 0, OPTION_FLAG, NULL, "Log every request", OPT_ACCESS_LOG},
+    {"--help", 0, OPTION_FLAG, NULL, "Show this text", OPT_HELP},
+};
+
+struct serve {
+    struct arena *arena;
+    struct site_options site;
+    VEC(str) files;
+    VEC(bool) immutable;
+    VEC(struct value_entry) settings;
+    VEC(str) statics;
+    VEC(str) extensions;
+    str host, uds, cert, key;
+    int64_t port;
+    bool open_browser, access_log;
+    enum log_level log_level;
+    enum log_format log_format;
+
+    struct loop *loop;
+    struct http_server *server;
+    struct site *app;
+    struct watch *watch;
+    struct signal_source *signals;
+    bool stopping, again;
+};
+
+/* ---- options ----------------------------------------------------------------------------------------------------------------- */
+
+static int print_help(void)
+{
+    printf("Usage: vitrine serve [OPTIONS] FILE...\n\n"
+           "Publishes SQLite databases. A directory given alone is a configuration directory: its\n"
+           "databases, datasette.yaml, metadata.yaml, templates/ and static/ are used.\n\nOptions:\n");
+    option_print_help(options, ARRAY_LEN(options));
+    return 0;
+}
+
+static int print_settings(void)
+{
+    printf("Settings (--setting NAME VALUE):\n\n");
+    for (size_t i = 0; i < setting_row_count; i++)
+        printf("  %-28s %s (default %s)\n", setting_rows[i].name, setting_rows[i].help, setting_rows[i].default_text);
+    return 0;
+}
+
+static enum status number(str text, const char *what, int64_t min, int64_t max, int64_t *ret, struct err *err)
+{
+    int64_t n;
+    if (!str_to_i64(text, &n) || n < min || n > max)
+        return err_set(err, STATUS_USAGE, "%s must be a number from %lld to %lld, not \"%.*s\"", what, (long long)min,
+                       (long long)max, STR_ARG(text));
+    *ret = n;
+    return STATUS_OK;
+}
+
+static void add_file(struct serve *s, str path, bool immutable)
+{
+    VEC_PUSH(s->arena, &s->files, path);
+    VEC_PUSH(s->arena, &s->immutable, immutable);
+}
+
+static enum status apply(struct serve *s, int id, str value, str second, struct err *err)
+{
+    struct site_options *o = &s->site;
+    int64_t mb;
+    switch (id) {
+    case -1:
+        add_file(s, value, false);
+        break;
+    case OPT_IMMUTABLE:
+        add_file(s, value, true);
+        break;
+    case OPT_HOST:
+        s->host = value;
+        break;
+    case OPT_PORT:
+        return number(value, "--port", 0, 65535, &s->port, err);
+    case OPT_UDS:
+        s->uds = value;
+        break;
+    case OPT_CORS:
+        o->cors = true;
+        break;
+    case OPT_SETTING:
+        VEC_PUSH(s->arena, &s->settings, (struct value_entry){.key = value, .value = value_str(second)});
+        break;
+    case OPT_CONFIG:
+        o->config.config_path = value;
+        break;
+    case OPT_METADATA:
+        o->config.metadata_path = value;
+        break;
+    case OPT_SECRET:
+        o->secret = value;
+        break;
+    case OPT_ROOT:
+        o->root = true;
+        break;
+    case OPT_DEFAULT_DENY:
+        o->default_deny = true;
+        break;
+    case OPT_STATIC:
+        VEC_PUSH(s->arena, &s->statics, value);
+        break;
+    case OPT_TEMPLATE_DIR:
+        o->template_dir = value;
+        break;
+    case OPT_MEMORY:
+        o->memory = true;
+        break;
+    case OPT_CROSSDB:
+        o->crossdb = true;
+        break;
+    case OPT_NOLOCK:
+        o->nolock = true;
+        break;
+    case OPT_CREATE:
+        o->create = true;
+        break;
+    case OPT_INSPECT:
+        o->inspect_file = value;
+        break;
+    case OPT_EXTENSION:
+        VEC_PUSH(s->arena, &s->extensions, value);
+        break;
+    case OPT_RELOAD:
+        o->reload = true;
+        break;
+    case OPT_OPEN:
+        s->open_browser = true;
+        break;
+    case OPT_CERT:
+        s->cert = value;
+        break;
+    case OPT_KEY:
+        s->key = value;
+        break;
+    case OPT_CACHE:
+        mb = 0;
+        if (number(value, "--cache", 0, 1 << 20, &mb, err) != STATUS_OK)
+            return STATUS_USAGE;
+        o->cache_bytes = (size_t)mb << 20;
+        break;
+    case OPT_NOTE:
+        o->version_note = value;
+        break;
+    case OPT_LOG_LEVEL:
+        if (!log_level_parse(value, &s->log_level))
+            return err_set(err, STATUS_USAGE, "--log-level must be debug, info, warn, error or off");
+        break;
+    case OPT_LOG_FORMAT:
+        if (!str_is(value, "json") && !str_is(value, "text"))
+            return err_set(err, STATUS_USAGE, "--log-format must be text or json");
+        s->log_format = str_is(value, "json") ? LOG_JSON : LOG_TEXT;
+        break;
+    case OPT_ACCESS_LOG:
+        s->access_log = true;
+        break;
+    case OPT_PLUGINS:
+        log_line(LOG_WARN, "serve", "--plugins-dir is ignored: Python plugins cannot run here");
+        break;
+    default:
+        break;
+    }
+    return STATUS_OK;
+}
+
+/* DATASETTE_NAME sets the setting `name`; options win because they come later. */
+static enum status from_environment(struct serve *s, struct err *err)
+{
+    const char *host = getenv("HOST"), *port = getenv("DATASETTE_PORT") ? getenv("DATASETTE_PORT") : getenv("PORT");
+    const char *secret = getenv("VITRINE_SECRET") ? getenv("VITRINE_SECRET") : getenv("DATASETTE_SECRET");
+    const char *level = getenv("DATASETTE_LOG_LEVEL");
+    if (host && *host)
+        s->host = str_of(host);
+    if (secret)
+        s->site.secret = str_of(secret);
+    if (level && !log_level_parse(str_of(level), &s->log_level))
+        return err_set(err, STATUS_USAGE, "DATASETTE_LOG_LEVEL must be debug, info, warn, error or off");
+    for (size_t i = 0; i < setting_row_count; i++) {
+        str name = str_of(setting_rows[i].name);
+        char *env = arena_cstr(s->arena, ARENA_CAT(s->arena, STR("DATASETTE_"), name));
+        for (char *p = env; *p; p++)
+            *p = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
+        if (getenv(env))
+            VEC_PUSH(s->arena, &s->settings, (struct value_entry){.key = name, .value = value_cstr(getenv(env))});
+    }
+    return port && *port ? number(str_of(port), "PORT", 0, 65535, &s->port, err) : STATUS_OK;
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------------------- */
+
+static bool is_directory(struct serve *s, str path)
+{
+    struct stat st;
+    return stat(arena_cstr(s->arena, path), &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool exists(struct serve *s, str dir, const char *name, str *ret)
+{
+    str path = ARENA_CAT(s->arena, dir, STR("/"), str_of(name));
+    if (access(path.p, F_OK) != 0)
+        return false;
+    *ret = path;
+    return true;
+}
+
+static size_t add_pattern(struct serve *s, str pattern, bool immutable)
+{
+    glob_t g;
+    size_t n = 0;
+    if (glob(arena_cstr(s->arena, pattern), 0, NULL, &g) == 0) {
+        n = g.gl_pathc;
+        for (size_t i = 0; i < n; i++)
+            add_file(s, arena_str(s->arena, str_of(g.gl_pathv[i])), immutable);
+    }
+    globfree(&g);
+    return n;
+}
+
+static void configuration_directory(struct serve *s, str dir)
+{
+    static const char *const configs[] = {"datasette.json", "datasette.yaml", "datasette.yml"};
+    static const char *const metadata[] = {"metadata.json", "metadata.yaml", "metadata.yml"};
+    static const char *const patterns[] = {"/*.db", "/*.sqlite", "/*.sqlite3"};
+    str path;
+    for (size_t i = 0; i < ARRAY_LEN(configs) && !s->site.config.config_path.n; i++)
+        exists(s, dir, configs[i], &s->site.config.config_path);
+    for (size_t i = 0; i < ARRAY_LEN(metadata) && !s->site.config.metadata_path.n; i++)
+        exists(s, dir, metadata[i], &s->site.config.metadata_path);
+    if (!s->site.template_dir.n)
+        exists(s, dir, "templates", &s->site.template_dir);
+    if (exists(s, dir, "static", &path))
+        VEC_PUSH(s->arena, &s->statics, ARENA_CAT(s->arena, STR("static:"), path));
+    if (!s->site.inspect_file.n)
+        exists(s, dir, "inspect-data.json", &s->site.inspect_file);
+    for (size_t i = 0; i < ARRAY_LEN(patterns); i++)
+        add_pattern(s, ARENA_CAT(s->arena, dir, str_of(patterns[i])), false);
+}
+
+static enum status expand_files(struct serve *s, struct err *err)
+{
+    size_t n = s->files.count;
+    str *given = s->files.items;
+    bool *immutable = s->immutable.items;
+    memset(&s->files, 0, sizeof s->files);
+    memset(&s->immutable, 0, sizeof s->immutable);
+    if (n == 1 && is_directory(s, given[0])) {
+        configuration_directory(s, str_is(given[0], "/") ? STR("/.") : given[0]);
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < n; i++) {
+        bool pattern = str_find_char(given[i], '*') != STR_NPOS && access(arena_cstr(s->arena, given[i]), F_OK) != 0;
+        if (!pattern) {
+            add_file(s, given[i], immutable[i]);
+        } else if (!add_pattern(s, given[i], immutable[i])) {
+            err_set(err, STATUS_NOT_FOUND, "no file matches %.*s", STR_ARG(given[i]));
+            return err_hint(err, "Give the path of an SQLite file.");
+        }
+    }
+    return STATUS_OK;
+}
+
+/* ---- running ----------------------------------------------------------------------------------------------------------------- */
+
+static void on_stopped(void *arg)
+{
+    struct serve *s = arg;
+    loop_stop(s->loop);
+}
+
+static void stop(struct serve *s)
+{
+    bool again = s->stopping;
+    s->stopping = true;
+    http_server_stop(s->server, again ? 0 : 10000, on_stopped, s);
+}
+
+static void on_signal(void *arg, int signo, int sender_pid)
+{
+    (void)sender_pid;
+    if (signo == SIGTERM || signo == SIGINT)
+        stop(arg);
+}
+
+static void on_change(void *arg, unsigned id)
+{
+    struct serve *s = arg;
+    str path = watch_path(s->watch, id);
+    if (s->stopping)
+        return;
+    log_line(LOG_INFO, "serve", "%.*s changed: starting again", STR_ARG(path));
+    s->again = true;
+    stop(s);
+}
+
+static void on_access(void *app, const struct http_access *a)
+{
+    (void)app;
+    LOG_WITH(LOG_INFO, "access", STR("request"), LOG_STR("peer", a->peer), LOG_STR("method", a->method),
+             LOG_STR("target", a->target), LOG_I64("status", a->status), LOG_I64("bytes", a->sent_bytes),
+             LOG_I64("us", a->duration_us));
+}
+
+static enum status watch_files(struct serve *s, struct err *err)
+{
+    str paths[4] = {s->site.config.config_path, s->site.config.metadata_path, s->site.template_dir, s->site.inspect_file};
+    if (!s->site.reload)
+        return STATUS_OK;
+    enum status st = watch_new(s->loop, 200, on_change, s, &s->watch, err);
+    for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(paths); i++)
+        if (paths[i].n && i != 2)
+            st = watch_add(s->watch, paths[i], WATCH_FILE, NULL, err);
+    return st;
+}
+
+static void open_browser(const char *url)
+{
+    char *argv[] = {"xdg-open", NULL, NULL};
+    union {
+        const char *in;
+        char *out;
+    } u = {.in = url};
+    argv[1] = u.out;
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (fork() == 0) {
+            execvp(argv[0], argv);
+            _exit(127);
+        }
+        _exit(0);
+    }
+    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+}
+
+static void announce(struct serve *s)
+{
+    char text[ADDR_TEXT_MAX];
+    const struct addr *addr = http_server_addr(s->server, 0);
+    str base = s->app->config.settings.base_url, url;
+    addr_format(addr, text);
+    if (addr_is_unix(addr))
+        url = str_of(text);
+    else
+        url = ARENA_CAT(s->arena, s->cert.n ? STR("https://") : STR("http://"), str_of(text), base.n > 1 ? base : STR(""));
+    printf("Vitrine %s serves %zu database%s at %.*s (Ctrl+C stops it)\n", version_text(), s->app->published_count,
+           s->app->published_count == 1 ? "" : "s", STR_ARG(url));
+    if (s->app->root_token.n)
+        printf("Sign in as root, once: %.*s/-/auth-token?token=%.*s\n", STR_ARG(url), STR_ARG(s->app->root_token));
+    fflush(stdout);
+    if (s->open_browser && !addr_is_unix(addr))
+        open_browser(arena_cstr(s->arena, url));
+}
+
+static enum status listen_on(struct serve *s, struct listener **ret, struct err *err)
+{
+    struct listener_config c = {.unix_mode = 0666};
+    enum status st = s->uds.n ? addr_from_unix_path(s->uds, &c.addr, err)
+                              : addr_from_host_port(s->host, (unsigned)s->port, &c.addr, err);
+    return st == STATUS_OK ? listener_open(&c, ret, err) : st;
+}
+
+static enum status start(struct serve *s, struct err *err)
+{
+    struct listener *listener = NULL;
+    struct tls_server *tls = NULL;
+    enum status st = loop_new(&s->loop, err);
+    if (st == STATUS_OK)
+        st = signal_source_new(s->loop, on_signal, s, &s->signals, err);
+    if (st == STATUS_OK && s->cert.n) {
+        static const char *const alpn[] = {"http/1.1", NULL};
+        const struct tls_config c = {.cert_path = s->cert, .key_path = s->key.n ? s->key : s->cert, .alpn = alpn};
+        st = tls_server_new(&c, &tls, err);
+    }
+    if (st == STATUS_OK)
+        st = listen_on(s, &listener, err);
+    if (st == STATUS_OK)
+        st = site_new(&s->site, &s->app, err);
+    if (st != STATUS_OK) {
+        listener_free(listener);
+        tls_server_unref(tls);
+        return st;
+    }
+    const struct http_listen listens[] = {{listener, tls}};
+    struct http_server_config c = {.loop = s->loop,
+                                   .pool = s->app->pool,
+                                   .stream_lane = LANE_SQL,
+                                   .listens = listens,
+                                   .listen_count = 1,
+                                   .app = s->app,
+                                   .handler = site_handle,
+                                   .access = s->access_log ? on_access : NULL};
+    http_limits_default(&c.limits);
+    if (s->app->config.settings.max_post_body_bytes)
+        c.limits.body_bytes = s->app->config.settings.max_post_body_bytes;
+    st = http_server_new(&c, &s->server, err);
+    tls_server_unref(tls);
+    return st == STATUS_OK ? watch_files(s, err) : st;
+}
+
+/* As many descriptors as the system allows us: connections and databases need them. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+        l.rlim_cur = l.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &l);
+    }
+}
+
+static void finish(struct serve *s)
+{
+    if (s->app && s->app->pool)
+        pool_stop(s->app->pool, POOL_DRAIN, NULL, NULL);
+    http_server_free(s->server);
+    watch_free(s->watch);
+    signal_source_free(s->signals);
+    site_free(s->app);
+    loop_free(s->loop);
+}
+
+static enum status read_options(struct serve *s, int argc, char **argv, int *ret_exit, struct err *err)
+{
+    struct option_reader r = {.options = options, .count = ARRAY_LEN(options), .argc = argc, .argv = argv};
+    str value, second;
+    int id;
+    enum status st = from_environment(s, err);
+    if (st != STATUS_OK)
+        return st;
+    while ((st = option_next(&r, &id, &value, &second, err)) == STATUS_AGAIN) {
+        if (id == OPT_HELP || id == OPT_SETTINGS_HELP) {
+            *ret_exit = id == OPT_HELP ? print_help() : print_settings();
+            return STATUS_OK;
+        }
+        st = apply(s, id, value, second, err);
+        if (st != STATUS_OK)
+            return st;
+    }
+    if (st == STATUS_OK && s->key.n && !s->cert.n)
+        return err_set(err, STATUS_USAGE, "--ssl-keyfile needs --ssl-certfile");
+    return st == STATUS_OK ? expand_files(s, err) : st;
+}
+
+static void fill_options(struct serve *s)
+{
+    s->site.config.options = s->settings.items;
+    s->site.config.option_count = s->settings.count;
+    s->site.files = s->files.items;
+    s->site.file_immutable = s->immutable.items;
+    s->site.file_count = s->files.count;
+    s->site.static_mounts = s->statics.items;
+    s->site.static_mount_count = s->statics.count;
+    s->site.load_extensions = s->extensions.items;
+    s->site.load_extension_count = s->extensions.count;
+}
+
+int cmd_serve(int argc, char **argv)
+{
+    struct arena *a = arena_new(0);
+    struct serve s = {.arena = a, .host = STR("127.0.0.1"), .port = 8001, .log_level = LOG_INFO};
+    struct err err = ERR_INIT;
+    int code = -1;
+    s.site.cache_bytes = (size_t)64 << 20;
+    enum status st = read_options(&s, argc, argv, &code, &err);
+    if (st == STATUS_OK && code < 0) {
+        log_setup(s.log_level, s.log_format, 2);
+        raise_descriptor_limit();
+        fill_options(&s);
+        st = start(&s, &err);
+        if (st == STATUS_OK) {
+            announce(&s);
+            st = loop_run(s.loop, &err);
+        }
+        finish(&s);
+    }
+    if (st == STATUS_OK && s.again) {
+        execv("/proc/self/exe", command_argv);
+        err_sys(&err, STATUS_IO, errno, "cannot start again");
+        st = err.status;
+    }
+    if (st != STATUS_OK)
+        code = command_fail(&err);
+    arena_free(a);
+    return code < 0 ? 0 : code;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* command: the table of commands and the reader of their options. The same tables make --help. */
+#ifndef VITRINE_CLI_COMMAND_H
+#define VITRINE_CLI_COMMAND_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+struct command {
+    const char *name;
+    const char *summary;
+    /* argv without the program and the command name. Returns the exit code. */
+    int (*run)(int argc, char **argv);
+};
+extern const struct command commands[]; /* ends with a row whose name is NULL */
+
+extern char **command_argv; /* of the process, to start it again */
+
+int cmd_serve(int argc, char **argv);
+int cmd_healthcheck(int argc, char **argv);
+int cmd_version(int argc, char **argv);
+
+enum option_kind { OPTION_FLAG, OPTION_VALUE, OPTION_PAIR }; /* PAIR takes two arguments */
+
+struct option {
+    const char *name; /* "--port" */
+    char letter;      /* 'p', or 0 */
+    enum option_kind kind;
+    const char *argument; /* "PORT", "NAME VALUE" */
+    const char *help;
+    int id;
+};
+
+struct option_reader {
+    const struct option *options;
+    size_t count;
+    int argc;
+    char **argv;
+    int at;
+    bool only_positional; /* after "--" */
+};
+
+/* Next option or positional argument: *ret_id is the option's id, or -1 for a positional one (its text in *ret_value).
+ * AGAIN = one was read, OK = the end, USAGE = unknown option or missing value (with the nearest names). */
+enum status option_next(struct option_reader *r, int *ret_id, str *ret_value, str *ret_second, struct err *err) MUST_USE;
+void option_print_help(const struct option *options, size_t count);
+/* Prints "vitrine: text" and the hint on stderr; returns the status's exit code. */
+int command_fail(const struct err *err);
+
+#endif

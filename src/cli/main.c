@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <locale.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/version.h"
+#include "cli/command.h"
+#include "codec/digest.h"
+#include "db/db_version.h"
+
+const struct command commands[] = {
+    {"serve", "Publish SQLite databases as a website and a JSON API", cmd_serve},
+    {"healthcheck", "Ask a running server whether it is well (for containers)", cmd_healthcheck},
+    {"version", "Print the versions of Vitrine, SQLite and OpenSSL", cmd_version},
+    {NULL, NULL, NULL},
+};
+
+char **command_argv;
+
+static int help(void)
+{
+    printf("Vitrine %s publishes SQLite databases as websites and JSON APIs.\n\n"
+           "Usage: vitrine COMMAND [OPTIONS]\n"
+           "       vitrine FILE...            (short for: vitrine serve FILE...)\n\nCommands:\n",
+           version_text());
+    for (const struct command *c = commands; c->name; c++)
+        printf("  %-14s %s\n", c->name, c->summary);
+    printf("\nRun vitrine COMMAND --help for the options of a command.\n");
+    return 0;
+}
+
+int cmd_version(int argc, char **argv)
+{
+    struct arena *a = arena_new(1u << 20);
+    struct db_versions v;
+    struct err err = ERR_INIT;
+    (void)argc;
+    (void)argv;
+    enum status st = db_versions(a, NULL, 0, &v, &err);
+    if (st == STATUS_OK)
+        printf("vitrine %s (%s)\nSQLite %.*s\n%s\n", version_text(), version_commit(), STR_ARG(v.version),
+               digest_library_version());
+    arena_free(a);
+    return st == STATUS_OK ? 0 : command_fail(&err);
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = ERR_INIT;
+    struct stat st;
+    command_argv = argv;
+    if (db_version_check(&err) != STATUS_OK)
+        return command_fail(&err);
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "-h") == 0)
+        return help();
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
+        return cmd_version(0, NULL);
+    for (const struct command *c = commands; c->name; c++)
+        if (strcmp(argv[1], c->name) == 0)
+            return c->run(argc - 2, argv + 2);
+    if (argv[1][0] == '-' || stat(argv[1], &st) == 0 || strpbrk(argv[1], "./*"))
+        return cmd_serve(argc - 1, argv + 1);
+    err_set(&err, STATUS_USAGE, "%s is neither a command nor a file", argv[1]);
+    err_hint(&err, "Run vitrine --help for the commands.");
+    return command_fail(&err);
+}

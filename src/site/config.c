@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config — one shape from four kinds of file.
+ *
+ * Order: metadata file, then configuration file, then --setting options (they win). Datasette before 1.0 kept configuration in
+ * the metadata file: every such key is moved to the same place of `root` unless the configuration already has it. */
+#include "site/config.h"
+
+#include <stdlib.h>
+
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "codec/yaml.h"
+
+enum config_level { LEVEL_ROOT = 1, LEVEL_DATABASE = 2, LEVEL_TABLE = 4 };
+
+/* Keys that are configuration although old files have them under metadata. */
+static const struct {
+    const char *key;
+    unsigned levels;
+} moved_keys[] = {
+    {"settings", LEVEL_ROOT},
+    {"plugins", LEVEL_ROOT | LEVEL_DATABASE | LEVEL_TABLE},
+    {"allow", LEVEL_ROOT | LEVEL_DATABASE | LEVEL_TABLE},
+    {"allow_sql", LEVEL_ROOT | LEVEL_DATABASE},
+    {"permissions", LEVEL_ROOT | LEVEL_DATABASE | LEVEL_TABLE},
+    {"extra_css_urls", LEVEL_ROOT},
+    {"extra_js_urls", LEVEL_ROOT},
+    {"queries", LEVEL_DATABASE},
+    {"immutable", LEVEL_DATABASE},
+    {"cache_size_kb", LEVEL_DATABASE},
+    {"sort", LEVEL_TABLE},
+    {"sort_desc", LEVEL_TABLE},
+    {"size", LEVEL_TABLE},
+    {"sortable_columns", LEVEL_TABLE},
+    {"label_column", LEVEL_TABLE},
+    {"hidden", LEVEL_TABLE},
+    {"facets", LEVEL_TABLE},
+    {"facet_size", LEVEL_TABLE},
+    {"fts_table", LEVEL_TABLE},
+    {"fts_pk", LEVEL_TABLE},
+    {"searchmode", LEVEL_TABLE},
+    {"column_types", LEVEL_TABLE},
+    {"allow_write", LEVEL_TABLE},
+};
+
+static bool is_moved_key(str key, unsigned level)
+{
+    for (size_t i = 0; i < ARRAY_LEN(moved_keys); i++)
+        if ((moved_keys[i].levels & level) && str_is(key, moved_keys[i].key))
+            return true;
+    return false;
+}
+
+static struct value child_dict(struct arena *a, struct value dict, str key)
+{
+    struct value child = value_get(dict, key);
+    if (child.kind != VALUE_DICT) {
+        child = value_dict(a);
+        value_set(dict, key, child);
+    }
+    return child;
+}
+
+/* Moves configuration keys of one metadata dict to `to`; returns how many. `to_path` makes the target on demand. */
+struct move {
+    struct arena *a;
+    struct value root;
+    size_t moved;
+};
+
+static struct value move_target(struct move *m, str db, str table)
+{
+    struct value to = m->root;
+    if (db.p)
+        to = child_dict(m->a, child_dict(m->a, to, STR("databases")), db);
+    if (table.p)
+        to = child_dict(m->a, child_dict(m->a, to, STR("tables")), table);
+    return to;
+}
+
+static struct value move_keys(struct move *m, struct value from, unsigned level, str db, str table)
+{
+    struct value kept = value_dict(m->a);
+    if (from.kind != VALUE_DICT)
+        return kept;
+    for (size_t i = 0; i < from.dict->count; i++) {
+        const struct value_entry *e = &from.dict->entries[i];
+        if (!is_moved_key(e->key, level)) {
+            value_set(kept, e->key, e->value);
+            continue;
+        }
+        struct value to = move_target(m, db, table);
+        if (!value_has(to, e->key))
+            value_set(to, e->key, e->value);
+        m->moved++;
+    }
+    return kept;
+}
+
+static struct value move_metadata(struct move *m, struct value metadata)
+{
+    struct value out = move_keys(m, metadata, LEVEL_ROOT, (str){0}, (str){0});
+    struct value dbs = VALUE_GET(metadata, "databases");
+    if (dbs.kind != VALUE_DICT)
+        return out;
+    struct value out_dbs = value_dict(m->a);
+    for (size_t i = 0; i < dbs.dict->count; i++) {
+        str db = dbs.dict->entries[i].key;
+        struct value from = dbs.dict->entries[i].value;
+        struct value out_db = move_keys(m, from, LEVEL_DATABASE, db, (str){0});
+        struct value tables = VALUE_GET(from, "tables");
+        if (tables.kind == VALUE_DICT) {
+            struct value out_tables = value_dict(m->a);
+            for (size_t j = 0; j < tables.dict->count; j++) {
+                str table = tables.dict->entries[j].key;
+                value_set(out_tables, table, move_keys(m, tables.dict->entries[j].value, LEVEL_TABLE, db, table));
+            }
+            VALUE_SET(out_db, "tables", out_tables);
+        }
+        value_set(out_dbs, db, out_db);
+    }
+    VALUE_SET(out, "databases", out_dbs);
+    return out;
+}
+
+enum status config_read(struct arena *a, str text, str origin, struct value *ret, struct err *err)
+{
+    struct value v;
+    struct err json_err = ERR_INIT, yaml_err = ERR_INIT;
+    str trimmed = str_trim(text);
+    bool looks_json = trimmed.n && trimmed.p[0] == '{';
+    enum status st = value_from_json(a, text, &v, &json_err);
+    if (st != STATUS_OK)
+        st = value_from_yaml(a, text, &v, &yaml_err);
+    if (st != STATUS_OK) {
+        const struct err *e = looks_json ? &json_err : &yaml_err;
+        err_set(err, STATUS_INVALID, "%.*s is not valid JSON or YAML: %s", STR_ARG(origin), e->text);
+        return err_hint(err, "Correct the file at that place and start again.");
+    }
+    if (value_is_null(v))
+        v = value_dict(a);
+    if (v.kind != VALUE_DICT)
+        return err_set(err, STATUS_INVALID, "%.*s must hold an object (keys and values) at its top level", STR_ARG(origin));
+    *ret = v;
+    return STATUS_OK;
+}
+
+static enum status read_file(struct arena *a, str path, struct value *ret, struct err *err)
+{
+    if (!path.n) {
+        *ret = value_dict(a);
+        return STATUS_OK;
+    }
+    str text;
+    enum status st = fs_read_file(arena_cstr(a, path), LIMIT_CONFIG_FILE, a, &text, err);
+    return st == STATUS_OK ? config_read(a, text, path, ret, err) : st;
+}
+
+/* {"$env": "NAME"} and {"$file": "path"} inside plugin settings become their text. */
+static enum status resolve_secrets(struct arena *a, struct value *v, struct err *err)
+{
+    if (v->kind == VALUE_LIST) {
+        for (size_t i = 0; i < v->list->count; i++) {
+            enum status st = resolve_secrets(a, &v->list->items[i], err);
+            if (st != STATUS_OK)
+                return st;
+        }
+    }
+    if (v->kind != VALUE_DICT)
+        return STATUS_OK;
+    if (v->dict->count == 1) {
+        struct value env = VALUE_GET(*v, "$env"), file = VALUE_GET(*v, "$file");
+        if (value_is_text(env)) {
+            const char *text = getenv(arena_cstr(a, env.s));
+            *v = text ? value_str(arena_str(a, str_of(text))) : VALUE_NULL;
+            return STATUS_OK;
+        }
+        if (value_is_text(file)) {
+            str text;
+            enum status st = fs_read_file(arena_cstr(a, file.s), LIMIT_CONFIG_FILE, a, &text, err);
+            if (st == STATUS_OK)
+                *v = value_str(text);
+            return st;
+        }
+    }
+    for (size_t i = 0; i < v->dict->count; i++) {
+        enum status st = resolve_secrets(a, &v->dict->entries[i].value, err);
+        if (st != STATUS_OK)
+            return st;
+    }
+    return STATUS_OK;
+}
+
+static enum status resolve_plugins(struct arena *a, struct value dict, struct err *err)
+{
+    if (dict.kind != VALUE_DICT)
+        return STATUS_OK;
+    for (size_t i = 0; i < dict.dict->count; i++) {
+        struct value_entry *e = &dict.dict->entries[i];
+        enum status st = STATUS_OK;
+        if (str_is(e->key, "plugins"))
+            st = resolve_secrets(a, &e->value, err);
+        else if (e->value.kind == VALUE_DICT)
+            st = resolve_plugins(a, e->value, err);
+        if (st != STATUS_OK)
+            return st;
+    }
+    return STATUS_OK;
+}
+
+/* One --setting: a known bare name, or a dotted path into the configuration whose value is JSON or text. */
+static enum status apply_option(struct arena *a, struct config *c, str key, str text, struct err *err)
+{
+    str setting = key;
+    if (str_find_char(key, '.') == STR_NPOS || str_starts(key, STR("settings."))) {
+        if (str_starts(key, STR("settings.")))
+            setting = str_from(key, 9);
+        enum status st = settings_set(&c->settings, a, setting, text, err);
+        if (st != STATUS_OK)
+            return st;
+        for (size_t i = 0; i < setting_row_count; i++)
+            if (str_is(setting, setting_rows[i].name))
+                value_set(child_dict(a, c->root, STR("settings")), str_of(setting_rows[i].name),
+                          settings_get(&c->settings, &setting_rows[i]));
+        return STATUS_OK;
+    }
+    struct value v;
+    if (value_from_json(a, text, &v, NULL) != STATUS_OK)
+        v = value_str(arena_str(a, text));
+    struct value at = c->root;
+    str head, rest = key;
+    while (str_cut(rest, '.', &head, &rest) && rest.n)
+        at = child_dict(a, at, head);
+    value_set(at, head, v);
+    return STATUS_OK;
+}
+
+static enum status check_shape(const struct config *c, struct err *err)
+{
+    static const char *const dicts[] = {"databases", "settings", "plugins", "permissions"};
+    for (size_t i = 0; i < ARRAY_LEN(dicts); i++) {
+        struct value v = value_get(c->root, str_of(dicts[i]));
+        if (v.kind != VALUE_UNDEFINED && v.kind != VALUE_DICT)
+            return err_set(err, STATUS_INVALID, "The configuration key \"%s\" must hold an object", dicts[i]);
+    }
+    struct value dbs = VALUE_GET(c->root, "databases");
+    for (size_t i = 0; i < value_count(dbs); i++) {
+        const struct value_entry *e = &dbs.dict->entries[i];
+        if (e->value.kind != VALUE_DICT)
+            return err_set(err, STATUS_INVALID, "databases.%.*s must hold an object", STR_ARG(e->key));
+        struct value queries = VALUE_GET(e->value, "queries");
+        for (size_t j = 0; j < value_count(queries) && queries.kind == VALUE_DICT; j++) {
+            const struct value_entry *q = &queries.dict->entries[j];
+            bool has_sql = value_is_text(q->value) || value_is_text(VALUE_GET(q->value, "sql"));
+            if (!has_sql) {
+                err_set(err, STATUS_INVALID, "The query databases.%.*s.queries.%.*s has no sql", STR_ARG(e->key),
+                        STR_ARG(q->key));
+                return err_hint(err, "Give it a key \"sql\" with the statement.");
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status config_load(const struct config_sources *src, struct arena *a, struct config *ret, struct err *err)
+{
+    struct config c = {0};
+    struct value metadata;
+    settings_default(&c.settings);
+    enum status st = read_file(a, src->config_path, &c.root, err);
+    if (st == STATUS_OK)
+        st = read_file(a, src->metadata_path, &metadata, err);
+    if (st != STATUS_OK)
+        return st;
+    /* One file for both: `--config` may carry metadata keys of databases and tables; Datasette leaves them there and so do we. */
+    struct move m = {.a = a, .root = c.root};
+    c.metadata = move_metadata(&m, metadata);
+    if (m.moved)
+        log_line(LOG_WARN, "config",
+                 "%.*s holds %zu configuration key(s) besides metadata; they are used, but belong in the configuration file",
+                 STR_ARG(src->metadata_path), m.moved);
+    st = check_shape(&c, err);
+    if (st != STATUS_OK)
+        return st;
+    struct value settings = VALUE_GET(c.root, "settings");
+    for (size_t i = 0; i < value_count(settings); i++) {
+        st = settings_set_value(&c.settings, a, settings.dict->entries[i].key, settings.dict->entries[i].value, err);
+        if (st != STATUS_OK)
+            return err_prefix(err, "%.*s: settings", STR_ARG(src->config_path));
+    }
+    for (size_t i = 0; i < src->option_count; i++) {
+        st = apply_option(a, &c, src->options[i].key, src->options[i].value.s, err);
+        if (st != STATUS_OK)
+            return st;
+    }
+    st = resolve_plugins(a, c.root, err);
+    if (st == STATUS_OK)
+        *ret = c;
+    return st;
+}
+
+static struct value at_database(struct value root, str db)
+{
+    return value_get(VALUE_GET(root, "databases"), db);
+}
+
+struct value config_database(const struct config *c, str db)
+{
+    return at_database(c->root, db);
+}
+
+struct value config_table(const struct config *c, str db, str table)
+{
+    return value_get(VALUE_GET(at_database(c->root, db), "tables"), table);
+}
+
+struct value config_queries(const struct config *c, str db)
+{
+    return VALUE_GET(at_database(c->root, db), "queries");
+}
+
+struct value config_metadata_database(const struct config *c, str db)
+{
+    return at_database(c->metadata, db);
+}
+
+struct value config_metadata_table(const struct config *c, str db, str table)
+{
+    return value_get(VALUE_GET(at_database(c->metadata, db), "tables"), table);
+}
+
+struct value config_plugin(const struct config *c, str plugin, str db, str table)
+{
+    struct value levels[3] = {config_table(c, db, table), at_database(c->root, db), c->root};
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+        struct value v = value_get(VALUE_GET(levels[i], "plugins"), plugin);
+        if (v.kind != VALUE_UNDEFINED)
+            return v;
+    }
+    return VALUE_UNDEF;
+}
+
+static bool is_secret_key(struct arena *a, str key)
+{
+    static const char *const words[] = {"secret", "key", "password", "token", "hash", "dsn"};
+    char *lower = arena_cstr(a, key);
+    for (size_t i = 0; i < key.n; i++)
+        if (lower[i] >= 'A' && lower[i] <= 'Z')
+            lower[i] = (char)(lower[i] + 32);
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (str_find(str_make(lower, key.n), str_of(words[i])) != STR_NPOS)
+            return true;
+    return false;
+}
+
+struct value config_redact(struct arena *a, struct value v)
+{
+    if (v.kind == VALUE_LIST) {
+        struct value out = value_list(a);
+        for (size_t i = 0; i < v.list->count; i++)
+            value_push(out, config_redact(a, v.list->items[i]));
+        return out;
+    }
+    if (v.kind != VALUE_DICT)
+        return v;
+    struct value out = value_dict(a);
+    for (size_t i = 0; i < v.dict->count; i++) {
+        const struct value_entry *e = &v.dict->entries[i];
+        value_set(out, e->key, is_secret_key(a, e->key) ? value_str(STR("***")) : config_redact(a, e->value));
+    }
+    return out;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "site/fetch.h"
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "codec/jwrite.h"
+#include "db/stmt.h"
+
+static struct db_value to_db(struct value v)
+{
+    switch (v.kind) {
+    case VALUE_INT:
+        return (struct db_value){.kind = DB_INT, .i = v.i};
+    case VALUE_BOOL:
+        return (struct db_value){.kind = DB_INT, .i = v.b};
+    case VALUE_FLOAT:
+        return (struct db_value){.kind = DB_FLOAT, .f = v.f};
+    case VALUE_STR:
+    case VALUE_SAFE:
+        return (struct db_value){.kind = DB_TEXT, .s = v.s};
+    case VALUE_BYTES:
+        return (struct db_value){.kind = DB_BLOB, .s = v.s};
+    case VALUE_UNDEFINED:
+    case VALUE_NONE:
+    case VALUE_LIST:
+    case VALUE_DICT:
+    case VALUE_OBJECT:
+        break;
+    }
+    return (struct db_value){.kind = DB_NULL};
+}
+
+/* Every parameter of the statement must have a value: a forgotten one would silently be NULL. */
+static enum status bind_all(struct stmt *s, const struct query_param *params, size_t count, struct err *err)
+{
+    int n = stmt_parameter_count(s);
+    for (int i = 1; i <= n; i++) {
+        str name = stmt_parameter_name(s, i);
+        const struct query_param *found = NULL;
+        for (size_t k = 0; k < count && !found; k++)
+            if (str_eq(params[k].name, name))
+                found = &params[k];
+        if (!found && name.n)
+            return err_set(err, STATUS_SQL, "You did not supply a value for binding parameter :%.*s.", STR_ARG(name));
+        if (!found)
+            return err_set(err, STATUS_SQL, "Use named parameters such as :name, not ?");
+        enum status st = stmt_bind(s, i, to_db(found->value), err);
+        if (st != STATUS_OK)
+            return st;
+    }
+    return STATUS_OK;
+}
+
+static struct cell read_cell(struct arena *a, struct stmt *s, int column)
+{
+    struct db_value v = stmt_column_value(s, column);
+    switch (v.kind) {
+    case DB_INT:
+        return (struct cell){.kind = CELL_INT, .i = v.i};
+    case DB_FLOAT:
+        return (struct cell){.kind = CELL_FLOAT, .f = v.f};
+    case DB_TEXT: {
+        str repaired = utf8_repair(a, v.s);
+        return (struct cell){.kind = CELL_TEXT, .s = repaired.p == v.s.p ? arena_str(a, v.s) : repaired};
+    }
+    case DB_BLOB:
+        return (struct cell){.kind = CELL_BLOB, .s = arena_str(a, v.s)};
+    case DB_NULL:
+        break;
+    }
+    return (struct cell){.kind = CELL_NULL};
+}
+
+static void read_columns(struct arena *a, struct stmt *s, struct rowset *r)
+{
+    r->column_count = (size_t)stmt_column_count(s);
+    r->columns = ARENA_ARRAY(a, str, r->column_count + 1);
+    for (size_t i = 0; i < r->column_count; i++) {
+        str name = stmt_column_name(s, (int)i), repaired = utf8_repair(a, name);
+        r->columns[i] = repaired.p == name.p ? arena_str(a, name) : repaired;
+    }
+}
+
+static enum status read_rows(struct arena *a, struct stmt *s, size_t max_rows, struct rowset *r, struct err *err)
+{
+    size_t cap = 0, n = r->column_count;
+    enum status st;
+    while ((st = stmt_step(s, err)) == STATUS_AGAIN) {
+        if (r->row_count == max_rows) {
+            r->truncated = true;
+            return STATUS_OK;
+        }
+        if (r->row_count == cap) {
+            size_t grown = cap ? cap * 2 : 16;
+            r->cells = arena_grow(a, r->cells, cap * n * sizeof(*r->cells), grown * n * sizeof(*r->cells));
+            cap = grown;
+        }
+        for (size_t i = 0; i < n; i++)
+            r->cells[r->row_count * n + i] = read_cell(a, s, (int)i);
+        r->row_count++;
+        if (arena_over(a)) {
+            err_set(err, STATUS_TOO_LARGE, "The answer does not fit in memory");
+            return err_hint(err, "Ask for fewer rows or columns, or export as CSV with _stream=1.");
+        }
+    }
+    return st;
+}
+
+void fetch_deadline(struct request *rq, struct conn *conn, int64_t time_limit_ms)
+{
+    conn_deadline(conn, time_limit_ms ? clock_mono_us() + time_limit_ms * 1000 : 0, request_gone(rq));
+}
+
+enum status fetch_rows(struct request *rq, struct conn *conn, str sql, const struct query_param *params,
+                       size_t param_count, const struct fetch_limits *limits, struct rowset *ret, struct err *err)
+{
+    struct stmt *s = NULL;
+    struct rowset r = {0};
+    fetch_deadline(rq, conn, limits->time_limit_ms);
+    enum status st = conn_prepare(conn, sql, &s, err);
+    if (st == STATUS_OK)
+        st = bind_all(s, params, param_count, err);
+    if (st == STATUS_OK) {
+        read_columns(rq->arena, s, &r);
+        st = read_rows(rq->arena, s, limits->max_rows, &r, err);
+    }
+    stmt_done(s);
+    if (st == STATUS_OK)
+        *ret = r;
+    if (st == STATUS_TIMEOUT && err) {
+        err_set(err, STATUS_TIMEOUT,
+                "SQL query took too long. The time limit is controlled by the sql_time_limit_ms setting.");
+        err_hint(err, "Narrow the query with a filter or a LIMIT.");
+    }
+    return st;
+}
+
+enum status fetch_integer(struct request *rq, struct conn *conn, str sql, const struct query_param *params,
+                          size_t param_count, int64_t time_limit_ms, int64_t *ret, struct err *err)
+{
+    struct fetch_limits limits = {.max_rows = 1, .time_limit_ms = time_limit_ms};
+    struct rowset r;
+    enum status st = fetch_rows(rq, conn, sql, params, param_count, &limits, &r, err);
+    if (st == STATUS_OK)
+        *ret = r.row_count && r.column_count && r.cells[0].kind == CELL_INT ? r.cells[0].i : -1;
+    return st;
+}
+
+const struct cell *rowset_cell(const struct rowset *r, size_t row, size_t column)
+{
+    return &r->cells[row * r->column_count + column];
+}
+
+size_t rowset_column(const struct rowset *r, str name)
+{
+    for (size_t i = 0; i < r->column_count; i++)
+        if (str_eq(r->columns[i], name))
+            return i;
+    return (size_t)-1;
+}
+
+str cell_text(struct arena *a, const struct cell *c)
+{
+    switch (c->kind) {
+    case CELL_INT:
+        return arena_printf(a, "%lld", (long long)c->i);
+    case CELL_FLOAT:
+        return value_to_str(a, value_float(c->f));
+    case CELL_TEXT:
+        return c->s;
+    case CELL_BLOB:
+        return value_to_str(a, value_bytes(c->s));
+    case CELL_NULL:
+        break;
+    }
+    return STR("None");
+}
+
+struct value cell_value(const struct cell *c)
+{
+    switch (c->kind) {
+    case CELL_INT:
+        return value_int(c->i);
+    case CELL_FLOAT:
+        return value_float(c->f);
+    case CELL_TEXT:
+        return value_str(c->s);
+    case CELL_BLOB:
+        return value_bytes(c->s);
+    case CELL_NULL:
+        break;
+    }
+    return VALUE_NULL;
+}
+
+bool cell_equal(const struct cell *a, const struct cell *b)
+{
+    if (a->kind == CELL_INT && b->kind == CELL_FLOAT)
+        return (double)a->i == b->f;
+    if (a->kind == CELL_FLOAT && b->kind == CELL_INT)
+        return a->f == (double)b->i;
+    if (a->kind != b->kind)
+        return false;
+    switch (a->kind) {
+    case CELL_INT:
+        return a->i == b->i;
+    case CELL_FLOAT:
+        return a->f == b->f;
+    case CELL_TEXT:
+    case CELL_BLOB:
+        return str_eq(a->s, b->s);
+    case CELL_NULL:
+        break;
+    }
+    return true;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* handle — the way of a request through the site.
+ *
+ *   loop thread:  static file? -> cached answer? -> job into a lane of the pool (503 when its queue is full)
+ *   worker:       route -> method -> actor -> query arguments -> view -> (error page) -> keep in the cache -> respond
+ *
+ * The loop thread does no SQL and no rendering. A job owns the exchange's arena until it responds. Slow lane: what runs
+ * visitors' own SQL, so that it never stands before pages.
+ *
+ * Cache: only GET/HEAD of anonymous clients without messages, status 200, from routes not marked ROUTE_NO_CACHE; the
+ * database's signature is read before the view runs its first query. */
+#include "site/app.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "http/accept.h"
+#include "site/actor.h"
+#include "site/cache.h"
+#include "site/csrf.h"
+#include "site/render/page.h"
+#include "site/route.h"
+#include "site/static.h"
+
+struct job {
+    struct site *site;
+    struct http_exchange *exchange;
+    struct request request;
+    struct http_response response;
+    str cache_key; /* empty = do not keep */
+};
+
+/* Only clients that look the same may share an answer: no credentials, no messages. */
+static bool is_anonymous(const struct http_request *http)
+{
+    if (http_header(http, STR("authorization")).n)
+        return false;
+    str cookie = http_header(http, STR("cookie"));
+    return !cookie.n || str_find(cookie, STR("ds_")) == STR_NPOS;
+}
+
+/* scheme, host, target: answers hold absolute links. */
+static str cache_key(struct site *s, const struct http_request *http)
+{
+    if (!s->cache || (http->method != HTTP_GET && http->method != HTTP_HEAD) || !is_anonymous(http))
+        return (str){0};
+    return ARENA_CAT(http->arena, http->secure ? STR("s ") : STR("p "), http->host, STR(" "),
+                     http->target);
+}
+
+/* ---- worker ------------------------------------------------------------------------------------------------------------ */
+
+static enum status check_method(struct request *rq, bool *ret_done, struct err *err)
+{
+    unsigned flags = rq->route->flags;
+    *ret_done = false;
+    if (rq->http->method == HTTP_POST && (flags & ROUTE_POST))
+        return csrf_check(rq, err);
+    if (request_is_get(rq) || ((flags & ROUTE_ANY_METHOD) && rq->http->method != HTTP_POST))
+        return STATUS_OK;
+    if (rq->http->method == HTTP_OPTIONS) {
+        *ret_done = true;
+        respond_text(rq, 200, "text/plain; charset=utf-8", STR("ok"));
+        return STATUS_OK;
+    }
+    return err_set(err, STATUS_METHOD, "Method not allowed");
+}
+
+/* After a 404: a percent-encoded path goes to its tilde form, a trailing slash goes away. */
+static bool redirect_instead(struct request *rq)
+{
+    struct arena *a = rq->arena;
+    str path = rq->path, to = {0};
+    if (str_find_char(path, '%') != STR_NPOS) {
+        struct buf b;
+        buf_init(&b, path.n * 3 + 16);
+        for (size_t i = 0; i < path.n; i++) {
+            if (path.p[i] == '~')
+                buf_puts(&b, STR("~7E"));
+            else if (path.p[i] == '%')
+                buf_putc(&b, '~');
+            else if (path.p[i] == '.')
+                buf_puts(&b, STR("~2E"));
+            else
+                buf_putc(&b, path.p[i]);
+        }
+        to = arena_str(a, buf_str(&b));
+        buf_release(&b);
+    } else if (path.n > 1 && str_ends(path, STR("/"))) {
+        to = str_sub(path, 0, path.n - 1);
+    }
+    if (!to.n)
+        return false;
+    while (to.n > 1 && to.p[0] == '/' && (to.p[1] == '/' || to.p[1] == '\\'))
+        to = str_from(to, 1);
+    if (rq->query_string.n)
+        to = ARENA_CAT(a, to, STR("?"), rq->query_string);
+    response_clear(rq->response);
+    rq->response->status = 302;
+    response_header(rq->response, STR("content-type"), STR("text/html; charset=utf-8"));
+    response_header(rq->response, STR("location"), to);
+    page_cors(rq);
+    return true;
+}
+
+static enum status dispatch(struct request *rq, struct err *err)
+{
+    bool done = false;
+    enum status st = actor_authenticate(rq, err);
+    if (st != STATUS_OK)
+        return st;
+    if (!rq->route)
+        return err_set(err, STATUS_NOT_FOUND, "Page not found: %.*s", STR_ARG(rq->path));
+    st = check_method(rq, &done, err);
+    if (st != STATUS_OK || done)
+        return st;
+    st = args_parse(rq->arena, rq->query_string, &rq->args, err);
+    return st == STATUS_OK ? rq->route->view(rq, err) : st;
+}
+
+/* The signature is taken again: a writer that died within its commit may have taken the file back. */
+static void keep(struct job *j, const struct db_signature *made_under)
+{
+    struct request *rq = &j->request;
+    struct db_signature now;
+    if (!j->cache_key.n || rq->response->status != 200 || (rq->route->flags & ROUTE_NO_CACHE))
+        return;
+    if (!rq->db && !rq->response_is_constant)
+        return;
+    if (rq->db && (database_signature(rq->db->database, &now, NULL) != STATUS_OK || !db_signature_equal(&now, made_under)))
+        return;
+    bool gzip = accept_gzip(http_headers_get(&rq->http->headers, STR("accept-encoding")));
+    struct http_blob *blob = http_blob_from_response(rq->response, HTTP_BLOB_ETAG | (gzip ? HTTP_BLOB_GZIP : 0));
+    if (!blob)
+        return;
+    answer_cache_put(j->site->cache, j->cache_key, rq->db ? rq->db->database : NULL, made_under, blob);
+    response_clear(rq->response);
+    response_body_blob(rq->response, blob);
+}
+
+static void run(void *arg, struct worker *w)
+{
+    struct job *j = arg;
+    struct request *rq = &j->request;
+    struct err err = ERR_INIT;
+    struct db_signature made_under = {0};
+    (void)w;
+    struct published *p = rq->route && rq->param_count ? site_find(j->site, rq->params[0]) : NULL;
+    if (p && database_signature(p->database, &made_under, NULL) != STATUS_OK)
+        made_under = (struct db_signature){0};
+    enum status st = dispatch(rq, &err);
+    request_disconnect(rq);
+    if (st == STATUS_OK)
+        page_cors(rq);
+    else if (st != STATUS_NOT_FOUND || !redirect_instead(rq))
+        page_respond_error(rq, &err, rq->error_title, rq->error_extra);
+    keep(j, &made_under);
+    response_prepare(rq->response, rq->http);
+    http_exchange_respond(j->exchange, rq->response);
+}
+
+/* ---- loop thread --------------------------------------------------------------------------------------------------------- */
+
+static void respond_busy(struct job *j)
+{
+    struct http_response *r = &j->response;
+    response_clear(r);
+    r->status = 503;
+    response_header(r, STR("retry-after"), STR("1"));
+    response_header(r, STR("content-type"), STR("text/plain; charset=utf-8"));
+    response_body_text(r, STR("The server is busy: too many requests are waiting. Try again in a moment.\n"));
+    http_exchange_respond(j->exchange, r);
+}
+
+void site_handle(void *app, struct http_exchange *x)
+{
+    struct site *s = app;
+    const struct http_request *http = http_exchange_request(x);
+    if (static_respond(s, x))
+        return;
+    str key = cache_key(s, http);
+    if (key.n) {
+        struct http_blob *blob = answer_cache_get(s->cache, key);
+        if (blob) {
+            struct http_response r;
+            response_init(&r, http->arena);
+            response_body_blob(&r, blob);
+            http_exchange_respond(x, &r);
+            return;
+        }
+    }
+    struct job *j = ARENA_NEW(http->arena, struct job);
+    j->site = s;
+    j->exchange = x;
+    j->cache_key = key;
+    response_init(&j->response, http->arena);
+    request_init(&j->request, s, x, &j->response);
+    bool slow = j->request.route && (j->request.route->flags & ROUTE_SLOW);
+    if (!pool_submit(s->pool, slow ? LANE_SQL : LANE_PAGE, run, j))
+        respond_busy(j);
+}

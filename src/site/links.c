@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "site/links.h"
+
+#include "codec/digest.h"
+#include "codec/url.h"
+
+str link_path(const struct request *rq, str path)
+{
+    if (path.n && path.p[0] == '/')
+        path = str_from(path, 1);
+    return ARENA_CAT(rq->arena, rq->site->config.settings.base_url, path);
+}
+
+str link_database(const struct request *rq, str db)
+{
+    return link_path(rq, tilde_encode(rq->arena, db));
+}
+
+str link_query(const struct request *rq, str db, str sql)
+{
+    return ARENA_CAT(rq->arena, link_database(rq, db), STR("/-/query?sql="), url_quote_plus(rq->arena, sql));
+}
+
+str link_table(const struct request *rq, str db, str table)
+{
+    return ARENA_CAT(rq->arena, link_database(rq, db), STR("/"), tilde_encode(rq->arena, table));
+}
+
+str link_row(const struct request *rq, str db, str table, str path)
+{
+    return ARENA_CAT(rq->arena, link_table(rq, db, table), STR("/"), path);
+}
+
+str link_blob(const struct request *rq, str db, str table, str path, str column)
+{
+    return ARENA_CAT(rq->arena, link_row(rq, db, table, path), STR(".blob?_blob_column="),
+                     url_quote_plus(rq->arena, column));
+}
+
+/* The part of a path before "?" holds a dot: then the format travels as _format. */
+static str add_format(struct arena *a, str path, str query, str format, const struct arg *extra, size_t extra_count)
+{
+    struct buf b;
+    buf_init(&b, 1u << 20);
+    bool dotted = str_find_char(path, '.') != STR_NPOS;
+    buf_puts(&b, path);
+    if (!dotted) {
+        buf_putc(&b, '.');
+        buf_puts(&b, format);
+    }
+    char sep = '?';
+    for (size_t i = 0; i < extra_count; i++) {
+        buf_putc(&b, sep);
+        buf_puts(&b, url_quote_plus(a, extra[i].key));
+        buf_putc(&b, '=');
+        buf_puts(&b, url_quote_plus(a, extra[i].value));
+        sep = '&';
+    }
+    if (dotted) {
+        buf_putc(&b, sep);
+        buf_puts(&b, STR("_format="));
+        buf_puts(&b, format);
+        sep = '&';
+    }
+    if (query.n) {
+        buf_putc(&b, sep);
+        buf_puts(&b, query);
+    }
+    str out = arena_str(a, buf_str(&b));
+    buf_release(&b);
+    return out;
+}
+
+str link_with_format(const struct request *rq, str path, str format)
+{
+    str left, query;
+    str_cut(path, '?', &left, &query);
+    return add_format(rq->arena, left, query, format, NULL, 0);
+}
+
+str link_this_format(const struct request *rq, str format, const struct arg *extra, size_t extra_count)
+{
+    str path = rq->path;
+    if (str_ends(path, rq->format) && path.n > rq->format.n && path.p[path.n - rq->format.n - 1] == '.')
+        path = str_sub(path, 0, path.n - rq->format.n - 1);
+    return link_path(rq, add_format(rq->arena, path, rq->query_string, format, extra, extra_count));
+}
+
+str link_this_with(const struct request *rq, const struct arg *added, size_t count)
+{
+    struct arena *a = rq->arena;
+    str out = link_path(rq, rq->path), query = rq->query_string;
+    for (size_t i = 0; i < count; i++)
+        query = ARENA_CAT(a, query, query.n ? STR("&") : STR(""), url_quote_plus(a, added[i].key), STR("="),
+                          url_quote_plus(a, added[i].value));
+    return query.n ? ARENA_CAT(a, out, STR("?"), query) : out;
+}
+
+static str join_keys(struct arena *a, const struct rowset *rows, size_t row, const str *pks, size_t pk_count, bool encode)
+{
+    static const str rowid = {"rowid", 5};
+    str out = {0};
+    if (!pk_count) {
+        pks = &rowid;
+        pk_count = 1;
+    }
+    for (size_t i = 0; i < pk_count; i++) {
+        size_t column = rowset_column(rows, pks[i]);
+        str text = column == (size_t)-1 ? STR("") : cell_text(a, rowset_cell(rows, row, column));
+        if (encode)
+            text = tilde_encode(a, text);
+        out = i ? ARENA_CAT(a, out, STR(","), text) : text;
+    }
+    return out;
+}
+
+str row_path(struct arena *a, const struct rowset *rows, size_t row, const str *pks, size_t pk_count)
+{
+    return join_keys(a, rows, row, pks, pk_count, true);
+}
+
+str row_title(struct arena *a, const struct rowset *rows, size_t row, const str *pks, size_t pk_count)
+{
+    return join_keys(a, rows, row, pks, pk_count, false);
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_class_char(char c)
+{
+    return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+/* Valid: one or more letters, then letters, digits, "_" and "-". Else: leading "_-" off, white space to "-", other
+ * characters out, and a piece of the md5 of the whole name behind it. */
+str css_class(struct arena *a, str name)
+{
+    bool valid = name.n > 0 && is_letter(name.p[0]);
+    for (size_t i = 0; valid && i < name.n; i++)
+        valid = is_class_char(name.p[i]);
+    if (valid)
+        return name;
+    char md5[DIGEST_HEX_MAX];
+    digest_md5_hex(name, md5);
+    size_t from = 0;
+    while (from < name.n && (name.p[from] == '_' || name.p[from] == '-'))
+        from++;
+    char *out = arena_alloc_raw(a, name.n + 1);
+    size_t n = 0;
+    bool space = false;
+    str rest = str_trim(str_from(name, from));
+    for (size_t i = 0; i < rest.n; i++) {
+        char c = rest.p[i];
+        if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
+            space = true;
+            continue;
+        }
+        if (space)
+            out[n++] = '-';
+        space = false;
+        if (is_class_char(c))
+            out[n++] = c;
+    }
+    if (space)
+        out[n++] = '-';
+    str clean = str_make(out, n);
+    return n ? ARENA_CAT(a, clean, STR("-"), str_make(md5, 6)) : arena_str(a, str_make(md5, 6));
+}
+
+str link_filename(struct arena *a, str name)
+{
+    char *out = arena_cstr(a, name);
+    for (size_t i = 0; i < name.n; i++) {
+        unsigned char c = (unsigned char)out[i];
+        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+            out[i] = '_';
+    }
+    return str_make(out, name.n);
+}

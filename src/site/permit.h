@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* permit: may this actor do this action on this resource?
+ *
+ * Rules come from the configuration (permissions, allow, allow_sql), from the defaults and from --root. The most specific level
+ * that has a rule decides (resource, then database, then everything); at one level a deny beats an allow; no rule means no.
+ * Restrictions in the actor's token ("_r") can only narrow. Pure: no database, no I/O; any thread. */
+#ifndef VITRINE_SITE_PERMIT_H
+#define VITRINE_SITE_PERMIT_H
+
+#include "codec/value.h"
+#include "site/config.h"
+
+enum action {
+    ACTION_NONE = -1,
+#define X(id, name, abbr, level, requires, allowed, description) ACTION_##id,
+#include "site/tbl/actions.h"
+#undef X
+    ACTION_COUNT
+};
+
+enum action_level { ACTION_LEVEL_GLOBAL, ACTION_LEVEL_DATABASE, ACTION_LEVEL_TABLE, ACTION_LEVEL_QUERY };
+
+struct action_row {
+    const char *name, *abbr;
+    enum action_level level;
+    enum action also_requires;
+    bool allowed_by_default;
+    const char *description;
+};
+extern const struct action_row action_rows[ACTION_COUNT];
+
+struct permit_policy {
+    const struct config *config;
+    bool root_enabled; /* --root: actor id "root" may do everything that no narrower rule denies */
+    bool default_deny; /* --default-deny */
+};
+
+enum action action_find(str name); /* by name or abbreviation; ACTION_NONE when unknown */
+
+/* actor: DICT or null. parent = database, child = table, view or query; empty where the level has none. */
+bool permit_allowed(const struct permit_policy *p, struct value actor, enum action a, str parent, str child);
+
+/* One rule that took part, for the debug pages. */
+struct permit_rule {
+    str parent, child; /* empty = any */
+    bool allow;
+    const char *reason; /* static text */
+};
+/* All rules of an action for an actor, in no order of rank; returns how many were written (at most max). */
+size_t permit_rules(const struct permit_policy *p, struct value actor, enum action a, struct arena *arena,
+                    struct permit_rule **ret_rules);
+/* Verdict of the given rules for one resource, without restrictions and requirements. */
+bool permit_resolve(const struct permit_rule *rules, size_t count, str parent, str child);
+/* Whether the actor's "_r" restrictions (if any) include this action on this resource. */
+bool permit_within_restrictions(struct value actor, enum action a, str parent, str child);
+
+/* allow block semantics: true, false, {}, {key: value | list | "*"}, {"unauthenticated": true}. */
+bool permit_matches_allow(struct value actor, struct value allow);
+
+#endif

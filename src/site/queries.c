@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "site/queries.h"
+
+#include <stdlib.h>
+
+bool queries_exists(const struct request *rq, str db, str name)
+{
+    struct value q = value_get(config_queries(&rq->site->config, db), name);
+    return value_is_text(q) || q.kind == VALUE_DICT;
+}
+
+static struct value or_null(struct value v)
+{
+    return v.kind == VALUE_UNDEFINED ? VALUE_NULL : v;
+}
+
+/* "params" is a list of names or an object of default values. */
+static struct value parameters(struct arena *a, struct value q)
+{
+    struct value p = VALUE_GET(q, "params"), list = value_list(a);
+    if (p.kind == VALUE_LIST)
+        return p;
+    for (size_t i = 0; p.kind == VALUE_DICT && i < p.dict->count; i++)
+        value_push(list, value_str(p.dict->entries[i].key));
+    return list;
+}
+
+static bool flag(struct value q, const char *key, bool fallback)
+{
+    struct value v = value_get(q, str_of(key));
+    return v.kind == VALUE_UNDEFINED ? fallback : value_truth(v);
+}
+
+struct value queries_get(struct request *rq, str db, str name)
+{
+    static const char *const texts[] = {"title", "description", "description_html"};
+    static const char *const outcomes[] = {"on_success_message", "on_success_message_sql", "on_success_redirect",
+                                           "on_error_message", "on_error_redirect"};
+    struct arena *a = rq->arena;
+    struct value q = value_get(config_queries(&rq->site->config, db), name), d = value_dict(a);
+    if (!queries_exists(rq, db, name))
+        return VALUE_UNDEF;
+    VALUE_SET(d, "database", value_str(db));
+    VALUE_SET(d, "name", value_str(name));
+    VALUE_SET(d, "sql", value_is_text(q) ? q : VALUE_GET(q, "sql"));
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        value_set(d, str_of(texts[i]), or_null(value_get(q, str_of(texts[i]))));
+    VALUE_SET(d, "hide_sql", value_bool(flag(q, "hide_sql", false)));
+    VALUE_SET(d, "fragment", or_null(VALUE_GET(q, "fragment")));
+    VALUE_SET(d, "parameters", parameters(a, q));
+    VALUE_SET(d, "is_write", value_bool(flag(q, "write", false)));
+    VALUE_SET(d, "is_private", value_bool(false));
+    VALUE_SET(d, "is_trusted", value_bool(flag(q, "is_trusted", true)));
+    VALUE_SET(d, "source", value_cstr("config"));
+    VALUE_SET(d, "owner_id", VALUE_NULL);
+    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++)
+        value_set(d, str_of(outcomes[i]), or_null(value_get(q, str_of(outcomes[i]))));
+    VALUE_SET(d, "private", value_bool(request_private(rq, ACTION_VIEW_QUERY, db, name)));
+    return d;
+}
+
+static int by_str(const void *x, const void *y)
+{
+    return str_cmp(*(const str *)x, *(const str *)y);
+}
+
+struct value queries_visible(struct request *rq, str db)
+{
+    struct arena *a = rq->arena;
+    struct value all = config_queries(&rq->site->config, db), list = value_list(a);
+    size_t n = all.kind == VALUE_DICT ? all.dict->count : 0;
+    str *names = ARENA_ARRAY(a, str, n + 1);
+    for (size_t i = 0; i < n; i++)
+        names[i] = all.dict->entries[i].key;
+    qsort(names, n, sizeof *names, by_str);
+    for (size_t i = 0; i < n; i++)
+        if (request_allowed(rq, ACTION_VIEW_QUERY, db, names[i]))
+            value_push(list, queries_get(rq, db, names[i]));
+    return list;
+}
+
+str queries_default(const struct request *rq, str db, str query, str parameter)
+{
+    struct value q = value_get(config_queries(&rq->site->config, db), query);
+    struct value v = value_get(VALUE_GET(q, "params"), parameter);
+    return value_is_null(v) ? (str){0} : value_to_str(rq->arena, v);
+}

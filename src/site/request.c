@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "site/request.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "http/cookie.h"
+#include "site/links.h"
+#include "site/route.h"
+
+void request_init(struct request *rq, struct site *site, struct http_exchange *x, struct http_response *response)
+{
+    const struct http_request *http = http_exchange_request(x);
+    *rq = (struct request){.site = site, .exchange = x, .http = http, .arena = http->arena, .response = response};
+    rq->started_mono_us = clock_mono_us();
+    rq->actor = VALUE_NULL;
+    str path = http->path, base = site->config.settings.base_url;
+    if (base.n > 1 && str_starts(path, base))
+        path = str_from(path, base.n - 1);
+    else if (base.n > 1 && str_eq(path, str_sub(base, 0, base.n - 1)))
+        path = STR("/");
+    rq->path = path;
+    rq->query_string = http->query;
+    struct route_match m = route_find(path, rq->arena);
+    rq->route = m.route;
+    rq->param_count = m.param_count;
+    for (size_t i = 0; i < m.param_count; i++)
+        rq->params[i] = m.params[i];
+    rq->format = m.format.n ? m.format : STR("html");
+}
+
+str request_arg(const struct request *rq, const char *name)
+{
+    return args_get(&rq->args, str_of(name));
+}
+
+bool request_has_arg(const struct request *rq, const char *name)
+{
+    return args_has(&rq->args, str_of(name));
+}
+
+bool request_flag(const struct request *rq, const char *name, bool fallback)
+{
+    bool b = fallback;
+    str text = request_arg(rq, name);
+    return text.p && args_boolean(text, &b) ? b : fallback;
+}
+
+const atomic_bool *request_gone(const struct request *rq)
+{
+    return rq->exchange ? http_exchange_gone(rq->exchange) : NULL;
+}
+
+bool request_is_get(const struct request *rq)
+{
+    return rq->http->method == HTTP_GET || rq->http->method == HTTP_HEAD;
+}
+
+str request_full_path(const struct request *rq)
+{
+    str path = link_path(rq, rq->path);
+    return rq->query_string.n ? ARENA_CAT(rq->arena, path, STR("?"), rq->query_string) : path;
+}
+
+static bool host_is_safe(str host)
+{
+    for (size_t i = 0; i < host.n; i++) {
+        char c = host.p[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+              c == ':' || c == '[' || c == ']' || c == '_'))
+            return false;
+    }
+    return host.n > 0;
+}
+
+str request_origin(const struct request *rq)
+{
+    str host = rq->http->host;
+    if (!host_is_safe(host))
+        host = STR("localhost");
+    bool https = rq->site->config.settings.force_https_urls || rq->http->secure;
+    return ARENA_CAT(rq->arena, https ? STR("https://") : STR("http://"), host);
+}
+
+str request_absolute_url(const struct request *rq, str path)
+{
+    return ARENA_CAT(rq->arena, request_origin(rq), path);
+}
+
+struct value request_cookies(const struct request *rq, struct arena *a)
+{
+    return cookie_parse(a, http_header(rq->http, STR("cookie")));
+}
+
+struct value request_url_vars(const struct request *rq, struct arena *a)
+{
+    static const char *const names[] = {"database", "table", "pks"};
+    struct value d = value_dict(a);
+    bool at_database = rq->route && str_starts(str_of(rq->route->pattern), STR("/:db"));
+    for (size_t i = 0; at_database && i < rq->param_count && i < ARRAY_LEN(names); i++)
+        value_set(d, str_of(names[i]), value_str(rq->params[i]));
+    VALUE_SET(d, "format", str_is(rq->format, "html") ? VALUE_NULL : value_str(rq->format));
+    return d;
+}
+
+bool request_allowed(const struct request *rq, enum action a, str parent, str child)
+{
+    return permit_allowed(&rq->site->policy, rq->actor, a, parent, child);
+}
+
+bool request_private(const struct request *rq, enum action a, str parent, str child)
+{
+    return !permit_allowed(&rq->site->policy, VALUE_NULL, a, parent, child);
+}
+
+enum status request_require(const struct request *rq, enum action a, str parent, str child, const char *message,
+                            struct err *err)
+{
+    if (request_allowed(rq, a, parent, child))
+        return STATUS_OK;
+    return err_set(err, STATUS_FORBIDDEN, "%s", message ? message : action_rows[a].name);
+}
+
+enum status request_open_database(struct request *rq, struct err *err)
+{
+    rq->db = site_find(rq->site, rq->params[0]);
+    if (!rq->db)
+        return err_set(err, STATUS_NOT_FOUND, "Database not found");
+    return request_connect(rq, err);
+}
+
+enum status request_connect(struct request *rq, struct err *err)
+{
+    enum status st = conn_acquire(rq->db->database, &rq->conn, err);
+    if (st == STATUS_OK)
+        conn_deadline(rq->conn, rq->started_mono_us + LIMIT_SCHEMA_TIME_MS * 1000, request_gone(rq));
+    return st == STATUS_OK ? schema_get(rq->conn, &rq->schema, err) : st;
+}
+
+void request_disconnect(struct request *rq)
+{
+    schema_unref(rq->schema);
+    conn_release(rq->conn);
+    rq->schema = NULL;
+    rq->conn = NULL;
+}
+
+/* ---- answers -------------------------------------------------------------------------------------------------------- */
+
+static void content_type(struct request *rq, int http_status, const char *type)
+{
+    rq->response->status = http_status;
+    response_header(rq->response, STR("content-type"), str_of(type));
+}
+
+void respond_buf(struct request *rq, int http_status, const char *type, struct buf *own_body)
+{
+    content_type(rq, http_status, type);
+    response_body_take(rq->response, own_body);
+}
+
+void respond_text(struct request *rq, int http_status, const char *type, str body)
+{
+    struct buf b;
+    buf_init(&b, body.n + 1);
+    buf_puts(&b, body);
+    respond_buf(rq, http_status, type, &b);
+}
+
+enum status respond_file(struct request *rq, const char *path, struct err *err)
+{
+    struct stat st;
+    int fd;
+    enum status status = fs_open(path, O_RDONLY, 0, &fd, err);
+    if (status != STATUS_OK)
+        return status;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        close(fd);
+        return err_set(err, STATUS_IO, "%s is no regular file", path);
+    }
+    response_body_file(rq->response, fd, 0, st.st_size);
+    return STATUS_OK;
+}
+
+void respond_json(struct request *rq, int http_status, struct value v)
+{
+    struct buf b;
+    buf_init(&b, LIMIT_JSON_OUTPUT);
+    value_to_json(&b, v, 0);
+    respond_buf(rq, http_status, "application/json; charset=utf-8", &b);
+}
+
+void respond_redirect(struct request *rq, int http_status, str location)
+{
+    content_type(rq, http_status, "text/plain");
+    response_header(rq->response, STR("location"), location);
+}

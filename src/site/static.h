@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* static: built-in assets under /-/static/ and the directories of --static, answered on the loop thread. */
+#ifndef VITRINE_SITE_STATIC_H
+#define VITRINE_SITE_STATIC_H
+
+#include "http/server.h"
+
+struct site;
+
+/* True when the request was for a static file and has been answered. */
+bool static_respond(struct site *s, struct http_exchange *x);
+/* "MOUNT:DIR" of --static. INVALID / NOT_FOUND with the remedy. */
+enum status static_mount_add(struct site *s, str spec, struct err *err) MUST_USE;
+void static_init(struct site *s);
+void static_release(struct site *s);
+
+#endif

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "site/table_page.h"
+
+#include "base/clock.h"
+#include "db/count.h"
+#include "site/labels.h"
+#include "site/links.h"
+#include "site/query/search.h"
+#include "site/tables.h"
+
+static size_t columns_of(void *self, str table, const str **ret)
+{
+    const struct table_page *p = self;
+    const struct schema_table *t = schema_table(p->rq->schema, table);
+    if (!t)
+        return 0;
+    *ret = t->column_names;
+    return t->column_name_count;
+}
+
+static void fill_query_table(struct table_page *p)
+{
+    struct arena *a = p->rq->arena;
+    const struct schema_table *t = p->table;
+    struct query_incoming *incoming = ARENA_ARRAY(a, struct query_incoming, t->incoming_count + 1);
+    for (size_t i = 0; i < t->incoming_count; i++)
+        incoming[i] = (struct query_incoming){t->incoming[i].other_table, t->incoming[i].other_column, t->incoming[i].column};
+    p->query_table = (struct query_table){
+        .name = t->name,
+        .is_view = t->kind == SCHEMA_VIEW,
+        .use_rowid = t->use_rowid,
+        .columns = t->column_names,
+        .column_count = t->column_name_count,
+        .pks = t->pks,
+        .pk_count = t->pk_count,
+        .fts_table = t->fts_table,
+        .incoming = incoming,
+        .incoming_count = t->incoming_count,
+        .columns_of = columns_of,
+        .self = p,
+        .config = p->config,
+    };
+}
+
+enum status table_page_init(struct table_page *p, struct request *rq, const struct schema_table *t, struct err *err)
+{
+    const struct settings *s = &rq->site->config.settings;
+    (void)err;
+    *p = (struct table_page){.rq = rq, .table = t, .count = -1};
+    p->config = config_table(&rq->site->config, rq->db->name, t->name);
+    fill_query_table(p);
+    p->query_settings = (struct query_settings){s->default_page_size, s->max_returned_rows, s->default_facet_size,
+                                                s->allow_facet, s->suggest_facets};
+    p->query_request = (struct query_request){
+        .args = rq->args,
+        .raw = rq->query_string,
+        .path = link_path(rq, rq->path),
+        .origin = request_origin(rq),
+        .prefix = str_sub(rq->site->config.settings.base_url, 0, rq->site->config.settings.base_url.n - 1),
+        .may_execute_sql = request_allowed(rq, ACTION_EXECUTE_SQL, rq->db->name, (str){0}),
+    };
+    return STATUS_OK;
+}
+
+/* The setting, lowered (never raised) by _timelimit. */
+static int64_t time_limit_ms(const struct table_page *p)
+{
+    int64_t limit = p->rq->site->config.settings.sql_time_limit_ms;
+    return p->plan->timelimit_ms && p->plan->timelimit_ms < limit ? p->plan->timelimit_ms : limit;
+}
+
+static void read_label_args(struct table_page *p, bool labels_default)
+{
+    struct request *rq = p->rq;
+    const struct arg *first;
+    p->labels_on = request_flag(rq, "_labels", labels_default);
+    size_t n = args_all(&rq->args, STR("_label"), &first);
+    if (!n)
+        return;
+    str *only = ARENA_ARRAY(rq->arena, str, n);
+    for (size_t i = 0; i < n; i++)
+        only[i] = first[i].value;
+    p->labels_only = only;
+    p->labels_only_count = n;
+    p->labels_on = true;
+}
+
+/* The value of a sort column that the page does not show, for the token of the next page. */
+static struct value sort_value(struct table_page *p, size_t last)
+{
+    struct request *rq = p->rq;
+    struct arena *a = rq->arena;
+    const struct schema_table *t = p->table;
+    static const str rowid[] = {{"rowid", 5}};
+    const str *keys = t->pk_count ? t->pks : rowid;
+    size_t n = t->pk_count ? t->pk_count : 1;
+    struct query_param *params = ARENA_ARRAY(a, struct query_param, n);
+    for (size_t i = 0; i < n; i++) {
+        size_t column = rowset_column(&p->rows, keys[i]);
+        params[i].name = arena_printf(a, "pk%zu", i);
+        params[i].value = column == (size_t)-1 ? VALUE_NULL : cell_value(rowset_cell(&p->rows, last, column));
+    }
+    struct fetch_limits limits = {.max_rows = 1, .time_limit_ms = time_limit_ms(p)};
+    struct rowset r;
+    if (fetch_rows(rq, rq->conn, p->plan->sort_lookup_sql, params, n, &limits, &r, NULL) != STATUS_OK || !r.row_count)
+        return VALUE_NULL;
+    return cell_value(rowset_cell(&r, 0, 0));
+}
+
+static void find_next(struct table_page *p)
+{
+    struct arena *a = p->rq->arena;
+    int64_t size = p->plan->page_size;
+    p->next = (struct query_next){0};
+    p->row_count = MIN(p->rows.row_count, (size_t)size);
+    if (!size || p->rows.row_count <= (size_t)size)
+        return;
+    size_t last = (size_t)size - 1;
+    struct value *cells = ARENA_ARRAY(a, struct value, p->rows.column_count + 1);
+    for (size_t i = 0; i < p->rows.column_count; i++)
+        cells[i] = cell_value(rowset_cell(&p->rows, last, i));
+    struct value sort = p->plan->sort_lookup_sql.n ? sort_value(p, last) : VALUE_UNDEF;
+    query_next(a, p->plan, (int64_t)p->rows.row_count, cells, sort, &p->next);
+}
+
+static enum status run(struct table_page *p, struct err *err)
+{
+    struct request *rq = p->rq;
+    enum status st = query_plan_table(rq->arena, &p->query_table, &p->query_settings, &p->query_request, &p->plan, err);
+    if (st != STATUS_OK)
+        return st;
+    struct fetch_limits limits = {.max_rows = (size_t)p->plan->page_size + 1, .time_limit_ms = time_limit_ms(p)};
+    st = fetch_rows(rq, rq->conn, p->plan->stable_sql, p->plan->params, p->plan->param_count, &limits, &p->rows, err);
+    if (st == STATUS_SQL || st == STATUS_INVALID)
+        rq->error_title = "Invalid SQL";
+    if (st == STATUS_TIMEOUT)
+        rq->error_title = "SQL Interrupted";
+    if (st != STATUS_OK)
+        return st;
+    find_next(p);
+    if (!p->labels_on)
+        return STATUS_OK;
+    return labels_expand(rq, rq->schema, p->table, p->labels_only, p->labels_only_count, &p->rows, p->row_count, err);
+}
+
+enum status table_page_fetch(struct table_page *p, bool labels_default, struct err *err)
+{
+    read_label_args(p, labels_default);
+    return run(p, err);
+}
+
+enum status table_page_refetch(struct table_page *p, str next, struct err *err)
+{
+    p->query_request.next = next;
+    return run(p, err);
+}
+
+void table_page_count(struct table_page *p)
+{
+    struct request *rq = p->rq;
+    const struct query_plan *plan = p->plan;
+    if (p->count_known)
+        return;
+    p->count_known = true;
+    if (plan->no_count)
+        return;
+    bool whole = !plan->selection_count && !plan->where_count && !plan->count_param_count &&
+                 str_eq(plan->count_sql, ARENA_CAT(rq->arena, STR("select count(*) from "),
+                                                   query_identifier(rq->arena, p->table->name), STR(" ")));
+    if (whole) {
+        p->count = table_count(rq, p->table->name, time_limit_ms(p));
+        bool inspected = VALUE_GET(value_get(rq->db->inspect_tables, p->table->name), "count").kind == VALUE_INT;
+        p->count_truncated = p->count == COUNT_LIMIT + 1 && !inspected;
+        return;
+    }
+    str sql = query_count_sql_limited(rq->arena, plan, COUNT_LIMIT + 1);
+    if (fetch_integer(rq, rq->conn, sql, plan->params, plan->count_param_count, time_limit_ms(p), &p->count, NULL) != STATUS_OK)
+        p->count = -1;
+    p->count_truncated = p->count == COUNT_LIMIT + 1;
+}
+
+/* ---- facets -------------------------------------------------------------------------------------------------------------- */
+
+static struct value facet_dict(struct table_page *p, const struct query_facets *facets, const struct query_facet *f,
+                               const struct rowset *r, struct err *err)
+{
+    struct request *rq = p->rq;
+    struct arena *a = rq->arena;
+    struct value d = value_dict(a), results = value_list(a);
+    size_t n = MIN(r->row_count, (size_t)facets->size);
+    struct cell *values = ARENA_ARRAY(a, struct cell, n + 1);
+    str *labels = ARENA_ARRAY(a, str, n + 1);
+    for (size_t i = 0; i < n; i++)
+        values[i] = *rowset_cell(r, i, 0);
+    if (f->kind == QUERY_FACET_COLUMN &&
+        labels_of_values(rq, rq->schema, p->table, f->column, values, n, labels, err) != STATUS_OK)
+        n = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct value item = value_dict(a);
+        struct query_facet_value v;
+        query_facet_value(a, p->plan, f, cell_value(&values[i]), &v);
+        VALUE_SET(item, "value", v.value);
+        VALUE_SET(item, "label", labels[i].p ? value_str(labels[i]) : v.value);
+        VALUE_SET(item, "count", cell_value(rowset_cell(r, i, 1)));
+        VALUE_SET(item, "toggle_url", value_str(v.toggle_url));
+        VALUE_SET(item, "selected", value_bool(v.selected));
+        value_push(results, item);
+    }
+    VALUE_SET(d, "name", value_str(f->column));
+    VALUE_SET(d, "type", value_cstr(query_facet_type(f->kind)));
+    VALUE_SET(d, "hideable", value_bool(f->hideable));
+    VALUE_SET(d, "toggle_url", value_str(f->toggle_url));
+    VALUE_SET(d, "results", results);
+    VALUE_SET(d, "truncated", value_bool(r->row_count > (size_t)facets->size));
+    return d;
+}
+
+enum status table_page_facets(struct table_page *p, struct err *err)
+{
+    struct request *rq = p->rq;
+    struct arena *a = rq->arena;
+    struct query_facets facets;
+    if (p->facets_known)
+        return STATUS_OK;
+    p->facets_known = true;
+    enum status st = query_facets(a, p->plan, &facets, err);
+    if (st != STATUS_OK)
+        return st;
+    struct value results = value_dict(a), sorted = value_list(a);
+    struct value *dicts = ARENA_ARRAY(a, struct value, facets.count + 1);
+    size_t *sizes = ARENA_ARRAY(a, size_t, facets.count + 1), *order = ARENA_ARRAY(a, size_t, facets.count + 1);
+    p->facets_timed_out = value_list(a);
+    for (size_t i = 0; i < facets.count; i++) {
+        const struct query_facet *f = &facets.items[i];
+        struct rowset r;
+        struct fetch_limits limits = {.max_rows = (size_t)facets.size + 1,
+                                      .time_limit_ms = rq->site->config.settings.facet_time_limit_ms};
+        st = fetch_rows(rq, rq->conn, f->sql, p->plan->params, p->plan->param_count, &limits, &r, err);
+        if (st == STATUS_TIMEOUT)
+            value_push(p->facets_timed_out, value_str(f->column));
+        else if (st != STATUS_OK)
+            return st == STATUS_SQL ? err_prefix(err, "The facet %.*s cannot be counted", STR_ARG(f->column)) : st;
+        if (st == STATUS_OK) {
+            dicts[i] = facet_dict(p, &facets, f, &r, err);
+            sizes[i] = value_count(VALUE_GET(dicts[i], "results"));
+            value_set(results, f->key, dicts[i]);
+        }
+    }
+    query_facets_order(a, p->plan, &facets, sizes, order);
+    for (size_t i = 0; i < facets.count; i++)
+        if (dicts[order[i]].kind == VALUE_DICT)
+            value_push(sorted, dicts[order[i]]);
+    p->facet_results = value_dict(a);
+    VALUE_SET(p->facet_results, "results", results);
+    VALUE_SET(p->facet_results, "timed_out", p->facets_timed_out);
+    p->facets_sorted = sorted;
+    return STATUS_OK;
+}
+
+/* ---- suggestions --------------------------------------------------------------------------------------------------------- */
+
+#define SUGGEST_DATE_ROWS 100
+
+static bool probe(struct table_page *p, str sql, size_t max_rows, struct rowset *r)
+{
+    struct request *rq = p->rq;
+    struct fetch_limits limits = {.max_rows = max_rows,
+                                  .time_limit_ms = rq->site->config.settings.facet_suggest_time_limit_ms};
+    return fetch_rows(rq, rq->conn, sql, p->plan->params, p->plan->param_count, &limits, r, NULL) == STATUS_OK;
+}
+
+static bool accept_column(struct table_page *p, const struct query_suggestions *s, const struct query_suggestion *c,
+                          int64_t row_count)
+{
+    struct rowset r;
+    bool repeated = false;
+    if (!probe(p, c->sql, (size_t)s->facet_size + 1, &r))
+        return false;
+    for (size_t i = 0; i < r.row_count; i++) {
+        const struct cell *n = rowset_cell(&r, i, 1);
+        repeated |= n->kind == CELL_INT && n->i > 1;
+    }
+    return query_suggest_column(r.row_count, repeated, row_count, s->facet_size);
+}
+
+static bool accept_date(struct table_page *p, const struct query_suggestion *c)
+{
+    struct rowset r;
+    if (!probe(p, c->sql, SUGGEST_DATE_ROWS, &r))
+        return false;
+    for (size_t i = 0; i < r.row_count; i++)
+        if (query_suggest_date(cell_value(rowset_cell(&r, i, 0))))
+            return true;
+    return false;
+}
+
+static bool accept_array(struct table_page *p, const struct query_suggestion *c)
+{
+    struct arena *a = p->rq->arena;
+    struct rowset r;
+    if (!probe(p, c->sql, 16, &r))
+        return false;
+    str *types = ARENA_ARRAY(a, str, r.row_count + 1);
+    for (size_t i = 0; i < r.row_count; i++)
+        types[i] = rowset_cell(&r, i, 0)->kind == CELL_NULL ? STR("") : cell_text(a, rowset_cell(&r, i, 0));
+    if (!query_suggest_array_types(types, r.row_count) || !probe(p, c->sample_sql, SUGGEST_DATE_ROWS, &r) || !r.row_count)
+        return false;
+    for (size_t i = 0; i < r.row_count; i++)
+        if (!query_suggest_array_sample(a, cell_text(a, rowset_cell(&r, i, 0))))
+            return false;
+    return true;
+}
+
+struct value table_page_suggested(struct table_page *p)
+{
+    struct request *rq = p->rq;
+    struct arena *a = rq->arena;
+    struct value list = value_list(a);
+    struct query_suggestions s;
+    struct query_facets on;
+    if (query_facets(a, p->plan, &on, NULL) != STATUS_OK)
+        return list;
+    query_suggestions(a, p->plan, &on, &s);
+    if (!s.count)
+        return list;
+    table_page_count(p);
+    int64_t rows = p->count;
+    if (rows < 0 && fetch_integer(rq, rq->conn, s.row_count_sql, p->plan->params, p->plan->param_count,
+                                  rq->site->config.settings.facet_suggest_time_limit_ms, &rows, NULL) != STATUS_OK)
+        return list;
+    for (size_t i = 0; i < s.count; i++) {
+        const struct query_suggestion *c = &s.items[i];
+        bool ok = c->kind == QUERY_FACET_COLUMN ? accept_column(p, &s, c, rows)
+                  : c->kind == QUERY_FACET_DATE ? accept_date(p, c)
+                                                : accept_array(p, c);
+        if (!ok)
+            continue;
+        struct value d = value_dict(a);
+        VALUE_SET(d, "name", value_str(c->column));
+        VALUE_SET(d, "toggle_url", value_str(c->toggle_url));
+        if (c->kind != QUERY_FACET_COLUMN)
+            VALUE_SET(d, "type", value_cstr(query_facet_type(c->kind)));
+        value_push(list, d);
+    }
+    return list;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "site/tables.h"
+
+#include "base/clock.h"
+#include "db/count.h"
+#include "site/counts.h"
+
+struct value str_list(struct arena *a, const str *items, size_t count)
+{
+    struct value list = value_list(a);
+    for (size_t i = 0; i < count; i++)
+        value_push(list, value_str(items[i]));
+    return list;
+}
+
+bool table_is_hidden(const struct request *rq, const struct schema_table *t)
+{
+    return t->hidden || value_truth(VALUE_GET(config_table(&rq->site->config, rq->db->name, t->name), "hidden"));
+}
+
+int64_t table_count(struct request *rq, str table, int64_t time_limit_ms)
+{
+    struct value inspected = VALUE_GET(value_get(rq->db->inspect_tables, table), "count");
+    struct db_signature before, after;
+    int64_t n;
+    if (inspected.kind == VALUE_INT)
+        return inspected.i;
+    bool signed_ok = database_signature(rq->db->database, &before, NULL) == STATUS_OK;
+    if (signed_ok && counts_get(rq->db->counts, &before, table, &n))
+        return n;
+    conn_deadline(rq->conn, clock_mono_us() + time_limit_ms * 1000, request_gone(rq));
+    if (count_rows(rq->conn, table, COUNT_LIMIT, time_limit_ms, &n, NULL) != STATUS_OK)
+        return -1;
+    if (signed_ok && database_signature(rq->db->database, &after, NULL) == STATUS_OK && db_signature_equal(&before, &after))
+        counts_put(rq->db->counts, &before, table, n);
+    return n;
+}
+
+enum status tables_list(struct request *rq, int64_t count_ms, struct table_item **ret, size_t *ret_count, struct err *err)
+{
+    const struct schema *s = rq->schema;
+    struct table_item *items = ARENA_ARRAY(rq->arena, struct table_item, s->table_count + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < s->table_count; i++) {
+        const struct schema_table *t = &s->tables[i];
+        if (!request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, t->name))
+            continue;
+        struct table_item *item = &items[n++];
+        *item = (struct table_item){.table = t, .count = -1};
+        item->hidden = table_is_hidden(rq, t);
+        item->is_private = request_private(rq, ACTION_VIEW_TABLE, rq->db->name, t->name);
+        if (t->kind != SCHEMA_VIEW && count_ms)
+            item->count = table_count(rq, t->name, count_ms);
+        bool inspected = VALUE_GET(value_get(rq->db->inspect_tables, t->name), "count").kind == VALUE_INT;
+        item->count_truncated = item->count == COUNT_LIMIT + 1 && !inspected;
+        if (request_gone(rq) && atomic_load(request_gone(rq)))
+            return err_set(err, STATUS_CANCELLED, "The client went away");
+    }
+    *ret = items;
+    *ret_count = n;
+    return STATUS_OK;
+}
+
+struct value table_foreign_keys(struct arena *a, const struct schema_table *t)
+{
+    struct value d = value_dict(a), incoming = value_list(a), outgoing = value_list(a);
+    for (size_t i = 0; i < t->incoming_count; i++) {
+        struct value k = value_dict(a);
+        VALUE_SET(k, "other_table", value_str(t->incoming[i].other_table));
+        VALUE_SET(k, "column", value_str(t->incoming[i].column));
+        VALUE_SET(k, "other_column", value_str(t->incoming[i].other_column));
+        value_push(incoming, k);
+    }
+    for (size_t i = 0; i < t->fk_count; i++) {
+        if (t->fks[i].count != 1)
+            continue;
+        struct value k = value_dict(a);
+        VALUE_SET(k, "other_table", value_str(t->fks[i].other_table));
+        VALUE_SET(k, "column", value_str(t->fks[i].columns[0]));
+        VALUE_SET(k, "other_column", value_str(t->fks[i].other_columns[0]));
+        value_push(outgoing, k);
+    }
+    VALUE_SET(d, "incoming", incoming);
+    VALUE_SET(d, "outgoing", outgoing);
+    return d;
+}
+
+enum status tables_find(struct request *rq, str name, const struct schema_table **ret, struct err *err)
+{
+    const struct schema_table *t = schema_table(rq->schema, name);
+    if (!t || !str_eq(t->name, name))
+        return err_set(err, STATUS_NOT_FOUND, "Table not found");
+    if (t->error.n) {
+        err_set(err, STATUS_SQL, "%.*s cannot be read: %.*s", STR_ARG(name), STR_ARG(t->error));
+        return err_hint(err, "Repair its definition in the database, or start with the extension it needs.");
+    }
+    *ret = t;
+    return STATUS_OK;
+}

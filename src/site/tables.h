@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tables: what the index and database pages list: tables and views this actor may see, with kept row counts. */
+#ifndef VITRINE_SITE_TABLES_H
+#define VITRINE_SITE_TABLES_H
+
+#include "db/schema.h"
+#include "site/request.h"
+
+struct table_item {
+    const struct schema_table *table;
+    bool hidden; /* by the schema's rules or by configuration */
+    bool is_private;
+    int64_t count; /* rows; COUNT_LIMIT + 1 = more than that; -1 = not known in time */
+    bool count_truncated;
+};
+
+/* Tables and views of rq->db in schema order. Counts (tables only) take at most `count_ms` each and are kept until the data
+ * changes; count_ms 0 = do not count. */
+enum status tables_list(struct request *rq, int64_t count_ms, struct table_item **ret, size_t *ret_count,
+                        struct err *err) MUST_USE;
+bool table_is_hidden(const struct request *rq, const struct schema_table *t);
+/* Row count as the counting limit gives it, from the kept counts when the data did not change. -1 = not in time. */
+int64_t table_count(struct request *rq, str table, int64_t time_limit_ms);
+
+/* {"incoming": [...], "outgoing": [...]} */
+struct value table_foreign_keys(struct arena *a, const struct schema_table *t);
+struct value str_list(struct arena *a, const str *items, size_t count);
+
+/* Table of the request: NOT_FOUND "Table not found". */
+enum status tables_find(struct request *rq, str name, const struct schema_table **ret, struct err *err) MUST_USE;
+
+#endif

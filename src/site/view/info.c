@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* info — the /-/ pages that only report: versions, settings, configuration, databases, actor, threads, health. */
+#include "assets/assets.h"
+#include "base/clock.h"
+#include "base/version.h"
+#include "codec/digest.h"
+#include "db/db_version.h"
+#include "site/render/page.h"
+#include "site/tables.h"
+#include "site/version.h"
+#include "site/view/view.h"
+
+static enum status require_instance(struct request *rq, struct err *err)
+{
+    return request_require(rq, ACTION_VIEW_INSTANCE, (str){0}, (str){0}, NULL, err);
+}
+
+static struct value ok_dict(struct arena *a)
+{
+    struct value d = value_dict(a);
+    VALUE_SET(d, "ok", value_bool(true));
+    return d;
+}
+
+enum status view_redirect_internals(struct request *rq, struct err *err)
+{
+    (void)err;
+    respond_redirect(rq, 301, ARENA_CAT(rq->arena, rq->site->config.settings.base_url, STR("-/")));
+    return STATUS_OK;
+}
+
+enum status view_favicon(struct request *rq, struct err *err)
+{
+    const struct asset *icon = asset_find(STR("static/favicon.png"));
+    if (!icon)
+        return err_set(err, STATUS_NOT_FOUND, "There is no icon");
+    response_header(rq->response, STR("cache-control"), STR("max-age=3600, public"));
+    respond_text(rq, 200, "image/png", icon->data);
+    rq->response_is_constant = true;
+    return STATUS_OK;
+}
+
+/* Pages whose number is without bound (facets, sorts, filters) are no food for crawlers. */
+enum status view_robots(struct request *rq, struct err *err)
+{
+    (void)err;
+    respond_text(rq, 200, "text/plain; charset=utf-8",
+                 STR("User-agent: *\nDisallow: /*?*_facet\nDisallow: /*?*_sort\nDisallow: /*?*_next\nDisallow: /*/-/query\n"));
+    rq->response_is_constant = true;
+    return STATUS_OK;
+}
+
+enum status view_versions(struct request *rq, struct err *err)
+{
+    struct arena *a = rq->arena;
+    struct db_versions v;
+    enum status st = require_instance(rq, err);
+    if (st == STATUS_OK)
+        st = db_versions(a, rq->site->load_extensions, rq->site->load_extension_count, &v, err);
+    if (st != STATUS_OK)
+        return st;
+    struct value d = ok_dict(a), us = value_dict(a), compat = value_dict(a), sqlite = value_dict(a), ext = value_dict(a);
+    VALUE_SET(us, "version", value_cstr(version_text()));
+    VALUE_SET(us, "commit", value_cstr(version_commit()));
+    if (rq->site->version_note.n)
+        VALUE_SET(us, "note", value_str(rq->site->version_note));
+    VALUE_SET(compat, "version", value_cstr(VERSION_DATASETTE));
+    for (size_t i = 0; i < v.extension_count; i++)
+        value_set(ext, v.extensions[i].name, v.extensions[i].version.p ? value_str(v.extensions[i].version) : VALUE_NULL);
+    VALUE_SET(sqlite, "version", value_str(v.version));
+    VALUE_SET(sqlite, "fts_versions", str_list(a, v.fts_versions, v.fts_version_count));
+    VALUE_SET(sqlite, "extensions", ext);
+    VALUE_SET(sqlite, "compile_options", str_list(a, v.compile_options, v.compile_option_count));
+    VALUE_SET(d, "vitrine", us);
+    VALUE_SET(d, "datasette", compat);
+    VALUE_SET(d, "sqlite", sqlite);
+    VALUE_SET(d, "openssl", value_cstr(digest_library_version()));
+    return page_respond_json_page(rq, "Versions", "versions.json", d, err);
+}
+
+enum status view_plugins(struct request *rq, struct err *err)
+{
+    enum status st = require_instance(rq, err);
+    return st == STATUS_OK ? page_respond_json_page(rq, "Plugins", "plugins.json", value_list(rq->arena), err) : st;
+}
+
+enum status view_settings(struct request *rq, struct err *err)
+{
+    struct value d = ok_dict(rq->arena);
+    enum status st = require_instance(rq, err);
+    for (size_t i = 0; i < setting_row_count; i++)
+        value_set(d, str_of(setting_rows[i].name), settings_get(&rq->site->config.settings, &setting_rows[i]));
+    return st == STATUS_OK ? page_respond_json_page(rq, "Settings", "settings.json", d, err) : st;
+}
+
+enum status view_config(struct request *rq, struct err *err)
+{
+    struct value d = ok_dict(rq->arena), config = config_redact(rq->arena, rq->site->config.root);
+    enum status st = require_instance(rq, err);
+    for (size_t i = 0; i < value_count(config); i++)
+        value_set(d, config.dict->entries[i].key, config.dict->entries[i].value);
+    return st == STATUS_OK ? page_respond_json_page(rq, "Configuration", "config.json", d, err) : st;
+}
+
+enum status view_databases(struct request *rq, struct err *err)
+{
+    struct arena *a = rq->arena;
+    struct value d = ok_dict(a), list = value_list(a);
+    enum status st = require_instance(rq, err);
+    for (size_t i = 0; st == STATUS_OK && i < rq->site->published_count; i++) {
+        const struct published *p = rq->site->published[i];
+        struct value e = value_dict(a);
+        if (!request_allowed(rq, ACTION_VIEW_DATABASE, p->name, (str){0}))
+            continue;
+        VALUE_SET(e, "name", value_str(p->name));
+        VALUE_SET(e, "route", value_str(p->name));
+        VALUE_SET(e, "path", p->is_memory ? VALUE_NULL : value_str(p->path));
+        VALUE_SET(e, "size", value_int(published_size(p)));
+        VALUE_SET(e, "is_mutable", value_bool(p->is_mutable));
+        VALUE_SET(e, "is_memory", value_bool(p->is_memory));
+        VALUE_SET(e, "hash", p->hash.n ? value_str(p->hash) : VALUE_NULL);
+        value_push(list, e);
+    }
+    VALUE_SET(d, "databases", list);
+    return st == STATUS_OK ? page_respond_json_page(rq, "Databases", "databases.json", d, err) : st;
+}
+
+enum status view_actor(struct request *rq, struct err *err)
+{
+    struct value d = ok_dict(rq->arena);
+    VALUE_SET(d, "actor", rq->actor);
+    return page_respond_json_page(rq, "Actor", "actor.json", d, err);
+}
+
+static const char *level_name(enum action_level level)
+{
+    return level == ACTION_LEVEL_DATABASE ? "DatabaseResource" : level == ACTION_LEVEL_TABLE ? "TableResource" : "QueryResource";
+}
+
+enum status view_actions(struct request *rq, struct err *err)
+{
+    struct arena *a = rq->arena;
+    struct value d = ok_dict(a), list = value_list(a);
+    enum status st = request_require(rq, ACTION_PERMISSIONS_DEBUG, (str){0}, (str){0}, NULL, err);
+    if (st != STATUS_OK)
+        return st;
+    for (int i = 0; i < ACTION_COUNT; i++) {
+        const struct action_row *r = &action_rows[i];
+        struct value e = value_dict(a);
+        VALUE_SET(e, "name", value_cstr(r->name));
+        VALUE_SET(e, "abbr", value_cstr(r->abbr));
+        VALUE_SET(e, "description", value_cstr(r->description));
+        VALUE_SET(e, "takes_parent", value_bool(r->level >= ACTION_LEVEL_DATABASE));
+        VALUE_SET(e, "takes_child", value_bool(r->level >= ACTION_LEVEL_TABLE));
+        VALUE_SET(e, "resource_class", r->level == ACTION_LEVEL_GLOBAL ? VALUE_NULL : value_cstr(level_name(r->level)));
+        VALUE_SET(e, "also_requires", r->also_requires == ACTION_NONE ? VALUE_NULL : value_cstr(action_rows[r->also_requires].name));
+        value_push(list, e);
+    }
+    VALUE_SET(d, "actions", list);
+    return page_respond_json_page(rq, "Actions", "actions.json", d, err);
+}
+
+enum status view_threads(struct request *rq, struct err *err)
+{
+    static const char *const lanes[] = {"page", "sql"};
+    struct arena *a = rq->arena;
+    struct value d = ok_dict(a), list = value_list(a);
+    enum status st = request_require(rq, ACTION_PERMISSIONS_DEBUG, (str){0}, (str){0}, NULL, err);
+    if (st != STATUS_OK)
+        return st;
+    int64_t threads = 0;
+    for (unsigned i = 0; i < LANE_COUNT; i++) {
+        struct pool_lane_stats s;
+        struct value e = value_dict(a);
+        pool_lane_stats(rq->site->pool, i, &s);
+        threads += s.threads;
+        VALUE_SET(e, "name", value_cstr(lanes[i]));
+        VALUE_SET(e, "threads", value_int(s.threads));
+        VALUE_SET(e, "running", value_int(s.running));
+        VALUE_SET(e, "queued", value_int(s.queued));
+        VALUE_SET(e, "done", value_int((int64_t)s.done));
+        VALUE_SET(e, "refused", value_int((int64_t)s.refused));
+        value_push(list, e);
+    }
+    VALUE_SET(d, "num_threads", value_int(threads));
+    VALUE_SET(d, "threads", list);
+    return page_respond_json_page(rq, "Threads", "threads.json", d, err);
+}
+
+enum status view_health(struct request *rq, struct err *err)
+{
+    struct value d = ok_dict(rq->arena);
+    VALUE_SET(d, "status", value_cstr("ok"));
+    VALUE_SET(d, "uptime_s", value_int((clock_unix_us() - rq->site->started_unix_us) / 1000000));
+    (void)err;
+    respond_json(rq, 200, d);
+    return STATUS_OK;
+}
