@@ -5,8 +5,8 @@
 
 #include "base/str.h"
 
-/* Weight 0..1000 that an Accept-Encoding field gives to `coding` ("gzip"); 0 = not acceptable. Absent field (p == NULL):
- * 0 for anything but identity. */
+/* Weight 0..1000 that an Accept-Encoding field gives to `coding` ("gzip"); 0 = not acceptable. Absent field (p ==
+ * NULL): 0 for anything but identity. */
 int accept_encoding_weight(str field, str coding);
 /* gzip is acceptable and not less liked than identity. One quick look for the fields that browsers send. */
 bool accept_gzip(str field);

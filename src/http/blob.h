@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* blob: a finished answer, immutable and shared by reference count: status, header lines, body and gzip variant ready to
- * be sent as they are. Serving one costs no allocation and no copy. What caches and embedded assets hold. */
+/* blob: a finished answer, immutable and shared by reference count: status, header lines, body and gzip variant ready
+ * to be sent as they are. Serving one costs no allocation and no copy. What caches and embedded assets hold. */
 #ifndef VITRINE_HTTP_BLOB_H
 #define VITRINE_HTTP_BLOB_H
 
@@ -32,8 +32,8 @@ enum http_blob_flags {
  * Content-Encoding or Vary: Accept-Encoding (made here). gzip: ready-made variant, or p == NULL. Threads: any. */
 struct http_blob *http_blob_new(int status, const struct http_headers *headers, str body, str gzip,
                                 unsigned flags) MUST_USE;
-/* As above from a response with a BUF, TEXT or no body that is not prepared yet; the response is left as it is. NULL for
- * other bodies. */
+/* As above from a response with a BUF, TEXT or no body that is not prepared yet; the response is left as it is. NULL
+ * for other bodies. */
 struct http_blob *http_blob_from_response(const struct http_response *r, unsigned flags) MUST_USE;
 struct http_blob *http_blob_ref(struct http_blob *b); /* any thread; returns b */
 void http_blob_unref(struct http_blob *b);            /* any thread; NULL is fine */

@@ -5,7 +5,8 @@
 
 #include "base/str.h"
 
-/* Weak comparison of an If-None-Match list ("*", W/"a", "b") with our tag (with quotes, maybe W/). Our tag empty: only "*". */
+/* Weak comparison of an If-None-Match list ("*", W/"a", "b") with our tag (with quotes, maybe W/). Our tag empty: only
+ * "*". */
 bool conditional_none_match(str field, str etag);
 /* True when the client's copy is still good, so 304 is the answer to GET and HEAD. If-None-Match wins over
  * If-Modified-Since. Fields: p == NULL when absent. modified: our Last-Modified text; empty = none. */

@@ -20,7 +20,7 @@ enum http_method {
     HTTP_CONNECT,
     HTTP_OTHER /* any other token: see method_text */
 };
-enum http_method http_method_parse(str token); /* case counts (RFC 9110 section 9.1) */
+enum http_method http_method_parse(str token);    /* case counts (RFC 9110 section 9.1) */
 const char *http_method_name(enum http_method m); /* "GET"; "" for HTTP_OTHER */
 const char *http_reason(int status);              /* "Not Found"; "Unknown" for a status the table has not */
 
@@ -46,9 +46,9 @@ str http_header(const struct http_request *rq, str name);
 /* A body made piece by piece on a worker of the server's stream lane, one call at a time, not always the same thread.
  * pull appends to `out`, about 64 KiB a call, and returns AGAIN (more to come), OK (finished), or an error: the
  * connection is then cut so that the client sees a truncated answer, and the error is logged. It is called again only
- * when the client took most of what came before. close is called exactly once, after the last pull, also when the client
- * went away: on a worker of the lane, or on the loop's thread when the lane is full or stopping. It may free the stream.
- * The exchange's arena lives until close returned. */
+ * when the client took most of what came before. close is called exactly once, after the last pull, also when the
+ * client went away: on a worker of the lane, or on the loop's thread when the lane is full or stopping. It may free the
+ * stream. The exchange's arena and its "gone" flag live until close returned. */
 struct http_stream {
     enum status (*pull)(struct http_stream *s, struct buf *out, struct err *err);
     void (*close)(struct http_stream *s);
@@ -61,20 +61,20 @@ struct http_response {
     struct http_headers headers;
     struct arena *arena; /* for the header list; of the exchange */
     enum http_body_kind kind;
-    bool prepared;      /* response_prepare was here */
-    bool no_body;       /* HEAD or 304: body_length is announced, the body stays home */
-    bool bad_header;    /* sticky: a header was refused; the server answers 500 instead and logs it */
-    bool close;         /* close the connection after this answer */
-    struct buf buf;     /* BUF: owned */
-    str text;           /* TEXT: borrowed from the exchange's arena, or static */
-    struct http_blob *blob; /* BLOB: one reference, owned */
-    int fd;             /* FILE: owned, else -1 */
-    int64_t offset, length; /* FILE: bytes to send */
+    bool prepared;              /* response_prepare was here */
+    bool no_body;               /* HEAD or 304: body_length is announced, the body stays home */
+    bool bad_header;            /* sticky: a header was refused; the server answers 500 instead and logs it */
+    bool close;                 /* close the connection after this answer */
+    struct buf buf;             /* BUF: owned */
+    str text;                   /* TEXT: borrowed from the exchange's arena, or static */
+    struct http_blob *blob;     /* BLOB: one reference, owned */
+    int fd;                     /* FILE: owned, else -1 */
+    int64_t offset, length;     /* FILE: bytes to send */
     struct http_stream *stream; /* STREAM: owned until close */
 };
 
-/* Life: response_init, fill, then http_exchange_respond (which takes all that is owned), or response_release. The struct
- * itself may be on the stack. Nothing allocates until a header is added. */
+/* Life: response_init, fill, then http_exchange_respond (which takes all that is owned), or response_release. The
+ * struct itself may be on the stack. Nothing allocates until a header is added. */
 void response_init(struct http_response *r, struct arena *arena);
 void response_release(struct http_response *r); /* frees an unsent body; fine twice */
 /* Forgets headers and body, to answer something else instead (an error page). */
@@ -88,7 +88,7 @@ str response_header_get(const struct http_response *r, str name);
 
 /* Each replaces the body set before. */
 void response_body_take(struct http_response *r, struct buf *own_body); /* moved; *own_body is empty afterwards */
-void response_body_text(struct http_response *r, str body);            /* borrowed until the answer is sent: arena or static */
+void response_body_text(struct http_response *r, str body); /* borrowed until the answer is sent: arena or static */
 /* Takes the caller's reference. Status, Content-Type, ETag and so on come from the blob; headers added to the response
  * are sent too. */
 void response_body_blob(struct http_response *r, struct http_blob *own_blob);
@@ -98,9 +98,9 @@ void response_body_stream(struct http_response *r, struct http_stream *own_strea
 
 /* Makes the answer fit the request: If-None-Match against the ETag header and If-Modified-Since against Last-Modified
  * (304), Range and If-Range for FILE bodies (206, 416), gzip of BUF, TEXT and STREAM bodies of a compressible type when
- * Accept-Encoding asks for it (with Vary), HEAD. Compresses, so call it on the worker that made the body; an answer given
- * to http_exchange_respond without it gets all but the gzip. Does nothing the second time, and nothing to BLOB bodies
- * (their variants are chosen when they are sent). Threads: any. */
+ * Accept-Encoding asks for it (with Vary), HEAD. Compresses, so call it on the worker that made the body; an answer
+ * given to http_exchange_respond without it gets all but the gzip. Does nothing the second time, and nothing to BLOB
+ * bodies (their variants are chosen when they are sent). Threads: any. */
 void response_prepare(struct http_response *r, const struct http_request *rq);
 
 #endif

@@ -5,7 +5,8 @@
 
 #include "base/str.h"
 
-/* Content-Type for a file name, with charset for text: "text/css; charset=utf-8"; "application/octet-stream" when unknown. */
+/* Content-Type for a file name, with charset for text: "text/css; charset=utf-8"; "application/octet-stream" when
+ * unknown. */
 str mime_of_path(str path);
 /* Worth compressing: text, JSON, JavaScript, XML, SVG, fonts that are not compressed, wasm. Parameters are ignored. */
 bool mime_compressible(str content_type);

@@ -69,7 +69,8 @@ struct http_access { /* one finished exchange, for an access log; borrowed durin
 
 struct http_server_config {
     struct loop *loop;
-    struct pool *pool;    /* for stream bodies; must outlive the server; may be NULL: streams are then pulled on the loop */
+    struct pool
+        *pool; /* for stream bodies; must outlive the server; may be NULL: streams are then pulled on the loop */
     unsigned stream_lane; /* lane of `pool` */
     const struct http_listen *listens;
     size_t listen_count; /* 1.. LIMIT_HTTP_LISTENERS */
@@ -77,30 +78,33 @@ struct http_server_config {
     const char *server_name; /* Server field; NULL or "" = none. Kept, not copied */
     void *app;
     void (*handler)(void *app, struct http_exchange *x); /* on the loop's thread */
-    /* May lower or raise the body limit of one request when its head is in: bytes, 0 = no body allowed. NULL = limits. */
+    /* May lower or raise the body limit of one request when its head is in: bytes, 0 = no body allowed. NULL = limits.
+     */
     int64_t (*body_limit)(void *app, const struct http_request *rq);
     void (*access)(void *app, const struct http_access *a); /* NULL = none */
 };
 /* Starts accepting. Returns OK, INVALID, IO. */
-enum status http_server_new(const struct http_server_config *config, struct http_server **ret, struct err *err) MUST_USE;
+enum status http_server_new(const struct http_server_config *config, struct http_server **ret,
+                            struct err *err) MUST_USE;
 /* Graceful stop: listeners closed, idle connections closed, requests in flight answered with Connection: close; what is
  * left after grace_ms is cut. on_stopped(arg) on the loop's thread once no connection and no exchange is left (an
  * exchange that a worker still holds is waited for, however long). Calling it again shortens the grace. */
 void http_server_stop(struct http_server *s, uint32_t grace_ms, void (*on_stopped)(void *arg), void *arg);
 bool http_server_stopped(const struct http_server *s);
-void http_server_free(struct http_server *s); /* only when stopped; not from inside on_stopped (defer it). NULL is fine */
+void http_server_free(
+    struct http_server *s); /* only when stopped; not from inside on_stopped (defer it). NULL is fine */
 /* New certificate for listens[index]; takes a reference of its own. Connections that exist keep theirs. */
 void http_server_set_tls(struct http_server *s, size_t index, struct tls_server *tls);
 const struct addr *http_server_addr(const struct http_server *s, size_t index); /* as bound */
 
 struct http_stats {
     uint64_t accepted, requests, bytes_in, bytes_out;
-    uint64_t refused;   /* answered by the server itself: 400, 408, 413, 414, 431, 501, 505 ... */
-    uint64_t timeouts;  /* deadlines that passed, idle ones not counted */
-    uint64_t gone;      /* clients that left before their answer */
+    uint64_t refused;     /* answered by the server itself: 400, 408, 413, 414, 431, 501, 505 ... */
+    uint64_t timeouts;    /* deadlines that passed, idle ones not counted */
+    uint64_t gone;        /* clients that left before their answer */
     uint64_t statuses[6]; /* answers by first digit; [0] unused */
     uint32_t connections, idle, handling, streaming; /* now */
-    int64_t bodies_bytes; /* request bodies held now */
+    int64_t bodies_bytes;                            /* request bodies held now */
 };
 void http_server_stats(const struct http_server *s, struct http_stats *ret); /* loop's thread */
 
