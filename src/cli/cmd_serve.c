@@ -276,7 +276,7 @@ static size_t add_pattern(struct serve *s, str pattern, bool immutable)
     if (glob(arena_cstr(s->arena, pattern), 0, NULL, &g) == 0) {
         n = g.gl_pathc;
         for (size_t i = 0; i < n; i++)
-            add_file(s, arena_str(s->arena, str_of(g.gl_pathv[i])), immutable);
+            add_file(s, arena_str(s->arena, str_of(g.gl_pathv[i] + (strncmp(g.gl_pathv[i], "./", 2) == 0 ? 2 : 0))), immutable);
     }
     globfree(&g);
     return n;

@@ -74,6 +74,11 @@ size_t digest_hmac_sha256(str key, str s, unsigned char out[DIGEST_RAW_MAX])
     return hmac(EVP_sha256(), key, s, out);
 }
 
+const char *digest_library_version(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION);
+}
+
 bool digest_equal(str a, str b)
 {
     return a.n == b.n && (!a.n || CRYPTO_memcmp(a.p, b.p, a.n) == 0);

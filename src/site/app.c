@@ -115,10 +115,14 @@ static enum status publish_all(struct site *s, const struct site_options *o, str
 {
     bool memory = o->memory || o->crossdb || !o->file_count;
     s->published = ARENA_ARRAY(s->arena, struct published *, o->file_count + 2);
-    for (size_t i = 0; i < o->file_count; i++) {
-        enum status st = publish(s, o, o->files[i], o->file_immutable[i], false, err);
-        if (st != STATUS_OK)
-            return st;
+    for (int immutable = 0; immutable < 2; immutable++) { /* mutable files are listed first, as Datasette does */
+        for (size_t i = 0; i < o->file_count; i++) {
+            if (o->file_immutable[i] != immutable)
+                continue;
+            enum status st = publish(s, o, o->files[i], immutable, false, err);
+            if (st != STATUS_OK)
+                return st;
+        }
     }
     if (!memory)
         return STATUS_OK;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "site/extras.h"
 
+#include <stdlib.h>
+
 #include "codec/url.h"
 #include "site/labels.h"
 #include "site/links.h"
@@ -70,7 +72,7 @@ static struct value x_columns(struct extra_context *c)
 
 static struct value x_all_columns(struct extra_context *c)
 {
-    return str_list(c->rq->arena, c->table->column_names, c->table->column_name_count);
+    return table_column_list(c->rq->arena, c->table);
 }
 
 static struct value x_primary_keys(struct extra_context *c)
@@ -249,6 +251,20 @@ static struct value x_query(struct extra_context *c)
     return d;
 }
 
+static int by_key(const void *x, const void *y)
+{
+    return str_cmp(((const struct value_entry *)x)->key, ((const struct value_entry *)y)->key);
+}
+
+static struct value sorted_by_key(struct arena *a, struct value dict)
+{
+    struct value out = value_dict(a);
+    qsort(dict.dict->entries, dict.dict->count, sizeof *dict.dict->entries, by_key); /* a copy: see value_copy */
+    for (size_t i = 0; i < dict.dict->count; i++)
+        value_set(out, dict.dict->entries[i].key, dict.dict->entries[i].value);
+    return out;
+}
+
 struct value extra_table_metadata(struct request *rq, str table)
 {
     struct arena *a = rq->arena;
@@ -256,7 +272,7 @@ struct value extra_table_metadata(struct request *rq, str table)
     struct value out = m.kind == VALUE_DICT ? value_copy(a, m) : value_dict(a);
     struct value columns = VALUE_GET(out, "columns");
     value_remove(out, STR("columns"));
-    VALUE_SET(out, "columns", columns.kind == VALUE_DICT ? columns : value_dict(a));
+    VALUE_SET(out, "columns", columns.kind == VALUE_DICT ? sorted_by_key(a, columns) : value_dict(a));
     return out;
 }
 
@@ -395,8 +411,10 @@ static struct value x_foreign_key_tables(struct extra_context *c)
     struct value list = value_list(a);
     if (c->pk_count != 1)
         return list;
-    for (size_t i = 0; i < c->table->incoming_count; i++) {
-        const struct schema_incoming *in = &c->table->incoming[i];
+    struct table_link *links;
+    size_t n_links = table_incoming(a, c->table, &links);
+    for (size_t i = 0; i < n_links; i++) {
+        const struct table_link *in = &links[i];
         if (!request_allowed(rq, ACTION_VIEW_TABLE, db_name(c), in->other_table))
             continue;
         str sql = ARENA_CAT(a, STR("select count(*) from "), query_identifier(a, in->other_table), STR(" where "),

@@ -29,6 +29,7 @@ struct rowset {
 struct fetch_limits {
     size_t max_rows;       /* more are not read; rowset.truncated says so */
     int64_t time_limit_ms; /* 0 = none */
+    bool trusted;          /* SQL of the configuration: past the authorizer */
 };
 
 /* Runs one statement. Parameters that the statement does not name are ignored; names it has but `params` lacks are an
@@ -42,6 +43,9 @@ enum status fetch_integer(struct request *rq, struct conn *conn, str sql, const 
 
 /* Sets the connection's deadline and ties it to the client: a client that goes away cancels the query. 0 = no limit. */
 void fetch_deadline(struct request *rq, struct conn *conn, int64_t time_limit_ms);
+
+/* Could the statement give another answer for the same data (time, random numbers), itself or through a view? */
+bool fetch_may_vary(const struct request *rq, str sql);
 
 const struct cell *rowset_cell(const struct rowset *r, size_t row, size_t column);
 size_t rowset_column(const struct rowset *r, str name); /* (size_t)-1 when absent */

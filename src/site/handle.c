@@ -70,7 +70,7 @@ static enum status check_method(struct request *rq, bool *ret_done, struct err *
 static bool redirect_instead(struct request *rq)
 {
     struct arena *a = rq->arena;
-    str path = rq->path, to = {0};
+    str path = rq->http->path, to = {0};
     if (str_find_char(path, '%') != STR_NPOS) {
         struct buf b;
         buf_init(&b, path.n * 3 + 16);
@@ -109,6 +109,12 @@ static enum status dispatch(struct request *rq, struct err *err)
     enum status st = actor_authenticate(rq, err);
     if (st != STATUS_OK)
         return st;
+    if (str_starts(rq->path, STR("/:memory:"))) {
+        str to = ARENA_CAT(rq->arena, STR("/_memory"), str_from(rq->path, 9));
+        respond_redirect(rq, 301, rq->query_string.n ? ARENA_CAT(rq->arena, to, STR("?"), rq->query_string) : to);
+        rq->response_varies = true;
+        return STATUS_OK;
+    }
     if (!rq->route)
         return err_set(err, STATUS_NOT_FOUND, "Page not found: %.*s", STR_ARG(rq->path));
     st = check_method(rq, &done, err);
@@ -123,7 +129,7 @@ static void keep(struct job *j, const struct db_signature *made_under)
 {
     struct request *rq = &j->request;
     struct db_signature now;
-    if (!j->cache_key.n || rq->response->status != 200 || (rq->route->flags & ROUTE_NO_CACHE))
+    if (rq->response_varies || !j->cache_key.n || rq->response->status != 200 || (rq->route->flags & ROUTE_NO_CACHE))
         return;
     if (!rq->db && !rq->response_is_constant)
         return;

@@ -37,38 +37,24 @@ str link_blob(const struct request *rq, str db, str table, str path, str column)
                      url_quote_plus(rq->arena, column));
 }
 
-/* The part of a path before "?" holds a dot: then the format travels as _format. */
+/* path[.format]?query&extra, as Datasette's path_with_format: a path that holds a dot gets _format= instead; the extra
+ * arguments come last, by key. */
 static str add_format(struct arena *a, str path, str query, str format, const struct arg *extra, size_t extra_count)
 {
-    struct buf b;
-    buf_init(&b, 1u << 20);
-    bool dotted = str_find_char(path, '.') != STR_NPOS;
-    buf_puts(&b, path);
-    if (!dotted) {
-        buf_putc(&b, '.');
-        buf_puts(&b, format);
-    }
-    char sep = '?';
+    bool dotted = str_find_char(path, '.') != STR_NPOS, format_done = !dotted;
+    str out = dotted ? path : ARENA_CAT(a, path, STR("."), format);
+    str rest = query;
     for (size_t i = 0; i < extra_count; i++) {
-        buf_putc(&b, sep);
-        buf_puts(&b, url_quote_plus(a, extra[i].key));
-        buf_putc(&b, '=');
-        buf_puts(&b, url_quote_plus(a, extra[i].value));
-        sep = '&';
+        if (!format_done && str_cmp(STR("_format"), extra[i].key) < 0) {
+            rest = ARENA_CAT(a, rest, rest.n ? STR("&") : STR(""), STR("_format="), format);
+            format_done = true;
+        }
+        rest = ARENA_CAT(a, rest, rest.n ? STR("&") : STR(""), url_quote_plus(a, extra[i].key), STR("="),
+                         url_quote_plus(a, extra[i].value));
     }
-    if (dotted) {
-        buf_putc(&b, sep);
-        buf_puts(&b, STR("_format="));
-        buf_puts(&b, format);
-        sep = '&';
-    }
-    if (query.n) {
-        buf_putc(&b, sep);
-        buf_puts(&b, query);
-    }
-    str out = arena_str(a, buf_str(&b));
-    buf_release(&b);
-    return out;
+    if (!format_done)
+        rest = ARENA_CAT(a, rest, rest.n ? STR("&") : STR(""), STR("_format="), format);
+    return rest.n ? ARENA_CAT(a, out, STR("?"), rest) : out;
 }
 
 str link_with_format(const struct request *rq, str path, str format)
@@ -81,8 +67,8 @@ str link_with_format(const struct request *rq, str path, str format)
 str link_this_format(const struct request *rq, str format, const struct arg *extra, size_t extra_count)
 {
     str path = rq->path;
-    if (str_ends(path, rq->format) && path.n > rq->format.n && path.p[path.n - rq->format.n - 1] == '.')
-        path = str_sub(path, 0, path.n - rq->format.n - 1);
+    if (str_is(rq->format, "csv") && str_ends(path, STR(".csv")))
+        path = str_sub(path, 0, path.n - 4);
     return link_path(rq, add_format(rq->arena, path, rq->query_string, format, extra, extra_count));
 }
 

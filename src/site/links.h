@@ -14,7 +14,7 @@ str link_row(const struct request *rq, str db, str table, str row_path);
 str link_blob(const struct request *rq, str db, str table, str row_path, str column);
 /* Adds ".format", or _format=... when the path already holds a dot, and keeps the query string. */
 str link_with_format(const struct request *rq, str path, str format);
-/* This page (raw path and query string) in another format with extra arguments put in front ("_labels=on"). */
+/* This page (raw path and query string) in another format with extra arguments behind its own, by key. */
 str link_this_format(const struct request *rq, str format, const struct arg *extra, size_t extra_count);
 /* This page with arguments added / one removed / replaced, as Datasette's path_with_*_args. */
 str link_this_with(const struct request *rq, const struct arg *added, size_t count);

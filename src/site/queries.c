@@ -59,23 +59,30 @@ struct value queries_get(struct request *rq, str db, str name)
     return d;
 }
 
-static int by_str(const void *x, const void *y)
+static int by_title(const void *x, const void *y)
 {
-    return str_cmp(*(const str *)x, *(const str *)y);
+    const struct value *a = x, *b = y;
+    str p = VALUE_GET(*a, "title").kind == VALUE_STR ? VALUE_GET(*a, "title").s : VALUE_GET(*a, "name").s;
+    str q = VALUE_GET(*b, "title").kind == VALUE_STR ? VALUE_GET(*b, "title").s : VALUE_GET(*b, "name").s;
+    for (size_t i = 0; i < p.n && i < q.n; i++) { /* lower() of SQLite: ASCII */
+        unsigned char c = (unsigned char)p.p[i], d = (unsigned char)q.p[i];
+        c = c >= 'A' && c <= 'Z' ? (unsigned char)(c + 32) : c;
+        d = d >= 'A' && d <= 'Z' ? (unsigned char)(d + 32) : d;
+        if (c != d)
+            return c - d;
+    }
+    return p.n < q.n ? -1 : p.n > q.n;
 }
 
 struct value queries_visible(struct request *rq, str db)
 {
     struct arena *a = rq->arena;
     struct value all = config_queries(&rq->site->config, db), list = value_list(a);
-    size_t n = all.kind == VALUE_DICT ? all.dict->count : 0;
-    str *names = ARENA_ARRAY(a, str, n + 1);
-    for (size_t i = 0; i < n; i++)
-        names[i] = all.dict->entries[i].key;
-    qsort(names, n, sizeof *names, by_str);
-    for (size_t i = 0; i < n; i++)
-        if (request_allowed(rq, ACTION_VIEW_QUERY, db, names[i]))
-            value_push(list, queries_get(rq, db, names[i]));
+    for (size_t i = 0; all.kind == VALUE_DICT && i < all.dict->count; i++)
+        if (request_allowed(rq, ACTION_VIEW_QUERY, db, all.dict->entries[i].key))
+            value_push(list, queries_get(rq, db, all.dict->entries[i].key));
+    if (value_count(list))
+        qsort(list.list->items, list.list->count, sizeof *list.list->items, by_title);
     return list;
 }
 

@@ -19,9 +19,12 @@ void request_init(struct request *rq, struct site *site, struct http_exchange *x
     rq->started_mono_us = clock_mono_us();
     rq->actor = VALUE_NULL;
     str path = http->path, base = site->config.settings.base_url;
-    if (base.n > 1 && str_starts(path, base))
+    bool stripped = false;
+    while (base.n > 1 && str_starts(path, base)) { /* links of Datasette repeat the prefix: take all of them off */
         path = str_from(path, base.n - 1);
-    else if (base.n > 1 && str_eq(path, str_sub(base, 0, base.n - 1)))
+        stripped = true;
+    }
+    if (!stripped && base.n > 1 && str_eq(path, str_sub(base, 0, base.n - 1)))
         path = STR("/");
     rq->path = path;
     rq->query_string = http->query;

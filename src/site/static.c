@@ -13,6 +13,14 @@ struct static_blobs {
     struct http_blob *(*blobs)[2];
 };
 
+/* "text/css; charset=utf-8" -> "text/css": style sheets and scripts take the charset of the page. */
+static str bare_type(const char *mime)
+{
+    str type, rest;
+    str_cut(str_of(mime), ';', &type, &rest);
+    return type;
+}
+
 static struct http_blob *asset_blob(struct site *s, size_t index, bool forever)
 {
     struct http_blob **slot = &s->static_blobs->blobs[index][forever];
@@ -21,7 +29,7 @@ static struct http_blob *asset_blob(struct site *s, size_t index, bool forever)
     const struct asset *asset = asset_at(index);
     struct arena *a = arena_new(4096);
     struct http_headers headers = {0};
-    bool ok = http_headers_add(&headers, a, STR("content-type"), str_of(asset->mime)) &&
+    bool ok = http_headers_add(&headers, a, STR("content-type"), bare_type(asset->mime)) &&
               http_headers_add(&headers, a, STR("etag"), arena_printf(a, "\"%.32s\"", asset->etag));
     if (forever)
         ok = ok && http_headers_add(&headers, a, STR("cache-control"), STR(FOREVER));

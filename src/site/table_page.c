@@ -14,8 +14,7 @@ static size_t columns_of(void *self, str table, const str **ret)
     const struct schema_table *t = schema_table(p->rq->schema, table);
     if (!t)
         return 0;
-    *ret = t->column_names;
-    return t->column_name_count;
+    return table_columns(p->rq->arena, t, ret);
 }
 
 static void fill_query_table(struct table_page *p)
@@ -25,12 +24,14 @@ static void fill_query_table(struct table_page *p)
     struct query_incoming *incoming = ARENA_ARRAY(a, struct query_incoming, t->incoming_count + 1);
     for (size_t i = 0; i < t->incoming_count; i++)
         incoming[i] = (struct query_incoming){t->incoming[i].other_table, t->incoming[i].other_column, t->incoming[i].column};
+    const str *columns;
+    size_t column_count = table_columns(a, t, &columns);
     p->query_table = (struct query_table){
         .name = t->name,
         .is_view = t->kind == SCHEMA_VIEW,
         .use_rowid = t->use_rowid,
-        .columns = t->column_names,
-        .column_count = t->column_name_count,
+        .columns = columns,
+        .column_count = column_count,
         .pks = t->pks,
         .pk_count = t->pk_count,
         .fts_table = t->fts_table,
@@ -137,6 +138,7 @@ static enum status run(struct table_page *p, struct err *err)
         rq->error_title = "SQL Interrupted";
     if (st != STATUS_OK)
         return st;
+    rq->response_varies |= (p->table->kind == SCHEMA_VIEW || p->plan->where_count) && fetch_may_vary(rq, ARENA_CAT(rq->arena, p->plan->sql, p->table->sql));
     find_next(p);
     if (!p->labels_on)
         return STATUS_OK;

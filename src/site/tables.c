@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "site/tables.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "db/count.h"
 #include "site/counts.h"
@@ -11,6 +13,11 @@ struct value str_list(struct arena *a, const str *items, size_t count)
     for (size_t i = 0; i < count; i++)
         value_push(list, value_str(items[i]));
     return list;
+}
+
+bool tables_only_inspected(const struct published *p)
+{
+    return !p->is_mutable && p->inspect_tables.kind == VALUE_DICT;
 }
 
 bool table_is_hidden(const struct request *rq, const struct schema_table *t)
@@ -25,6 +32,8 @@ int64_t table_count(struct request *rq, str table, int64_t time_limit_ms)
     int64_t n;
     if (inspected.kind == VALUE_INT)
         return inspected.i;
+    if (tables_only_inspected(rq->db))
+        return -1;
     bool signed_ok = database_signature(rq->db->database, &before, NULL) == STATUS_OK;
     if (signed_ok && counts_get(rq->db->counts, &before, table, &n))
         return n;
@@ -61,25 +70,71 @@ enum status tables_list(struct request *rq, int64_t count_ms, struct table_item 
     return STATUS_OK;
 }
 
+static int by_table_and_column(const void *x, const void *y)
+{
+    const struct table_link *a = x, *b = y;
+    int c = str_cmp(a->other_table, b->other_table);
+    c = c ? c : str_cmp(a->column, b->column);
+    return c ? c : str_cmp(a->other_column, b->other_column);
+}
+
+size_t table_incoming(struct arena *a, const struct schema_table *t, struct table_link **ret)
+{
+    struct table_link *links = ARENA_ARRAY(a, struct table_link, t->incoming_count + 1);
+    for (size_t i = 0; i < t->incoming_count; i++)
+        links[i] = (struct table_link){t->incoming[i].other_table, t->incoming[i].column, t->incoming[i].other_column};
+    qsort(links, t->incoming_count, sizeof *links, by_table_and_column);
+    *ret = links;
+    return t->incoming_count;
+}
+
+static size_t table_outgoing(struct arena *a, const struct schema_table *t, struct table_link **ret)
+{
+    struct table_link *links = ARENA_ARRAY(a, struct table_link, t->fk_count + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < t->fk_count; i++)
+        if (t->fks[i].count == 1)
+            links[n++] = (struct table_link){t->fks[i].other_table, t->fks[i].columns[0], t->fks[i].other_columns[0]};
+    qsort(links, n, sizeof *links, by_table_and_column);
+    *ret = links;
+    return n;
+}
+
+static struct value link_list(struct arena *a, const struct table_link *links, size_t count)
+{
+    struct value list = value_list(a);
+    for (size_t i = 0; i < count; i++) {
+        struct value k = value_dict(a);
+        VALUE_SET(k, "other_table", value_str(links[i].other_table));
+        VALUE_SET(k, "column", value_str(links[i].column));
+        VALUE_SET(k, "other_column", value_str(links[i].other_column));
+        value_push(list, k);
+    }
+    return list;
+}
+
+size_t table_columns(struct arena *a, const struct schema_table *t, const str **ret)
+{
+    str *names = ARENA_ARRAY(a, str, t->column_count + 1);
+    for (size_t i = 0; i < t->column_count; i++)
+        names[i] = t->columns[i].name;
+    *ret = names;
+    return t->column_count;
+}
+
+struct value table_column_list(struct arena *a, const struct schema_table *t)
+{
+    const str *names;
+    size_t n = table_columns(a, t, &names);
+    return str_list(a, names, n);
+}
+
 struct value table_foreign_keys(struct arena *a, const struct schema_table *t)
 {
-    struct value d = value_dict(a), incoming = value_list(a), outgoing = value_list(a);
-    for (size_t i = 0; i < t->incoming_count; i++) {
-        struct value k = value_dict(a);
-        VALUE_SET(k, "other_table", value_str(t->incoming[i].other_table));
-        VALUE_SET(k, "column", value_str(t->incoming[i].column));
-        VALUE_SET(k, "other_column", value_str(t->incoming[i].other_column));
-        value_push(incoming, k);
-    }
-    for (size_t i = 0; i < t->fk_count; i++) {
-        if (t->fks[i].count != 1)
-            continue;
-        struct value k = value_dict(a);
-        VALUE_SET(k, "other_table", value_str(t->fks[i].other_table));
-        VALUE_SET(k, "column", value_str(t->fks[i].columns[0]));
-        VALUE_SET(k, "other_column", value_str(t->fks[i].other_columns[0]));
-        value_push(outgoing, k);
-    }
+    struct value d = value_dict(a);
+    struct table_link *in, *out;
+    size_t in_count = table_incoming(a, t, &in), out_count = table_outgoing(a, t, &out);
+    struct value incoming = link_list(a, in, in_count), outgoing = link_list(a, out, out_count);
     VALUE_SET(d, "incoming", incoming);
     VALUE_SET(d, "outgoing", outgoing);
     return d;

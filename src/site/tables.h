@@ -22,6 +22,16 @@ bool table_is_hidden(const struct request *rq, const struct schema_table *t);
 /* Row count as the counting limit gives it, from the kept counts when the data did not change. -1 = not in time. */
 int64_t table_count(struct request *rq, str table, int64_t time_limit_ms);
 
+/* Inspect data of an immutable file replaces counting: tables it does not name have no count. */
+bool tables_only_inspected(const struct published *p);
+/* All columns, hidden ones of virtual tables too, as Datasette lists and selects them. */
+size_t table_columns(struct arena *a, const struct schema_table *t, const str **ret);
+struct value table_column_list(struct arena *a, const struct schema_table *t);
+struct table_link {
+    str other_table, column, other_column;
+};
+/* Single-column keys of other tables that point here, by table and column. */
+size_t table_incoming(struct arena *a, const struct schema_table *t, struct table_link **ret);
 /* {"incoming": [...], "outgoing": [...]} */
 struct value table_foreign_keys(struct arena *a, const struct schema_table *t);
 struct value str_list(struct arena *a, const str *items, size_t count);

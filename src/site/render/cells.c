@@ -446,9 +446,11 @@ void cells_build(const struct cells_spec *spec, struct value *ret_columns, struc
         *d = (struct display_row){.rows = rows, .index = r, .linked = spec->link_column};
         d->cell_count = plan_count + (spec->link_column ? 1 : 0);
         d->cells = arena_alloc_raw(a, (d->cell_count + 1) * sizeof(*d->cells));
-        if (spec->link_column) {
+        if (t->kind != SCHEMA_VIEW) {
             d->pk_path = row_title(a, rows, r, t->pks, t->pk_count);
             d->path = row_path(a, rows, r, t->pks, t->pk_count);
+        }
+        if (spec->link_column) {
             d->cells[0] = (struct display_cell){0};
             fill_link(spec, d, &link);
         }

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "codec/csvwrite.h"
 #include "codec/digest.h"
+#include "codec/url.h"
 #include "site/labels.h"
 #include "site/links.h"
 #include "site/render/page.h"
@@ -128,7 +129,7 @@ static void headers(struct request *rq, str name)
                     download ? STR("text/csv; charset=utf-8") : STR("text/plain; charset=utf-8"));
     if (download)
         response_header(rq->response, STR("content-disposition"),
-                        ARENA_CAT(a, STR("attachment; filename=\""), link_filename(a, name), STR(".csv\"")));
+                        ARENA_CAT(a, STR("attachment; filename=\""), tilde_encode(a, name), STR(".csv\"")));
 }
 
 static bool wants_header(const struct request *rq)

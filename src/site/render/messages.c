@@ -22,13 +22,41 @@ static void set_cookie(struct request *rq, str value, const char *tail)
                     ARENA_CAT(rq->arena, STR(COOKIE_NAME "="), value, STR("; Path=/; SameSite=lax"), str_of(tail)));
 }
 
+/* The Set-Cookie header that an earlier call added to this answer. */
+static struct http_header *own_cookie(struct request *rq)
+{
+    struct http_headers *h = &rq->response->headers;
+    for (size_t i = 0; i < h->count; i++)
+        if (str_eq_nocase(h->items[i].name, STR("set-cookie")) && str_starts(h->items[i].value, STR(COOKIE_NAME "=")))
+            return &h->items[i];
+    return NULL;
+}
+
+/* Those of the request and those that this answer adds already. */
+static struct value pending(struct request *rq)
+{
+    const struct http_header *mine = own_cookie(rq);
+    str raw, rest;
+    struct value v;
+    if (!mine)
+        return read_messages(rq, rq->arena);
+    str_cut(str_from(mine->value, sizeof COOKIE_NAME), ';', &raw, &rest);
+    bool ok = sign_loads(rq->arena, rq->site->secret, STR("messages"), raw, &v, NULL) == STATUS_OK;
+    return ok && v.kind == VALUE_LIST ? v : value_list(rq->arena);
+}
+
 void messages_add(struct request *rq, str text, enum message_type type)
 {
-    struct value list = read_messages(rq, rq->arena), pair = value_list(rq->arena);
+    struct value list = pending(rq), pair = value_list(rq->arena);
     value_push(pair, value_str(text));
     value_push(pair, value_int(type));
     value_push(list, pair);
-    set_cookie(rq, sign_dumps(rq->arena, rq->site->secret, STR("messages"), list), "");
+    str signed_list = sign_dumps(rq->arena, rq->site->secret, STR("messages"), list);
+    struct http_header *mine = own_cookie(rq);
+    if (mine)
+        mine->value = ARENA_CAT(rq->arena, STR(COOKIE_NAME "="), signed_list, STR("; Path=/; SameSite=lax"));
+    else
+        set_cookie(rq, signed_list, "");
 }
 
 struct value messages_take(struct request *rq, struct arena *a)

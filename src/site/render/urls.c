@@ -382,7 +382,8 @@ PAGE_FUNCTION(path_with_replaced_args)
             VEC_PUSH(a, &kept,
                      (struct url_pair){dict.dict->entries[i].key, value_to_str(a, dict.dict->entries[i].value)});
     str query = url_encode(a, kept.items, kept.count);
-    *ret = value_str(query.n ? ARENA_CAT(a, rq->path, STR("?"), query) : rq->path);
+    str path = link_path(rq, rq->path); /* fix_path() puts the prefix in front again, as in Datasette */
+    *ret = value_str(query.n ? ARENA_CAT(a, path, STR("?"), query) : path);
     return STATUS_OK;
 }
 

@@ -25,7 +25,7 @@ static struct value table_dict(struct arena *a, const struct table_item *item)
     const struct schema_table *t = item->table;
     struct value d = value_dict(a);
     VALUE_SET(d, "name", value_str(t->name));
-    VALUE_SET(d, "columns", str_list(a, t->column_names, t->column_name_count));
+    VALUE_SET(d, "columns", table_column_list(a, t));
     VALUE_SET(d, "primary_keys", str_list(a, t->pks, t->pk_count));
     VALUE_SET(d, "count", item->count >= 0 ? value_int(item->count) : VALUE_NULL);
     VALUE_SET(d, "count_truncated", value_bool(item->count_truncated));
@@ -50,10 +50,11 @@ struct value database_table_columns(struct request *rq)
         const struct schema_table *t = &s->tables[i];
         if (t->kind == SCHEMA_VIEW)
             continue;
-        str *names = ARENA_ARRAY(a, str, t->column_name_count + 1);
-        memcpy(names, t->column_names, t->column_name_count * sizeof *names);
-        qsort(names, t->column_name_count, sizeof *names, by_str);
-        value_set(d, t->name, str_list(a, names, t->column_name_count));
+        str *names = ARENA_ARRAY(a, str, t->column_count + 1);
+        for (size_t k = 0; k < t->column_count; k++)
+            names[k] = t->columns[k].name;
+        qsort(names, t->column_count, sizeof *names, by_str);
+        value_set(d, t->name, str_list(a, names, t->column_count));
     }
     for (size_t i = 0; i < s->table_count; i++)
         if (s->tables[i].kind == SCHEMA_VIEW)
@@ -90,7 +91,7 @@ static void list_all(struct request *rq, struct table_item *items, size_t n, str
     struct arena *a = rq->arena;
     struct value tables = value_list(a), views = value_list(a);
     int64_t hidden = 0;
-    bool only_inspected = !rq->db->is_mutable && rq->db->inspect_tables.kind == VALUE_DICT;
+    bool only_inspected = tables_only_inspected(rq->db);
     qsort(items, n, sizeof *items, shown_order);
     for (size_t i = 0; i < n; i++) {
         const struct schema_table *t = items[i].table;

@@ -33,9 +33,9 @@ static struct value table_dict(struct arena *a, const struct table_item *item, b
     struct value d = value_dict(a);
     const struct schema_table *t = item->table;
     VALUE_SET(d, "name", value_str(t->name));
-    VALUE_SET(d, "columns", str_list(a, t->column_names, t->column_name_count));
+    VALUE_SET(d, "columns", table_column_list(a, t));
     VALUE_SET(d, "primary_keys", str_list(a, t->pks, t->pk_count));
-    VALUE_SET(d, "count", counted ? value_int(item->count) : VALUE_NULL);
+    VALUE_SET(d, "count", counted && item->count >= 0 ? value_int(item->count) : VALUE_NULL);
     VALUE_SET(d, "hidden", value_bool(item->hidden));
     VALUE_SET(d, "fts_table", t->fts_table.n ? value_str(t->fts_table) : VALUE_NULL);
     VALUE_SET(d, "num_relationships_for_sorting", value_int(relationships));
@@ -69,7 +69,7 @@ static void shown_list(struct request *rq, const struct table_item *items, size_
             t->views++;
             continue;
         }
-        int64_t rows = counted ? item->count : 0;
+        int64_t rows = counted && item->count > 0 ? item->count : 0;
         if (item->hidden) {
             t->hidden++;
             t->hidden_rows += rows;
@@ -110,7 +110,7 @@ static enum status database_entry(struct request *rq, struct value databases, st
         if (items[i].table->kind == SCHEMA_VIEW)
             continue;
         table_total++;
-        counted = counted && items[i].count >= 0;
+        counted = counted && (items[i].count >= 0 || tables_only_inspected(p));
     }
     counted = counted && table_total;
     struct value d = value_dict(a), shown = value_list(a);

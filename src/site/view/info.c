@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* info — the /-/ pages that only report: versions, settings, configuration, databases, actor, threads, health. */
+#include <stdlib.h>
+
 #include "assets/assets.h"
 #include "base/clock.h"
 #include "base/version.h"
@@ -71,10 +73,14 @@ enum status view_versions(struct request *rq, struct err *err)
     VALUE_SET(sqlite, "fts_versions", str_list(a, v.fts_versions, v.fts_version_count));
     VALUE_SET(sqlite, "extensions", ext);
     VALUE_SET(sqlite, "compile_options", str_list(a, v.compile_options, v.compile_option_count));
-    VALUE_SET(d, "vitrine", us);
+    /* Keys that clients of Datasette know; what stands for Python here is this program. */
+    VALUE_SET(us, "full", value_cstr("Vitrine: no Python, one C program"));
+    VALUE_SET(us, "openssl", value_cstr(digest_library_version()));
+    VALUE_SET(d, "python", us);
+    VALUE_SET(d, "asgi", VALUE_NULL);
+    VALUE_SET(d, "uvicorn", VALUE_NULL);
     VALUE_SET(d, "datasette", compat);
     VALUE_SET(d, "sqlite", sqlite);
-    VALUE_SET(d, "openssl", value_cstr(digest_library_version()));
     return page_respond_json_page(rq, "Versions", "versions.json", d, err);
 }
 
@@ -137,6 +143,11 @@ static const char *level_name(enum action_level level)
     return level == ACTION_LEVEL_DATABASE ? "DatabaseResource" : level == ACTION_LEVEL_TABLE ? "TableResource" : "QueryResource";
 }
 
+static int by_action_name(const void *x, const void *y)
+{
+    return strcmp((*(const struct action_row *const *)x)->name, (*(const struct action_row *const *)y)->name);
+}
+
 enum status view_actions(struct request *rq, struct err *err)
 {
     struct arena *a = rq->arena;
@@ -144,8 +155,12 @@ enum status view_actions(struct request *rq, struct err *err)
     enum status st = request_require(rq, ACTION_PERMISSIONS_DEBUG, (str){0}, (str){0}, NULL, err);
     if (st != STATUS_OK)
         return st;
+    const struct action_row *sorted[ACTION_COUNT];
+    for (int i = 0; i < ACTION_COUNT; i++)
+        sorted[i] = &action_rows[i];
+    qsort(sorted, ACTION_COUNT, sizeof *sorted, by_action_name);
     for (int i = 0; i < ACTION_COUNT; i++) {
-        const struct action_row *r = &action_rows[i];
+        const struct action_row *r = sorted[i];
         struct value e = value_dict(a);
         VALUE_SET(e, "name", value_cstr(r->name));
         VALUE_SET(e, "abbr", value_cstr(r->abbr));
@@ -157,7 +172,15 @@ enum status view_actions(struct request *rq, struct err *err)
         value_push(list, e);
     }
     VALUE_SET(d, "actions", list);
-    return page_respond_json_page(rq, "Actions", "actions.json", d, err);
+    if (str_is(rq->format, "json")) {
+        respond_json(rq, 200, d);
+        return STATUS_OK;
+    }
+    struct value vars = value_dict(a);
+    const str names[] = {STR("debug_actions.html")};
+    VALUE_SET(vars, "data", d);
+    VALUE_SET(vars, "has_debug_permission", value_bool(true));
+    return page_respond(rq, 200, names, 1, vars, true, err);
 }
 
 enum status view_threads(struct request *rq, struct err *err)
@@ -184,6 +207,8 @@ enum status view_threads(struct request *rq, struct err *err)
     }
     VALUE_SET(d, "num_threads", value_int(threads));
     VALUE_SET(d, "threads", list);
+    VALUE_SET(d, "num_tasks", value_int(0));
+    VALUE_SET(d, "tasks", value_list(a));
     return page_respond_json_page(rq, "Threads", "threads.json", d, err);
 }
 
@@ -191,6 +216,8 @@ enum status view_health(struct request *rq, struct err *err)
 {
     struct value d = ok_dict(rq->arena);
     VALUE_SET(d, "status", value_cstr("ok"));
+    VALUE_SET(d, "version", value_cstr(version_text()));
+    VALUE_SET(d, "commit", value_cstr(version_commit()));
     VALUE_SET(d, "uptime_s", value_int((clock_unix_us() - rq->site->started_unix_us) / 1000000));
     (void)err;
     respond_json(rq, 200, d);

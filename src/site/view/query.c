@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* query — custom SQL and stored queries, one page for both. A stored query that writes only shows its form here. */
-#include "codec/html_escape.h"
+#include <stdlib.h>
+
 #include "codec/url.h"
 #include "site/extras.h"
 #include "site/links.h"
@@ -14,6 +15,7 @@
 #include "site/render/rows_json.h"
 #include "site/tables.h"
 #include "site/view/database.h"
+#include "site/view/resources.h"
 #include "site/view/view.h"
 
 struct query_page {
@@ -84,8 +86,10 @@ static void bind_parameters(struct query_page *p)
     for (size_t i = 0; i < all_count; i++) {
         struct value v;
         if (all[i].n && all[i].p[0] == '_') {
-            if (is_stored(p) && magic_value(rq, all[i], &v))
+            if (is_stored(p) && magic_value(rq, all[i], &v)) {
                 p->params[p->param_count++] = (struct query_param){all[i], v};
+                rq->response_varies = true;
+            }
         } else if (!value_has(p->values, all[i])) {
             p->params[p->param_count++] = (struct query_param){all[i], value_str(parameter_text(p, all[i]))};
         }
@@ -103,6 +107,8 @@ static enum status run(struct query_page *p, struct err *err)
     if (text.n && asked < limit)
         limit = asked;
     struct fetch_limits limits = {.max_rows = (size_t)s->max_returned_rows, .time_limit_ms = limit};
+    limits.trusted = value_truth(VALUE_GET(p->stored, "is_trusted"));
+    rq->response_varies |= fetch_may_vary(rq, p->sql);
     enum status st = fetch_rows(rq, rq->conn, p->sql, p->params, p->param_count, &limits, &p->rows, err);
     if (st == STATUS_TIMEOUT) {
         rq->error_title = "SQL Interrupted";
@@ -117,7 +123,10 @@ static enum status run(struct query_page *p, struct err *err)
 static struct extra_context context_of(struct query_page *p)
 {
     struct value metadata = is_stored(p) ? value_copy(p->rq->arena, p->stored) : database_metadata(p->rq);
-    value_remove(metadata, STR("source"));
+    if (is_stored(p)) {
+        value_remove(metadata, STR("source"));
+        value_remove(metadata, STR("private"));
+    }
     return (struct extra_context){.scope = EXTRA_QUERY,
                                   .rq = p->rq,
                                   .rows = &p->rows,
@@ -225,10 +234,16 @@ static struct value all_params(struct query_page *p)
     return d;
 }
 
+static int by_name(const void *x, const void *y)
+{
+    return str_cmp(VALUE_GET(*(const struct value *)x, "name").s, VALUE_GET(*(const struct value *)y, "name").s);
+}
+
+/* Visible ones first, by name. */
 static struct value table_list(struct request *rq)
 {
     struct arena *a = rq->arena;
-    struct value list = value_list(a);
+    struct value list = value_list(a), hidden = value_list(a);
     for (size_t i = 0; i < rq->schema->table_count; i++) {
         const struct schema_table *t = &rq->schema->tables[i];
         if (t->kind == SCHEMA_VIEW || !request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, t->name))
@@ -236,8 +251,11 @@ static struct value table_list(struct request *rq)
         struct value d = value_dict(a);
         VALUE_SET(d, "name", value_str(t->name));
         VALUE_SET(d, "hidden", value_bool(table_is_hidden(rq, t)));
-        value_push(list, d);
+        value_push(table_is_hidden(rq, t) ? hidden : list, d);
     }
+    qsort(list.list->items, list.list->count, sizeof *list.list->items, by_name);
+    for (size_t i = 0; i < value_count(hidden); i++)
+        value_push(list, value_at(hidden, i));
     return list;
 }
 
@@ -279,7 +297,7 @@ static enum status respond_as_html(struct query_page *p, struct err *err)
         names[n++] = ARENA_CAT(a, STR("query-"), db, STR("-"), css_class(a, p->name), STR(".html"));
     names[n++] = ARENA_CAT(a, STR("query-"), db, STR(".html"));
     names[n++] = STR("query.html");
-    return page_respond(rq, p->error.status == STATUS_OK ? 200 : 400, names, n, d, true, err);
+    return page_respond(rq, 200, names, n, d, true, err);
 }
 
 /* ---- the page ---------------------------------------------------------------------------------------------------------------- */
@@ -357,16 +375,24 @@ enum status view_query_parameters(struct request *rq, struct err *err)
     const str *names;
     size_t n;
     enum status st = request_open_database(rq, err);
-    if (st == STATUS_OK)
-        st = request_require(rq, ACTION_EXECUTE_SQL, rq->db->name, (str){0}, NULL, err);
     if (st != STATUS_OK)
         return st;
-    for (size_t i = 0; i < rq->args.count; i++)
-        if (!str_is(rq->args.items[i].key, "sql"))
-            return err_set(err, STATUS_INVALID, "Invalid keys: %.*s", STR_ARG(rq->args.items[i].key));
+    response_header(rq->response, STR("content-security-policy"), STR("frame-ancestors 'none'"));
+    response_header(rq->response, STR("x-frame-options"), STR("DENY"));
+    if (!request_allowed(rq, ACTION_EXECUTE_SQL, rq->db->name, (str){0})) {
+        err_set(err, STATUS_FORBIDDEN, "Permission denied: need execute-sql");
+        return respond_error_json(rq, err);
+    }
+    for (size_t i = 0; i < rq->args.count; i++) {
+        if (!str_is(rq->args.items[i].key, "sql")) {
+            err_set(err, STATUS_INVALID, "Invalid keys: %.*s", STR_ARG(rq->args.items[i].key));
+            return respond_error_json(rq, err);
+        }
+    }
     query_sql_parameters(a, request_arg(rq, "sql"), &names, &n);
     struct value d = value_dict(a);
     VALUE_SET(d, "ok", value_bool(true));
+    VALUE_SET(d, "unstable", value_cstr(UNSTABLE_API));
     VALUE_SET(d, "parameters", str_list(a, names, n));
     respond_json(rq, 200, d);
     return STATUS_OK;

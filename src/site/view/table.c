@@ -82,12 +82,17 @@ static enum status respond_as_json(struct table_page *p, struct err *err)
     VALUE_SET(head, "next", text_or_null(p->next.has, p->next.token));
     VALUE_SET(head, "next_url", text_or_null(p->next.has, p->next.url));
     enum status st = add_extras(&c, head, err);
-    if (st == STATUS_OK)
-        st = rows_json_options(rq, &spec, err);
-    if (st == STATUS_OK)
-        st = query_shape_check(spec.shaping.shape, true, p->table->pk_count > 0, err);
     if (st != STATUS_OK)
         return st;
+    st = rows_json_options(rq, &spec, err);
+    if (st == STATUS_OK)
+        st = query_shape_check(spec.shaping.shape, true, p->table->pk_count > 0, err);
+    if (st != STATUS_OK) { /* the page itself was fine: its headers stay */
+        respond_json(rq, status_http(st), page_error_json(a, err, status_http(st)));
+        return STATUS_OK;
+    }
+    if (!value_has(head, STR("columns")))
+        spec.parsed_count = 0; /* Datasette reads _json only beside _extra=columns */
     VALUE_SET(tail, "truncated", value_bool(false));
     spec.head = head;
     spec.tail = tail;
@@ -132,9 +137,9 @@ static struct value filter_columns(struct table_page *p)
 {
     struct arena *a = p->rq->arena;
     struct value list = str_list(a, p->rows.columns, p->rows.column_count);
-    for (size_t i = 0; i < p->table->column_name_count; i++)
-        if (rowset_column(&p->rows, p->table->column_names[i]) == (size_t)-1)
-            value_push(list, value_str(p->table->column_names[i]));
+    for (size_t i = 0; i < p->table->column_count; i++)
+        if (rowset_column(&p->rows, p->table->columns[i].name) == (size_t)-1)
+            value_push(list, value_str(p->table->columns[i].name));
     return list;
 }
 
@@ -215,7 +220,8 @@ static enum status html_vars(struct table_page *p, struct value d, struct err *e
     VALUE_SET(d, "filters", filters_object(p));
     VALUE_SET(d, "filter_columns", filter_columns(p));
     VALUE_SET(d, "supports_search", value_bool(p->plan->supports_search));
-    VALUE_SET(d, "search", value_str(p->plan->search));
+    VALUE_SET(d, "search", value_str(STR(""))); /* Datasette leaves the box empty */
+    VALUE_SET(d, "search_text", value_str(p->plan->search));
     VALUE_SET(d, "extra_wheres_for_ui", extra_wheres(p));
     VALUE_SET(d, "settings", settings_dict(rq));
     VALUE_SET(d, "datasette_allow_facet", value_cstr(rq->site->config.settings.allow_facet ? "true" : "false"));
@@ -287,6 +293,7 @@ enum status view_table(struct request *rq, struct err *err)
         return st;
     if (rq->http->method == HTTP_POST) {
         respond_text(rq, 405, "text/plain; charset=utf-8", STR("Method not allowed"));
+        page_cache_headers(rq, false);
         return STATUS_OK;
     }
     st = request_require(rq, ACTION_VIEW_TABLE, rq->db->name, t->name, "You do not have permission to view this table", err);
@@ -300,10 +307,11 @@ enum status view_table(struct request *rq, struct err *err)
     }
     if (query_redirect(rq->arena, &p->query_request, &location)) {
         respond_redirect(rq, 302, location);
+        response_header(rq->response, STR("link"), ARENA_CAT(rq->arena, STR("<"), location, STR(">; rel=preload")));
         page_cache_headers(rq, false);
         return STATUS_OK;
     }
     st = respond_page(p, err);
-    page_cache_headers(rq, st == STATUS_OK);
+    page_cache_headers(rq, st == STATUS_OK && rq->response->status == 200);
     return st;
 }
