@@ -124,7 +124,7 @@
   }
 
   function addColumnMenus() {
-    document.querySelectorAll('.rows-and-columns th[data-column]').forEach(function (th) {
+    document.querySelectorAll('.table .rows-and-columns th[data-column]').forEach(function (th) {
       if (th.dataset.isLinkColumn) return;
       var button = make('button', {
         type: 'button', class: 'column-menu-open', 'aria-haspopup': 'menu', 'aria-expanded': 'false',
@@ -135,7 +135,7 @@
         if (menu && menuButton === button) closeMenu();
         else openMenu(th, button);
       });
-      th.append(button);
+      if (actionsOf(th).length || window.__DATASETTE__) th.append(button);
     });
     document.addEventListener('keydown', menuKeys);
     document.addEventListener('click', function (event) { if (menu && !menu.contains(event.target)) closeMenu(); });
