@@ -12,6 +12,11 @@
 #define LIMIT_LOG_LINE        4096   /* PIPE_BUF: a longer line is cut, so that a line is one atomic write */
 
 /* codec */
+#define LIMIT_JSON_DEPTH   256      /* objects and lists inside each other, read or written; deeper: INVALID */
+#define LIMIT_YAML_DEPTH   100      /* nesting of a YAML text with its aliases put in; deeper: INVALID */
+#define LIMIT_YAML_NODES   200000   /* values of a YAML text with its aliases put in; more: TOO_LARGE */
+#define LIMIT_VALUE_TEXT   16777216 /* printed text of one list or dict; the rest is cut off */
+#define LIMIT_SIGN_PAYLOAD 1048576  /* JSON inside a signed text; more: TOO_LARGE, or nothing is signed */
 
 /* template */
 #define LIMIT_TEMPLATE_SOURCE    4194304  /* one template source; larger: TOO_LARGE */
@@ -88,6 +93,7 @@
 #define LIMIT_REQUEST_ARENA 268435456     /* rows and texts of one answer; more: 413 with the remedy */
 #define LIMIT_JSON_OUTPUT 134217728       /* one JSON answer; more: 413 with the remedy */
 #define LIMIT_CSV_PAGE 134217728          /* one page of CSV in memory; more: the answer ends with a line that says so */
+#define LIMIT_KEPT_COUNTS 20000           /* counts and verdicts kept for one data version; more: all are forgotten */
 #define LIMIT_CACHE_BUCKETS 16384         /* hash buckets of the answer cache: a power of two */
 #define LIMIT_PAGE_QUEUE 4096             /* pages waiting for a worker; more: 503 */
 #define LIMIT_SQL_QUEUE 512               /* visitors' SQL waiting for a worker; more: 503 */

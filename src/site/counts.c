@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/limits.h"
 #include "base/map.h"
 
 struct counts {
@@ -45,7 +46,7 @@ bool counts_get(struct counts *c, const struct db_signature *sig, str table, int
 void counts_put(struct counts *c, const struct db_signature *sig, str table, int64_t count)
 {
     pthread_mutex_lock(&c->lock);
-    if (!db_signature_equal(&c->made_under, sig)) {
+    if (!db_signature_equal(&c->made_under, sig) || map_count(c->by_table) >= LIMIT_KEPT_COUNTS) {
         map_free(c->by_table);
         c->by_table = map_new();
         c->made_under = *sig;

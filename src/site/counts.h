@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* counts: row counts kept per database and data version. Any thread; one short lock. */
+/* counts: row counts (key: the table) and other small figures (key: kind and SQL) kept per database and data version.
+ * Any thread; one short lock; at most LIMIT_KEPT_COUNTS keys, then all are dropped. */
 #ifndef VITRINE_SITE_COUNTS_H
 #define VITRINE_SITE_COUNTS_H
 

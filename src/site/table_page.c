@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "db/count.h"
+#include "site/counts.h"
 #include "site/labels.h"
 #include "site/links.h"
 #include "site/query/search.h"
@@ -313,6 +314,27 @@ static bool accept_array(struct table_page *p, const struct query_suggestion *c)
     return true;
 }
 
+/* A verdict depends on the data, the rows looked at and the column: it is kept until the data changes. */
+static bool accepted(struct table_page *p, const struct query_suggestions *s, const struct query_suggestion *c, int64_t rows)
+{
+    struct request *rq = p->rq;
+    struct arena *a = rq->arena;
+    struct db_signature before, after;
+    int64_t verdict;
+    str key = ARENA_CAT(a, str_of(query_facet_type(c->kind)), STR(" "), c->column, STR("\n"), p->plan->facet_sql);
+    for (size_t i = 0; i < p->plan->param_count; i++)
+        key = ARENA_CAT(a, key, STR("\n"), value_to_str(a, p->plan->params[i].value));
+    bool known = database_signature(rq->db->database, &before, NULL) == STATUS_OK;
+    if (known && counts_get(rq->db->counts, &before, key, &verdict))
+        return verdict;
+    verdict = c->kind == QUERY_FACET_COLUMN ? accept_column(p, s, c, rows)
+              : c->kind == QUERY_FACET_DATE ? accept_date(p, c)
+                                            : accept_array(p, c);
+    if (known && database_signature(rq->db->database, &after, NULL) == STATUS_OK && db_signature_equal(&before, &after))
+        counts_put(rq->db->counts, &before, key, verdict);
+    return verdict;
+}
+
 struct value table_page_suggested(struct table_page *p)
 {
     struct request *rq = p->rq;
@@ -332,10 +354,7 @@ struct value table_page_suggested(struct table_page *p)
         return list;
     for (size_t i = 0; i < s.count; i++) {
         const struct query_suggestion *c = &s.items[i];
-        bool ok = c->kind == QUERY_FACET_COLUMN ? accept_column(p, &s, c, rows)
-                  : c->kind == QUERY_FACET_DATE ? accept_date(p, c)
-                                                : accept_array(p, c);
-        if (!ok)
+        if (!accepted(p, &s, c, rows))
             continue;
         struct value d = value_dict(a);
         VALUE_SET(d, "name", value_str(c->column));

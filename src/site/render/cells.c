@@ -167,7 +167,7 @@ static const struct value_class row_class = {
 
 static const char *const type_names[] = {
     [CELL_NULL] = "none", [CELL_INT] = "int", [CELL_FLOAT] = "float", [CELL_TEXT] = "str", [CELL_BLOB] = "bytes"};
-#define TYPE_FOREIGN_KEY 5 /* index of "dict": an expanded foreign key */
+#define TYPE_FOREIGN_KEY 5 /* an expanded foreign key: shows a label, not a number */
 #define TYPE_PK 6
 #define TYPE_COUNT 7
 
@@ -324,7 +324,7 @@ static str cell_attrs(struct arena *a, str column, const char *type)
 
 static str plan_attrs(struct arena *a, struct column_plan *p, unsigned type)
 {
-    static const char *const extra[] = {[TYPE_FOREIGN_KEY] = "dict", [TYPE_PK] = "pk"};
+    static const char *const extra[] = {[TYPE_FOREIGN_KEY] = "int fk", [TYPE_PK] = "pk"};
     if (!p->attrs[type].p)
         p->attrs[type] = cell_attrs(a, p->name, type < TYPE_FOREIGN_KEY ? type_names[type] : extra[type]);
     return p->attrs[type];
@@ -345,7 +345,7 @@ static void fill_cell(const struct cells_spec *spec, struct column_plan *p, size
         out->value = value_safe(blob_html(a, link_blob(rq, rq->db->name, spec->table->name, *path, p->name), c->s.n));
     } else if (c->label.p) {
         out->value = label_html(rq, c, p->other_table);
-        out->value_type = c->kind == CELL_INT ? "int" : type_names[c->kind];
+        out->attrs = plan_attrs(a, p, TYPE_FOREIGN_KEY);
     } else {
         out->value = plain_html(a, c, spec->truncate);
     }
