@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opens pages in Chromium and writes what it saw as JSON on standard output: node browser.mjs < JOB, with
+//   {"base": URL, "pages": {NAME: PATH}, "widths": [1280, 390], "schemes": ["light", "dark"], "pictures": FOLDER or null,
+//    "axe": bool, "scripts": bool, "act": {NAME: ACTION}}
+// For each page, width and scheme: status, overflow (px wider than the window), errors of console and network, requests
+// to other hosts, contrast and other faults that axe finds. Actions are the functions of `actions` below.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { chromium } from 'playwright-core';
+
+const require = createRequire(import.meta.url);
+const ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--font-render-hinting=none'];
+const AXE_RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+
+// What a person does on a page; each returns what is then to be seen.
+const actions = {
+  async columnMenu(page) {
+    await page.click('th[data-column] .column-menu-open >> nth=1');
+    return page.locator('.column-menu [role=menuitem]').allTextContents();
+  },
+  async sortByMenu(page) {
+    await page.click('th[data-column] .column-menu-open >> nth=1');
+    await page.click('text=Sort descending');
+    return page.locator('h2.row-count').textContent();
+  },
+  async hideColumn(page) {
+    const column = await page.locator('th[data-column]').nth(1).getAttribute('data-column');
+    await page.click('th[data-column] .column-menu-open >> nth=1');
+    await page.click('text=Hide this column');
+    return [column, await page.locator('th[data-column]').evaluateAll((all) => all.map((th) => th.dataset.column))];
+  },
+  async chooseColumns(page) {
+    await page.click('th[data-column] .column-menu-open >> nth=1');
+    await page.click('text=Choose columns');
+    await page.click('dialog >> text=None');
+    await page.locator('dialog input:not(:disabled)[type=checkbox]').nth(0).check();
+    await page.click('dialog input[type=submit]');
+    await page.waitForURL(/_col=/);
+    return page.locator('th[data-column]').evaluateAll((all) => all.map((th) => th.dataset.column));
+  },
+  async filterRows(page) {
+    const rows = () => page.locator('.filter-controls-row');
+    await page.click('.filter-add');
+    await rows().nth(0).locator('select').nth(0).selectOption({ index: 1 });
+    await rows().nth(0).locator('select').nth(1).selectOption('gte');
+    await rows().nth(0).locator('.filter-value').fill('2');
+    await rows().nth(1).locator('select').nth(0).selectOption({ index: 1 });
+    await rows().nth(1).locator('select').nth(1).selectOption('lte');
+    await rows().nth(1).locator('.filter-value').fill('5');
+    await page.click('form.filters input[type=submit]');
+    return page.locator('h2.row-count').textContent();
+  },
+  async jump(page) {
+    await page.keyboard.press('/');
+    await page.locator('dialog.jump input').fill('album');
+    await page.locator('.jump-item').first().waitFor();
+    const found = await page.locator('.jump-item span').allTextContents();
+    await Promise.all([page.waitForNavigation(), page.keyboard.press('Enter')]);
+    return [found[0], new URL(page.url()).pathname];
+  },
+  async theme(page) {
+    const colour = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const seen = [await colour()];
+    await page.click('[data-theme-toggle]');
+    await page.click('[data-theme-toggle]');
+    seen.push(await colour());
+    await page.reload();
+    seen.push(await colour());
+    await page.evaluate(() => localStorage.clear());
+    return seen;
+  },
+  async editor(page) {
+    await page.locator('.cm-content').click();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('select AlbumId,Title from Album where ArtistId = :artist');
+    await page.locator('#qp1').waitFor();
+    const label = await page.locator('.sql-parameter-row label').textContent();
+    await page.click('#sql-format');
+    const formatted = await page.locator('textarea#sql-editor').inputValue();
+    await page.locator('#qp1').fill('1');
+    await Promise.all([page.waitForNavigation(), page.click('input[value="Run SQL"]')]);
+    return [label, formatted.split('\n').length, await page.locator('.rows-and-columns tbody tr').count()];
+  },
+  async completion(page) {
+    await page.locator('.cm-content').click();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('select * from Alb');
+    await page.locator('.cm-tooltip-autocomplete').waitFor();
+    return page.locator('.cm-completionLabel').allTextContents();
+  },
+  async fold(page) {
+    const height = () => page.locator('.fold').first().evaluate((node) => node.offsetHeight);
+    const before = await height();
+    await page.click('.fold-toggle >> nth=0');
+    return [before, await height()];
+  },
+  async plugin(page) {
+    return page.evaluate(() => {
+      const m = window.__DATASETTE__, made = [];
+      m.registerPlugin('one', {
+        version: 1,
+        makeColumnActions: (c) => [{ label: 'Copy ' + c.columnName, onClick: () => made.push(c.columnName) }],
+        makeAboveTablePanelConfigs: () => [{ id: 'p', label: 'Panel', render: (node) => { node.textContent = 'in the panel'; } }],
+      });
+      document.querySelectorAll('th[data-column] .column-menu-open')[1].click();
+      const item = Array.from(document.querySelectorAll('.column-menu [role=menuitem]')).pop();
+      item.click();
+      return [item.textContent, made, document.querySelector('.above-table-panel').textContent];
+    });
+  },
+};
+
+async function axeFaults(page) {
+  await page.evaluate(readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'));
+  const found = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags }), AXE_RULES);
+  return found.violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target.join(' ')).join('; ')}`);
+}
+
+async function visit(context, job, name, path, width, scheme) {
+  const page = await context.newPage(), seen = { name, width, scheme, errors: [], elsewhere: [] };
+  page.on('console', (m) => { if (m.type() === 'error') seen.errors.push(m.text()); });
+  page.on('pageerror', (e) => seen.errors.push(e.message));
+  page.on('request', (r) => { if (!r.url().startsWith(job.base) && !r.url().startsWith('data:')) seen.elsewhere.push(r.url()); });
+  page.setDefaultTimeout(10000);
+  const response = await page.goto(job.base + path, { waitUntil: 'load' });
+  seen.status = response.status();
+  if (seen.status >= 400) seen.errors = seen.errors.filter((text) => !text.startsWith('Failed to load resource'));
+  if (job.scripts !== false) await page.waitForFunction(() => !document.querySelector('#sql-editor') || window.editor);
+  seen.overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  if (job.axe) seen.axe = await axeFaults(page);
+  if (job.pictures) await page.screenshot({ path: `${job.pictures}/${name}-${width}-${scheme}.png` });
+  if (job.act && job.act[name]) seen.acted = await actions[job.act[name]](page);
+  await page.close();
+  return seen;
+}
+
+const job = JSON.parse(readFileSync(0, 'utf8')), out = [];
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ARGS });
+for (const width of job.widths || [1280]) {
+  for (const scheme of job.schemes || ['light']) {
+    const context = await browser.newContext({
+      viewport: { width, height: width > 576 ? 850 : 844 }, colorScheme: scheme, javaScriptEnabled: job.scripts !== false,
+    });
+    for (const [name, path] of Object.entries(job.pages)) out.push(await visit(context, job, name, path, width, scheme));
+    await context.close();
+  }
+}
+await browser.close();
+process.stdout.write(JSON.stringify(out));

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages in Chromium: at two widths and in two colour schemes nothing sticks out, nothing is reported on the console,
+nothing is asked of another host, axe finds no fault; then what the scripts do, one thing a test. Needs chromium and node."""
+import gzip
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+import serving
+
+HERE = pathlib.Path(__file__).parent
+PAGES = {
+    "index": "/",
+    "database": "/northwind",
+    "table": "/northwind/Products?_facet=CategoryID&_facet=Discontinued",
+    "table-filtered": "/chinook/Track?GenreId=1&Milliseconds__gt=200000&_facet=MediaTypeId&_sort_desc=Name",
+    "table-wide": "/northwind/Employees",
+    "table-empty": "/chinook/Album?Title=nothing",
+    "view": "/northwind/Invoices?_size=10",
+    "row": "/chinook/Album/1",
+    "row-long": "/northwind/Employees/2",
+    "query": "/northwind/-/query?sql=select+ProductName,+UnitPrice+from+Products+where+UnitPrice+>+:min&min=20",
+    "query-error": "/northwind/-/query?sql=select+*+from+nowhere",
+    "queries": "/-/queries",
+    "schema": "/northwind/-/schema",
+    "json-page": "/-/versions",
+    "style-guide": "/-/patterns",
+    "api": "/-/api",
+    "not-found": "/chinook/nothing",
+}
+LOOKS = [(1280, "light"), (390, "dark")]
+PAGE_BYTES_MAX = 60 * 1024  # of HTML, style and scripts, compressed, without the SQL editor
+
+
+def look(site, pages, **how):
+    job = {"base": f"http://{serving.HOST}:{site.port}", "pages": pages, **how}
+    done = subprocess.run(["node", HERE / "browser.mjs"], input=json.dumps(job), stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout)
+
+
+def act(site, action, path):
+    seen = look(site, {"page": path}, act={"page": action})[0]
+    assert not seen["errors"], seen["errors"]
+    return seen["acted"]
+
+
+@pytest.fixture(scope="module")
+def seen(site, tmp_path_factory):
+    pictures = os.environ.get("PICTURES") or str(tmp_path_factory.mktemp("pictures"))
+    os.makedirs(pictures, exist_ok=True)
+    return [s for width, scheme in LOOKS
+            for s in look(site, PAGES, widths=[width], schemes=[scheme], axe=True, pictures=pictures)]
+
+
+def at(seen, name):
+    return [s for s in seen if s["name"] == name]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page(seen, name):
+    assert len(at(seen, name)) == len(LOOKS)
+    for s in at(seen, name):
+        where = f"{s['width']} px, {s['scheme']}"
+        assert s["status"] == (404 if name == "not-found" else 200), where
+        assert s["overflow"] <= 0, f"{where}: {s['overflow']} px too wide"
+        assert not s["errors"], (where, s["errors"])
+        assert not s["elsewhere"], (where, s["elsewhere"])
+        assert not s["axe"], (where, s["axe"])
+
+
+def test_without_scripts(site):
+    for s in look(site, PAGES, widths=[390], scripts=False):
+        assert s["overflow"] <= 0 and not s["errors"], s
+
+
+def test_column_menu(site):
+    items = act(site, "columnMenu", "/chinook/Album")
+    assert items == ["Sort ascending", "Sort descending", "Facet by this", "Choose columns…", "Hide this column"]
+
+
+def test_sort_from_the_menu(site):
+    assert act(site, "sortByMenu", "/chinook/Album").split() == "347 rows sorted by Title descending".split()
+
+
+def test_hide_column(site):
+    column, left = act(site, "hideColumn", "/chinook/Album")
+    assert column == "Title" and left == ["AlbumId", "ArtistId"]
+
+
+def test_choose_columns(site):
+    assert act(site, "chooseColumns", "/chinook/Album") == ["AlbumId", "Title"]
+
+
+def test_two_filters_at_once(site):
+    assert act(site, "filterRows", "/chinook/Album").split()[:2] == ["4", "rows"]
+
+
+def test_jump(site):
+    assert act(site, "jump", "/") == ["chinook: Album", "/chinook/Album"]
+
+
+def test_colours_are_remembered(site):
+    light, dark, after_reload = act(site, "theme", "/")
+    assert light != dark == after_reload
+
+
+def test_sql_editor(site):
+    label, lines, rows = act(site, "editor", "/chinook")
+    assert label == "artist" and lines > 3 and rows == 2
+
+
+def test_sql_completion(site):
+    assert "Album" in act(site, "completion", "/chinook")
+
+
+def test_long_cells_fold(site):
+    before, after = act(site, "fold", "/northwind/Employees")
+    assert after > before
+
+
+def test_plugin_interface(site):
+    assert act(site, "plugin", "/chinook/Album") == ["Copy Title", ["Title"], "Panelin the panel"]
+
+
+@pytest.mark.parametrize("path", ["/", "/northwind", "/chinook/Album?_size=20"])
+def test_weight(site, path):
+    page = site.get(path)
+    total = len(gzip.compress(page.body))
+    for link in re.findall(r'(?:src|href)="(/-/static/[^"]+)"', page.text):
+        if "/editor.js" in link or ".png" in link:
+            continue
+        total += len(gzip.compress(site.get(link.replace("&amp;", "&")).body))
+    assert total <= PAGE_BYTES_MAX, f"{total} bytes"
