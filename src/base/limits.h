@@ -22,10 +22,10 @@
 #define LIMIT_TEMPLATE_SOURCE    4194304  /* one template source; larger: TOO_LARGE */
 #define LIMIT_TEMPLATE_OUTPUT    67108864 /* one rendered page, and any text made on the way; more: TOO_LARGE */
 #define LIMIT_TEMPLATE_NESTING   100      /* brackets, operators and tags inside each other; more: INVALID */
-#define LIMIT_TEMPLATE_HEIGHT    400      /* operators, attributes and filters of one expression in a row; more: INVALID */
-#define LIMIT_TEMPLATE_SLOTS     10000    /* local names of one template; more: INVALID */
-#define LIMIT_TEMPLATE_BLOCKS    1000     /* blocks of one template; more: INVALID */
-#define LIMIT_TEMPLATE_DEPTH     100      /* includes, macros, blocks, imports inside each other; more: TOO_LARGE */
+#define LIMIT_TEMPLATE_HEIGHT    400   /* operators, attributes and filters of one expression in a row; more: INVALID */
+#define LIMIT_TEMPLATE_SLOTS     10000 /* local names of one template; more: INVALID */
+#define LIMIT_TEMPLATE_BLOCKS    1000  /* blocks of one template; more: INVALID */
+#define LIMIT_TEMPLATE_DEPTH     100   /* includes, macros, blocks, imports inside each other; more: TOO_LARGE */
 #define LIMIT_TEMPLATE_STACK     1048576  /* bytes of C stack they may use together; more: TOO_LARGE */
 #define LIMIT_TEMPLATE_STEPS     20000000 /* loop rounds and calls of one render (about a second); more: TOO_LARGE */
 #define LIMIT_TEMPLATE_MISSES    1024     /* names remembered as absent; then all are forgotten */
@@ -89,16 +89,16 @@
 #define LIMIT_DB_BUSY_TIMEOUT_MS    1000       /* default wait for another process's lock */
 
 /* site */
-#define LIMIT_SITE_ARENA 0                /* memory of the application itself: configuration, names; no maximum */
-#define LIMIT_REQUEST_ARENA 268435456     /* rows and texts of one answer; more: 413 with the remedy */
-#define LIMIT_JSON_OUTPUT 134217728       /* one JSON answer; more: 413 with the remedy */
-#define LIMIT_CSV_PAGE 134217728          /* one page of CSV in memory; more: the answer ends with a line that says so */
-#define LIMIT_KEPT_COUNTS 20000           /* counts and verdicts kept for one data version; more: all are forgotten */
-#define LIMIT_CACHE_BUCKETS 16384         /* hash buckets of the answer cache: a power of two */
-#define LIMIT_PAGE_QUEUE 4096             /* pages waiting for a worker; more: 503 */
-#define LIMIT_SQL_QUEUE 512               /* visitors' SQL waiting for a worker; more: 503 */
-#define LIMIT_CHECK_AT_START 64           /* with more databases than this, files are checked when they are first asked for */
-#define LIMIT_SCHEMA_TIME_MS 10000        /* reading one schema; longer: the request fails */
+#define LIMIT_SITE_ARENA       0         /* memory of the application itself: configuration, names; no maximum */
+#define LIMIT_REQUEST_ARENA    268435456 /* rows and texts of one answer; more: 413 with the remedy */
+#define LIMIT_JSON_OUTPUT      134217728 /* one JSON answer; more: 413 with the remedy */
+#define LIMIT_CSV_PAGE         134217728 /* one page of CSV in memory; more: the answer ends with a line that says so */
+#define LIMIT_KEPT_COUNTS      20000     /* counts and verdicts kept for one data version; more: all are forgotten */
+#define LIMIT_CACHE_BUCKETS    16384     /* hash buckets of the answer cache: a power of two */
+#define LIMIT_PAGE_QUEUE       4096      /* pages waiting for a worker; more: 503 */
+#define LIMIT_SQL_QUEUE        512       /* visitors' SQL waiting for a worker; more: 503 */
+#define LIMIT_CHECK_AT_START   64 /* with more databases than this, files are checked when they are first asked for */
+#define LIMIT_SCHEMA_TIME_MS   10000   /* reading one schema; longer: the request fails */
 #define LIMIT_CONFIG_FILE      4194304 /* a configuration or metadata file; larger: TOO_LARGE */
 #define LIMIT_QUERY_ARGS       4096    /* pairs in a query string; more: 400 */
 #define LIMIT_QUERY_TEXT       1048576 /* JSON text made of one filter's value; more is cut */

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_serve — options and environment in, one loop with one HTTP server and one site out.
  *
- * Order: read options -> expand files (patterns, a configuration directory) -> bind -> site -> serve. The address is bound
- * before anything slow, so that a taken port is told at once; the line with the address on stdout is the ready signal.
- * SIGTERM and SIGINT stop gracefully; a second one cuts what is left. --reload starts the program again, on the same port,
- * when a file it was told of changes. */
+ * Order: read options -> expand files (patterns, a configuration directory) -> bind -> site -> serve. The address is
+ * bound before anything slow, so that a taken port is told at once; the line with the address on stdout is the ready
+ * signal. SIGTERM and SIGINT stop gracefully; a second one cuts what is left. --reload starts the program again, on the
+ * same port, when a file it was told of changes. */
 #include <errno.h>
 #include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -26,18 +26,48 @@
 #include "site/app.h"
 
 enum {
-    OPT_IMMUTABLE, OPT_HOST, OPT_PORT, OPT_UDS, OPT_CORS, OPT_SETTING, OPT_CONFIG, OPT_METADATA, OPT_SECRET, OPT_ROOT,
-    OPT_DEFAULT_DENY, OPT_STATIC, OPT_TEMPLATE_DIR, OPT_MEMORY, OPT_CROSSDB, OPT_NOLOCK, OPT_CREATE, OPT_INSPECT,
-    OPT_EXTENSION, OPT_RELOAD, OPT_OPEN, OPT_CERT, OPT_KEY, OPT_CACHE, OPT_NOTE, OPT_INTERNAL, OPT_PLUGINS, OPT_SETTINGS_HELP,
-    OPT_LOG_LEVEL, OPT_LOG_FORMAT, OPT_ACCESS_LOG, OPT_HELP
+    OPT_IMMUTABLE,
+    OPT_HOST,
+    OPT_PORT,
+    OPT_UDS,
+    OPT_CORS,
+    OPT_SETTING,
+    OPT_CONFIG,
+    OPT_METADATA,
+    OPT_SECRET,
+    OPT_ROOT,
+    OPT_DEFAULT_DENY,
+    OPT_STATIC,
+    OPT_TEMPLATE_DIR,
+    OPT_MEMORY,
+    OPT_CROSSDB,
+    OPT_NOLOCK,
+    OPT_CREATE,
+    OPT_INSPECT,
+    OPT_EXTENSION,
+    OPT_RELOAD,
+    OPT_OPEN,
+    OPT_CERT,
+    OPT_KEY,
+    OPT_CACHE,
+    OPT_NOTE,
+    OPT_INTERNAL,
+    OPT_PLUGINS,
+    OPT_SETTINGS_HELP,
+    OPT_LOG_LEVEL,
+    OPT_LOG_FORMAT,
+    OPT_ACCESS_LOG,
+    OPT_HELP
 };
 static const struct option options[] = {
-    {"--immutable", 'i', OPTION_VALUE, "FILE", "Open a file that nobody writes: faster, may be downloaded", OPT_IMMUTABLE},
+    {"--immutable", 'i', OPTION_VALUE, "FILE", "Open a file that nobody writes: faster, may be downloaded",
+     OPT_IMMUTABLE},
     {"--host", 'h', OPTION_VALUE, "HOST", "Listen on this address (default $HOST or 127.0.0.1)", OPT_HOST},
     {"--port", 'p', OPTION_VALUE, "PORT", "Listen on this port, 0 for any (default $PORT or 8001)", OPT_PORT},
     {"--uds", 0, OPTION_VALUE, "PATH", "Listen on a Unix socket instead", OPT_UDS},
     {"--cors", 0, OPTION_FLAG, NULL, "Let pages of other sites use the API", OPT_CORS},
-    {"--setting", 's', OPTION_PAIR, "NAME VALUE", "Set a setting, or any configuration by its dotted path", OPT_SETTING},
+    {"--setting", 's', OPTION_PAIR, "NAME VALUE", "Set a setting, or any configuration by its dotted path",
+     OPT_SETTING},
     {"--config", 'c', OPTION_VALUE, "FILE", "Configuration file, JSON or YAML", OPT_CONFIG},
     {"--metadata", 'm', OPTION_VALUE, "FILE", "Metadata file, JSON or YAML", OPT_METADATA},
     {"--secret", 0, OPTION_VALUE, "TEXT", "Secret for signed cookies and tokens ($DATASETTE_SECRET)", OPT_SECRET},
@@ -58,7 +88,8 @@ static const struct option options[] = {
     {"--cache", 0, OPTION_VALUE, "MB", "Memory for finished answers, 0 for none (default 64)", OPT_CACHE},
     {"--version-note", 0, OPTION_VALUE, "TEXT", "Shown at /-/versions", OPT_NOTE},
     {"--internal", 0, OPTION_VALUE, "FILE", "Database for our own state (nothing is kept there yet)", OPT_INTERNAL},
-    {"--plugins-dir", 0, OPTION_VALUE, "DIR", "Accepted for compatibility: Python plugins cannot run here", OPT_PLUGINS},
+    {"--plugins-dir", 0, OPTION_VALUE, "DIR", "Accepted for compatibility: Python plugins cannot run here",
+     OPT_PLUGINS},
     {"--help-settings", 0, OPTION_FLAG, NULL, "List the settings", OPT_SETTINGS_HELP},
     {"--log-level", 0, OPTION_VALUE, "LEVEL", "debug, info, warn, error or off (default info)", OPT_LOG_LEVEL},
     {"--log-format", 0, OPTION_VALUE, "FORMAT", "text or json (default text)", OPT_LOG_FORMAT},
@@ -88,7 +119,8 @@ struct serve {
     bool stopping, again;
 };
 
-/* ---- options ----------------------------------------------------------------------------------------------------------------- */
+/* ---- options
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static int print_help(void)
 {
@@ -252,7 +284,9 @@ static enum status from_environment(struct serve *s, struct err *err)
     return port && *port ? number(str_of(port), "PORT", 0, 65535, &s->port, err) : STATUS_OK;
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------------------- */
+/* ---- files
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_directory(struct serve *s, str path)
 {
@@ -276,7 +310,8 @@ static size_t add_pattern(struct serve *s, str pattern, bool immutable)
     if (glob(arena_cstr(s->arena, pattern), 0, NULL, &g) == 0) {
         n = g.gl_pathc;
         for (size_t i = 0; i < n; i++)
-            add_file(s, arena_str(s->arena, str_of(g.gl_pathv[i] + (strncmp(g.gl_pathv[i], "./", 2) == 0 ? 2 : 0))), immutable);
+            add_file(s, arena_str(s->arena, str_of(g.gl_pathv[i] + (strncmp(g.gl_pathv[i], "./", 2) == 0 ? 2 : 0))),
+                     immutable);
     }
     globfree(&g);
     return n;
@@ -325,7 +360,8 @@ static enum status expand_files(struct serve *s, struct err *err)
     return STATUS_OK;
 }
 
-/* ---- running ----------------------------------------------------------------------------------------------------------------- */
+/* ---- running
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static void on_stopped(void *arg)
 {
@@ -368,7 +404,8 @@ static void on_access(void *app, const struct http_access *a)
 
 static enum status watch_files(struct serve *s, struct err *err)
 {
-    str paths[4] = {s->site.config.config_path, s->site.config.metadata_path, s->site.template_dir, s->site.inspect_file};
+    str paths[4] = {s->site.config.config_path, s->site.config.metadata_path, s->site.template_dir,
+                    s->site.inspect_file};
     if (!s->site.reload)
         return STATUS_OK;
     enum status st = watch_new(s->loop, 200, on_change, s, &s->watch, err);
@@ -407,7 +444,8 @@ static void announce(struct serve *s)
     if (addr_is_unix(addr))
         url = str_of(text);
     else
-        url = ARENA_CAT(s->arena, s->cert.n ? STR("https://") : STR("http://"), str_of(text), base.n > 1 ? base : STR(""));
+        url = ARENA_CAT(s->arena, s->cert.n ? STR("https://") : STR("http://"), str_of(text),
+                        base.n > 1 ? base : STR(""));
     printf("Vitrine %s serves %zu database%s at %.*s (Ctrl+C stops it)\n", version_text(), s->app->published_count,
            s->app->published_count == 1 ? "" : "s", STR_ARG(url));
     if (s->app->root_token.n)

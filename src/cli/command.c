@@ -70,8 +70,8 @@ void option_print_help(const struct option *options, size_t count)
     for (size_t i = 0; i < count; i++) {
         const struct option *o = &options[i];
         char left[64];
-        snprintf(left, sizeof left, "%c%c%c %s %s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->letter ? ',' : ' ',
-                 o->name, o->argument ? o->argument : "");
+        snprintf(left, sizeof left, "%c%c%c %s %s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+                 o->letter ? ',' : ' ', o->name, o->argument ? o->argument : "");
         printf("  %-38s %s\n", left, o->help);
     }
 }

@@ -42,7 +42,8 @@ struct option_reader {
 
 /* Next option or positional argument: *ret_id is the option's id, or -1 for a positional one (its text in *ret_value).
  * AGAIN = one was read, OK = the end, USAGE = unknown option or missing value (with the nearest names). */
-enum status option_next(struct option_reader *r, int *ret_id, str *ret_value, str *ret_second, struct err *err) MUST_USE;
+enum status option_next(struct option_reader *r, int *ret_id, str *ret_value, str *ret_second,
+                        struct err *err) MUST_USE;
 void option_print_help(const struct option *options, size_t count);
 /* Prints "vitrine: text" and the hint on stderr; returns the status's exit code. */
 int command_fail(const struct err *err);

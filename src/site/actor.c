@@ -6,7 +6,7 @@
 #include "http/cookie.h"
 #include "site/request.h"
 
-#define COOKIE_NAME "ds_actor"
+#define COOKIE_NAME  "ds_actor"
 #define TOKEN_PREFIX "dstok_"
 
 static enum status bad_token(struct err *err, const char *why)

@@ -69,7 +69,8 @@ static void pick_color(struct published *p)
     snprintf(p->color, sizeof p->color, "%.6s", p->hash.n >= 6 ? p->hash.p : md5);
 }
 
-static enum status publish(struct site *s, const struct site_options *o, str path, bool immutable, bool memory, struct err *err)
+static enum status publish(struct site *s, const struct site_options *o, str path, bool immutable, bool memory,
+                           struct err *err)
 {
     struct published *p = ARENA_NEW(s->arena, struct published);
     struct value config;
@@ -93,7 +94,8 @@ static enum status publish(struct site *s, const struct site_options *o, str pat
     for (size_t i = 0; memory && o->crossdb && i < s->published_count && d.attach_count < ARRAY_LEN(attach); i++) {
         if (s->published[i]->is_memory)
             continue;
-        attach[d.attach_count++] = (struct database_attach){s->published[i]->name, s->published[i]->path, !s->published[i]->is_mutable};
+        attach[d.attach_count++] =
+            (struct database_attach){s->published[i]->name, s->published[i]->path, !s->published[i]->is_mutable};
         d.attach = attach;
     }
     enum status st = database_new(&d, &p->database, err);
@@ -173,7 +175,9 @@ static enum status start_pool(struct site *s, struct err *err)
     const struct pool_lane lanes[LANE_COUNT] = {
         [LANE_PAGE] = {.name = "page", .threads = 2, .queue_max = LIMIT_PAGE_QUEUE},
         [LANE_SQL] = {.name = "sql",
-                      .threads = sql_threads < 1 ? 1 : sql_threads > 64 ? 64 : (unsigned)sql_threads,
+                      .threads = sql_threads < 1    ? 1
+                                 : sql_threads > 64 ? 64
+                                                    : (unsigned)sql_threads,
                       .queue_max = LIMIT_SQL_QUEUE,
                       .nice = 10},
     };

@@ -42,9 +42,9 @@ struct site_options {
     const bool *file_immutable; /* one each */
     size_t file_count;
     bool memory, crossdb, nolock, create, cors, root, default_deny, reload;
-    str secret;       /* empty = made at start */
-    str template_dir; /* empty = none */
-    str inspect_file; /* empty = none */
+    str secret;               /* empty = made at start */
+    str template_dir;         /* empty = none */
+    str inspect_file;         /* empty = none */
     const str *static_mounts; /* MOUNT:DIR */
     size_t static_mount_count;
     const str *load_extensions;
@@ -84,7 +84,7 @@ enum status site_new(const struct site_options *o, struct site **ret_site, struc
 void site_free(struct site *s);
 
 struct published *site_find(const struct site *s, str name); /* NULL = none */
-int64_t published_size(const struct published *p);            /* bytes; 0 for memory */
+int64_t published_size(const struct published *p);           /* bytes; 0 for memory */
 
 /* The HTTP handler: runs on the loop thread; app is the struct site. */
 void site_handle(void *app, struct http_exchange *x);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cache: finished answers by data version. An entry is valid exactly while the signature of its database is the one it was
- * made under, so a change of data is visible in the very next answer; nothing expires by time.
+/* cache: finished answers by data version. An entry is valid exactly while the signature of its database is the one it
+ * was made under, so a change of data is visible in the very next answer; nothing expires by time.
  *
- * Only answers to anonymous GET requests that depend on one database (or none) are kept. Loop thread and workers may call
- * everything: one short lock. Bounded by bytes; the least recently used go first. */
+ * Only answers to anonymous GET requests that depend on one database (or none) are kept. Loop thread and workers may
+ * call everything: one short lock. Bounded by bytes; the least recently used go first. */
 #ifndef VITRINE_SITE_CACHE_H
 #define VITRINE_SITE_CACHE_H
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config — one shape from four kinds of file.
  *
- * Order: metadata file, then configuration file, then --setting options (they win). Datasette before 1.0 kept configuration in
- * the metadata file: every such key is moved to the same place of `root` unless the configuration already has it. */
+ * Order: metadata file, then configuration file, then --setting options (they win). Datasette before 1.0 kept
+ * configuration in the metadata file: every such key is moved to the same place of `root` unless the configuration
+ * already has it. */
 #include "site/config.h"
 
 #include <stdlib.h>
@@ -141,7 +142,8 @@ enum status config_read(struct arena *a, str text, str origin, struct value *ret
     if (value_is_null(v))
         v = value_dict(a);
     if (v.kind != VALUE_DICT)
-        return err_set(err, STATUS_INVALID, "%.*s must hold an object (keys and values) at its top level", STR_ARG(origin));
+        return err_set(err, STATUS_INVALID, "%.*s must hold an object (keys and values) at its top level",
+                       STR_ARG(origin));
     *ret = v;
     return STATUS_OK;
 }
@@ -273,13 +275,15 @@ enum status config_load(const struct config_sources *src, struct arena *a, struc
         st = read_file(a, src->metadata_path, &metadata, err);
     if (st != STATUS_OK)
         return st;
-    /* One file for both: `--config` may carry metadata keys of databases and tables; Datasette leaves them there and so do we. */
+    /* One file for both: `--config` may carry metadata keys of databases and tables; Datasette leaves them there and so
+     * do we. */
     struct move m = {.a = a, .root = c.root};
     c.metadata = move_metadata(&m, metadata);
     if (m.moved)
-        log_line(LOG_WARN, "config",
-                 "%.*s holds %zu configuration key(s) besides metadata; they are used, but belong in the configuration file",
-                 STR_ARG(src->metadata_path), m.moved);
+        log_line(
+            LOG_WARN, "config",
+            "%.*s holds %zu configuration key(s) besides metadata; they are used, but belong in the configuration file",
+            STR_ARG(src->metadata_path), m.moved);
     st = check_shape(&c, err);
     if (st != STATUS_OK)
         return st;

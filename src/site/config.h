@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config: what datasette.yaml/json and metadata.yaml/json say, in one shape.
  *
- * Metadata files of both generations may hold configuration; what is configuration is moved over to `config` with a warning,
- * never dropped. Immutable after loading: any thread may read. */
+ * Metadata files of both generations may hold configuration; what is configuration is moved over to `config` with a
+ * warning, never dropped. Immutable after loading: any thread may read. */
 #ifndef VITRINE_SITE_CONFIG_H
 #define VITRINE_SITE_CONFIG_H
 
@@ -24,8 +24,10 @@ struct config_sources {
     size_t option_count;
 };
 
-/* All memory from `a`, which must outlive the config. INVALID / NOT_FOUND / IO with file, line and key in the message. */
-enum status config_load(const struct config_sources *src, struct arena *a, struct config *ret, struct err *err) MUST_USE;
+/* All memory from `a`, which must outlive the config. INVALID / NOT_FOUND / IO with file, line and key in the message.
+ */
+enum status config_load(const struct config_sources *src, struct arena *a, struct config *ret,
+                        struct err *err) MUST_USE;
 /* From texts (tests, fuzzing). */
 enum status config_read(struct arena *a, str text, str origin, struct value *ret, struct err *err) MUST_USE;
 

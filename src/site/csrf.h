@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* csrf: refuses unsafe requests that a page of another site made the browser send. No tokens: the browser's own headers. */
+/* csrf: refuses unsafe requests that a page of another site made the browser send. No tokens: the browser's own
+ * headers. */
 #ifndef VITRINE_SITE_CSRF_H
 #define VITRINE_SITE_CSRF_H
 

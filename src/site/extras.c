@@ -19,7 +19,8 @@ static struct value text_or_null(str s)
     return s.n ? value_str(s) : VALUE_NULL;
 }
 
-/* ---- counts and facets --------------------------------------------------------------------------------------------------- */
+/* ---- counts and facets
+ * --------------------------------------------------------------------------------------------------- */
 
 static struct value x_count(struct extra_context *c)
 {
@@ -63,7 +64,8 @@ static struct value x_human_description_en(struct extra_context *c)
     return value_str(c->page->plan->human);
 }
 
-/* ---- columns --------------------------------------------------------------------------------------------------------------- */
+/* ---- columns
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static struct value x_columns(struct extra_context *c)
 {
@@ -197,7 +199,8 @@ static struct value x_render_cell(struct extra_context *c)
     return list;
 }
 
-/* ---- the page itself ----------------------------------------------------------------------------------------------------- */
+/* ---- the page itself
+ * ----------------------------------------------------------------------------------------------------- */
 
 static struct value x_debug(struct extra_context *c)
 {
@@ -206,7 +209,8 @@ static struct value x_debug(struct extra_context *c)
     VALUE_SET(d, "url_vars", request_url_vars(c->rq, a));
     if (c->scope == EXTRA_TABLE) {
         str nofacet = request_arg(c->rq, "_nofacet"), nosuggest = request_arg(c->rq, "_nosuggest");
-        VALUE_SET(d, "resolved", value_str(ARENA_CAT(a, STR("ResolvedTable("), db_name(c), STR(", "), c->table->name, STR(")"))));
+        VALUE_SET(d, "resolved",
+                  value_str(ARENA_CAT(a, STR("ResolvedTable("), db_name(c), STR(", "), c->table->name, STR(")"))));
         VALUE_SET(d, "nofacet", nofacet.p ? value_str(nofacet) : VALUE_NULL);
         VALUE_SET(d, "nosuggest", nosuggest.p ? value_str(nosuggest) : VALUE_NULL);
     }
@@ -421,7 +425,8 @@ static struct value x_foreign_key_tables(struct extra_context *c)
                             query_identifier(a, in->other_column), STR("=:id"));
         struct query_param param = {STR("id"), value_str(c->pk_values[0])};
         int64_t n = 0;
-        if (fetch_integer(rq, rq->conn, sql, &param, 1, rq->site->config.settings.sql_time_limit_ms, &n, NULL) != STATUS_OK)
+        if (fetch_integer(rq, rq->conn, sql, &param, 1, rq->site->config.settings.sql_time_limit_ms, &n, NULL) !=
+            STATUS_OK)
             continue;
         bool special = in->other_column.n && in->other_column.p[0] == '_';
         struct value d = value_dict(a);
@@ -439,7 +444,8 @@ static struct value x_foreign_key_tables(struct extra_context *c)
 
 static struct value x_extras(struct extra_context *c);
 
-/* ---- the table ------------------------------------------------------------------------------------------------------------- */
+/* ---- the table
+ * ------------------------------------------------------------------------------------------------------------- */
 
 #define T EXTRA_TABLE
 #define R EXTRA_ROW
@@ -451,7 +457,8 @@ static const struct extra {
     struct value (*fn)(struct extra_context *c);
 } extras[] = {
     {"count", T, "Number of rows that match the filters", x_count},
-    {"count_truncated", T, "True when counting stopped at its limit: there are at least `count` rows", x_count_truncated},
+    {"count_truncated", T, "True when counting stopped at its limit: there are at least `count` rows",
+     x_count_truncated},
     {"count_sql", T, "SQL that counts the matching rows", x_count_sql},
     {"facet_results", T, "Results of the facets asked for", x_facet_results},
     {"facets_timed_out", T, "Names of facets that took too long", x_facets_timed_out},
@@ -557,7 +564,8 @@ enum status extras_parse(struct request *rq, enum extra_scope scope, struct valu
 
 static enum status prepare(struct extra_context *c, str name, struct err *err)
 {
-    bool facets = str_is(name, "facet_results") || str_is(name, "facets_timed_out") || str_is(name, "sorted_facet_results");
+    bool facets =
+        str_is(name, "facet_results") || str_is(name, "facets_timed_out") || str_is(name, "sorted_facet_results");
     return facets && c->page ? table_page_facets(c->page, err) : STATUS_OK;
 }
 

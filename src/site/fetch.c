@@ -157,7 +157,8 @@ static bool has_word(str sql, const char *word)
 
 static bool text_may_vary(str sql)
 {
-    static const char *const words[] = {"random", "now", "current_", "date", "time", "julianday", "unixepoch", "changes", "uuid"};
+    static const char *const words[] = {"random",    "now",       "current_", "date", "time",
+                                        "julianday", "unixepoch", "changes",  "uuid"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (has_word(sql, words[i]))
             return true;

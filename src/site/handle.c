@@ -44,11 +44,11 @@ static str cache_key(struct site *s, const struct http_request *http)
 {
     if (!s->cache || (http->method != HTTP_GET && http->method != HTTP_HEAD) || !is_anonymous(http))
         return (str){0};
-    return ARENA_CAT(http->arena, http->secure ? STR("s ") : STR("p "), http->host, STR(" "),
-                     http->target);
+    return ARENA_CAT(http->arena, http->secure ? STR("s ") : STR("p "), http->host, STR(" "), http->target);
 }
 
-/* ---- worker ------------------------------------------------------------------------------------------------------------ */
+/* ---- worker
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static enum status check_method(struct request *rq, bool *ret_done, struct err *err)
 {
@@ -133,7 +133,8 @@ static void keep(struct job *j, const struct db_signature *made_under)
         return;
     if (!rq->db && !rq->response_is_constant)
         return;
-    if (rq->db && (database_signature(rq->db->database, &now, NULL) != STATUS_OK || !db_signature_equal(&now, made_under)))
+    if (rq->db &&
+        (database_signature(rq->db->database, &now, NULL) != STATUS_OK || !db_signature_equal(&now, made_under)))
         return;
     bool gzip = accept_gzip(http_headers_get(&rq->http->headers, STR("accept-encoding")));
     struct http_blob *blob = http_blob_from_response(rq->response, HTTP_BLOB_ETAG | (gzip ? HTTP_BLOB_GZIP : 0));
@@ -165,7 +166,8 @@ static void run(void *arg, struct worker *w)
     http_exchange_respond(j->exchange, rq->response);
 }
 
-/* ---- loop thread --------------------------------------------------------------------------------------------------------- */
+/* ---- loop thread
+ * --------------------------------------------------------------------------------------------------------- */
 
 static void respond_busy(struct job *j)
 {

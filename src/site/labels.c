@@ -26,16 +26,17 @@ bool labels_is_expanded(const struct schema_table *table, str column, const str 
 }
 
 /* "select other_column, label from other where other_column in (:v0, :v1, ...)" */
-static enum status look_up(struct request *rq, const struct schema_fk *fk, str label, const struct cell *distinct, size_t count,
-                           struct rowset *ret, struct err *err)
+static enum status look_up(struct request *rq, const struct schema_fk *fk, str label, const struct cell *distinct,
+                           size_t count, struct rowset *ret, struct err *err)
 {
     struct arena *a = rq->arena;
     struct buf sql;
     struct query_param *params = ARENA_ARRAY(a, struct query_param, count + 1);
     buf_init(&sql, LIMIT_DB_SQL_BYTES);
     str key = query_identifier(a, fk->other_columns[0]);
-    buf_puts(&sql, ARENA_CAT(a, STR("select "), key, STR(", "), query_identifier(a, label.n ? label : fk->other_columns[0]),
-                             STR(" from "), query_identifier(a, fk->other_table), STR(" where "), key, STR(" in (")));
+    buf_puts(&sql,
+             ARENA_CAT(a, STR("select "), key, STR(", "), query_identifier(a, label.n ? label : fk->other_columns[0]),
+                       STR(" from "), query_identifier(a, fk->other_table), STR(" where "), key, STR(" in (")));
     for (size_t i = 0; i < count; i++) {
         params[i] = (struct query_param){arena_printf(a, "v%zu", i), cell_value(&distinct[i])};
         buf_printf(&sql, "%s:v%zu", i ? ", " : "", i);
@@ -49,8 +50,8 @@ static enum status look_up(struct request *rq, const struct schema_fk *fk, str l
 
 #define LABEL_BATCH 900 /* values a look-up; below every build's limit of bound variables */
 
-enum status labels_of_values(struct request *rq, const struct schema *schema, const struct schema_table *table, str column,
-                             const struct cell *values, size_t count, str *ret_labels, struct err *err)
+enum status labels_of_values(struct request *rq, const struct schema *schema, const struct schema_table *table,
+                             str column, const struct cell *values, size_t count, str *ret_labels, struct err *err)
 {
     struct arena *a = rq->arena;
     const struct schema_fk *fk = schema_fk_on(table, column);

@@ -82,7 +82,8 @@ str link_this_with(const struct request *rq, const struct arg *added, size_t cou
     return query.n ? ARENA_CAT(a, out, STR("?"), query) : out;
 }
 
-static str join_keys(struct arena *a, const struct rowset *rows, size_t row, const str *pks, size_t pk_count, bool encode)
+static str join_keys(struct arena *a, const struct rowset *rows, size_t row, const str *pks, size_t pk_count,
+                     bool encode)
 {
     static const str rowid = {"rowid", 5};
     str out = {0};

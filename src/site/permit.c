@@ -4,8 +4,8 @@
  * A verdict walks only the rules that can touch the resource asked for (three configuration dicts), so it costs a few
  * look-ups; permit_rules() lists all of them for the debug pages and uses the same collector.
  *
- * Restriction gate: when an allow block of a wider level refuses a restricted actor, that refusal is repeated at the exact
- * resources the restrictions name; otherwise a narrower allow could hand a token more than its owner meant. */
+ * Restriction gate: when an allow block of a wider level refuses a restricted actor, that refusal is repeated at the
+ * exact resources the restrictions name; otherwise a narrower allow could hand a token more than its owner meant. */
 #include "site/permit.h"
 
 const struct action_row action_rows[ACTION_COUNT] = {

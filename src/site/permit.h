@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* permit: may this actor do this action on this resource?
  *
- * Rules come from the configuration (permissions, allow, allow_sql), from the defaults and from --root. The most specific level
- * that has a rule decides (resource, then database, then everything); at one level a deny beats an allow; no rule means no.
- * Restrictions in the actor's token ("_r") can only narrow. Pure: no database, no I/O; any thread. */
+ * Rules come from the configuration (permissions, allow, allow_sql), from the defaults and from --root. The most
+ * specific level that has a rule decides (resource, then database, then everything); at one level a deny beats an
+ * allow; no rule means no. Restrictions in the actor's token ("_r") can only narrow. Pure: no database, no I/O; any
+ * thread. */
 #ifndef VITRINE_SITE_PERMIT_H
 #define VITRINE_SITE_PERMIT_H
 

@@ -152,7 +152,8 @@ void request_disconnect(struct request *rq)
     rq->conn = NULL;
 }
 
-/* ---- answers -------------------------------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------------------------------
+ */
 
 static void content_type(struct request *rq, int http_status, const char *type)
 {

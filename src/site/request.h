@@ -28,7 +28,7 @@ struct request {
     str format;         /* "html" when the path has no extension */
     struct value actor; /* DICT or NONE */
     struct published *db;
-    struct conn *conn; /* acquired for `db`; released by the worker when the view has returned */
+    struct conn *conn;           /* acquired for `db`; released by the worker when the view has returned */
     const struct schema *schema; /* of rq->db, once request_connect() ran; released with conn */
     struct http_response *response;
     int64_t started_mono_us;

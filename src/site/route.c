@@ -39,10 +39,12 @@ const struct route routes[] = {
     {"/:db/-/query/parameters", ROUTE_GET, view_query_parameters, "Named parameters of a statement"},
     {"/:db/-/query[.*]", ROUTE_GET | ROUTE_SLOW, view_query, "Custom SQL"},
     {"/:db/-/queries[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_database_queries, "Stored queries of a database"},
-    {"/:db/-/foreign-key-targets", ROUTE_GET | ROUTE_NO_CACHE, view_foreign_key_targets, "Columns a foreign key may point at"},
+    {"/:db/-/foreign-key-targets", ROUTE_GET | ROUTE_NO_CACHE, view_foreign_key_targets,
+     "Columns a foreign key may point at"},
     {"/:db/-/schema[.*]", ROUTE_GET, view_database_schema, "SQL schema of a database"},
     {"/:db/:table/-/schema[.*]", ROUTE_GET, view_table_schema, "SQL schema of a table or view"},
-    {"/:db/:table/-/autocomplete[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_autocomplete, "Rows whose key or label match"},
+    {"/:db/:table/-/autocomplete[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_autocomplete,
+     "Rows whose key or label match"},
     {"/:db/:table/-/fragment", ROUTE_GET, view_fragment, "The bare HTML table of a table page"},
     {"/:db/:query/-/definition[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_query_definition, "A stored query as JSON"},
     {"/:db/:table[.*]", ROUTE_GET | ROUTE_POST | ROUTE_ANY_METHOD, view_table, "Table, view or stored query"},
@@ -60,7 +62,8 @@ static bool is_word(str s)
     return s.n > 0;
 }
 
-/* Takes "[.json]" or "[.*]" off the pattern and the extension off the path; false when the path's extension does not fit. */
+/* Takes "[.json]" or "[.*]" off the pattern and the extension off the path; false when the path's extension does not
+ * fit. */
 static bool take_format(str *pattern, str *path, str *ret_format)
 {
     if (!str_ends(*pattern, STR("]"))) {

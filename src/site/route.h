@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* route: the table of URLs. First match wins; the raw, undecoded path is matched.
  *
- * Patterns: literal segments; ":name" takes one segment (never "." or "/" literally) and is tilde-decoded; ":name*" is kept
- * raw and may hold "."; a trailing "[.json]" allows that extension, "[.*]" any. */
+ * Patterns: literal segments; ":name" takes one segment (never "." or "/" literally) and is tilde-decoded; ":name*" is
+ * kept raw and may hold "."; a trailing "[.json]" allows that extension, "[.*]" any. */
 #ifndef VITRINE_SITE_ROUTE_H
 #define VITRINE_SITE_ROUTE_H
 

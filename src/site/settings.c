@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "site/settings.h"
 
-#define SETTING_TEXT_INT(v) #v
+#define SETTING_TEXT_INT(v)  #v
 #define SETTING_TEXT_BOOL(v) ((v) ? "on" : "off")
-#define SETTING_TEXT_STR(v) (v)
+#define SETTING_TEXT_STR(v)  (v)
 const struct setting_row setting_rows[] = {
 #define X(type, name, default_value, help)                                                                             \
     {#name, SETTING_##type, SETTING_TEXT_##type(default_value), help, offsetof(struct settings, name)},
@@ -14,9 +14,9 @@ const size_t setting_row_count = ARRAY_LEN(setting_rows);
 
 void settings_default(struct settings *s)
 {
-#define SETTING_VALUE_INT(v) (v)
-#define SETTING_VALUE_BOOL(v) (v)
-#define SETTING_VALUE_STR(v) STR(v)
+#define SETTING_VALUE_INT(v)               (v)
+#define SETTING_VALUE_BOOL(v)              (v)
+#define SETTING_VALUE_STR(v)               STR(v)
 #define X(type, name, default_value, help) s->name = SETTING_VALUE_##type(default_value);
 #include "site/tbl/settings.h"
 #undef X

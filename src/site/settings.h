@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* settings: the typed --setting values. One table (tbl/settings.h) makes the struct, --help-settings and /-/settings. */
+/* settings: the typed --setting values. One table (tbl/settings.h) makes the struct, --help-settings and /-/settings.
+ */
 #ifndef VITRINE_SITE_SETTINGS_H
 #define VITRINE_SITE_SETTINGS_H
 
@@ -8,9 +9,9 @@
 #include "codec/value.h"
 
 struct settings {
-#define SETTING_TYPE_INT int64_t
-#define SETTING_TYPE_BOOL bool
-#define SETTING_TYPE_STR str
+#define SETTING_TYPE_INT                   int64_t
+#define SETTING_TYPE_BOOL                  bool
+#define SETTING_TYPE_STR                   str
 #define X(type, name, default_value, help) SETTING_TYPE_##type name;
 #include "site/tbl/settings.h"
 #undef X

@@ -92,7 +92,8 @@ static void answer(struct http_exchange *x, enum status st, struct http_response
     else if (st == STATUS_FORBIDDEN)
         respond_page(x, 403, "403: Directory listing is not allowed");
     else
-        respond_page(x, st == STATUS_NOT_FOUND ? 404 : status_http(st), st == STATUS_NOT_FOUND ? "404: File not found" : status_text(st));
+        respond_page(x, st == STATUS_NOT_FOUND ? 404 : status_http(st),
+                     st == STATUS_NOT_FOUND ? "404: File not found" : status_text(st));
 }
 
 static void serve_on_worker(void *arg, struct worker *w)

@@ -24,7 +24,8 @@ static void fill_query_table(struct table_page *p)
     const struct schema_table *t = p->table;
     struct query_incoming *incoming = ARENA_ARRAY(a, struct query_incoming, t->incoming_count + 1);
     for (size_t i = 0; i < t->incoming_count; i++)
-        incoming[i] = (struct query_incoming){t->incoming[i].other_table, t->incoming[i].other_column, t->incoming[i].column};
+        incoming[i] =
+            (struct query_incoming){t->incoming[i].other_table, t->incoming[i].other_column, t->incoming[i].column};
     const str *columns;
     size_t column_count = table_columns(a, t, &columns);
     p->query_table = (struct query_table){
@@ -139,7 +140,8 @@ static enum status run(struct table_page *p, struct err *err)
         rq->error_title = "SQL Interrupted";
     if (st != STATUS_OK)
         return st;
-    rq->response_varies |= (p->table->kind == SCHEMA_VIEW || p->plan->where_count) && fetch_may_vary(rq, ARENA_CAT(rq->arena, p->plan->sql, p->table->sql));
+    rq->response_varies |= (p->table->kind == SCHEMA_VIEW || p->plan->where_count) &&
+                           fetch_may_vary(rq, ARENA_CAT(rq->arena, p->plan->sql, p->table->sql));
     find_next(p);
     if (!p->labels_on)
         return STATUS_OK;
@@ -177,12 +179,14 @@ void table_page_count(struct table_page *p)
         return;
     }
     str sql = query_count_sql_limited(rq->arena, plan, COUNT_LIMIT + 1);
-    if (fetch_integer(rq, rq->conn, sql, plan->params, plan->count_param_count, time_limit_ms(p), &p->count, NULL) != STATUS_OK)
+    if (fetch_integer(rq, rq->conn, sql, plan->params, plan->count_param_count, time_limit_ms(p), &p->count, NULL) !=
+        STATUS_OK)
         p->count = -1;
     p->count_truncated = p->count == COUNT_LIMIT + 1;
 }
 
-/* ---- facets -------------------------------------------------------------------------------------------------------------- */
+/* ---- facets
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static struct value facet_dict(struct table_page *p, const struct query_facets *facets, const struct query_facet *f,
                                const struct rowset *r, struct err *err)
@@ -260,7 +264,8 @@ enum status table_page_facets(struct table_page *p, struct err *err)
     return STATUS_OK;
 }
 
-/* ---- suggestions --------------------------------------------------------------------------------------------------------- */
+/* ---- suggestions
+ * --------------------------------------------------------------------------------------------------------- */
 
 #define SUGGEST_DATE_ROWS 100
 
@@ -306,7 +311,8 @@ static bool accept_array(struct table_page *p, const struct query_suggestion *c)
     str *types = ARENA_ARRAY(a, str, r.row_count + 1);
     for (size_t i = 0; i < r.row_count; i++)
         types[i] = rowset_cell(&r, i, 0)->kind == CELL_NULL ? STR("") : cell_text(a, rowset_cell(&r, i, 0));
-    if (!query_suggest_array_types(types, r.row_count) || !probe(p, c->sample_sql, SUGGEST_DATE_ROWS, &r) || !r.row_count)
+    if (!query_suggest_array_types(types, r.row_count) || !probe(p, c->sample_sql, SUGGEST_DATE_ROWS, &r) ||
+        !r.row_count)
         return false;
     for (size_t i = 0; i < r.row_count; i++)
         if (!query_suggest_array_sample(a, cell_text(a, rowset_cell(&r, i, 0))))
@@ -315,7 +321,8 @@ static bool accept_array(struct table_page *p, const struct query_suggestion *c)
 }
 
 /* A verdict depends on the data, the rows looked at and the column: it is kept until the data changes. */
-static bool accepted(struct table_page *p, const struct query_suggestions *s, const struct query_suggestion *c, int64_t rows)
+static bool accepted(struct table_page *p, const struct query_suggestions *s, const struct query_suggestion *c,
+                     int64_t rows)
 {
     struct request *rq = p->rq;
     struct arena *a = rq->arena;

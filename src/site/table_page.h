@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* table_page: everything fetched for one table page, in the order it is needed: plan, rows, labels, next page, count, facets. */
+/* table_page: everything fetched for one table page, in the order it is needed: plan, rows, labels, next page, count,
+ * facets. */
 #ifndef VITRINE_SITE_TABLE_PAGE_H
 #define VITRINE_SITE_TABLE_PAGE_H
 
@@ -25,13 +26,14 @@ struct table_page {
     int64_t count;    /* -1 = not in time or _nocount */
     bool count_truncated;
     bool facets_known;
-    struct value facet_results;   /* {"results": {...}, "timed_out": [...]} */
-    struct value facets_sorted;   /* LIST of the same dicts in display order */
+    struct value facet_results; /* {"results": {...}, "timed_out": [...]} */
+    struct value facets_sorted; /* LIST of the same dicts in display order */
     struct value facets_timed_out;
 };
 
 /* Fills what the planner needs; does not run anything. */
-enum status table_page_init(struct table_page *p, struct request *rq, const struct schema_table *t, struct err *err) MUST_USE;
+enum status table_page_init(struct table_page *p, struct request *rq, const struct schema_table *t,
+                            struct err *err) MUST_USE;
 /* Plans and runs the page; `labels_default`: expand foreign keys when _labels does not say. */
 enum status table_page_fetch(struct table_page *p, bool labels_default, struct err *err) MUST_USE;
 /* Once each; later calls are free. */

@@ -40,12 +40,14 @@ int64_t table_count(struct request *rq, str table, int64_t time_limit_ms)
     conn_deadline(rq->conn, clock_mono_us() + time_limit_ms * 1000, request_gone(rq));
     if (count_rows(rq->conn, table, COUNT_LIMIT, time_limit_ms, &n, NULL) != STATUS_OK)
         return -1;
-    if (signed_ok && database_signature(rq->db->database, &after, NULL) == STATUS_OK && db_signature_equal(&before, &after))
+    if (signed_ok && database_signature(rq->db->database, &after, NULL) == STATUS_OK &&
+        db_signature_equal(&before, &after))
         counts_put(rq->db->counts, &before, table, n);
     return n;
 }
 
-enum status tables_list(struct request *rq, int64_t count_ms, struct table_item **ret, size_t *ret_count, struct err *err)
+enum status tables_list(struct request *rq, int64_t count_ms, struct table_item **ret, size_t *ret_count,
+                        struct err *err)
 {
     const struct schema *s = rq->schema;
     struct table_item *items = ARENA_ARRAY(rq->arena, struct table_item, s->table_count + 1);

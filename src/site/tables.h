@@ -14,8 +14,8 @@ struct table_item {
     bool count_truncated;
 };
 
-/* Tables and views of rq->db in schema order. Counts (tables only) take at most `count_ms` each and are kept until the data
- * changes; count_ms 0 = do not count. */
+/* Tables and views of rq->db in schema order. Counts (tables only) take at most `count_ms` each and are kept until the
+ * data changes; count_ms 0 = do not count. */
 enum status tables_list(struct request *rq, int64_t count_ms, struct table_item **ret, size_t *ret_count,
                         struct err *err) MUST_USE;
 bool table_is_hidden(const struct request *rq, const struct schema_table *t);

@@ -18,7 +18,8 @@ static const struct cell *find_by_hash(const struct rowset *rows, size_t row_cou
     return NULL;
 }
 
-enum status blob_respond(struct request *rq, const struct rowset *rows, size_t row_count, str table, str pks, struct err *err)
+enum status blob_respond(struct request *rq, const struct rowset *rows, size_t row_count, str table, str pks,
+                         struct err *err)
 {
     struct arena *a = rq->arena;
     str name = request_arg(rq, "_blob_column"), hash = request_arg(rq, "_blob_hash");
@@ -31,7 +32,8 @@ enum status blob_respond(struct request *rq, const struct rowset *rows, size_t r
         return err_set(err, STATUS_NOT_FOUND, "There is no row");
     const struct cell *c = hash.n ? find_by_hash(rows, row_count, column, hash) : rowset_cell(rows, 0, column);
     if (!c)
-        return err_set(err, STATUS_INVALID, "Link has expired - the requested binary content has changed or could not be found.");
+        return err_set(err, STATUS_INVALID,
+                       "Link has expired - the requested binary content has changed or could not be found.");
     str body = c->kind == CELL_NULL ? STR("") : c->kind == CELL_BLOB ? c->s : cell_text(a, c);
     str file = tilde_encode(a, name);
     if (pks.n)
@@ -39,7 +41,8 @@ enum status blob_respond(struct request *rq, const struct rowset *rows, size_t r
     if (hash.n)
         file = ARENA_CAT(a, file, STR("-"), str_sub(hash, 0, 6));
     response_header(rq->response, STR("x-content-type-options"), STR("nosniff"));
-    response_header(rq->response, STR("content-disposition"), ARENA_CAT(a, STR("attachment; filename=\""), file, STR(".blob\"")));
+    response_header(rq->response, STR("content-disposition"),
+                    ARENA_CAT(a, STR("attachment; filename=\""), file, STR(".blob\"")));
     respond_text(rq, 200, "application/binary", body);
     return STATUS_OK;
 }

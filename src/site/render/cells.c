@@ -9,7 +9,8 @@
 #include "site/links.h"
 #include "template/eval.h"
 
-/* ---- what templates see: row and cell objects --------------------------------------------------------------------- */
+/* ---- what templates see: row and cell objects ---------------------------------------------------------------------
+ */
 
 struct display_row;
 
@@ -163,13 +164,14 @@ static bool row_attr(void *self, struct eval *ev, str name, struct value *ret)
 static const struct value_class row_class = {
     .name = "row", .attr = row_attr, .item = row_item, .next = row_next, .length = row_length};
 
-/* ---- HTML of one cell ------------------------------------------------------------------------------------------------ */
+/* ---- HTML of one cell
+ * ------------------------------------------------------------------------------------------------ */
 
 static const char *const type_names[] = {
     [CELL_NULL] = "none", [CELL_INT] = "int", [CELL_FLOAT] = "float", [CELL_TEXT] = "str", [CELL_BLOB] = "bytes"};
 #define TYPE_FOREIGN_KEY 5 /* an expanded foreign key: shows a label, not a number */
-#define TYPE_PK 6
-#define TYPE_COUNT 7
+#define TYPE_PK          6
+#define TYPE_COUNT       7
 
 bool is_url(str s)
 {
@@ -283,7 +285,8 @@ str cells_render_typed(struct arena *a, str type, const struct cell *c)
 static struct value label_html(const struct request *rq, const struct cell *c, str other_table)
 {
     struct arena *a = rq->arena;
-    str id = cell_text(a, c), href = ARENA_CAT(a, link_table(rq, rq->db->name, other_table), STR("/"), tilde_encode(a, id));
+    str id = cell_text(a, c),
+        href = ARENA_CAT(a, link_table(rq, rq->db->name, other_table), STR("/"), tilde_encode(a, id));
     str safe_id = html_escape_arena(a, id), label = html_escape_arena(a, c->label);
     if (c->kind == CELL_TEXT && str_eq(c->label, c->s))
         return value_safe(ARENA_CAT(a, STR("<a href=\""), href, STR("\">"), safe_id, STR("</a>")));
@@ -306,7 +309,8 @@ static struct value plain_html(struct arena *a, const struct cell *c, int64_t tr
     return value_safe(cell_text(a, c));
 }
 
-/* ---- one column of the page --------------------------------------------------------------------------------------- */
+/* ---- one column of the page ---------------------------------------------------------------------------------------
+ */
 
 struct column_plan {
     size_t source; /* column of the rowset */
@@ -410,8 +414,8 @@ static void fill_link(const struct cells_spec *spec, struct display_row *r, stru
     c->value_type = "pk";
     c->raw_text = r->pk_path;
     c->attrs = plan_attrs(a, link, TYPE_PK);
-    c->value = value_safe(ARENA_CAT(a, STR("<a href=\""), link_row(spec->rq, spec->rq->db->name, t->name, r->path), STR("\">"),
-                                    html_escape_arena(a, r->pk_path), STR("</a>")));
+    c->value = value_safe(ARENA_CAT(a, STR("<a href=\""), link_row(spec->rq, spec->rq->db->name, t->name, r->path),
+                                    STR("\">"), html_escape_arena(a, r->pk_path), STR("</a>")));
 }
 
 void cells_build(const struct cells_spec *spec, struct value *ret_columns, struct value *ret_rows)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cells: rows as the HTML tables show them. Everything a template may ask of a row or a cell is an attribute of the host
- * objects made here; the HTML of each cell is made once, in C, because a page has thousands. */
+/* cells: rows as the HTML tables show them. Everything a template may ask of a row or a cell is an attribute of the
+ * host objects made here; the HTML of each cell is made once, in C, because a page has thousands. */
 #ifndef VITRINE_SITE_RENDER_CELLS_H
 #define VITRINE_SITE_RENDER_CELLS_H
 
@@ -10,7 +10,7 @@
 struct cells_spec {
     struct request *rq;
     const struct rowset *rows;
-    size_t row_count; /* rows to show: may be fewer than rows->row_count */
+    size_t row_count;                 /* rows to show: may be fewer than rows->row_count */
     const struct schema_table *table; /* NULL for query results */
     bool link_column;                 /* tables: first column links to the row */
     int64_t truncate;                 /* characters; 0 = never */

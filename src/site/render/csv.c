@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* csv — rows as RFC 4180 text, the way Python's csv module writes it.
  *
- * Streams. A stream has its own arena, its own connection (conn_open_private: it moves between workers) and its own request
- * copy; each pull fetches one page of max_returned_rows rows by key and appends its text. Nothing is held while the client is
- * slow: no snapshot, no statement. So a stream costs one connection and one page of memory, whatever the size of the table;
- * rows that are inserted behind the reader appear, as they do when a person pages through.
+ * Streams. A stream has its own arena, its own connection (conn_open_private: it moves between workers) and its own
+ * request copy; each pull fetches one page of max_returned_rows rows by key and appends its text. Nothing is held while
+ * the client is slow: no snapshot, no statement. So a stream costs one connection and one page of memory, whatever the
+ * size of the table; rows that are inserted behind the reader appear, as they do when a person pages through.
  *
  * Once the headers are out an error can only end the body: its text becomes the last line and the connection is closed
  * without the final chunk, so that clients notice. Tests: tests/site/test_csv.py. */
@@ -164,7 +164,8 @@ enum status csv_respond_rows(struct request *rq, const struct rowset *rows, str 
     return respond_once(&w, rows->row_count, name);
 }
 
-/* ---- streams --------------------------------------------------------------------------------------------------------------- */
+/* ---- streams
+ * --------------------------------------------------------------------------------------------------------------- */
 
 struct csv_stream {
     struct http_stream super;
@@ -260,8 +261,8 @@ static void close_stream(struct http_stream *super)
     free(s);
 }
 
-/* The exchange, and with it the client's "gone" flag, is the server's once the headers are out; the message itself lives
- * until the stream is closed. */
+/* The exchange, and with it the client's "gone" flag, is the server's once the headers are out; the message itself
+ * lives until the stream is closed. */
 static struct csv_stream *stream_new(struct request *rq)
 {
     struct csv_stream *s = mem_alloc(sizeof *s);
@@ -269,7 +270,8 @@ static struct csv_stream *stream_new(struct request *rq)
     s->super.close = close_stream;
     s->keep = arena_new(LIMIT_REQUEST_ARENA);
     s->work = arena_new(LIMIT_REQUEST_ARENA);
-    s->request = (struct request){.site = rq->site, .http = rq->http, .arena = s->keep, .route = rq->route, .db = rq->db};
+    s->request =
+        (struct request){.site = rq->site, .http = rq->http, .arena = s->keep, .route = rq->route, .db = rq->db};
     s->request.path = arena_str(s->keep, rq->path);
     s->request.query_string = ARENA_CAT(s->keep, rq->query_string, rq->query_string.n ? STR("&") : STR(""),
                                         STR("_nofacet=1&_nocount=1&_size=max"));

@@ -9,16 +9,17 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/version.h"
 #include "codec/html_escape.h"
 #include "codec/url.h"
 #include "http/cookie.h"
 #include "site/links.h"
 #include "site/render/urls.h"
-#include "base/version.h"
 #include "site/version.h"
 #include "template/eval.h"
 
-/* ---- templates ---------------------------------------------------------------------------------------------------- */
+/* ---- templates ----------------------------------------------------------------------------------------------------
+ */
 
 struct loader {
     str dir; /* --template-dir; empty = none */
@@ -82,7 +83,8 @@ static enum status filter_css_class(struct eval *ev, struct value in, const stru
     return STATUS_OK;
 }
 
-static enum status filter_escape_sqlite(struct eval *ev, struct value in, const struct value_args *args, struct value *ret)
+static enum status filter_escape_sqlite(struct eval *ev, struct value in, const struct value_args *args,
+                                        struct value *ret)
 {
     struct arena *a = eval_arena(ev);
     (void)args;
@@ -132,7 +134,8 @@ enum status page_templates_new(struct site *s, str template_dir, struct err *err
     return STATUS_OK;
 }
 
-/* ---- variables ------------------------------------------------------------------------------------------------------ */
+/* ---- variables ------------------------------------------------------------------------------------------------------
+ */
 
 static struct value asset_urls(struct request *rq, const char *key)
 {
@@ -171,10 +174,8 @@ void page_base_vars(struct request *rq, struct value vars)
 void page_cors(struct request *rq)
 {
     static const char *const headers[][2] = {
-        {"access-control-allow-origin", "*"},
-        {"access-control-allow-headers", "Authorization, Content-Type"},
-        {"access-control-expose-headers", "Link"},
-        {"access-control-allow-methods", "GET, POST, HEAD, OPTIONS"},
+        {"access-control-allow-origin", "*"},      {"access-control-allow-headers", "Authorization, Content-Type"},
+        {"access-control-expose-headers", "Link"}, {"access-control-allow-methods", "GET, POST, HEAD, OPTIONS"},
         {"access-control-max-age", "3600"},
     };
     if (!rq->site->cors)
@@ -196,7 +197,8 @@ void page_cache_headers(struct request *rq, bool ok)
     response_header(rq->response, STR("referrer-policy"), STR("no-referrer"));
 }
 
-/* ---- answers -------------------------------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------------------------------
+ */
 
 static enum status render(struct request *rq, int http_status, str name, struct value vars, struct err *err)
 {
@@ -278,8 +280,8 @@ static void bare_error(struct request *rq, int http_status, const char *text)
 {
     str safe = html_escape_arena(rq->arena, str_of(text));
     respond_text(rq, http_status, "text/html; charset=utf-8",
-                 arena_printf(rq->arena, "<!DOCTYPE html><title>Error %d</title><h1>Error %d</h1><p>%.*s</p>", http_status,
-                              http_status, STR_ARG(safe)));
+                 arena_printf(rq->arena, "<!DOCTYPE html><title>Error %d</title><h1>Error %d</h1><p>%.*s</p>",
+                              http_status, http_status, STR_ARG(safe)));
 }
 
 void page_respond_error(struct request *rq, const struct err *err, const char *title, struct value extra)

@@ -39,7 +39,9 @@ static void write_plain(const struct writer *w, const struct cell *c)
         if (isfinite(c->f))
             jwrite_put_double(out, c->f);
         else
-            buf_puts(out, !w->spec->infinity || isnan(c->f) ? STR("null") : c->f > 0 ? STR("Infinity") : STR("-Infinity"));
+            buf_puts(out, !w->spec->infinity || isnan(c->f) ? STR("null")
+                          : c->f > 0                        ? STR("Infinity")
+                                                            : STR("-Infinity"));
         break;
     case CELL_TEXT:
         jwrite_put_string(out, c->s, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rows_json: rows as JSON, in the five shapes. The hot path of the API: keys are escaped once a column, cells are written
- * straight into the body. */
+/* rows_json: rows as JSON, in the five shapes. The hot path of the API: keys are escaped once a column, cells are
+ * written straight into the body. */
 #ifndef VITRINE_SITE_RENDER_ROWS_JSON_H
 #define VITRINE_SITE_RENDER_ROWS_JSON_H
 
@@ -11,13 +11,13 @@ struct rows_json {
     const struct rowset *rows;
     size_t row_count; /* rows to write */
     struct query_shaping shaping;
-    bool infinity;         /* _json_infinity: Infinity as such, else null */
-    const str *parsed;     /* _json: columns whose text is JSON */
+    bool infinity;     /* _json_infinity: Infinity as such, else null */
+    const str *parsed; /* _json: columns whose text is JSON */
     size_t parsed_count;
-    const str *pks;        /* for the object shape; NULL = rowid */
+    const str *pks; /* for the object shape; NULL = rowid */
     size_t pk_count;
-    struct value head;     /* DICT written before "rows"; ignored by array, arrayfirst and object */
-    struct value tail;     /* DICT written after "rows" */
+    struct value head; /* DICT written before "rows"; ignored by array, arrayfirst and object */
+    struct value tail; /* DICT written after "rows" */
 };
 
 /* Appends the document to `out`. */
@@ -25,7 +25,8 @@ void rows_json_write(struct arena *a, const struct rows_json *spec, struct buf *
 /* Reads _shape, _nl, _json, _json_infinity. INVALID "Invalid _shape: x". */
 enum status rows_json_options(struct request *rq, struct rows_json *spec, struct err *err) MUST_USE;
 /* Writes and answers. TOO_LARGE past LIMIT_JSON_OUTPUT. */
-enum status rows_json_respond(struct request *rq, const struct rows_json *spec, int http_status, struct err *err) MUST_USE;
+enum status rows_json_respond(struct request *rq, const struct rows_json *spec, int http_status,
+                              struct err *err) MUST_USE;
 /* Content type of the answer: text/plain for _nl. */
 const char *rows_json_content_type(const struct rows_json *spec);
 

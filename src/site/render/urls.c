@@ -32,7 +32,8 @@ static struct value with_format(struct request *rq, str path, struct eval *ev, c
     return value_safe(format.n ? link_with_format(rq, path, format) : path);
 }
 
-/* ---- urls.* ------------------------------------------------------------------------------------------------------- */
+/* ---- urls.* -------------------------------------------------------------------------------------------------------
+ */
 
 #define URL_FUNCTION(name)                                                                                             \
     static enum status url_##name(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
@@ -57,8 +58,9 @@ URL_FUNCTION(static)
 
 URL_FUNCTION(static_plugins)
 {
-    *ret = value_safe(link_path(self, ARENA_CAT(eval_arena(ev), STR("-/static-plugins/"), text_arg(ev, args, 0, "plugin"),
-                                                STR("/"), text_arg(ev, args, 1, "path"))));
+    *ret =
+        value_safe(link_path(self, ARENA_CAT(eval_arena(ev), STR("-/static-plugins/"), text_arg(ev, args, 0, "plugin"),
+                                             STR("/"), text_arg(ev, args, 1, "path"))));
     return STATUS_OK;
 }
 
@@ -116,10 +118,17 @@ struct named_class {
     const char *name;
     struct value_class class;
 };
-#define URL_ROW(id) {#id, {.name = "function", .call = url_##id}}
+#define URL_ROW(id)                                                                                                    \
+    {                                                                                                                  \
+#id,                                                                                                           \
+        {                                                                                                              \
+            .name = "function", .call = url_##id                                                                       \
+        }                                                                                                              \
+    }
 static const struct named_class url_functions[] = {
-    URL_ROW(path),           URL_ROW(instance), URL_ROW(static), URL_ROW(static_plugins), URL_ROW(logout), URL_ROW(database),
-    URL_ROW(database_query), URL_ROW(table),    URL_ROW(query),  URL_ROW(row),            URL_ROW(row_blob)};
+    URL_ROW(path),   URL_ROW(instance), URL_ROW(static),         URL_ROW(static_plugins),
+    URL_ROW(logout), URL_ROW(database), URL_ROW(database_query), URL_ROW(table),
+    URL_ROW(query),  URL_ROW(row),      URL_ROW(row_blob)};
 
 static bool find_function(const struct named_class *table, size_t count, void *self, str name, struct value *ret)
 {
@@ -140,7 +149,8 @@ static bool urls_attr(void *self, struct eval *ev, str name, struct value *ret)
 
 static const struct value_class urls_class = {.name = "urls", .attr = urls_attr};
 
-/* ---- request.* ------------------------------------------------------------------------------------------------------ */
+/* ---- request.* ------------------------------------------------------------------------------------------------------
+ */
 
 static enum status args_get_call(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
 {
@@ -252,7 +262,8 @@ static bool request_attr(void *self, struct eval *ev, str name, struct value *re
 
 static const struct value_class request_class = {.name = "request", .attr = request_attr};
 
-/* ---- functions ------------------------------------------------------------------------------------------------------ */
+/* ---- functions ------------------------------------------------------------------------------------------------------
+ */
 
 #define PAGE_FUNCTION(name)                                                                                            \
     static enum status fn_##name(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
@@ -393,7 +404,13 @@ PAGE_FUNCTION(fix_path)
     return STATUS_OK;
 }
 
-#define PAGE_ROW(id, fn) {id, {.name = "function", .call = fn}}
+#define PAGE_ROW(id, fn)                                                                                               \
+    {                                                                                                                  \
+        id,                                                                                                            \
+        {                                                                                                              \
+            .name = "function", .call = fn                                                                             \
+        }                                                                                                              \
+    }
 static const struct named_class page_functions[] = {
     PAGE_ROW("static", fn_static),
     PAGE_ROW("crumb_items", fn_crumb_items),

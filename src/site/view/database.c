@@ -9,7 +9,7 @@
 #include "site/view/database.h"
 #include "site/view/view.h"
 
-#define COUNT_MS 100      /* for one table */
+#define COUNT_MS      100 /* for one table */
 #define QUERIES_SHOWN 5   /* stored queries listed on the page */
 
 static int shown_order(const void *x, const void *y)

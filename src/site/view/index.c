@@ -7,10 +7,10 @@
 #include "site/tables.h"
 #include "site/view/view.h"
 
-#define SHOWN_MAX 5                          /* tables and views listed under each database */
-#define COUNT_MS 10                          /* for one table */
+#define SHOWN_MAX            5               /* tables and views listed under each database */
+#define COUNT_MS             10              /* for one table */
 #define COUNT_DATABASE_BYTES (100 * 1 << 20) /* bigger mutable databases are not counted here */
-#define UNSTABLE "This API is not part of Datasette's stable interface and may change at any time"
+#define UNSTABLE             "This API is not part of Datasette's stable interface and may change at any time"
 
 struct entry {
     struct value dict; /* one table as the page shows it */

@@ -46,8 +46,9 @@ enum status view_favicon(struct request *rq, struct err *err)
 enum status view_robots(struct request *rq, struct err *err)
 {
     (void)err;
-    respond_text(rq, 200, "text/plain; charset=utf-8",
-                 STR("User-agent: *\nDisallow: /*?*_facet\nDisallow: /*?*_sort\nDisallow: /*?*_next\nDisallow: /*/-/query\n"));
+    respond_text(
+        rq, 200, "text/plain; charset=utf-8",
+        STR("User-agent: *\nDisallow: /*?*_facet\nDisallow: /*?*_sort\nDisallow: /*?*_next\nDisallow: /*/-/query\n"));
     rq->response_is_constant = true;
     return STATUS_OK;
 }
@@ -61,14 +62,16 @@ enum status view_versions(struct request *rq, struct err *err)
         st = db_versions(a, rq->site->load_extensions, rq->site->load_extension_count, &v, err);
     if (st != STATUS_OK)
         return st;
-    struct value d = ok_dict(a), us = value_dict(a), compat = value_dict(a), sqlite = value_dict(a), ext = value_dict(a);
+    struct value d = ok_dict(a), us = value_dict(a), compat = value_dict(a), sqlite = value_dict(a),
+                 ext = value_dict(a);
     VALUE_SET(us, "version", value_cstr(version_text()));
     VALUE_SET(us, "commit", value_cstr(version_commit()));
     if (rq->site->version_note.n)
         VALUE_SET(us, "note", value_str(rq->site->version_note));
     VALUE_SET(compat, "version", value_cstr(VERSION_DATASETTE));
     for (size_t i = 0; i < v.extension_count; i++)
-        value_set(ext, v.extensions[i].name, v.extensions[i].version.p ? value_str(v.extensions[i].version) : VALUE_NULL);
+        value_set(ext, v.extensions[i].name,
+                  v.extensions[i].version.p ? value_str(v.extensions[i].version) : VALUE_NULL);
     VALUE_SET(sqlite, "version", value_str(v.version));
     VALUE_SET(sqlite, "fts_versions", str_list(a, v.fts_versions, v.fts_version_count));
     VALUE_SET(sqlite, "extensions", ext);
@@ -140,7 +143,9 @@ enum status view_actor(struct request *rq, struct err *err)
 
 static const char *level_name(enum action_level level)
 {
-    return level == ACTION_LEVEL_DATABASE ? "DatabaseResource" : level == ACTION_LEVEL_TABLE ? "TableResource" : "QueryResource";
+    return level == ACTION_LEVEL_DATABASE ? "DatabaseResource"
+           : level == ACTION_LEVEL_TABLE  ? "TableResource"
+                                          : "QueryResource";
 }
 
 static int by_action_name(const void *x, const void *y)
@@ -168,7 +173,8 @@ enum status view_actions(struct request *rq, struct err *err)
         VALUE_SET(e, "takes_parent", value_bool(r->level >= ACTION_LEVEL_DATABASE));
         VALUE_SET(e, "takes_child", value_bool(r->level >= ACTION_LEVEL_TABLE));
         VALUE_SET(e, "resource_class", r->level == ACTION_LEVEL_GLOBAL ? VALUE_NULL : value_cstr(level_name(r->level)));
-        VALUE_SET(e, "also_requires", r->also_requires == ACTION_NONE ? VALUE_NULL : value_cstr(action_rows[r->also_requires].name));
+        VALUE_SET(e, "also_requires",
+                  r->also_requires == ACTION_NONE ? VALUE_NULL : value_cstr(action_rows[r->also_requires].name));
         value_push(list, e);
     }
     VALUE_SET(d, "actions", list);

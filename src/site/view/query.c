@@ -118,7 +118,8 @@ static enum status run(struct query_page *p, struct err *err)
     return st;
 }
 
-/* ---- data formats ------------------------------------------------------------------------------------------------------------ */
+/* ---- data formats
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static struct extra_context context_of(struct query_page *p)
 {
@@ -167,7 +168,9 @@ static enum status respond_as_json(struct query_page *p, struct err *err)
     return rows_json_respond(rq, &spec, failed ? 400 : 200, err);
 }
 
-/* ---- html -------------------------------------------------------------------------------------------------------------------- */
+/* ---- html
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 static str replace_arg(struct query_page *p, const char *key, const char *value)
 {
@@ -193,7 +196,8 @@ static void hide_vars(struct query_page *p, struct value d)
     VALUE_SET(d, "show_hide_text", value_cstr(hide ? "show" : "hide"));
     VALUE_SET(d, "show_hide_link", value_str(replace_arg(p, key, toggled ? NULL : "1")));
     VALUE_SET(d, "show_hide_hidden",
-              toggled ? value_safe(ARENA_CAT(p->rq->arena, STR("<input type=\"hidden\" name=\""), str_of(key), STR("\" value=\"1\">")))
+              toggled ? value_safe(ARENA_CAT(p->rq->arena, STR("<input type=\"hidden\" name=\""), str_of(key),
+                                             STR("\" value=\"1\">")))
                       : value_safe(STR("")));
 }
 
@@ -211,11 +215,13 @@ static void edit_vars(struct query_page *p, struct value d, bool may_sql)
 {
     struct request *rq = p->rq;
     struct arena *a = rq->arena;
-    bool plain = p->sql.n && query_sql_validate(a, p->sql, NULL) == STATUS_OK && str_find(p->sql, STR(":_")) == STR_NPOS;
+    bool plain =
+        p->sql.n && query_sql_validate(a, p->sql, NULL) == STATUS_OK && str_find(p->sql, STR(":_")) == STR_NPOS;
     bool may_store = request_allowed(rq, ACTION_STORE_QUERY, rq->db->name, (str){0});
     str base = link_database(rq, rq->db->name);
     VALUE_SET(d, "edit_sql_url",
-              plain && may_sql ? value_str(ARENA_CAT(a, base, STR("/-/query?"), encode_with_sql(p, true))) : VALUE_NULL);
+              plain && may_sql ? value_str(ARENA_CAT(a, base, STR("/-/query?"), encode_with_sql(p, true)))
+                               : VALUE_NULL);
     VALUE_SET(d, "save_query_url",
               plain && may_sql && may_store && !is_stored(p)
                   ? value_str(ARENA_CAT(a, base, STR("/-/queries/store?"), encode_with_sql(p, false)))
@@ -300,7 +306,8 @@ static enum status respond_as_html(struct query_page *p, struct err *err)
     return page_respond(rq, 200, names, n, d, true, err);
 }
 
-/* ---- the page ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the page
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static enum status respond_page(struct query_page *p, struct err *err)
 {

@@ -171,8 +171,9 @@ static enum status respond_as_html(struct row_page *p, struct err *err)
     VALUE_SET(d, "table_page_data", value_dict(a));
     VALUE_SET(d, "url_csv", value_str(link_this_format(rq, STR("csv"), NULL, 0)));
     VALUE_SET(d, "query_ms", value_float((double)(clock_mono_us() - rq->started_mono_us) / 1000.0));
-    const str names[] = {ARENA_CAT(a, STR("row-"), css_class(a, rq->db->name), STR("-"), css_class(a, p->table->name), STR(".html")),
-                         STR("row.html")};
+    const str names[] = {
+        ARENA_CAT(a, STR("row-"), css_class(a, rq->db->name), STR("-"), css_class(a, p->table->name), STR(".html")),
+        STR("row.html")};
     return page_respond(rq, 200, names, 2, d, true, err);
 }
 

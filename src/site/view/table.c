@@ -46,7 +46,8 @@ static struct value text_or_null(bool has, str s)
     return has ? value_str(s) : VALUE_NULL;
 }
 
-/* ---- json ------------------------------------------------------------------------------------------------------------------ */
+/* ---- json
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static bool asks_for_facets(const struct request *rq)
 {
@@ -76,7 +77,8 @@ static enum status respond_as_json(struct table_page *p, struct err *err)
     struct request *rq = p->rq;
     struct arena *a = rq->arena;
     struct extra_context c = context_of(p);
-    struct rows_json spec = {.rows = &p->rows, .row_count = p->row_count, .pks = p->table->pks, .pk_count = p->table->pk_count};
+    struct rows_json spec = {
+        .rows = &p->rows, .row_count = p->row_count, .pks = p->table->pks, .pk_count = p->table->pk_count};
     struct value head = value_dict(a), tail = value_dict(a);
     VALUE_SET(head, "ok", value_bool(true));
     VALUE_SET(head, "next", text_or_null(p->next.has, p->next.token));
@@ -99,7 +101,8 @@ static enum status respond_as_json(struct table_page *p, struct err *err)
     return rows_json_respond(rq, &spec, 200, err);
 }
 
-/* ---- html ------------------------------------------------------------------------------------------------------------------ */
+/* ---- html
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static struct value pair_list(struct arena *a, const struct arg *items, size_t n)
 {
@@ -196,11 +199,31 @@ static bool any_sortable(struct value columns)
 static enum status html_vars(struct table_page *p, struct value d, struct err *err)
 {
     static const char *const from_extras[] = {
-        "count",           "count_truncated",     "count_sql",       "human_description_en", "metadata",
-        "query",           "columns",             "database",        "table",                "database_color",
-        "renderers",       "table_definition",    "view_definition", "is_view",              "private",
-        "primary_keys",    "all_columns",         "expandable_columns", "form_hidden_args",  "set_column_type_ui",
-        "facet_results",   "facets_timed_out",    "sorted_facet_results", "suggested_facets", "custom_table_templates",
+        "count",
+        "count_truncated",
+        "count_sql",
+        "human_description_en",
+        "metadata",
+        "query",
+        "columns",
+        "database",
+        "table",
+        "database_color",
+        "renderers",
+        "table_definition",
+        "view_definition",
+        "is_view",
+        "private",
+        "primary_keys",
+        "all_columns",
+        "expandable_columns",
+        "form_hidden_args",
+        "set_column_type_ui",
+        "facet_results",
+        "facets_timed_out",
+        "sorted_facet_results",
+        "suggested_facets",
+        "custom_table_templates",
     };
     struct request *rq = p->rq;
     struct extra_context c = context_of(p);
@@ -249,7 +272,8 @@ static enum status respond_as_html(struct table_page *p, struct err *err)
     return page_respond(rq, 200, names, 2, d, true, err);
 }
 
-/* ---- the page -------------------------------------------------------------------------------------------------------------- */
+/* ---- the page
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static enum status check_facets_allowed(const struct request *rq, struct err *err)
 {
@@ -296,12 +320,14 @@ enum status view_table(struct request *rq, struct err *err)
         page_cache_headers(rq, false);
         return STATUS_OK;
     }
-    st = request_require(rq, ACTION_VIEW_TABLE, rq->db->name, t->name, "You do not have permission to view this table", err);
+    st = request_require(rq, ACTION_VIEW_TABLE, rq->db->name, t->name, "You do not have permission to view this table",
+                         err);
     if (st == STATUS_OK)
         st = table_page_init(p, rq, t, err);
     if (st != STATUS_OK)
         return st;
-    if (!str_is(rq->format, "html") && !str_is(rq->format, "json") && !str_is(rq->format, "csv") && !str_is(rq->format, "blob")) {
+    if (!str_is(rq->format, "html") && !str_is(rq->format, "json") && !str_is(rq->format, "csv") &&
+        !str_is(rq->format, "blob")) {
         err_set(err, STATUS_INVALID, "Invalid format: %.*s", STR_ARG(rq->format));
         return err_hint(err, "Use .json or .csv.");
     }
