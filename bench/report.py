@@ -92,8 +92,8 @@ def write(path, data):
         lines.append(f"| {name} | {wanted} | {number(value) or '–'} | {verdict} |")
     lines += ["", "## Throughput", "",
               f"Requests a second (p50 / p99 in microseconds), {data['connections']} kept connections, the load "
-              f"generator on the same machine, median of {data['rounds']} runs of {data['seconds']} s in turn. The limit is one "
-              "core running the SQL and writing the JSON, without HTTP.", "",
+              f"generator on the same machine, median of {data['rounds']} runs of {data['seconds']} s in turn. "
+              "The limit is one core running the SQL and writing the JSON, without HTTP.", "",
               "| case | bytes | cached | not cached | nginx | Datasette | limit |", "|---|---|---|---|---|---|---|"]
     for name, case in data["cases"].items():
         size = next((run["length"] for run in (case.get("cached"), case.get("uncached")) if run), 0)
@@ -116,7 +116,8 @@ def write(path, data):
     for name, cost in data.get("costs", {}).items():
         calls, each = cost["calls"] or (None, {})
         which = ", ".join(f"{k} {v:.2f}" for k, v in each.items())
-        lines.append(f"| {name} | {'–' if calls is None else f'{calls:.2f}'} | {which} | {cost['allocations'][0]:.1f} | "
+        count = "–" if calls is None else f"{calls:.2f}"
+        lines.append(f"| {name} | {count} | {which} | {cost['allocations'][0]:.1f} | "
                      f"{cost['allocations'][1]:,.0f} |")
     lines += ["", "## Row JSON beside a slow query", "",
               "At a fixed rate, times counted from when a request was due. One query that counts for about a second is "
