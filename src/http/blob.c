@@ -10,6 +10,7 @@
 #include "codec/digest.h"
 #include "http/message.h"
 #include "http/mime.h"
+#include "http/response.h"
 
 #define GZIP_LEVEL 6 /* made once, sent often */
 
@@ -121,7 +122,7 @@ struct http_blob *http_blob_new(int status, const struct http_headers *headers, 
     struct draft d = {.headers = headers ? headers : &none, .body = body, .gzip = gzip};
     char hex[DIGEST_HEX_MAX], quoted[DIGEST_HEX_MAX + 2];
     struct buf packed;
-    buf_init(&packed, body.n);
+    buf_init(&packed, body.n + RESPONSE_GZIP_ROOM);
     d.etag = http_headers_get(d.headers, STR("etag"));
     if (!d.etag.n && (flags & HTTP_BLOB_ETAG)) {
         digest_md5_hex(body, hex);
@@ -130,7 +131,7 @@ struct http_blob *http_blob_new(int status, const struct http_headers *headers, 
     bool encoded = http_headers_has(d.headers, STR("content-encoding"));
     if (!gzip.p && (flags & HTTP_BLOB_GZIP) && !encoded && body.n >= LIMIT_GZIP_MIN &&
         mime_compressible(http_headers_get(d.headers, STR("content-type"))) &&
-        compress_gzip(&packed, body, GZIP_LEVEL) == STATUS_OK)
+        compress_gzip(&packed, body, GZIP_LEVEL) == STATUS_OK && packed.n < body.n)
         d.gzip = buf_str(&packed);
     d.varies = d.gzip.p && !http_list_has(http_headers_get(d.headers, STR("vary")), STR("accept-encoding"));
     /* A variant made here is on the heap even when the body itself is static. */

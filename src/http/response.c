@@ -87,8 +87,8 @@ static void fit_gzip(struct http_response *r, const struct http_request *rq, uns
         return;
     if (in_memory) {
         struct buf packed;
-        buf_init(&packed, body_bytes(r).n);
-        if (compress_gzip(&packed, body_bytes(r), GZIP_LEVEL) != STATUS_OK) { /* it would grow */
+        buf_init(&packed, body_bytes(r).n + RESPONSE_GZIP_ROOM);
+        if (compress_gzip(&packed, body_bytes(r), GZIP_LEVEL) != STATUS_OK || packed.n >= body_bytes(r).n) {
             buf_release(&packed);
             return;
         }

@@ -5,6 +5,9 @@
 
 #include "http/message.h"
 
+/* compress_gzip wants whole pieces of room, whatever comes out. */
+#define RESPONSE_GZIP_ROOM 32768
+
 enum response_fit_flags { RESPONSE_GZIP = 1 };
 /* response_prepare with a choice: without RESPONSE_GZIP nothing is compressed, so that it may run on the loop. */
 void response_fit(struct http_response *r, const struct http_request *rq, unsigned flags);
