@@ -39,7 +39,7 @@ static enum status from_token(struct request *rq, str token, struct err *err)
 {
     struct arena *a = rq->arena;
     struct value payload;
-    int64_t expires;
+    int64_t expires = 0;
     if (!rq->site->config.settings.allow_signed_tokens)
         return bad_token(err, "Signed tokens are not enabled");
     if (sign_loads(a, rq->site->secret, STR("token"), token, &payload, NULL) != STATUS_OK || payload.kind != VALUE_DICT)
