@@ -99,8 +99,8 @@ struct node {
     enum op *ops; /* COMPARE */
     struct call_args *args;
     struct macro_def *macro;
-    template_filter filter;
-    template_test test;
+    template_filter_fn *filter;
+    template_test_fn *test;
     str *names, *aliases; /* FROM_IMPORT */
 };
 
@@ -122,11 +122,11 @@ struct compiled {
 
 struct named_filter {
     const char *name;
-    template_filter fn;
+    template_filter_fn *fn;
 };
 struct named_test {
     const char *name;
-    template_test fn;
+    template_test_fn *fn;
 };
 struct named_value {
     const char *name;
@@ -150,8 +150,8 @@ enum status template_parse(const struct template_env *env, struct compiled *t, s
 /* env.c: a reference for the caller */
 enum status template_get(struct template_env *env, str name, struct compiled **ret, struct err *err) MUST_USE;
 void template_unref(struct compiled *t);
-template_filter env_filter(const struct template_env *env, str name);
-template_test env_test(const struct template_env *env, str name);
-template_filter env_tag(const struct template_env *env, str name);
+template_filter_fn *env_filter(const struct template_env *env, str name);
+template_test_fn *env_test(const struct template_env *env, str name);
+template_filter_fn *env_tag(const struct template_env *env, str name);
 
 #endif

@@ -397,7 +397,7 @@ static struct node *tag_autoescape(struct parser *p)
     return n;
 }
 
-static struct node *tag_custom(struct parser *p, str name, template_filter fn)
+static struct node *tag_custom(struct parser *p, str name, template_filter_fn *fn)
 {
     struct node *n = parse_node(p, N_TAG);
     n->filter = fn;
@@ -450,7 +450,7 @@ static struct node *parse_tag(struct parser *p)
         }
     }
     if (!known) {
-        template_filter custom = env_tag(p->env, name);
+        template_filter_fn *custom = env_tag(p->env, name);
         if (!custom) {
             p->at--;
             return parse_fail(p, "unknown tag '%.*s'", STR_ARG(name));

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "template/run.h"
+
+bool run_call_args(struct eval *ev, const struct call_args *in, struct value_args *ret)
+{
+    size_t n = in->count, k = in->keyword_count;
+    struct value star = VALUE_UNDEF, star_star = VALUE_UNDEF;
+    if (in->star) {
+        if (!run_expr(ev, in->star, &star))
+            return false;
+        star = iter_list(ev, star);
+        n += value_count(star);
+    }
+    if (in->star_star) {
+        if (!run_expr(ev, in->star_star, &star_star))
+            return false;
+        k += value_count(star_star);
+    }
+    *ret = (struct value_args){.count = n, .keyword_count = k};
+    if (n) {
+        struct value *p = arena_alloc_raw(ev->arena, n * sizeof *p);
+        for (size_t i = 0; i < in->count; i++)
+            if (!run_expr(ev, in->positional[i], &p[i]))
+                return false;
+        for (size_t i = in->count; i < n; i++)
+            p[i] = value_at(star, i - in->count);
+        ret->positional = p;
+    }
+    if (k) {
+        struct value_entry *e = ARENA_ARRAY(ev->arena, struct value_entry, k);
+        for (size_t i = 0; i < in->keyword_count; i++) {
+            e[i].key = in->names[i];
+            if (!run_expr(ev, in->keywords[i], &e[i].value))
+                return false;
+        }
+        for (size_t i = in->keyword_count; i < k; i++)
+            e[i] = star_star.dict->entries[i - in->keyword_count];
+        ret->keywords = e;
+    }
+    return true;
+}
+
+enum status eval_call(struct eval *ev, struct value fn, const struct value_args *args, struct value *ret)
+{
+    if (fn.kind != VALUE_OBJECT || !fn.object.class->call)
+        return eval_fail(ev, STATUS_INVALID, fn.kind == VALUE_UNDEFINED ? "an undefined value is called" : "this value cannot be called");
+    *ret = VALUE_UNDEF;
+    return fn.object.class->call(fn.object.self, ev, args, ret);
+}
+
+static bool run_call(struct eval *ev, const struct node *n, struct value *ret)
+{
+    struct value_args args;
+    struct value fn = VALUE_UNDEF;
+    if (n->a->kind == N_ATTR) {
+        struct value of;
+        bool found;
+        if (!run_expr(ev, n->a->a, &of))
+            return false;
+        if (of.kind == VALUE_UNDEFINED)
+            return run_fail(ev, n->a, STATUS_INVALID, "'%.*s' is undefined", STR_ARG(n->a->a->source));
+        if (!run_call_args(ev, n->args, &args))
+            return false;
+        if (of.kind != VALUE_OBJECT) {
+            if (!method_call(ev, of, n->a->text, &args, ret, &found))
+                return run_fail(ev, n, STATUS_INVALID, "%.*s() failed", STR_ARG(n->a->text));
+            if (found)
+                return true;
+        }
+        op_attr(ev, of, n->a->text, &fn);
+    } else if (!run_expr(ev, n->a, &fn) || !run_call_args(ev, n->args, &args)) {
+        return false;
+    }
+    if (fn.kind == VALUE_UNDEFINED)
+        return run_fail(ev, n->a, STATUS_INVALID, "'%.*s' is undefined", STR_ARG(n->a->source));
+    if (fn.kind != VALUE_OBJECT || !fn.object.class->call)
+        return run_fail(ev, n->a, STATUS_INVALID, "'%.*s' cannot be called", STR_ARG(n->a->source));
+    *ret = VALUE_UNDEF;
+    enum status st = fn.object.class->call(fn.object.self, ev, &args, ret);
+    if (st == STATUS_OK)
+        return true;
+    if (ev->status == STATUS_OK)
+        ev->status = st;
+    return false;
+}
+
+static bool run_list(struct eval *ev, const struct node *n, struct value *ret)
+{
+    *ret = value_list(ev->arena);
+    ret->tuple = n->flag;
+    for (size_t i = 0; i < n->count; i++) {
+        struct value v;
+        if (!run_expr(ev, n->items[i], &v))
+            return false;
+        value_push(*ret, v);
+    }
+    return true;
+}
+
+static bool run_dict(struct eval *ev, const struct node *n, struct value *ret)
+{
+    *ret = value_dict(ev->arena);
+    for (size_t i = 0; i + 1 < n->count; i += 2) {
+        struct value k, v;
+        if (!run_expr(ev, n->items[i], &k) || !run_expr(ev, n->items[i + 1], &v))
+            return false;
+        value_set(*ret, value_to_str(ev->arena, k), v);
+    }
+    return true;
+}
+
+static bool run_compare(struct eval *ev, const struct node *n, struct value *ret)
+{
+    struct value a, b;
+    if (!run_expr(ev, n->a, &a))
+        return false;
+    for (size_t i = 0; i < n->count; i++) {
+        bool is;
+        if (!run_expr(ev, n->items[i], &b) || !op_compare(ev, n, n->ops[i], a, b, &is))
+            return false;
+        *ret = value_bool(is);
+        if (!is)
+            return true;
+        a = b;
+    }
+    return true;
+}
+
+static bool run_unary(struct eval *ev, const struct node *n, struct value *ret)
+{
+    struct value v;
+    if (!run_expr(ev, n->a, &v))
+        return false;
+    if (n->op == OP_NOT) {
+        *ret = value_bool(!value_truth(v));
+        return true;
+    }
+    if (v.kind == VALUE_BOOL)
+        v = value_int(v.b);
+    if (v.kind == VALUE_INT)
+        *ret = value_int(n->op == OP_NEG ? (int64_t)(0 - (uint64_t)v.i) : v.i);
+    else if (v.kind == VALUE_FLOAT)
+        *ret = value_float(n->op == OP_NEG ? -v.f : v.f);
+    else
+        return run_fail(ev, n, STATUS_INVALID, "a number was expected");
+    return true;
+}
+
+static bool run_access(struct eval *ev, const struct node *n, struct value *ret)
+{
+    struct value of, key;
+    if (!run_expr(ev, n->a, &of))
+        return false;
+    if (of.kind == VALUE_UNDEFINED)
+        return run_fail(ev, n, STATUS_INVALID, "'%.*s' is undefined", STR_ARG(n->a->source));
+    *ret = VALUE_UNDEF;
+    if (n->kind == N_ATTR) {
+        op_attr(ev, of, n->text, ret);
+        return ev->status == STATUS_OK;
+    }
+    if (!run_expr(ev, n->b, &key))
+        return false;
+    op_item(ev, of, key, ret);
+    return ev->status == STATUS_OK;
+}
+
+static bool run_slice(struct eval *ev, const struct node *n, struct value *ret)
+{
+    struct value of, part;
+    int64_t bounds[3] = {0, 0, 1};
+    bool given[3] = {false};
+    if (!run_expr(ev, n->a, &of))
+        return false;
+    for (int i = 0; i < 3; i++) {
+        if (!n->items[i])
+            continue;
+        if (!run_expr(ev, n->items[i], &part))
+            return false;
+        if (value_is_null(part))
+            continue;
+        if (part.kind != VALUE_INT)
+            return run_fail(ev, n, STATUS_INVALID, "slice bounds must be integers");
+        bounds[i] = part.i;
+        given[i] = true;
+    }
+    if (!bounds[2])
+        return run_fail(ev, n, STATUS_INVALID, "a slice step cannot be 0");
+    *ret = op_slice(ev, of, given[0] ? &bounds[0] : NULL, given[1] ? &bounds[1] : NULL, bounds[2]);
+    return true;
+}
+
+static bool run_filter(struct eval *ev, const struct node *n, struct value *ret)
+{
+    struct value in;
+    struct value_args args;
+    if (!run_expr(ev, n->a, &in) || !run_call_args(ev, n->args, &args))
+        return false;
+    *ret = VALUE_UNDEF;
+    enum status st = n->filter(ev, in, &args, ret);
+    if (st != STATUS_OK)
+        return run_fail(ev, n, st, "filter '%.*s' failed", STR_ARG(n->text));
+    return true;
+}
+
+static bool run_test(struct eval *ev, const struct node *n, struct value *ret)
+{
+    struct value in;
+    struct value_args args;
+    bool is = false;
+    if (!run_expr(ev, n->a, &in) || !run_call_args(ev, n->args, &args))
+        return false;
+    if (n->test(ev, in, &args, &is) != STATUS_OK)
+        return run_fail(ev, n, STATUS_INVALID, "test '%.*s' failed", STR_ARG(n->text));
+    *ret = value_bool(is != n->flag);
+    return true;
+}
+
+bool run_expr(struct eval *ev, const struct node *n, struct value *ret)
+{
+    struct value a, b;
+    if (UNLIKELY(++ev->steps > RUN_STEPS_MAX))
+        return run_fail(ev, n, STATUS_TOO_LARGE, "the template takes too many steps");
+    switch (n->kind) {
+    case N_CONST:
+        *ret = n->constant;
+        return true;
+    case N_NAME:
+        *ret = eval_lookup(ev, n->text);
+        return true;
+    case N_ATTR:
+    case N_ITEM:
+        return run_access(ev, n, ret);
+    case N_SLICE:
+        return run_slice(ev, n, ret);
+    case N_CALL:
+        return run_call(ev, n, ret);
+    case N_FILTER:
+        return run_filter(ev, n, ret);
+    case N_TEST:
+        return run_test(ev, n, ret);
+    case N_UNARY:
+        return run_unary(ev, n, ret);
+    case N_BINARY:
+        return run_expr(ev, n->a, &a) && run_expr(ev, n->b, &b) && op_binary(ev, n, n->op, a, b, ret);
+    case N_AND:
+        return run_expr(ev, n->a, ret) && (!value_truth(*ret) || run_expr(ev, n->b, ret));
+    case N_OR:
+        return run_expr(ev, n->a, ret) && (value_truth(*ret) || run_expr(ev, n->b, ret));
+    case N_COMPARE:
+        return run_compare(ev, n, ret);
+    case N_IF_EXPR:
+        if (!run_expr(ev, n->a, &a))
+            return false;
+        if (value_truth(a))
+            return run_expr(ev, n->b, ret);
+        *ret = VALUE_UNDEF;
+        return !n->c || run_expr(ev, n->c, ret);
+    case N_LIST:
+        return run_list(ev, n, ret);
+    case N_DICT:
+        return run_dict(ev, n, ret);
+    default:
+        return run_fail(ev, n, STATUS_INTERNAL, "not an expression");
+    }
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run: the state of one rendering, shared by the statement and the expression interpreter. Private to this folder.
+ *
+ * Scopes: a chain of small arrays, searched from the innermost out; the module scope of a template holds its top-level names
+ * and its parent is nothing but the render variables. `for`, macros, blocks, includes open scopes; `if` does not. Blocks and
+ * macros run with the module scope as parent, so they do not see the locals of the place they are used at. */
+#ifndef VITRINE_TEMPLATE_RUN_H
+#define VITRINE_TEMPLATE_RUN_H
+
+#include "template/ast.h"
+#include "template/eval.h"
+
+#define RUN_DEPTH_MAX 100        /* includes, macros, blocks inside each other; more is TOO_LARGE */
+#define RUN_STEPS_MAX 50000000   /* nodes visited in one rendering; more is TOO_LARGE */
+#define RUN_CHAIN_MAX 32         /* templates in one chain of {% extends %} */
+
+struct var {
+    str name;
+    struct value value;
+};
+
+struct scope {
+    struct scope *parent;
+    struct var *vars;
+    size_t count, cap;
+};
+
+struct chain { /* templates of one inheritance chain, most derived first */
+    struct compiled *templates[RUN_CHAIN_MAX];
+    size_t count;
+};
+
+struct eval {
+    struct template_env *env;
+    struct arena *arena;
+    struct buf *out;
+    void *user;
+    struct value vars; /* DICT given to template_render */
+    bool no_vars;      /* inside an import without context */
+    struct err *err;
+    enum status status; /* of the failure; OK while running */
+    bool autoescape;
+    struct scope *scope, *module;
+    struct chain *chain;
+    size_t level;            /* place in the chain of what runs now */
+    const struct node *node; /* statement being run, for messages */
+    const struct compiled *template;
+    struct compiled *parent; /* set by {% extends %} */
+    unsigned depth;
+    uint64_t steps;
+};
+
+bool run_body(struct eval *ev, const struct node *body);
+bool run_template(struct eval *ev, struct compiled *t); /* with its own chain and module scope set up by the caller */
+/* Runs `body` into text; SAFE when autoescaping. */
+bool run_capture(struct eval *ev, const struct node *body, struct value *ret);
+bool run_expr(struct eval *ev, const struct node *n, struct value *ret);
+bool run_call_args(struct eval *ev, const struct call_args *in, struct value_args *ret);
+
+/* Always false. The message gets place and expression in front. */
+bool run_fail(struct eval *ev, const struct node *n, enum status status, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+void scope_set(struct eval *ev, struct scope *s, str name, struct value v);
+struct scope *scope_new(struct eval *ev, struct scope *parent);
+
+/* Appends a value, escaped when autoescaping asks for it. */
+bool run_print(struct eval *ev, const struct node *n, struct value v);
+
+/* Iteration over anything: prepare once, then item by item. */
+struct iter {
+    struct value of;
+    str text;
+    size_t at;        /* next index; bytes for text */
+    int64_t length;   /* -1 = unknown */
+};
+bool iter_begin(struct eval *ev, const struct node *n, struct value of, struct iter *ret);
+bool iter_next(struct eval *ev, struct iter *it, struct value *ret);
+struct value iter_list(struct eval *ev, struct value of); /* as a LIST; UNDEFINED when it cannot be iterated */
+
+/* ops.c */
+bool op_binary(struct eval *ev, const struct node *n, enum op op, struct value a, struct value b, struct value *ret);
+bool op_compare(struct eval *ev, const struct node *n, enum op op, struct value a, struct value b, bool *ret);
+int op_order(struct value a, struct value b, bool *ret_comparable); /* <0, 0, >0 */
+bool op_contains(struct eval *ev, struct value container, struct value item);
+struct value op_concat(struct eval *ev, const struct value *items, size_t count); /* text; SAFE when one is SAFE */
+bool op_attr(struct eval *ev, struct value of, str name, struct value *ret); /* a.name; false = undefined */
+bool op_item(struct eval *ev, struct value of, struct value key, struct value *ret);
+struct value op_slice(struct eval *ev, struct value of, const int64_t *from, const int64_t *to, int64_t step);
+int64_t op_length(struct eval *ev, struct value v); /* -1 = has none */
+/* methods.c: a.name(args) of built-in types; false = there is no such method */
+bool method_call(struct eval *ev, struct value of, str name, const struct value_args *args, struct value *ret, bool *ret_found);
+/* format.c: "{:,}".format(x) and "%s" % x */
+bool format_braces(struct eval *ev, str fmt, bool safe, const struct value_args *args, struct value *ret);
+bool format_percent(struct eval *ev, str fmt, bool safe, struct value arg, struct value *ret);
+/* loop.c */
+bool run_for(struct eval *ev, const struct node *n);
+bool assign(struct eval *ev, const struct node *target, struct value v);
+
+extern const struct named_filter builtin_filters[];
+extern const size_t builtin_filter_count;
+extern const struct named_test builtin_tests[];
+extern const size_t builtin_test_count;
+bool global_lookup(str name, struct value *ret); /* range, dict, namespace, cycler, joiner */
+
+str value_text(struct eval *ev, struct value v); /* what printing gives, unescaped */
+str value_html(struct eval *ev, struct value v); /* escaped unless SAFE */
+
+#endif
