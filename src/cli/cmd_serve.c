@@ -417,7 +417,7 @@ static enum status watch_files(struct serve *s, struct err *err)
 
 static void open_browser(const char *url)
 {
-    char *argv[] = {"xdg-open", NULL, NULL};
+    char program[] = "xdg-open", *argv[] = {program, NULL, NULL};
     union {
         const char *in;
         char *out;

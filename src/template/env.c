@@ -248,6 +248,7 @@ static enum status g_range(void *self, struct eval *ev, const struct value_args 
         if (value_count(*ret) > 1000000)
             return eval_fail(ev, STATUS_TOO_LARGE, "range() of more than 1,000,000 numbers");
         value_push(*ret, value_int(i));
+        ev->steps++;
     }
     return STATUS_OK;
 }

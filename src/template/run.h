@@ -11,7 +11,7 @@
 #include "template/eval.h"
 
 #define RUN_DEPTH_MAX 100        /* includes, macros, blocks inside each other; more is TOO_LARGE */
-#define RUN_STEPS_MAX 50000000   /* nodes visited in one rendering; more is TOO_LARGE */
+#define RUN_STEPS_MAX 10000000   /* nodes visited in one rendering; more is TOO_LARGE */
 #define RUN_CHAIN_MAX 32         /* templates in one chain of {% extends %} */
 
 struct var {
