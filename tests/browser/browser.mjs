@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Opens pages in Chromium and writes what it saw as JSON on standard output: node browser.mjs < JOB, with
-//   {"base": URL, "pages": {NAME: PATH}, "widths": [1280, 390], "schemes": ["light", "dark"], "pictures": FOLDER or null,
+//   {"base": URL, "pages": {NAME: PATH}, "widths": [1280], "schemes": ["light", "dark"], "pictures": FOLDER or null,
 //    "axe": bool, "scripts": bool, "act": {NAME: ACTION}}
 // For each page, width and scheme: status, overflow (px wider than the window), errors of console and network, requests
 // to other hosts, contrast and other faults that axe finds. Actions are the functions of `actions` below.
@@ -9,8 +9,16 @@ import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
 
 const require = createRequire(import.meta.url);
-const ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync', '--font-render-hinting=none'];
+const ARGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--font-render-hinting=none',
+];
 const AXE_RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 
 // What a person does on a page; each returns what is then to be seen.
@@ -90,18 +98,31 @@ const actions = {
     return page.locator('.cm-completionLabel').allTextContents();
   },
   async fold(page) {
-    const height = () => page.locator('.fold').first().evaluate((node) => node.offsetHeight);
+    const height = () =>
+      page
+        .locator('.fold')
+        .first()
+        .evaluate((node) => node.offsetHeight);
     const before = await height();
     await page.click('.fold-toggle >> nth=0');
     return [before, await height()];
   },
   async plugin(page) {
     return page.evaluate(() => {
-      const m = window.__DATASETTE__, made = [];
+      const m = window.__DATASETTE__,
+        made = [];
       m.registerPlugin('one', {
         version: 1,
         makeColumnActions: (c) => [{ label: 'Copy ' + c.columnName, onClick: () => made.push(c.columnName) }],
-        makeAboveTablePanelConfigs: () => [{ id: 'p', label: 'Panel', render: (node) => { node.textContent = 'in the panel'; } }],
+        makeAboveTablePanelConfigs: () => [
+          {
+            id: 'p',
+            label: 'Panel',
+            render: (node) => {
+              node.textContent = 'in the panel';
+            },
+          },
+        ],
       });
       document.querySelectorAll('th[data-column] .column-menu-open')[1].click();
       const item = Array.from(document.querySelectorAll('.column-menu [role=menuitem]')).pop();
@@ -114,20 +135,34 @@ const actions = {
 async function axeFaults(page) {
   await page.evaluate(readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'));
   const found = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags }), AXE_RULES);
-  return found.violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target.join(' ')).join('; ')}`);
+  return found.violations.map(
+    (v) =>
+      `${v.id}: ${v.nodes
+        .slice(0, 3)
+        .map((n) => n.target.join(' '))
+        .join('; ')}`,
+  );
 }
 
 async function visit(context, job, name, path, width, scheme) {
-  const page = await context.newPage(), seen = { name, width, scheme, errors: [], elsewhere: [] };
-  page.on('console', (m) => { if (m.type() === 'error') seen.errors.push(m.text()); });
+  const page = await context.newPage(),
+    seen = { name, width, scheme, errors: [], elsewhere: [] };
+  page.on('console', (m) => {
+    if (m.type() === 'error') seen.errors.push(m.text());
+  });
   page.on('pageerror', (e) => seen.errors.push(e.message));
-  page.on('request', (r) => { if (!r.url().startsWith(job.base) && !r.url().startsWith('data:')) seen.elsewhere.push(r.url()); });
+  page.on('request', (r) => {
+    if (!r.url().startsWith(job.base) && !r.url().startsWith('data:')) seen.elsewhere.push(r.url());
+  });
   page.setDefaultTimeout(10000);
   const response = await page.goto(job.base + path, { waitUntil: 'load' });
   seen.status = response.status();
   if (seen.status >= 400) seen.errors = seen.errors.filter((text) => !text.startsWith('Failed to load resource'));
-  if (job.scripts !== false) await page.waitForFunction(() => !document.querySelector('#sql-editor') || window.editor);
-  seen.overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  if (job.scripts !== false)
+    await page.waitForFunction(() => !document.querySelector('#sql-editor') || window.editor);
+  seen.overflow = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
   if (job.axe) seen.axe = await axeFaults(page);
   if (job.pictures) await page.screenshot({ path: `${job.pictures}/${name}-${width}-${scheme}.png` });
   if (job.act && job.act[name]) seen.acted = await actions[job.act[name]](page);
@@ -135,14 +170,18 @@ async function visit(context, job, name, path, width, scheme) {
   return seen;
 }
 
-const job = JSON.parse(readFileSync(0, 'utf8')), out = [];
+const job = JSON.parse(readFileSync(0, 'utf8')),
+  out = [];
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ARGS });
 for (const width of job.widths || [1280]) {
   for (const scheme of job.schemes || ['light']) {
     const context = await browser.newContext({
-      viewport: { width, height: width > 576 ? 850 : 844 }, colorScheme: scheme, javaScriptEnabled: job.scripts !== false,
+      viewport: { width, height: width > 576 ? 850 : 844 },
+      colorScheme: scheme,
+      javaScriptEnabled: job.scripts !== false,
     });
-    for (const [name, path] of Object.entries(job.pages)) out.push(await visit(context, job, name, path, width, scheme));
+    for (const [name, path] of Object.entries(job.pages))
+      out.push(await visit(context, job, name, path, width, scheme));
     await context.close();
   }
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages in Chromium: at two widths and in two colour schemes nothing sticks out, nothing is reported on the console,
-nothing is asked of another host, axe finds no fault; then what the scripts do, one thing a test. Needs chromium and node."""
+"""The pages in Chromium, wide and light, narrow and dark: nothing sticks out, nothing is said on the console, nothing
+is asked of another host, axe finds no fault; then what the scripts do, one thing a test. Needs chromium and node."""
 import gzip
 import json
 import os

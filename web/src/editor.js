@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// The SQL editor: CodeMirror over textarea#sql-editor, with the tables and columns of #sql-schema to complete, and the
-// formatter behind #sql-format. The text area stays in the form and always holds the text, so that nothing else changes.
+// The SQL editor: CodeMirror over textarea#sql-editor, with the tables and columns of #sql-schema to complete, and
+// the formatter behind #sql-format. The text area stays in the form and always holds the text, so that nothing else changes.
 import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { SQLite, sql } from '@codemirror/lang-sql';
@@ -26,7 +26,9 @@ const theme = EditorView.theme({
   '.cm-cursor': { borderLeftColor: 'var(--text)' },
   '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '1.5' },
   '.cm-gutters': { backgroundColor: 'var(--sunken)', color: 'var(--muted)', border: 'none' },
-  '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground': { background: 'var(--mark)' },
+  '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground': {
+    background: 'var(--mark)',
+  },
   '.cm-tooltip': { background: 'var(--surface)', color: 'var(--text)', border: '1px solid var(--line)' },
   '.cm-tooltip-autocomplete ul li[aria-selected]': { background: 'var(--accent)', color: 'var(--on-accent)' },
   '.cm-completionIcon': { boxSizing: 'content-box' },
@@ -57,11 +59,24 @@ export function editorFromTextArea(textarea, { schema = {} } = {}) {
         keymap.of([
           { key: 'Shift-Enter', run: submit },
           { key: 'Mod-Enter', run: submit },
-          ...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...completionKeymap,
+          ...closeBracketsKeymap,
+          ...defaultKeymap,
+          ...historyKeymap,
+          ...completionKeymap,
         ]),
-        lineNumbers(), highlightSpecialChars(), history(), drawSelection(), indentOnInput(), bracketMatching(), closeBrackets(),
-        autocompletion(), sql({ dialect: SQLite, schema, upperCaseKeywords: false }), syntaxHighlighting(highlight), theme,
-        EditorView.lineWrapping, EditorView.contentAttributes.of({ 'aria-label': textarea.getAttribute('aria-label') || 'SQL' }),
+        lineNumbers(),
+        highlightSpecialChars(),
+        history(),
+        drawSelection(),
+        indentOnInput(),
+        bracketMatching(),
+        closeBrackets(),
+        autocompletion(),
+        sql({ dialect: SQLite, schema, upperCaseKeywords: false }),
+        syntaxHighlighting(highlight),
+        theme,
+        EditorView.lineWrapping,
+        EditorView.contentAttributes.of({ 'aria-label': textarea.getAttribute('aria-label') || 'SQL' }),
         EditorView.updateListener.of((update) => {
           if (!update.docChanged) return;
           textarea.value = update.state.doc.toString();

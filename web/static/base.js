@@ -2,10 +2,12 @@
 /* On every page: the colour switch, menus made of <details class="details-menu">, the jump dialog. */
 (function () {
   'use strict';
-  var here = document.currentScript, root = document.documentElement;
+  var here = document.currentScript,
+    root = document.documentElement;
 
   /* ---- colours: automatic, light, dark. The page head sets data-theme before the first paint. */
-  var themes = ['auto', 'light', 'dark'], themeNames = { auto: 'automatic', light: 'light', dark: 'dark' };
+  var themes = ['auto', 'light', 'dark'],
+    themeNames = { auto: 'automatic', light: 'light', dark: 'dark' };
   var themeMarks = { auto: '◐', light: '☀', dark: '☾' };
 
   function showTheme(button) {
@@ -21,13 +23,19 @@
     button.addEventListener('click', function () {
       var next = themes[(themes.indexOf(root.dataset.theme || 'auto') + 1) % themes.length];
       root.dataset.theme = next;
-      try { localStorage.setItem('theme', next); } catch (e) { /* private window: holds for this page */ }
+      try {
+        localStorage.setItem('theme', next);
+      } catch (e) {
+        /* private window: holds for this page */
+      }
       showTheme(button);
     });
   });
 
   /* ---- menus */
-  function openMenus() { return Array.from(document.querySelectorAll('details.details-menu[open]')); }
+  function openMenus() {
+    return Array.from(document.querySelectorAll('details.details-menu[open]'));
+  }
 
   document.querySelectorAll('details.details-menu').forEach(function (details) {
     details.addEventListener('toggle', function () {
@@ -36,7 +44,9 @@
     });
   });
   document.addEventListener('click', function (event) {
-    openMenus().forEach(function (details) { if (!details.contains(event.target)) details.open = false; });
+    openMenus().forEach(function (details) {
+      if (!details.contains(event.target)) details.open = false;
+    });
   });
   document.addEventListener('keydown', function (event) {
     openMenus().forEach(function (details) {
@@ -46,7 +56,8 @@
       } else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
         var items = Array.from(details.querySelectorAll('.dropdown-menu a, .dropdown-menu button'));
         if (!items.length || !details.contains(document.activeElement)) return;
-        var at = items.indexOf(document.activeElement), step = event.key === 'ArrowDown' ? 1 : -1;
+        var at = items.indexOf(document.activeElement),
+          step = event.key === 'ArrowDown' ? 1 : -1;
         event.preventDefault();
         items[at < 0 ? 0 : (at + step + items.length) % items.length].focus();
       }
@@ -54,21 +65,44 @@
   });
 
   /* ---- jump: names of databases, tables, views and queries, asked from /-/jump.json */
-  var jumpUrl = here && here.dataset.jump, dialog, input, list, timer, asked = 0, chosen = -1;
-  var RECENT_KEY = 'jump-recent', RECENT_MAX = 5;
+  var jumpUrl = here && here.dataset.jump,
+    dialog,
+    input,
+    list,
+    timer,
+    asked = 0,
+    chosen = -1;
+  var RECENT_KEY = 'jump-recent',
+    RECENT_MAX = 5;
 
   function recent() {
-    try { return JSON.parse(localStorage.getItem(RECENT_KEY)) || []; } catch (e) { return []; }
+    try {
+      return JSON.parse(localStorage.getItem(RECENT_KEY)) || [];
+    } catch (e) {
+      return [];
+    }
   }
 
   function remember(item) {
-    var items = [item].concat(recent().filter(function (old) { return old.url !== item.url; })).slice(0, RECENT_MAX);
-    try { localStorage.setItem(RECENT_KEY, JSON.stringify(items)); } catch (e) { /* not kept */ }
+    var items = [item]
+      .concat(
+        recent().filter(function (old) {
+          return old.url !== item.url;
+        }),
+      )
+      .slice(0, RECENT_MAX);
+    try {
+      localStorage.setItem(RECENT_KEY, JSON.stringify(items));
+    } catch (e) {
+      /* not kept */
+    }
   }
 
   function make(name, attributes, text) {
     var node = document.createElement(name);
-    Object.keys(attributes || {}).forEach(function (key) { node.setAttribute(key, attributes[key]); });
+    Object.keys(attributes || {}).forEach(function (key) {
+      node.setAttribute(key, attributes[key]);
+    });
     if (text !== undefined) node.textContent = text;
     return node;
   }
@@ -76,7 +110,9 @@
   function choose(i) {
     var items = list.querySelectorAll('.jump-item');
     chosen = items.length ? (i + items.length) % items.length : -1;
-    items.forEach(function (item, n) { item.setAttribute('aria-selected', n === chosen ? 'true' : 'false'); });
+    items.forEach(function (item, n) {
+      item.setAttribute('aria-selected', n === chosen ? 'true' : 'false');
+    });
     if (chosen >= 0) {
       input.setAttribute('aria-activedescendant', items[chosen].id);
       items[chosen].scrollIntoView({ block: 'nearest' });
@@ -88,11 +124,15 @@
   function show(items, note) {
     var found = list.firstElementChild;
     found.textContent = '';
-    list.querySelectorAll('.jump-note, .jump-section').forEach(function (node) { node.remove(); });
+    list.querySelectorAll('.jump-note, .jump-section').forEach(function (node) {
+      node.remove();
+    });
     items.forEach(function (item, n) {
       var a = make('a', { class: 'jump-item', role: 'option', id: 'jump-' + n, href: item.url, tabindex: '-1' });
       a.append(make('span', {}, item.name), make('small', {}, item.type || ''));
-      a.addEventListener('click', function () { remember(item); });
+      a.addEventListener('click', function () {
+        remember(item);
+      });
       found.appendChild(a);
     });
     if (note) list.appendChild(make('p', { class: 'jump-note' }, note));
@@ -100,7 +140,8 @@
   }
 
   function sections() {
-    var manager = window.__DATASETTE__, context = { navigationSearch: dialog, container: list, input: input };
+    var manager = window.__DATASETTE__,
+      context = { navigationSearch: dialog, container: list, input: input };
     if (!manager || !manager.makeJumpSections) return;
     manager.makeJumpSections({ navigationSearch: dialog }).forEach(function (section) {
       var node = make('div', { class: 'jump-section', 'data-section': section.id });
@@ -110,34 +151,53 @@
   }
 
   function ask() {
-    var mine = ++asked, q = input.value.trim();
+    var mine = ++asked,
+      q = input.value.trim();
     if (!q) {
       var old = recent();
       show(old, old.length ? 'Opened lately' : 'Type the name of a database, table, view or query');
       sections();
       return;
     }
-    fetch(jumpUrl + '?' + new URLSearchParams({ q: q })).then(function (response) {
-      if (!response.ok) throw new Error('HTTP ' + response.status);
-      return response.json();
-    }).then(function (data) {
-      if (mine === asked) show(data.matches, data.matches.length ? (data.truncated ? 'And more: type on' : '') : 'Nothing has that name');
-    }).catch(function () {
-      if (mine === asked) show([], 'The site did not answer. Try again.');
-    });
+    fetch(jumpUrl + '?' + new URLSearchParams({ q: q }))
+      .then(function (response) {
+        if (!response.ok) throw new Error('HTTP ' + response.status);
+        return response.json();
+      })
+      .then(function (data) {
+        if (mine === asked)
+          show(
+            data.matches,
+            data.matches.length ? (data.truncated ? 'And more: type on' : '') : 'Nothing has that name',
+          );
+      })
+      .catch(function () {
+        if (mine === asked) show([], 'The site did not answer. Try again.');
+      });
   }
 
   function buildDialog() {
     dialog = make('dialog', { class: 'jump', 'aria-label': 'Jump to' });
     input = make('input', {
-      type: 'search', class: 'search-input', placeholder: 'Jump to…', 'aria-label': 'Name', role: 'combobox',
-      'aria-expanded': 'true', 'aria-controls': 'jump-list', 'aria-autocomplete': 'list', autocomplete: 'off', spellcheck: 'false'
+      type: 'search',
+      class: 'search-input',
+      placeholder: 'Jump to…',
+      'aria-label': 'Name',
+      role: 'combobox',
+      'aria-expanded': 'true',
+      'aria-controls': 'jump-list',
+      'aria-autocomplete': 'list',
+      autocomplete: 'off',
+      spellcheck: 'false',
     });
     list = make('div', { class: 'results-container' });
     list.appendChild(make('div', { id: 'jump-list', role: 'listbox', 'aria-label': 'Matches' }));
     dialog.append(input, list);
     document.body.appendChild(dialog);
-    input.addEventListener('input', function () { clearTimeout(timer); timer = setTimeout(ask, 150); });
+    input.addEventListener('input', function () {
+      clearTimeout(timer);
+      timer = setTimeout(ask, 150);
+    });
     input.addEventListener('keydown', function (event) {
       if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
         event.preventDefault();
@@ -147,7 +207,9 @@
         if (item) item.click();
       }
     });
-    dialog.addEventListener('click', function (event) { if (event.target === dialog) dialog.close(); });
+    dialog.addEventListener('click', function (event) {
+      if (event.target === dialog) dialog.close();
+    });
   }
 
   function openJump() {
@@ -165,7 +227,11 @@
     });
     document.addEventListener('keydown', function (event) {
       if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.target.closest && event.target.closest('input, textarea, select, [contenteditable="true"], .cm-editor')) return;
+      if (
+        event.target.closest &&
+        event.target.closest('input, textarea, select, [contenteditable="true"], .cm-editor')
+      )
+        return;
       event.preventDefault();
       openJump();
     });

@@ -11,7 +11,7 @@
     aboveTablePanel: '.above-table-panel',
     tableHeaders: 'table.rows-and-columns th',
     filterRows: '.filter-row',
-    facetResults: '.facet-results [data-column]'
+    facetResults: '.facet-results [data-column]',
   };
   var plugins = new Map();
 
@@ -33,12 +33,15 @@
     panel.querySelectorAll('.tab-controls button').forEach(function (button) {
       button.setAttribute('aria-selected', button.getAttribute('aria-controls') === id ? 'true' : 'false');
     });
-    Array.from(panel.querySelector('.tab-contents').children).forEach(function (node) { node.hidden = node.id !== id; });
+    Array.from(panel.querySelector('.tab-contents').children).forEach(function (node) {
+      node.hidden = node.id !== id;
+    });
   }
 
   function frame(panel) {
     if (panel.querySelector('.tab-contents')) return;
-    var controls = document.createElement('div'), contents = document.createElement('div');
+    var controls = document.createElement('div'),
+      contents = document.createElement('div');
     controls.className = 'tab-controls';
     controls.setAttribute('role', 'tablist');
     contents.className = 'tab-contents panels';
@@ -46,12 +49,15 @@
   }
 
   function addPanel(panel, id, config) {
-    var button = document.createElement('button'), node = document.createElement('div');
+    var button = document.createElement('button'),
+      node = document.createElement('div');
     button.type = 'button';
     button.textContent = config.label;
     button.setAttribute('role', 'tab');
     button.setAttribute('aria-controls', id);
-    button.addEventListener('click', function () { select(panel, id); });
+    button.addEventListener('click', function () {
+      select(panel, id);
+    });
     node.id = id;
     node.setAttribute('role', 'tabpanel');
     panel.querySelector('.tab-controls').appendChild(button);
@@ -87,8 +93,12 @@
       if (plugin.makeAboveTablePanelConfigs) renderAboveTablePanel();
     },
     /* column: {columnName, columnNotNull, columnType, isPk} -> [{label, href or onClick}] */
-    makeColumnActions: function (column) { return gather('makeColumnActions', column); },
-    makeJumpSections: function (context) { return gather('makeJumpSections', context); },
+    makeColumnActions: function (column) {
+      return gather('makeColumnActions', column);
+    },
+    makeJumpSections: function (context) {
+      return gather('makeJumpSections', context);
+    },
     /* The first plugin that returns a control wins. */
     makeColumnField: function (context) {
       var control = null;
@@ -102,7 +112,7 @@
         }
       });
       return control;
-    }
+    },
   };
 
   document.addEventListener('DOMContentLoaded', function () {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pages with rows: menu of each column, long cells folded, more filter rows, "count all" in place, choice of columns.
-   Everything here only saves clicks: without scripts the same addresses are reached by the links and forms of the page. */
+/* Pages with rows: menu of each column, long cells folded, more filter rows, "count all" in place, choice of
+   columns. Everything here only saves clicks: without scripts the same addresses are reached by the links and forms of the page. */
 (function () {
   'use strict';
   var FOLD_FROM = 260; /* characters */
 
   function make(name, attributes, text) {
     var node = document.createElement(name);
-    Object.keys(attributes || {}).forEach(function (key) { node.setAttribute(key, attributes[key]); });
+    Object.keys(attributes || {}).forEach(function (key) {
+      node.setAttribute(key, attributes[key]);
+    });
     if (text !== undefined) node.textContent = text;
     return node;
   }
@@ -33,40 +35,84 @@
   }
 
   function sortBy(key, other, column) {
-    return address(function (q) { q.delete(other); q.set(key, column); });
+    return address(function (q) {
+      q.delete(other);
+      q.set(key, column);
+    });
   }
 
   function isFaceted(q, column) {
-    return q.getAll('_facet').indexOf(column) >= 0 || !!document.querySelector('.facet-info[data-column="' + CSS.escape(column) + '"]');
+    return (
+      q.getAll('_facet').indexOf(column) >= 0 ||
+      !!document.querySelector('.facet-info[data-column="' + CSS.escape(column) + '"]')
+    );
   }
 
   function hasBlank(th) {
     var column = th.dataset.column;
-    return Array.from(document.querySelectorAll('.rows-and-columns td[data-label="' + CSS.escape(column) + '"]')).some(function (td) {
+    return Array.from(
+      document.querySelectorAll('.rows-and-columns td[data-label="' + CSS.escape(column) + '"]'),
+    ).some(function (td) {
       return !td.textContent.trim();
     });
   }
 
   function actionsOf(th) {
-    var column = th.dataset.column, q = new URLSearchParams(location.search), items = [];
-    var sortable = !!th.querySelector('a'), sort = th.getAttribute('aria-sort'), isPk = th.dataset.isPk === '1';
-    if (sortable && sort !== 'ascending') items.push({ label: 'Sort ascending', href: sortBy('_sort', '_sort_desc', column) });
-    if (sortable && sort !== 'descending') items.push({ label: 'Sort descending', href: sortBy('_sort_desc', '_sort', column) });
+    var column = th.dataset.column,
+      q = new URLSearchParams(location.search),
+      items = [];
+    var sortable = !!th.querySelector('a'),
+      sort = th.getAttribute('aria-sort'),
+      isPk = th.dataset.isPk === '1';
+    if (sortable && sort !== 'ascending')
+      items.push({ label: 'Sort ascending', href: sortBy('_sort', '_sort_desc', column) });
+    if (sortable && sort !== 'descending')
+      items.push({ label: 'Sort descending', href: sortBy('_sort_desc', '_sort', column) });
     if (window.DATASETTE_ALLOW_FACET && !isPk && !isFaceted(q, column))
-      items.push({ label: 'Facet by this', href: address(function (p) { p.append('_facet', column); }) + '#facet-' + CSS.escape(column) });
+      items.push({
+        label: 'Facet by this',
+        href:
+          address(function (p) {
+            p.append('_facet', column);
+          }) +
+          '#facet-' +
+          CSS.escape(column),
+      });
     if (window._columnChooserData) {
       items.push({ label: 'Choose columns…', onClick: openChooser });
-      if (!isPk) items.push({ label: 'Hide this column', href: address(function (p) { hide(p, column); }) });
+      if (!isPk)
+        items.push({
+          label: 'Hide this column',
+          href: address(function (p) {
+            hide(p, column);
+          }),
+        });
       if (q.has('_nocol') || q.has('_col'))
-        items.push({ label: 'Show all columns', href: address(function (p) { p.delete('_nocol'); p.delete('_col'); }) });
+        items.push({
+          label: 'Show all columns',
+          href: address(function (p) {
+            p.delete('_nocol');
+            p.delete('_col');
+          }),
+        });
     }
     if (hasBlank(th) && th.dataset.columnNotNull !== '1' && !q.has(column + '__notblank'))
-      items.push({ label: 'Show not-blank rows', href: address(function (p) { p.set(column + '__notblank', '1'); }) });
+      items.push({
+        label: 'Show not-blank rows',
+        href: address(function (p) {
+          p.set(column + '__notblank', '1');
+        }),
+      });
     var manager = window.__DATASETTE__;
     if (manager) {
-      items = items.concat(manager.makeColumnActions({
-        columnName: column, columnNotNull: th.dataset.columnNotNull === '1', columnType: th.dataset.columnType, isPk: isPk
-      }));
+      items = items.concat(
+        manager.makeColumnActions({
+          columnName: column,
+          columnNotNull: th.dataset.columnNotNull === '1',
+          columnType: th.dataset.columnType,
+          isPk: isPk,
+        }),
+      );
     }
     return items;
   }
@@ -78,32 +124,48 @@
       return;
     }
     q.delete('_col');
-    shown.forEach(function (name) { if (name !== column) q.append('_col', name); });
+    shown.forEach(function (name) {
+      if (name !== column) q.append('_col', name);
+    });
   }
 
   function openMenu(th, button) {
-    var actions = actionsOf(th), ul = make('ul', { role: 'menu' });
+    var actions = actionsOf(th),
+      ul = make('ul', { role: 'menu' });
     closeMenu();
     menuButton = button;
     menu = make('div', { class: 'dropdown-menu column-menu' });
     actions.forEach(function (action) {
-      var li = make('li', { role: 'none' }), item;
-      item = action.href ? make('a', { href: action.href, role: 'menuitem', rel: 'nofollow' }, action.label)
+      var li = make('li', { role: 'none' }),
+        item;
+      item = action.href
+        ? make('a', { href: action.href, role: 'menuitem', rel: 'nofollow' }, action.label)
         : make('button', { type: 'button', role: 'menuitem' }, action.label);
       if (action.onClick || action.onclick)
-        item.addEventListener('click', function (event) { closeMenu(); (action.onClick || action.onclick)(event); });
+        item.addEventListener('click', function (event) {
+          closeMenu();
+          (action.onClick || action.onclick)(event);
+        });
       li.appendChild(item);
       ul.appendChild(li);
     });
     menu.appendChild(ul);
-    var about = [th.dataset.columnType, th.dataset.isPk === '1' ? 'primary key' : '', th.dataset.columnNotNull === '1' ? 'not null' : ''];
+    var about = [
+      th.dataset.columnType,
+      th.dataset.isPk === '1' ? 'primary key' : '',
+      th.dataset.columnNotNull === '1' ? 'not null' : '',
+    ];
     about = about.filter(Boolean).join(', ');
     if (about || th.dataset.columnDescription)
-      menu.appendChild(make('p', { class: 'dropdown-note' }, [about, th.dataset.columnDescription].filter(Boolean).join(': ')));
+      menu.appendChild(
+        make('p', { class: 'dropdown-note' }, [about, th.dataset.columnDescription].filter(Boolean).join(': ')),
+      );
     document.body.appendChild(menu);
     var box = button.getBoundingClientRect();
-    menu.style.top = (box.bottom + window.scrollY + 4) + 'px';
-    menu.style.left = Math.max(8, Math.min(box.left + window.scrollX, window.scrollX + root.clientWidth - menu.offsetWidth - 8)) + 'px';
+    menu.style.top = box.bottom + window.scrollY + 4 + 'px';
+    menu.style.left =
+      Math.max(8, Math.min(box.left + window.scrollX, window.scrollX + root.clientWidth - menu.offsetWidth - 8)) +
+      'px';
     button.setAttribute('aria-expanded', 'true');
     var first = menu.querySelector('[role="menuitem"]');
     if (first) first.focus();
@@ -112,7 +174,8 @@
 
   function menuKeys(event) {
     if (!menu) return;
-    var items = Array.from(menu.querySelectorAll('[role="menuitem"]')), at = items.indexOf(document.activeElement);
+    var items = Array.from(menu.querySelectorAll('[role="menuitem"]')),
+      at = items.indexOf(document.activeElement);
     if (event.key === 'Escape') {
       closeMenu(true);
     } else if (event.key === 'Tab') {
@@ -126,10 +189,17 @@
   function addColumnMenus() {
     document.querySelectorAll('.table .rows-and-columns th[data-column]').forEach(function (th) {
       if (th.dataset.isLinkColumn) return;
-      var button = make('button', {
-        type: 'button', class: 'column-menu-open', 'aria-haspopup': 'menu', 'aria-expanded': 'false',
-        'aria-label': 'Actions for column ' + th.dataset.column
-      }, '⋮');
+      var button = make(
+        'button',
+        {
+          type: 'button',
+          class: 'column-menu-open',
+          'aria-haspopup': 'menu',
+          'aria-expanded': 'false',
+          'aria-label': 'Actions for column ' + th.dataset.column,
+        },
+        '⋮',
+      );
       button.addEventListener('click', function (event) {
         event.stopPropagation();
         if (menu && menuButton === button) closeMenu();
@@ -138,17 +208,28 @@
       if (actionsOf(th).length || window.__DATASETTE__) th.append(button);
     });
     document.addEventListener('keydown', menuKeys);
-    document.addEventListener('click', function (event) { if (menu && !menu.contains(event.target)) closeMenu(); });
-    document.querySelectorAll('.table-wrapper').forEach(function (w) { w.addEventListener('scroll', function () { closeMenu(); }); });
+    document.addEventListener('click', function (event) {
+      if (menu && !menu.contains(event.target)) closeMenu();
+    });
+    document.querySelectorAll('.table-wrapper').forEach(function (w) {
+      w.addEventListener('scroll', function () {
+        closeMenu();
+      });
+    });
   }
 
   /* ---- choice of columns */
   function openChooser() {
-    var data = window._columnChooserData, dialog = make('dialog', { class: 'choose-columns', 'aria-labelledby': 'choose-columns-title' });
-    var form = make('form', { method: 'dialog', class: 'dialog-body' }), ol = make('ol'), actions = make('p', { class: 'dialog-actions' });
+    var data = window._columnChooserData,
+      dialog = make('dialog', { class: 'choose-columns', 'aria-labelledby': 'choose-columns-title' });
+    var form = make('form', { method: 'dialog', class: 'dialog-body' }),
+      ol = make('ol'),
+      actions = make('p', { class: 'dialog-actions' });
     form.append(make('h2', { id: 'choose-columns-title' }, 'Choose columns'), ol, actions);
     data.allColumns.forEach(function (name) {
-      var li = make('li'), label = make('label'), box = make('input', { type: 'checkbox', value: name });
+      var li = make('li'),
+        label = make('label'),
+        box = make('input', { type: 'checkbox', value: name });
       box.checked = data.selectedColumns.indexOf(name) >= 0;
       box.disabled = data.primaryKeys.indexOf(name) >= 0;
       label.append(box, ' ' + name);
@@ -156,30 +237,51 @@
       ol.appendChild(li);
     });
     var boxes = ol.querySelectorAll('input:not(:disabled)');
-    function all(on) { boxes.forEach(function (box) { box.checked = on; }); }
+    function all(on) {
+      boxes.forEach(function (box) {
+        box.checked = on;
+      });
+    }
     var apply = make('input', { type: 'submit', value: 'Show these' });
-    [['All', true], ['None', false]].forEach(function (pair) {
+    [
+      ['All', true],
+      ['None', false],
+    ].forEach(function (pair) {
       var button = make('button', { type: 'button' }, pair[0]);
-      button.addEventListener('click', function () { all(pair[1]); });
+      button.addEventListener('click', function () {
+        all(pair[1]);
+      });
       actions.appendChild(button);
     });
     var cancel = make('button', { type: 'button' }, 'Cancel');
-    cancel.addEventListener('click', function () { dialog.close(); });
+    cancel.addEventListener('click', function () {
+      dialog.close();
+    });
     actions.prepend(apply);
     actions.append(cancel);
     form.addEventListener('submit', function () {
       location.href = address(function (q) {
-        var on = Array.from(boxes).filter(function (box) { return box.checked; });
+        var on = Array.from(boxes).filter(function (box) {
+          return box.checked;
+        });
         q.delete('_nocol');
         q.delete('_col');
         if (on.length === boxes.length) return;
-        if (on.length) on.forEach(function (box) { q.append('_col', box.value); });
-        else boxes.forEach(function (box) { q.append('_nocol', box.value); });
+        if (on.length)
+          on.forEach(function (box) {
+            q.append('_col', box.value);
+          });
+        else
+          boxes.forEach(function (box) {
+            q.append('_nocol', box.value);
+          });
       });
     });
     dialog.appendChild(form);
     document.body.appendChild(dialog);
-    dialog.addEventListener('close', function () { dialog.remove(); });
+    dialog.addEventListener('close', function () {
+      dialog.remove();
+    });
     dialog.showModal();
   }
 
@@ -189,7 +291,8 @@
       var text = td.textContent;
       if (text.length < FOLD_FROM && text.split('\n').length < 8) return;
       if (td.querySelector('pre, img, video, iframe')) return;
-      var box = make('div', { class: 'fold' }), button = make('button', { type: 'button', class: 'fold-toggle', 'aria-expanded': 'false' }, 'more');
+      var box = make('div', { class: 'fold' }),
+        button = make('button', { type: 'button', class: 'fold-toggle', 'aria-expanded': 'false' }, 'more');
       while (td.firstChild) box.appendChild(td.firstChild);
       td.append(box, button);
       button.addEventListener('click', function () {
@@ -205,9 +308,21 @@
     document.querySelectorAll('.query .rows-and-columns').forEach(function (table) {
       var rows = Array.from(table.tBodies[0] ? table.tBodies[0].rows : []);
       Array.from(table.tHead.rows[0].cells).forEach(function (th, i) {
-        var cells = rows.map(function (row) { return row.cells[i]; }), filled = cells.filter(function (td) { return td.textContent.trim(); });
-        if (filled.length && filled.every(function (td) { return /^-?\d+(\.\d+)?(e[+-]\d+)?$/.test(td.textContent.trim()); }))
-          cells.forEach(function (td) { td.classList.add('type-float'); });
+        var cells = rows.map(function (row) {
+            return row.cells[i];
+          }),
+          filled = cells.filter(function (td) {
+            return td.textContent.trim();
+          });
+        if (
+          filled.length &&
+          filled.every(function (td) {
+            return /^-?\d+(\.\d+)?(e[+-]\d+)?$/.test(td.textContent.trim());
+          })
+        )
+          cells.forEach(function (td) {
+            td.classList.add('type-float');
+          });
       });
     });
   }
@@ -215,13 +330,17 @@
   /* ---- filters */
   function addFilterRows() {
     var form = document.querySelector('form.filters');
-    var rows = form ? Array.from(form.querySelectorAll('.filter-controls-row')) : [], blank = rows[rows.length - 1], n = rows.length;
+    var rows = form ? Array.from(form.querySelectorAll('.filter-controls-row')) : [],
+      blank = rows[rows.length - 1],
+      n = rows.length;
     if (!blank) return;
     rows.slice(0, -1).forEach(addRemove);
     var more = make('button', { type: 'button', class: 'filter-add', 'aria-label': 'Add another filter' }, '+');
     more.addEventListener('click', function () {
       var copy = blank.cloneNode(true);
-      copy.querySelectorAll('.filter-add').forEach(function (node) { node.remove(); });
+      copy.querySelectorAll('.filter-add').forEach(function (node) {
+        node.remove();
+      });
       copy.querySelectorAll('[name]').forEach(function (field) {
         field.name = field.name.replace(/(_\d+)?$/, '_' + (n + 100));
         field.value = field.tagName === 'SELECT' ? field.options[0].value : '';
@@ -232,13 +351,17 @@
       copy.querySelector('select').focus();
     });
     blank.appendChild(more);
-    form.addEventListener('change', function (event) { if (event.target.name && /_filter_column/.test(event.target.name)) suggest(event.target); });
+    form.addEventListener('change', function (event) {
+      if (event.target.name && /_filter_column/.test(event.target.name)) suggest(event.target);
+    });
     form.querySelectorAll('select[name^="_filter_column"]').forEach(suggest);
   }
 
   function addRemove(row) {
     var button = make('button', { type: 'button', class: 'filter-remove', 'aria-label': 'Remove this filter' }, '×');
-    button.addEventListener('click', function () { row.remove(); });
+    button.addEventListener('click', function () {
+      row.remove();
+    });
     row.appendChild(button);
   }
 
@@ -248,7 +371,8 @@
     var facet = select.value && document.querySelector('.facet-info[data-column="' + CSS.escape(select.value) + '"]');
     value.removeAttribute('list');
     if (!facet) return;
-    var id = 'values-' + facet.id, list = document.getElementById(id);
+    var id = 'values-' + facet.id,
+      list = document.getElementById(id);
     if (!list) {
       list = make('datalist', { id: id });
       facet.querySelectorAll('[data-facet-value]').forEach(function (a) {
@@ -266,16 +390,22 @@
     var link = document.querySelector('a.count-sql');
     if (!link) return;
     link.addEventListener('click', function (event) {
-      var url = new URL(link.href), heading = link.closest('h2, h3'), note = make('span', { class: 'count-sql', role: 'status' }, 'counting…');
+      var url = new URL(link.href),
+        heading = link.closest('h2, h3'),
+        note = make('span', { class: 'count-sql', role: 'status' }, 'counting…');
       event.preventDefault();
       link.replaceWith(note);
       url.pathname += '.json';
-      fetch(url).then(function (response) {
-        return response.json().then(function (data) {
-          if (!response.ok || !data.rows) throw new Error(data.error || 'HTTP ' + response.status);
-          heading.textContent = Number(Object.values(data.rows[0])[0]).toLocaleString('en') + ' rows';
+      fetch(url)
+        .then(function (response) {
+          return response.json().then(function (data) {
+            if (!response.ok || !data.rows) throw new Error(data.error || 'HTTP ' + response.status);
+            heading.textContent = Number(Object.values(data.rows[0])[0]).toLocaleString('en') + ' rows';
+          });
+        })
+        .catch(function (error) {
+          note.textContent = error.message;
         });
-      }).catch(function (error) { note.textContent = error.message; });
     });
   }
 
