@@ -67,7 +67,7 @@ static int replay_folder(const char *path)
 int main(int argc, char **argv)
 {
     int failed = 0;
-    uint8_t *empty = malloc(1);
+    uint8_t *empty = calloc(1, 1);
     if (empty)
         (void)LLVMFuzzerTestOneInput(empty, 0);
     free(empty);
