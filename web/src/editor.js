@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// The SQL editor: CodeMirror over textarea#sql-editor, with the tables and columns of #sql-schema to complete, and
-// the formatter behind #sql-format. The text area stays in the form and always holds the text, so that nothing else changes.
+// The SQL editor: CodeMirror over textarea#sql-editor, which completes the tables and columns of #sql-schema, and the
+// formatter behind #sql-format. The text area stays in the form and always holds the text: nothing else changes.
 import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { SQLite, sql } from '@codemirror/lang-sql';

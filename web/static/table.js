@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pages with rows: menu of each column, long cells folded, more filter rows, "count all" in place, choice of
-   columns. Everything here only saves clicks: without scripts the same addresses are reached by the links and forms of the page. */
+/* Pages with rows: menu of each column, long cells folded, more filter rows, "count all" in place, choice of columns.
+   Everything here only saves clicks: without scripts the links and forms of the page lead to the same addresses. */
 (function () {
   'use strict';
   var FOLD_FROM = 260; /* characters */
