@@ -7,7 +7,7 @@
 #include "base/mem.h"
 
 #define GZIP_WINDOW (15 + 16) /* 32 KiB window, gzip header and trailer */
-#define PIECE 16384
+#define PIECE       16384
 
 struct gzip_stream {
     z_stream z;

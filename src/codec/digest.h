@@ -16,10 +16,10 @@ void digest_sha256_hex(str s, char out[DIGEST_HEX_MAX]);
 enum status digest_sha256_file(const char *path, char out[DIGEST_HEX_MAX], struct err *err) MUST_USE;
 enum status digest_md5_file(const char *path, char out[DIGEST_HEX_MAX], struct err *err) MUST_USE;
 
-size_t digest_sha1(str s, unsigned char out[DIGEST_RAW_MAX]);             /* 20 */
+size_t digest_sha1(str s, unsigned char out[DIGEST_RAW_MAX]);               /* 20 */
 size_t digest_hmac_sha1(str key, str s, unsigned char out[DIGEST_RAW_MAX]); /* 20 */
 size_t digest_hmac_sha256(str key, str s, unsigned char out[DIGEST_RAW_MAX]);
 const char *digest_library_version(void); /* "OpenSSL 3.0.19 ..." */
-bool digest_equal(str a, str b); /* in constant time for equal lengths */
+bool digest_equal(str a, str b);          /* in constant time for equal lengths */
 
 #endif

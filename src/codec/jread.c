@@ -59,14 +59,18 @@ static void skip_space(struct jread *r)
     }
 }
 
-/* ---- strings --------------------------------------------------------------------------------------------------------------- */
+/* ---- strings
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static int hex4(const char *p)
 {
     int v = 0;
     for (int i = 0; i < 4; i++) {
         char c = p[i];
-        int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int d = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
         if (d < 0)
             return -1;
         v = v * 16 + d;
@@ -92,7 +96,8 @@ static enum status read_escape(struct jread *r, char *out, size_t *n, struct err
         return fail(r, r->at, "invalid \\u escape", err);
     r->at += 5;
     uint32_t code = (uint32_t)unit;
-    if (unit >= 0xD800 && unit < 0xDC00 && r->text.n - r->at >= 6 && r->text.p[r->at] == '\\' && r->text.p[r->at + 1] == 'u') {
+    if (unit >= 0xD800 && unit < 0xDC00 && r->text.n - r->at >= 6 && r->text.p[r->at] == '\\' &&
+        r->text.p[r->at + 1] == 'u') {
         int low = hex4(r->text.p + r->at + 2);
         if (low >= 0xDC00 && low < 0xE000) {
             code = 0x10000 + (((uint32_t)unit - 0xD800) << 10) + ((uint32_t)low - 0xDC00);
@@ -149,7 +154,8 @@ static enum status read_string(struct jread *r, struct err *err)
     return STATUS_OK;
 }
 
-/* ---- numbers and words ------------------------------------------------------------------------------------------------------ */
+/* ---- numbers and words
+ * ------------------------------------------------------------------------------------------------------ */
 
 static bool is_digit(int c)
 {
@@ -216,7 +222,8 @@ static enum status read_word(struct jread *r, enum jread_token *ret, struct err 
     return fail(r, r->at, r->at < r->text.n ? "a value was expected" : "the text ends in the middle of a value", err);
 }
 
-/* ---- structure ----------------------------------------------------------------------------------------------------------------- */
+/* ---- structure
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static void after_value(struct jread *r)
 {

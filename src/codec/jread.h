@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* jread: a pull reader for JSON (RFC 8259, strict): one token a call, no tree.
  *
- * Integers that fit are exact int64, other numbers doubles. Strings are decoded into the arena, or point into the text when
- * they hold no escape. Lone surrogates become U+FFFD; invalid UTF-8, trailing commas, comments, NaN and leading zeros are
- * errors that name line and column. Not thread-safe; one reader a text. */
+ * Integers that fit are exact int64, other numbers doubles. Strings are decoded into the arena, or point into the text
+ * when they hold no escape. Lone surrogates become U+FFFD; invalid UTF-8, trailing commas, comments, NaN and leading
+ * zeros are errors that name line and column. Not thread-safe; one reader a text. */
 #ifndef VITRINE_CODEC_JREAD_H
 #define VITRINE_CODEC_JREAD_H
 

@@ -112,8 +112,8 @@ static void put_digits(struct buf *out, const char *text)
         buf_putc(out, '0');
 }
 
-/* Most stored decimals are short: scaled by a power of ten they are exact integers, and dividing back is exactly rounded,
- * so the text is right whenever the quotient is the number again. */
+/* Most stored decimals are short: scaled by a power of ten they are exact integers, and dividing back is exactly
+ * rounded, so the text is right whenever the quotient is the number again. */
 static bool put_short_decimal(struct buf *out, double f)
 {
     static const double tens[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
@@ -165,7 +165,8 @@ void jwrite_put_double(struct buf *out, double f)
     put_digits(out, text);
 }
 
-/* ---- documents ------------------------------------------------------------------------------------------------------------------ */
+/* ---- documents
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 void jwrite_init(struct jwrite *w, struct buf *out, unsigned flags)
 {

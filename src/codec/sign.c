@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sign — payload "." signature.
  *
- *   payload    base64url(JSON with "," and ":" separators); with a "." in front: base64url(zlib(JSON)), used when shorter
- *   key        SHA1(namespace + "signer" + secret)          ("django-concat")
- *   signature  base64url(HMAC-SHA1(key, payload)) */
+ *   payload    base64url(JSON with "," and ":" separators); with a "." in front: base64url(zlib(JSON)), used when
+ * shorter key        SHA1(namespace + "signer" + secret)          ("django-concat") signature  base64url(HMAC-SHA1(key,
+ * payload)) */
 #include "codec/sign.h"
 
 #include "codec/b64.h"

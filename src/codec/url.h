@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* url: percent and tilde encoding, query strings. Results live in the arena, or are the input itself when nothing changes. */
+/* url: percent and tilde encoding, query strings. Results live in the arena, or are the input itself when nothing
+ * changes. */
 #ifndef VITRINE_CODEC_URL_H
 #define VITRINE_CODEC_URL_H
 
@@ -10,7 +11,8 @@ struct url_pair {
     str key, value;
 };
 
-/* Python's urllib.parse.quote (keeps letters, digits and "_.-~" and `safe`) and quote_plus (space as "+"). Upper-case hex. */
+/* Python's urllib.parse.quote (keeps letters, digits and "_.-~" and `safe`) and quote_plus (space as "+"). Upper-case
+ * hex. */
 str url_quote(struct arena *a, str s, const char *safe);
 str url_quote_plus(struct arena *a, str s);
 /* "%41" -> "A"; malformed escapes stay as they are. Bytes are not checked for UTF-8. _plus: "+" is a space. */

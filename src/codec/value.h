@@ -2,9 +2,9 @@
 /* value: a document tree (JSON, YAML, template variables) in an arena.
  *
  * Copying a struct value copies the handle; lists and dicts are shared. Dicts keep insertion order and have unique
- * string keys. Nothing is freed one by one: the arena owns all. OBJECT is how the host lends lazy things (requests, rows,
- * functions) to templates: a class with functions, and a self pointer. Not thread-safe while being built; any number of
- * threads may read a finished tree. */
+ * string keys. Nothing is freed one by one: the arena owns all. OBJECT is how the host lends lazy things (requests,
+ * rows, functions) to templates: a class with functions, and a self pointer. Not thread-safe while being built; any
+ * number of threads may read a finished tree. */
 #ifndef VITRINE_CODEC_VALUE_H
 #define VITRINE_CODEC_VALUE_H
 
@@ -95,7 +95,7 @@ struct value_class {
 };
 
 #define VALUE_UNDEF ((struct value){.kind = VALUE_UNDEFINED})
-#define VALUE_NULL ((struct value){.kind = VALUE_NONE})
+#define VALUE_NULL  ((struct value){.kind = VALUE_NONE})
 static inline struct value value_bool(bool b)
 {
     return (struct value){.kind = VALUE_BOOL, .b = b};
@@ -151,14 +151,14 @@ static inline bool value_is_text(struct value v)
 {
     return v.kind == VALUE_STR || v.kind == VALUE_SAFE;
 }
-bool value_truth(struct value v); /* Python's rules */
+bool value_truth(struct value v);                 /* Python's rules */
 bool value_equal(struct value a, struct value b); /* deep; 1 == 1.0 == True */
 /* Text of a scalar as Python's str() gives it; "" for UNDEFINED; "None", "True". Lists and dicts as Python's repr. */
 str value_to_str(struct arena *a, struct value v);
 struct value value_copy(struct arena *a, struct value v); /* deep, strings too; OBJECT handles are kept */
 
-/* JSON in and out. Reading: RFC 8259 strict; integers that fit stay int64, others become doubles; duplicate keys: last wins;
- * errors name line and column. */
+/* JSON in and out. Reading: RFC 8259 strict; integers that fit stay int64, others become doubles; duplicate keys: last
+ * wins; errors name line and column. */
 enum status value_from_json(struct arena *a, str text, struct value *ret, struct err *err) MUST_USE;
 enum value_json_flags {
     VALUE_JSON_COMPACT = 1,  /* "," and ":" ; default is Python's ", " and ": " */

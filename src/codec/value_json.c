@@ -7,7 +7,8 @@
 #include "codec/jwrite.h"
 #include "codec/value.h"
 
-/* ---- reading ----------------------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static struct value scalar(const struct jread *r, enum jread_token t)
 {
@@ -57,7 +58,9 @@ enum status value_from_json(struct arena *a, str text, struct value *ret, struct
             depth--;
             continue;
         }
-        struct value v = t == JREAD_OBJECT_BEGIN ? value_dict(a) : t == JREAD_ARRAY_BEGIN ? value_list(a) : scalar(&r, t);
+        struct value v = t == JREAD_OBJECT_BEGIN  ? value_dict(a)
+                         : t == JREAD_ARRAY_BEGIN ? value_list(a)
+                                                  : scalar(&r, t);
         if (!depth)
             root = v;
         else if (stack[depth].kind == VALUE_DICT)
@@ -71,7 +74,8 @@ enum status value_from_json(struct arena *a, str text, struct value *ret, struct
     return STATUS_OK;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * ----------------------------------------------------------------------------------------------------------- */
 
 struct writer {
     struct buf *out;

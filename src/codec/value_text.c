@@ -6,7 +6,7 @@
 #include "codec/jwrite.h"
 #include "codec/value.h"
 
-#define TEXT_MAX ((size_t)16 << 20)
+#define TEXT_MAX       ((size_t)16 << 20)
 #define REPR_DEPTH_MAX 64
 
 static void put_double(struct buf *b, double f)

@@ -27,7 +27,8 @@ static enum status next_event(struct reader *r, yaml_event_t *e)
     return fail(r, r->parser.problem_mark, r->parser.problem ? r->parser.problem : "not YAML");
 }
 
-/* ---- plain scalars: the YAML 1.1 rules of PyYAML ---------------------------------------------------------------------------- */
+/* ---- plain scalars: the YAML 1.1 rules of PyYAML
+ * ---------------------------------------------------------------------------- */
 
 static bool one_of(str s, const char *const *words, size_t n)
 {
@@ -56,7 +57,10 @@ static bool parse_int(str s, int64_t *ret)
     }
     for (; i < s.n; i++) {
         char c = s.p[i];
-        int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : 99;
+        int d = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : 99;
         if (c == '_')
             continue;
         if (d >= base)
@@ -100,7 +104,8 @@ static bool parse_float(str s, double *ret)
             continue;
         if (c == '.' && !dot && !exponent)
             dot = true;
-        else if ((c == 'e' || c == 'E') && digit && dot && !exponent && i + 1 < s.n && (s.p[i + 1] == '-' || s.p[i + 1] == '+'))
+        else if ((c == 'e' || c == 'E') && digit && dot && !exponent && i + 1 < s.n &&
+                 (s.p[i + 1] == '-' || s.p[i + 1] == '+'))
             exponent = true;
         else if (c >= '0' && c <= '9')
             digit = true;
@@ -145,7 +150,9 @@ static struct value scalar(struct reader *r, const yaml_event_t *e)
     return resolve_plain(r->a, s);
 }
 
-/* ---- nodes -------------------------------------------------------------------------------------------------------------------- */
+/* ---- nodes
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 static enum status read_node(struct reader *r, const yaml_event_t *e, int depth, struct value *ret);
 
@@ -214,7 +221,8 @@ static void merge(struct value into, struct value from)
             value_set(into, from.dict->entries[i].key, from.dict->entries[i].value);
 }
 
-static enum status read_pair(struct reader *r, const yaml_event_t *key_event, int depth, struct value dict, struct value merges)
+static enum status read_pair(struct reader *r, const yaml_event_t *key_event, int depth, struct value dict,
+                             struct value merges)
 {
     struct value key, item;
     yaml_event_t e;
@@ -299,7 +307,8 @@ static enum status read_stream(struct reader *r, struct value *ret)
         if (st != STATUS_OK)
             return st;
         yaml_event_type_t type = e.type;
-        bool structure = type == YAML_STREAM_START_EVENT || type == YAML_DOCUMENT_START_EVENT || type == YAML_DOCUMENT_END_EVENT;
+        bool structure =
+            type == YAML_STREAM_START_EVENT || type == YAML_DOCUMENT_START_EVENT || type == YAML_DOCUMENT_END_EVENT;
         if (type != YAML_STREAM_END_EVENT && !structure) {
             st = have ? fail(r, e.start_mark, "there must be one document only") : read_node(r, &e, 0, ret);
             have = true;

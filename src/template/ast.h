@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ast: the compiled form of a template: nodes in the template's own arena, immutable once parsed. Private to this folder. */
+/* ast: the compiled form of a template: nodes in the template's own arena, immutable once parsed. Private to this
+ * folder. */
 #ifndef VITRINE_TEMPLATE_AST_H
 #define VITRINE_TEMPLATE_AST_H
 
@@ -7,7 +8,19 @@
 
 #include "template/template.h"
 
-enum token_kind { TOK_TEXT, TOK_VAR_BEGIN, TOK_VAR_END, TOK_TAG_BEGIN, TOK_TAG_END, TOK_NAME, TOK_INT, TOK_FLOAT, TOK_STR, TOK_OP, TOK_END };
+enum token_kind {
+    TOK_TEXT,
+    TOK_VAR_BEGIN,
+    TOK_VAR_END,
+    TOK_TAG_BEGIN,
+    TOK_TAG_END,
+    TOK_NAME,
+    TOK_INT,
+    TOK_FLOAT,
+    TOK_STR,
+    TOK_OP,
+    TOK_END
+};
 
 struct token {
     enum token_kind kind;
@@ -22,14 +35,14 @@ enum node_kind {
     /* expressions */
     N_CONST,
     N_NAME,
-    N_ATTR,    /* a.text */
-    N_ITEM,    /* a[b] */
-    N_SLICE,   /* a[b:c:d] */
-    N_CALL,    /* a(args) */
-    N_FILTER,  /* a|filter(args); a NULL inside {% filter %} */
-    N_TEST,    /* a is test(args), op '!' = is not */
-    N_UNARY,   /* op: '-' '+' '!' */
-    N_BINARY,  /* op */
+    N_ATTR,   /* a.text */
+    N_ITEM,   /* a[b] */
+    N_SLICE,  /* a[b:c:d] */
+    N_CALL,   /* a(args) */
+    N_FILTER, /* a|filter(args); a NULL inside {% filter %} */
+    N_TEST,   /* a is test(args), op '!' = is not */
+    N_UNARY,  /* op: '-' '+' '!' */
+    N_BINARY, /* op */
     N_AND,
     N_OR,
     N_COMPARE, /* a, then pairs of items: op and operand */
@@ -59,8 +72,25 @@ enum node_kind {
 };
 
 enum op {
-    OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_FLOOR, OP_MOD, OP_POW, OP_CONCAT,
-    OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_IN, OP_NOT_IN, OP_NEG, OP_POS, OP_NOT
+    OP_ADD,
+    OP_SUB,
+    OP_MUL,
+    OP_DIV,
+    OP_FLOOR,
+    OP_MOD,
+    OP_POW,
+    OP_CONCAT,
+    OP_EQ,
+    OP_NE,
+    OP_LT,
+    OP_LE,
+    OP_GT,
+    OP_GE,
+    OP_IN,
+    OP_NOT_IN,
+    OP_NEG,
+    OP_POS,
+    OP_NOT
 };
 
 struct node;
@@ -87,7 +117,8 @@ struct node {
     enum node_kind kind;
     enum op op;
     uint32_t line;
-    bool flag;  /* test: negated; include/import: with context; include: flag2 ignore missing; for: recursive; block: scoped */
+    bool flag; /* test: negated; include/import: with context; include: flag2 ignore missing; for: recursive; block:
+                  scoped */
     bool flag2;
     str text;   /* NAME, ATTR, TEXT, BLOCK ... */
     str source; /* slice of the source, for messages */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* env — loads, compiles and keeps templates. A kept one is used as long as the loader's stamp stays the same; renderings that
- * began with an old one keep it alive by reference. */
+/* env — loads, compiles and keeps templates. A kept one is used as long as the loader's stamp stays the same;
+ * renderings that began with an old one keep it alive by reference. */
 #include <pthread.h>
 
 #include "template/run.h"
@@ -195,7 +195,8 @@ static enum status render(struct template_env *env, struct compiled *t, struct v
 {
     struct err local = ERR_INIT;
     struct chain *chain = ARENA_NEW(a, struct chain);
-    struct eval ev = {.env = env, .arena = a, .out = out, .user = user, .vars = vars, .err = err ? err : &local, .autoescape = true};
+    struct eval ev = {
+        .env = env, .arena = a, .out = out, .user = user, .vars = vars, .err = err ? err : &local, .autoescape = true};
     ev.chain = chain;
     ev.scope = ev.module = scope_new(&ev, NULL);
     arena_defer(a, (void (*)(void *))template_unref, t);
@@ -226,7 +227,9 @@ enum status template_render_string(struct template_env *env, str name, str sourc
     return st;
 }
 
-/* ---- globals -------------------------------------------------------------------------------------------------------------------- */
+/* ---- globals
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 static enum status g_range(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
 {
@@ -347,7 +350,7 @@ static const struct {
     const char *name;
     struct value_class class;
 } globals[] = {
-    {"range", {.name = "function", .call = g_range}},   {"dict", {.name = "function", .call = g_dict}},
+    {"range", {.name = "function", .call = g_range}},         {"dict", {.name = "function", .call = g_dict}},
     {"namespace", {.name = "function", .call = g_namespace}}, {"cycler", {.name = "function", .call = g_cycler}},
     {"joiner", {.name = "function", .call = g_joiner}},
 };

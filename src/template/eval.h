@@ -19,7 +19,8 @@ bool eval_step(struct eval *ev, uint64_t steps) MUST_USE;
 
 /* i-th positional argument, else the keyword (NULL = none), else UNDEFINED. */
 struct value eval_arg(const struct value_args *args, size_t i, const char *keyword);
-/* The same with a type: false after eval_fail() when it is given and of another kind. *ret_x stays when it is absent. */
+/* The same with a type: false after eval_fail() when it is given and of another kind. *ret_x stays when it is absent.
+ */
 bool eval_arg_int(struct eval *ev, const struct value_args *args, size_t i, const char *keyword, int64_t *ret) MUST_USE;
 bool eval_arg_str(struct eval *ev, const struct value_args *args, size_t i, const char *keyword, str *ret) MUST_USE;
 bool eval_arg_bool(struct eval *ev, const struct value_args *args, size_t i, const char *keyword, bool *ret) MUST_USE;
@@ -47,8 +48,8 @@ struct eval_iter {
     size_t at;
 };
 bool eval_iter_init(struct eval *ev, struct value v, struct eval_iter *ret) MUST_USE; /* false: failed, not iterable */
-bool eval_iter_next(struct eval *ev, struct eval_iter *it, struct value *ret);         /* counts a step */
-int64_t eval_length(struct eval *ev, struct value v);                                  /* -1 = has none */
+bool eval_iter_next(struct eval *ev, struct eval_iter *it, struct value *ret);        /* counts a step */
+int64_t eval_length(struct eval *ev, struct value v);                                 /* -1 = has none */
 /* A LIST with the items of v (v itself when it is a LIST). False: failed. */
 bool eval_list(struct eval *ev, struct value v, struct value *ret) MUST_USE;
 

@@ -43,7 +43,8 @@ bool run_call_args(struct eval *ev, const struct call_args *in, struct value_arg
 enum status eval_call(struct eval *ev, struct value fn, const struct value_args *args, struct value *ret)
 {
     if (fn.kind != VALUE_OBJECT || !fn.object.class->call)
-        return eval_fail(ev, STATUS_INVALID, fn.kind == VALUE_UNDEFINED ? "an undefined value is called" : "this value cannot be called");
+        return eval_fail(ev, STATUS_INVALID,
+                         fn.kind == VALUE_UNDEFINED ? "an undefined value is called" : "this value cannot be called");
     *ret = VALUE_UNDEF;
     return fn.object.class->call(fn.object.self, ev, args, ret);
 }

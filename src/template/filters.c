@@ -13,7 +13,8 @@
 #define UNUSED (void)ev, (void)in, (void)args
 
 /* A method of Python's str as a filter. */
-static enum status by_method(struct eval *ev, struct value in, const char *name, const struct value_args *args, struct value *ret)
+static enum status by_method(struct eval *ev, struct value in, const char *name, const struct value_args *args,
+                             struct value *ret)
 {
     bool found;
     if (!value_is_text(in))
@@ -50,7 +51,8 @@ F(replace)
 F(abs)
 {
     UNUSED;
-    *ret = in.kind == VALUE_INT ? value_int(in.i < 0 ? -in.i : in.i) : value_float(fabs(in.kind == VALUE_FLOAT ? in.f : 0));
+    *ret = in.kind == VALUE_INT ? value_int(in.i < 0 ? -in.i : in.i)
+                                : value_float(fabs(in.kind == VALUE_FLOAT ? in.f : 0));
     return STATUS_OK;
 }
 
@@ -222,7 +224,9 @@ F(round)
     else if (value_is_text(method) && str_is(method.s, "floor"))
         f = floor(f * scale) / scale;
     else
-        f = strtod(arena_printf(ev->arena, "%.*f", places.kind == VALUE_INT && places.i > 0 ? (int)MIN(places.i, 30) : 0, f).p, NULL);
+        f = strtod(
+            arena_printf(ev->arena, "%.*f", places.kind == VALUE_INT && places.i > 0 ? (int)MIN(places.i, 30) : 0, f).p,
+            NULL);
     *ret = in.kind == VALUE_INT && scale >= 1 ? in : value_float(f);
     return STATUS_OK;
 }
@@ -282,7 +286,8 @@ F(map)
         if (!fn)
             return eval_fail(ev, STATUS_INVALID, "map() needs attribute= or the name of a filter");
     }
-    struct value_args rest = {args->positional + 1, args->count ? args->count - 1 : 0, args->keywords, args->keyword_count};
+    struct value_args rest = {args->positional + 1, args->count ? args->count - 1 : 0, args->keywords,
+                              args->keyword_count};
     for (size_t i = 0; i < value_count(list); i++) {
         struct value v = VALUE_UNDEF;
         if (fn && fn(ev, value_at(list, i), &rest, &v) != STATUS_OK)
@@ -294,7 +299,8 @@ F(map)
     return ev->status;
 }
 
-static enum status pick(struct eval *ev, struct value in, const struct value_args *args, bool by_attr, bool keep, struct value *ret)
+static enum status pick(struct eval *ev, struct value in, const struct value_args *args, bool by_attr, bool keep,
+                        struct value *ret)
 {
     struct value list = iter_list(ev, in);
     size_t skip = by_attr ? 1 : 0;
@@ -307,7 +313,8 @@ static enum status pick(struct eval *ev, struct value in, const struct value_arg
     }
     struct value_args rest = {args->positional + skip + 1, args->count > skip ? args->count - skip - 1 : 0, NULL, 0};
     for (size_t i = 0; i < value_count(list); i++) {
-        struct value item = value_at(list, i), of = by_attr && args->count ? attr_path(ev, item, args->positional[0]) : item;
+        struct value item = value_at(list, i),
+                     of = by_attr && args->count ? attr_path(ev, item, args->positional[0]) : item;
         bool is = value_truth(of);
         if (test && test(ev, of, &rest, &is) != STATUS_OK)
             return ev->status;
@@ -334,7 +341,9 @@ F(rejectattr)
     return pick(ev, in, args, true, false, ret);
 }
 
-/* ---- sorting ------------------------------------------------------------------------------------------------------------------- */
+/* ---- sorting
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 struct sortable {
     struct value key, item;
@@ -383,7 +392,8 @@ static struct value sort_list(struct eval *ev, struct value list, struct value a
 F(sort)
 {
     struct value reverse = eval_arg(args, 0, "reverse"), sensitive = eval_arg(args, 1, "case_sensitive");
-    *ret = sort_list(ev, iter_list(ev, in), eval_arg(args, 2, "attribute"), !value_truth(sensitive), value_truth(reverse));
+    *ret =
+        sort_list(ev, iter_list(ev, in), eval_arg(args, 2, "attribute"), !value_truth(sensitive), value_truth(reverse));
     return ev->status;
 }
 
@@ -502,7 +512,9 @@ F(attr)
     return STATUS_OK;
 }
 
-/* ---- text ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- text
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
 F(truncate)
 {
@@ -566,7 +578,8 @@ F(center)
 
 F(indent)
 {
-    struct value width = eval_arg(args, 0, "width"), first = eval_arg(args, 1, "first"), blank = eval_arg(args, 2, "blank");
+    struct value width = eval_arg(args, 0, "width"), first = eval_arg(args, 1, "first"),
+                 blank = eval_arg(args, 2, "blank");
     str s = value_text(ev, in), line;
     struct buf b;
     buf_init(&b, ev->out->max);
@@ -581,7 +594,8 @@ F(indent)
             buf_putc(&b, '\n');
         start = false;
     }
-    *ret = in.kind == VALUE_SAFE ? value_safe(arena_str(ev->arena, buf_str(&b))) : value_str(arena_str(ev->arena, buf_str(&b)));
+    *ret = in.kind == VALUE_SAFE ? value_safe(arena_str(ev->arena, buf_str(&b)))
+                                 : value_str(arena_str(ev->arena, buf_str(&b)));
     buf_release(&b);
     return STATUS_OK;
 }
@@ -589,7 +603,8 @@ F(indent)
 F(filesizeformat)
 {
     bool binary = value_truth(eval_arg(args, 0, "binary"));
-    static const char *const decimal[] = {"kB", "MB", "GB", "TB", "PB"}, *const bin[] = {"KiB", "MiB", "GiB", "TiB", "PiB"};
+    static const char *const decimal[] = {"kB", "MB", "GB", "TB", "PB"}, *const bin[] = {"KiB", "MiB", "GiB", "TiB",
+                                                                                         "PiB"};
     double n = in.kind == VALUE_INT ? (double)in.i : in.kind == VALUE_FLOAT ? in.f : 0, base = binary ? 1024 : 1000;
     if (n < base) {
         *ret = value_str(arena_printf(ev->arena, n == 1 ? "1 Byte" : "%.0f Bytes", n));
@@ -646,23 +661,62 @@ F(xmlattr)
 }
 
 const struct named_filter builtin_filters[] = {
-    {"abs", f_abs},           {"attr", f_attr},         {"batch", f_batch},       {"capitalize", f_capitalize},
-    {"center", f_center},     {"count", f_length},      {"d", f_default},         {"default", f_default},
-    {"dictsort", f_dictsort}, {"e", f_escape},          {"escape", f_escape},     {"filesizeformat", f_filesizeformat},
-    {"first", f_first},       {"float", f_float},       {"forceescape", f_forceescape}, {"format", f_format},
-    {"groupby", f_groupby},   {"indent", f_indent},     {"int", f_int},           {"items", f_items},
-    {"join", f_join},         {"last", f_last},         {"length", f_length},     {"list", f_list},
-    {"lower", f_lower},       {"map", f_map},           {"max", f_max},           {"min", f_min},
-    {"reject", f_reject},     {"rejectattr", f_rejectattr}, {"replace", f_replace}, {"reverse", f_reverse},
-    {"round", f_round},       {"safe", f_safe},         {"select", f_select},     {"selectattr", f_selectattr},
-    {"sort", f_sort},         {"string", f_string},     {"striptags", f_striptags}, {"sum", f_sum},
-    {"title", f_title},       {"tojson", f_tojson},     {"trim", f_trim},         {"truncate", f_truncate},
-    {"unique", f_unique},     {"upper", f_upper},       {"urlencode", f_urlencode}, {"urlize", f_urlize},
-    {"wordcount", f_wordcount}, {"xmlattr", f_xmlattr},
+    {"abs", f_abs},
+    {"attr", f_attr},
+    {"batch", f_batch},
+    {"capitalize", f_capitalize},
+    {"center", f_center},
+    {"count", f_length},
+    {"d", f_default},
+    {"default", f_default},
+    {"dictsort", f_dictsort},
+    {"e", f_escape},
+    {"escape", f_escape},
+    {"filesizeformat", f_filesizeformat},
+    {"first", f_first},
+    {"float", f_float},
+    {"forceescape", f_forceescape},
+    {"format", f_format},
+    {"groupby", f_groupby},
+    {"indent", f_indent},
+    {"int", f_int},
+    {"items", f_items},
+    {"join", f_join},
+    {"last", f_last},
+    {"length", f_length},
+    {"list", f_list},
+    {"lower", f_lower},
+    {"map", f_map},
+    {"max", f_max},
+    {"min", f_min},
+    {"reject", f_reject},
+    {"rejectattr", f_rejectattr},
+    {"replace", f_replace},
+    {"reverse", f_reverse},
+    {"round", f_round},
+    {"safe", f_safe},
+    {"select", f_select},
+    {"selectattr", f_selectattr},
+    {"sort", f_sort},
+    {"string", f_string},
+    {"striptags", f_striptags},
+    {"sum", f_sum},
+    {"title", f_title},
+    {"tojson", f_tojson},
+    {"trim", f_trim},
+    {"truncate", f_truncate},
+    {"unique", f_unique},
+    {"upper", f_upper},
+    {"urlencode", f_urlencode},
+    {"urlize", f_urlize},
+    {"wordcount", f_wordcount},
+    {"xmlattr", f_xmlattr},
 };
 const size_t builtin_filter_count = ARRAY_LEN(builtin_filters);
 
-/* ---- tests --------------------------------------------------------------------------------------------------------------------- */
+/* ---- tests
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 #define T(name, expression)                                                                                            \
     static enum status t_##name(struct eval *ev, struct value in, const struct value_args *args, bool *ret)            \
@@ -685,7 +739,8 @@ T(number, in.kind == VALUE_INT || in.kind == VALUE_FLOAT || in.kind == VALUE_BOO
 T(string, value_is_text(in))
 T(mapping, in.kind == VALUE_DICT)
 T(sequence, in.kind == VALUE_LIST || in.kind == VALUE_DICT || value_is_text(in))
-T(iterable, in.kind == VALUE_LIST || in.kind == VALUE_DICT || value_is_text(in) || (in.kind == VALUE_OBJECT && in.object.class->next))
+T(iterable, in.kind == VALUE_LIST || in.kind == VALUE_DICT || value_is_text(in) ||
+                (in.kind == VALUE_OBJECT && in.object.class->next))
 T(callable, in.kind == VALUE_OBJECT && in.object.class->call)
 T(escaped, in.kind == VALUE_SAFE)
 T(even, in.kind == VALUE_INT && in.i % 2 == 0)
@@ -699,17 +754,43 @@ T(gt, op_order(in, arg, &comparable) > 0)
 T(ge, op_order(in, arg, &comparable) >= 0)
 T(in, op_contains(ev, arg, in))
 T(sameas, in.kind == arg.kind && value_equal(in, arg))
-T(lower, value_is_text(in) && str_eq(by_method(ev, in, "lower", &(struct value_args){0}, &arg) == STATUS_OK ? arg.s : in.s, in.s))
-T(upper, value_is_text(in) && str_eq(by_method(ev, in, "upper", &(struct value_args){0}, &arg) == STATUS_OK ? arg.s : in.s, in.s))
+T(lower, value_is_text(in) &&
+             str_eq(by_method(ev, in, "lower", &(struct value_args){0}, &arg) == STATUS_OK ? arg.s : in.s, in.s))
+T(upper, value_is_text(in) &&
+             str_eq(by_method(ev, in, "upper", &(struct value_args){0}, &arg) == STATUS_OK ? arg.s : in.s, in.s))
 
 const struct named_test builtin_tests[] = {
-    {"defined", t_defined},   {"undefined", t_undefined}, {"none", t_none},         {"boolean", t_boolean},
-    {"true", t_true},         {"false", t_false},         {"integer", t_integer},   {"float", t_float},
-    {"number", t_number},     {"string", t_string},       {"mapping", t_mapping},   {"sequence", t_sequence},
-    {"iterable", t_iterable}, {"callable", t_callable},   {"escaped", t_escaped},   {"even", t_even},
-    {"odd", t_odd},           {"divisibleby", t_divisibleby}, {"eq", t_eq},         {"equalto", t_eq},
-    {"==", t_eq},             {"ne", t_ne},               {"lt", t_lt},             {"lessthan", t_lt},
-    {"le", t_le},             {"gt", t_gt},               {"greaterthan", t_gt},    {"ge", t_ge},
-    {"in", t_in},             {"sameas", t_sameas},       {"lower", t_lower},       {"upper", t_upper},
+    {"defined", t_defined},
+    {"undefined", t_undefined},
+    {"none", t_none},
+    {"boolean", t_boolean},
+    {"true", t_true},
+    {"false", t_false},
+    {"integer", t_integer},
+    {"float", t_float},
+    {"number", t_number},
+    {"string", t_string},
+    {"mapping", t_mapping},
+    {"sequence", t_sequence},
+    {"iterable", t_iterable},
+    {"callable", t_callable},
+    {"escaped", t_escaped},
+    {"even", t_even},
+    {"odd", t_odd},
+    {"divisibleby", t_divisibleby},
+    {"eq", t_eq},
+    {"equalto", t_eq},
+    {"==", t_eq},
+    {"ne", t_ne},
+    {"lt", t_lt},
+    {"lessthan", t_lt},
+    {"le", t_le},
+    {"gt", t_gt},
+    {"greaterthan", t_gt},
+    {"ge", t_ge},
+    {"in", t_in},
+    {"sameas", t_sameas},
+    {"lower", t_lower},
+    {"upper", t_upper},
 };
 const size_t builtin_test_count = ARRAY_LEN(builtin_tests);

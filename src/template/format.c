@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* format — str.format() and % of Python, as far as templates use them: fields by order, number and name; fill, align, sign,
- * zero padding, width, thousands separators, precision and the types d s f F e g x X o b %. */
+/* format — str.format() and % of Python, as far as templates use them: fields by order, number and name; fill, align,
+ * sign, zero padding, width, thousands separators, precision and the types d s f F e g x X o b %. */
 #include "template/run.h"
 
 #include <math.h>

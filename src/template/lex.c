@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lex — source text into tokens: literal text, {{ }}, {% %}, and what is inside them. Comments and raw blocks are dealt with
- * here; "-" at a delimiter trims white space of the text beside it. As in Jinja2, one newline at the very end is dropped. */
+/* lex — source text into tokens: literal text, {{ }}, {% %}, and what is inside them. Comments and raw blocks are dealt
+ * with here; "-" at a delimiter trims white space of the text beside it. As in Jinja2, one newline at the very end is
+ * dropped. */
 #include "template/ast.h"
 
 #include <stdlib.h>
@@ -58,7 +59,8 @@ static bool at_str(const struct lexer *l, const char *what)
     return str_starts(str_from(l->src, l->at), str_of(what));
 }
 
-/* ---- inside {{ }} and {% %} ------------------------------------------------------------------------------------------------- */
+/* ---- inside {{ }} and {% %}
+ * ------------------------------------------------------------------------------------------------- */
 
 static enum status lex_string(struct lexer *l)
 {
@@ -105,7 +107,8 @@ static enum status lex_number(struct lexer *l)
     while (l->at < l->src.n && n + 1 < sizeof text) {
         char c = l->src.p[l->at];
         bool digit = c >= '0' && c <= '9';
-        bool dot = c == '.' && !real && l->at + 1 < l->src.n && l->src.p[l->at + 1] >= '0' && l->src.p[l->at + 1] <= '9';
+        bool dot =
+            c == '.' && !real && l->at + 1 < l->src.n && l->src.p[l->at + 1] >= '0' && l->src.p[l->at + 1] <= '9';
         bool exp = (c == 'e' || c == 'E') && n;
         if (!digit && !dot && !exp && c != '_')
             break;
@@ -132,8 +135,8 @@ static bool is_name_start(unsigned char c)
 
 static enum status lex_operator(struct lexer *l)
 {
-    static const char *const ops[] = {"**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<", ">",
-                                      "=",  "(",  ")",  "[",  "]",  "{",  "}", ",", ".", ":", "|"};
+    static const char *const ops[] = {"**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<",
+                                      ">",  "=",  "(",  ")",  "[",  "]",  "{", "}", ",", ".", ":", "|"};
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
         if (at_str(l, ops[i])) {
             push(l, (struct token){.kind = TOK_OP, .s = str_of(ops[i]), .at = l->src.p + l->at});
@@ -141,7 +144,8 @@ static enum status lex_operator(struct lexer *l)
             return STATUS_OK;
         }
     }
-    return err_set(l->err, STATUS_INVALID, "%.*s:%u: unexpected character '%c'", STR_ARG(l->name), l->line, l->src.p[l->at]);
+    return err_set(l->err, STATUS_INVALID, "%.*s:%u: unexpected character '%c'", STR_ARG(l->name), l->line,
+                   l->src.p[l->at]);
 }
 
 /* Everything up to `close` ("}}" or "%}"). Brackets are counted so that "}}" inside a dict is not the end. */
@@ -183,7 +187,8 @@ static enum status lex_inside(struct lexer *l, const char *close, enum token_kin
     }
 }
 
-/* ---- the text around ----------------------------------------------------------------------------------------------------------- */
+/* ---- the text around
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static enum status skip_comment(struct lexer *l)
 {
@@ -198,7 +203,8 @@ static enum status skip_comment(struct lexer *l)
 }
 
 /* {% raw %} ... {% endraw %}: true when one begins here. */
-static bool raw_tag(const struct lexer *l, size_t from, const char *word, size_t *ret_end, bool *ret_trim_before, bool *ret_trim_after)
+static bool raw_tag(const struct lexer *l, size_t from, const char *word, size_t *ret_end, bool *ret_trim_before,
+                    bool *ret_trim_after)
 {
     size_t i = from + 2;
     *ret_trim_before = i < l->src.n && l->src.p[i] == '-';
@@ -260,7 +266,8 @@ enum status lex(struct arena *a, str name, str source, struct token **ret, size_
     struct lexer l = {.a = a, .name = name, .src = source, .line = 1, .err = err};
     while (l.at < source.n) {
         size_t i = l.at;
-        while (i + 1 < source.n && !(source.p[i] == '{' && (source.p[i + 1] == '{' || source.p[i + 1] == '%' || source.p[i + 1] == '#')))
+        while (i + 1 < source.n &&
+               !(source.p[i] == '{' && (source.p[i + 1] == '{' || source.p[i + 1] == '%' || source.p[i + 1] == '#')))
             i++;
         if (i + 1 >= source.n) {
             push_text(&l, str_from(source, l.at), false);

@@ -238,7 +238,9 @@ static bool dict_method(struct eval *ev, struct value of, str name, const struct
     if (items || keys || values) {
         *ret = value_list(ev->arena);
         for (size_t i = 0; i < d->count; i++)
-            value_push(*ret, items ? pair(ev, &d->entries[i]) : keys ? value_str(d->entries[i].key) : d->entries[i].value);
+            value_push(*ret, items  ? pair(ev, &d->entries[i])
+                             : keys ? value_str(d->entries[i].key)
+                                    : d->entries[i].value);
         return true;
     }
     if (str_is(name, "update")) {
@@ -276,7 +278,8 @@ static bool list_method(struct eval *ev, struct value of, str name, const struct
     } else if (str_is(name, "pop")) {
         if (!of.list->count)
             return run_fail(ev, ev->node, STATUS_INVALID, "pop from an empty list");
-        size_t at = a0.kind == VALUE_INT && a0.i >= 0 && (size_t)a0.i < of.list->count ? (size_t)a0.i : of.list->count - 1;
+        size_t at =
+            a0.kind == VALUE_INT && a0.i >= 0 && (size_t)a0.i < of.list->count ? (size_t)a0.i : of.list->count - 1;
         *ret = of.list->items[at];
         memmove(&of.list->items[at], &of.list->items[at + 1], (of.list->count - at - 1) * sizeof *of.list->items);
         of.list->count--;
@@ -302,7 +305,8 @@ static bool list_method(struct eval *ev, struct value of, str name, const struct
     return true;
 }
 
-bool method_call(struct eval *ev, struct value of, str name, const struct value_args *args, struct value *ret, bool *ret_found)
+bool method_call(struct eval *ev, struct value of, str name, const struct value_args *args, struct value *ret,
+                 bool *ret_found)
 {
     *ret_found = true;
     if (value_is_text(of))

@@ -74,7 +74,8 @@ static bool int_op(enum op op, int64_t a, int64_t b, struct value *ret)
     return true;
 }
 
-static bool number_op(struct eval *ev, const struct node *n, enum op op, struct value a, struct value b, struct value *ret)
+static bool number_op(struct eval *ev, const struct node *n, enum op op, struct value a, struct value b,
+                      struct value *ret)
 {
     double x, y;
     int64_t i, k;
@@ -174,7 +175,9 @@ int op_order(struct value a, struct value b, bool *ret_comparable)
         return str_cmp(a.s, b.s);
     if (a.kind == VALUE_LIST && b.kind == VALUE_LIST) {
         for (size_t i = 0; i < value_count(a) && i < value_count(b); i++) {
-            int c = value_equal(value_at(a, i), value_at(b, i)) ? 0 : op_order(value_at(a, i), value_at(b, i), ret_comparable);
+            int c = value_equal(value_at(a, i), value_at(b, i))
+                        ? 0
+                        : op_order(value_at(a, i), value_at(b, i), ret_comparable);
             if (c || !*ret_comparable)
                 return c;
         }
@@ -191,7 +194,8 @@ bool op_contains(struct eval *ev, struct value container, struct value item)
     if (container.kind == VALUE_DICT)
         return value_has(container, value_to_str(ev->arena, item));
     struct value v, list = iter_list(ev, container);
-    if (container.kind == VALUE_OBJECT && container.object.class->item && container.object.class->item(container.object.self, ev, item, &v))
+    if (container.kind == VALUE_OBJECT && container.object.class->item &&
+        container.object.class->item(container.object.self, ev, item, &v))
         return true;
     for (size_t i = 0; i < value_count(list); i++)
         if (value_equal(value_at(list, i), item))
@@ -221,7 +225,8 @@ bool op_attr(struct eval *ev, struct value of, str name, struct value *ret)
 {
     if (of.kind == VALUE_OBJECT) {
         const struct value_class *c = of.object.class;
-        return (c->attr && c->attr(of.object.self, ev, name, ret)) || (c->item && c->item(of.object.self, ev, value_str(name), ret));
+        return (c->attr && c->attr(of.object.self, ev, name, ret)) ||
+               (c->item && c->item(of.object.self, ev, value_str(name), ret));
     }
     if (of.kind == VALUE_DICT) {
         struct value v = value_get(of, name);
@@ -285,7 +290,8 @@ struct value op_slice(struct eval *ev, struct value of, const int64_t *from, con
         bounds((int64_t)utf8_count(of.s), from, to, step, &start, &stop);
         struct value out = of;
         if (step == 1) {
-            out.s = start < stop ? str_sub(of.s, utf8_offset(of.s, (size_t)start), utf8_offset(of.s, (size_t)stop)) : STR("");
+            out.s = start < stop ? str_sub(of.s, utf8_offset(of.s, (size_t)start), utf8_offset(of.s, (size_t)stop))
+                                 : STR("");
             return out;
         }
         struct value chars = iter_list(ev, of), picked = op_slice(ev, chars, from, to, step);

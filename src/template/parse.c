@@ -80,7 +80,9 @@ void parse_end_source(struct parser *p, struct node *n)
         n->source = str_trim(str_make(n->source.p, (size_t)(end - n->source.p)));
 }
 
-/* ---- bodies ------------------------------------------------------------------------------------------------------------------- */
+/* ---- bodies
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static struct node *parse_body(struct parser *p, const char *const *ends);
 
@@ -125,7 +127,9 @@ static struct node *body_until(struct parser *p, const char *end)
     return take_end(p, end) ? body : NULL;
 }
 
-/* ---- tags --------------------------------------------------------------------------------------------------------------------- */
+/* ---- tags
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 static struct node *tag_if(struct parser *p)
 {
@@ -265,7 +269,8 @@ static struct node *tag_from(struct parser *p)
     if (!p->failed && !parse_take_name(p, "import"))
         return parse_fail(p, "'import' was expected");
     while (!p->failed && parse_peek(p)->kind == TOK_NAME) {
-        bool context = (parse_is_name(p, "with") || parse_is_name(p, "without")) && str_is(parse_ahead(p, 1)->s, "context");
+        bool context =
+            (parse_is_name(p, "with") || parse_is_name(p, "without")) && str_is(parse_ahead(p, 1)->s, "context");
         if (context)
             break;
         str name = parse_peek(p)->s, alias = name;
@@ -428,9 +433,12 @@ static const struct {
     const char *name;
     struct node *(*parse)(struct parser *p);
 } tags[] = {
-    {"if", tag_if},           {"for", tag_for},       {"set", tag_set},     {"block", tag_block},
-    {"extends", tag_extends}, {"include", tag_include}, {"import", tag_import}, {"from", tag_from},
-    {"macro", tag_macro},     {"call", tag_call},     {"filter", tag_filter}, {"with", tag_with},
+    {"if", tag_if},           {"for", tag_for},
+    {"set", tag_set},         {"block", tag_block},
+    {"extends", tag_extends}, {"include", tag_include},
+    {"import", tag_import},   {"from", tag_from},
+    {"macro", tag_macro},     {"call", tag_call},
+    {"filter", tag_filter},   {"with", tag_with},
     {"do", tag_do},           {"autoescape", tag_autoescape},
 };
 

@@ -32,10 +32,11 @@ bool parse_expect_op(struct parser *p, const char *op);
 struct node *parse_node(struct parser *p, enum node_kind kind);
 void parse_end_source(struct parser *p, struct node *n); /* n->source ends before the current token */
 
-struct node *parse_expression(struct parser *p);        /* with inline if */
-struct node *parse_tuple(struct parser *p, bool no_if); /* a, b, c: a tuple when there is a comma */
+struct node *parse_expression(struct parser *p);              /* with inline if */
+struct node *parse_tuple(struct parser *p, bool no_if);       /* a, b, c: a tuple when there is a comma */
 struct node *parse_target(struct parser *p, bool allow_attr); /* name, tuple of names, ns.attr */
-struct call_args *parse_call_args(struct parser *p);    /* after "(" was taken; takes ")" */
-struct node *parse_filters(struct parser *p, struct node *in, bool need_one); /* | name(args) ... ; need_one: first without "|" */
+struct call_args *parse_call_args(struct parser *p);          /* after "(" was taken; takes ")" */
+struct node *parse_filters(struct parser *p, struct node *in,
+                           bool need_one); /* | name(args) ... ; need_one: first without "|" */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* parse_expr — Jinja2's expression grammar, loosest first:
- *   a if b else c | or | and | not | comparisons, in, not in | + - | ~ | * / // % | unary - + | ** | postfix (. [] () | is) */
+ *   a if b else c | or | and | not | comparisons, in, not in | + - | ~ | * / // % | unary - + | ** | postfix (. [] () |
+ * is) */
 #include "template/parse.h"
 
 static struct node *parse_unary(struct parser *p, bool with_filter);
@@ -22,7 +23,8 @@ struct call_args *parse_call_args(struct parser *p)
             args->star_star = parse_expression(p);
         } else if (parse_take_op(p, "*")) {
             args->star = parse_expression(p);
-        } else if (parse_peek(p)->kind == TOK_NAME && parse_ahead(p, 1)->kind == TOK_OP && str_is(parse_ahead(p, 1)->s, "=")) {
+        } else if (parse_peek(p)->kind == TOK_NAME && parse_ahead(p, 1)->kind == TOK_OP &&
+                   str_is(parse_ahead(p, 1)->s, "=")) {
             VEC_PUSH(p->a, &names, parse_peek(p)->s);
             p->at += 2;
             VEC_PUSH(p->a, &keywords, parse_expression(p));
@@ -354,7 +356,8 @@ struct op_row {
     enum op op;
 };
 
-static struct node *left(struct parser *p, struct node *(*next)(struct parser *), const struct op_row *ops, size_t count)
+static struct node *left(struct parser *p, struct node *(*next)(struct parser *), const struct op_row *ops,
+                         size_t count)
 {
     struct node *n = next(p);
     for (size_t i = 0; !p->failed && i < count; i++) {
@@ -386,7 +389,8 @@ static struct node *parse_sum(struct parser *p)
 
 static bool take_comparison(struct parser *p, enum op *ret)
 {
-    static const struct op_row ops[] = {{"==", OP_EQ}, {"!=", OP_NE}, {"<=", OP_LE}, {">=", OP_GE}, {"<", OP_LT}, {">", OP_GT}};
+    static const struct op_row ops[] = {{"==", OP_EQ}, {"!=", OP_NE}, {"<=", OP_LE},
+                                        {">=", OP_GE}, {"<", OP_LT},  {">", OP_GT}};
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
         if (parse_take_op(p, ops[i].text)) {
             *ret = ops[i].op;
@@ -493,7 +497,8 @@ struct node *parse_tuple(struct parser *p, bool no_if)
     VEC_PUSH(p->a, &items, first);
     while (!p->failed && parse_take_op(p, ",")) {
         const struct token *t = parse_peek(p);
-        bool end = t->kind == TOK_VAR_END || t->kind == TOK_TAG_END || parse_is_op(p, ")") || parse_is_op(p, "]") || parse_is_name(p, "in");
+        bool end = t->kind == TOK_VAR_END || t->kind == TOK_TAG_END || parse_is_op(p, ")") || parse_is_op(p, "]") ||
+                   parse_is_name(p, "in");
         if (end)
             break;
         VEC_PUSH(p->a, &items, no_if ? parse_or(p) : parse_expression(p));

@@ -62,7 +62,8 @@ struct value eval_arg(const struct value_args *args, size_t i, const char *keywo
     return VALUE_UNDEF;
 }
 
-/* ---- scopes ----------------------------------------------------------------------------------------------------------------- */
+/* ---- scopes
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 struct scope *scope_new(struct eval *ev, struct scope *parent)
 {
@@ -123,7 +124,8 @@ bool assign(struct eval *ev, const struct node *target, struct value v)
     for (size_t i = 0; i < target->count; i++) {
         struct value item;
         if (!iter_next(ev, &it, &item))
-            return run_fail(ev, target, STATUS_INVALID, "not enough values to unpack (expected %zu, got %zu)", target->count, i);
+            return run_fail(ev, target, STATUS_INVALID, "not enough values to unpack (expected %zu, got %zu)",
+                            target->count, i);
         if (!assign(ev, target->items[i], item))
             return false;
     }
@@ -133,7 +135,8 @@ bool assign(struct eval *ev, const struct node *target, struct value v)
     return true;
 }
 
-/* ---- output ----------------------------------------------------------------------------------------------------------------- */
+/* ---- output
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 str value_text(struct eval *ev, struct value v)
 {
@@ -188,7 +191,9 @@ bool run_capture(struct eval *ev, const struct node *body, struct value *ret)
     return ok;
 }
 
-/* ---- macros --------------------------------------------------------------------------------------------------------------------- */
+/* ---- macros
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 struct macro_value {
     const struct macro_def *def;
@@ -201,7 +206,8 @@ struct macro_value {
 static bool enter(struct eval *ev, const struct node *n)
 {
     if (++ev->depth > RUN_DEPTH_MAX)
-        return run_fail(ev, n, STATUS_TOO_LARGE, "templates, macros and blocks are nested deeper than %d", RUN_DEPTH_MAX);
+        return run_fail(ev, n, STATUS_TOO_LARGE, "templates, macros and blocks are nested deeper than %d",
+                        RUN_DEPTH_MAX);
     return true;
 }
 
@@ -228,7 +234,8 @@ static bool bind_macro(struct eval *ev, const struct macro_value *m, const struc
         scope_set(ev, ev->scope, d->params[i], v);
     }
     if (args->count > d->param_count && !d->uses_varargs)
-        return run_fail(ev, ev->node, STATUS_INVALID, "macro '%.*s' takes not more than %zu argument(s)", STR_ARG(d->name), d->param_count);
+        return run_fail(ev, ev->node, STATUS_INVALID, "macro '%.*s' takes not more than %zu argument(s)",
+                        STR_ARG(d->name), d->param_count);
     struct value varargs = value_list(ev->arena), kwargs = value_dict(ev->arena);
     varargs.tuple = true;
     for (size_t i = d->param_count; i < args->count; i++)
@@ -240,8 +247,8 @@ static bool bind_macro(struct eval *ev, const struct macro_value *m, const struc
         if (str_is(args->keywords[i].key, "caller"))
             scope_set(ev, ev->scope, STR("caller"), args->keywords[i].value);
         else if (!known && !d->uses_kwargs)
-            return run_fail(ev, ev->node, STATUS_INVALID, "macro '%.*s' takes no keyword argument '%.*s'", STR_ARG(d->name),
-                            STR_ARG(args->keywords[i].key));
+            return run_fail(ev, ev->node, STATUS_INVALID, "macro '%.*s' takes no keyword argument '%.*s'",
+                            STR_ARG(d->name), STR_ARG(args->keywords[i].key));
         else if (!known)
             value_set(kwargs, args->keywords[i].key, args->keywords[i].value);
     }
@@ -314,7 +321,8 @@ static bool run_call_block(struct eval *ev, const struct node *n)
     return run_print(ev, n, out);
 }
 
-/* ---- blocks and inheritance -------------------------------------------------------------------------------------------------- */
+/* ---- blocks and inheritance
+ * -------------------------------------------------------------------------------------------------- */
 
 static const struct node *find_block(const struct chain *chain, str name, size_t *level)
 {
@@ -425,7 +433,8 @@ bool run_template(struct eval *ev, struct compiled *t)
         for (size_t i = 0; ok && i < now->root->count; i++) {
             /* what follows {% extends %} runs for its names only */
             ev->out = ev->parent ? &discarded : out;
-            const struct node single = {.kind = N_BODY, .items = &now->root->items[i], .count = 1, .line = now->root->items[i]->line};
+            const struct node single = {
+                .kind = N_BODY, .items = &now->root->items[i], .count = 1, .line = now->root->items[i]->line};
             ok = run_body(ev, &single);
             buf_clear(&discarded);
         }
@@ -543,7 +552,8 @@ static bool run_import(struct eval *ev, const struct node *n)
     return true;
 }
 
-/* ---- statements ----------------------------------------------------------------------------------------------------------------- */
+/* ---- statements
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static bool run_if(struct eval *ev, const struct node *n)
 {
@@ -627,7 +637,8 @@ static bool run_node(struct eval *ev, const struct node *n)
     switch (n->kind) {
     case N_TEXT:
         buf_puts(ev->out, n->text);
-        return !ev->out->over || run_fail(ev, NULL, STATUS_TOO_LARGE, "the page is larger than %zu bytes", ev->out->max);
+        return !ev->out->over ||
+               run_fail(ev, NULL, STATUS_TOO_LARGE, "the page is larger than %zu bytes", ev->out->max);
     case N_OUTPUT:
         return run_expr(ev, n->a, &v) && run_print(ev, n, v);
     case N_IF:

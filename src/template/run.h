@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run: the state of one rendering, shared by the statement and the expression interpreter. Private to this folder.
  *
- * Scopes: a chain of small arrays, searched from the innermost out; the module scope of a template holds its top-level names
- * and its parent is nothing but the render variables. `for`, macros, blocks, includes open scopes; `if` does not. Blocks and
- * macros run with the module scope as parent, so they do not see the locals of the place they are used at. */
+ * Scopes: a chain of small arrays, searched from the innermost out; the module scope of a template holds its top-level
+ * names and its parent is nothing but the render variables. `for`, macros, blocks, includes open scopes; `if` does not.
+ * Blocks and macros run with the module scope as parent, so they do not see the locals of the place they are used at.
+ */
 #ifndef VITRINE_TEMPLATE_RUN_H
 #define VITRINE_TEMPLATE_RUN_H
 
 #include "template/ast.h"
 #include "template/eval.h"
 
-#define RUN_DEPTH_MAX 100        /* includes, macros, blocks inside each other; more is TOO_LARGE */
-#define RUN_STEPS_MAX 10000000   /* nodes visited in one rendering; more is TOO_LARGE */
-#define RUN_CHAIN_MAX 32         /* templates in one chain of {% extends %} */
+#define RUN_DEPTH_MAX 100      /* includes, macros, blocks inside each other; more is TOO_LARGE */
+#define RUN_STEPS_MAX 10000000 /* nodes visited in one rendering; more is TOO_LARGE */
+#define RUN_CHAIN_MAX 32       /* templates in one chain of {% extends %} */
 
 struct var {
     str name;
@@ -70,8 +71,8 @@ bool run_print(struct eval *ev, const struct node *n, struct value v);
 struct iter {
     struct value of;
     str text;
-    size_t at;        /* next index; bytes for text */
-    int64_t length;   /* -1 = unknown */
+    size_t at;      /* next index; bytes for text */
+    int64_t length; /* -1 = unknown */
 };
 bool iter_begin(struct eval *ev, const struct node *n, struct value of, struct iter *ret);
 bool iter_next(struct eval *ev, struct iter *it, struct value *ret);
@@ -83,12 +84,13 @@ bool op_compare(struct eval *ev, const struct node *n, enum op op, struct value 
 int op_order(struct value a, struct value b, bool *ret_comparable); /* <0, 0, >0 */
 bool op_contains(struct eval *ev, struct value container, struct value item);
 struct value op_concat(struct eval *ev, const struct value *items, size_t count); /* text; SAFE when one is SAFE */
-bool op_attr(struct eval *ev, struct value of, str name, struct value *ret); /* a.name; false = undefined */
+bool op_attr(struct eval *ev, struct value of, str name, struct value *ret);      /* a.name; false = undefined */
 bool op_item(struct eval *ev, struct value of, struct value key, struct value *ret);
 struct value op_slice(struct eval *ev, struct value of, const int64_t *from, const int64_t *to, int64_t step);
 int64_t op_length(struct eval *ev, struct value v); /* -1 = has none */
 /* methods.c: a.name(args) of built-in types; false = there is no such method */
-bool method_call(struct eval *ev, struct value of, str name, const struct value_args *args, struct value *ret, bool *ret_found);
+bool method_call(struct eval *ev, struct value of, str name, const struct value_args *args, struct value *ret,
+                 bool *ret_found);
 /* format.c: "{:,}".format(x) and "%s" % x */
 bool format_braces(struct eval *ev, str fmt, bool safe, const struct value_args *args, struct value *ret);
 bool format_percent(struct eval *ev, str fmt, bool safe, struct value arg, struct value *ret);

@@ -3,8 +3,8 @@
  * by any number of threads at the same time, straight into a buf.
  *
  * Life: make an env, add filters, tests, globals and tags, then render from any thread. Adding anything after the first
- * render is a bug (ASSERT). Compiled templates are cached by name, immutable and reference-counted: a render keeps those
- * it used until its arena is reset or freed, so values and text may point into them. */
+ * render is a bug (ASSERT). Compiled templates are cached by name, immutable and reference-counted: a render keeps
+ * those it used until its arena is reset or freed, so values and text may point into them. */
 #ifndef VITRINE_TEMPLATE_TEMPLATE_H
 #define VITRINE_TEMPLATE_TEMPLATE_H
 

@@ -12,7 +12,8 @@ struct source {
 
 static const struct source *sources;
 
-static inline enum status source_load(void *self, str name, struct arena *a, str *ret_source, str *ret_origin, struct err *err)
+static inline enum status source_load(void *self, str name, struct arena *a, str *ret_source, str *ret_origin,
+                                      struct err *err)
 {
     (void)self;
     (void)a;

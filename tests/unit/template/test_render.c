@@ -16,12 +16,13 @@ TEST(text_and_output)
 
 TEST(expressions)
 {
-    RENDERS("{{ 1 + 2 * 3 }} {{ 7 // 2 }} {{ 7 % 3 }} {{ 7 / 2 }} {{ 2 ** 10 }} {{ -3 // 2 }}", NULL, "7 3 1 3.5 1024 -2");
+    RENDERS("{{ 1 + 2 * 3 }} {{ 7 // 2 }} {{ 7 % 3 }} {{ 7 / 2 }} {{ 2 ** 10 }} {{ -3 // 2 }}", NULL,
+            "7 3 1 3.5 1024 -2");
     RENDERS("{{ 'a' ~ 1 ~ none }} {{ 'x' + 'y' }}", NULL, "a1None xy");
     RENDERS("{{ 1 < 2 < 3 }} {{ 1 in [1, 2] }} {{ 'b' not in 'abc' }} {{ not true }}", NULL, "True True False False");
     RENDERS("{{ 'yes' if n > 1 else 'no' }}{{ 'x' if false }}", "{\"n\": 2}", "yes");
-    RENDERS("{{ d.a.b }} {{ d['a']['b'] }} {{ l[0] }} {{ l[-1] }} {{ l[1:] }}", "{\"d\": {\"a\": {\"b\": 1}}, \"l\": [1, 2, 3]}",
-            "1 1 1 3 [2, 3]");
+    RENDERS("{{ d.a.b }} {{ d['a']['b'] }} {{ l[0] }} {{ l[-1] }} {{ l[1:] }}",
+            "{\"d\": {\"a\": {\"b\": 1}}, \"l\": [1, 2, 3]}", "1 1 1 3 [2, 3]");
     RENDERS("{{ 'hello'[1:3] }} {{ 'hello'[::-1] }}", NULL, "el olleh");
     RENDERS("{{ [1, 'a', none, true, 1.5] }} {{ (1,) }} {{ {'k': 1} }}", NULL,
             "[1, &#39;a&#39;, None, True, 1.5] (1,) {&#39;k&#39;: 1}");
@@ -35,13 +36,15 @@ TEST(statements)
     RENDERS("{% for k, v in d.items() %}{{ k }}={{ v }};{% endfor %}", "{\"d\": {\"a\": 1, \"b\": 2}}", "a=1;b=2;");
     RENDERS("{% for x in [1, 2, 3, 4] if x % 2 == 0 %}{{ x }}/{{ loop.length }} {% endfor %}", NULL, "2/2 4/2 ");
     RENDERS("{% set x = 1 %}{% for i in [1] %}{% set x = 2 %}{% endfor %}{{ x }}", NULL, "1");
-    RENDERS("{% set ns = namespace(n=0) %}{% for i in [1, 2] %}{% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}", NULL, "3");
+    RENDERS("{% set ns = namespace(n=0) %}{% for i in [1, 2] %}{% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}", NULL,
+            "3");
     RENDERS("{% set a, b = 1, 2 %}{{ a }}{{ b }}{% set c %}<i>{{ a }}</i>{% endset %}{{ c }}", NULL, "12<i>1</i>");
     RENDERS("{% if x %}a{% elif y %}b{% else %}c{% endif %}", "{\"x\": 0, \"y\": [1]}", "b");
     RENDERS("{% with a = 1 %}{{ a }}{% endwith %}{{ a }}", NULL, "1");
     RENDERS("{% filter upper %}abc{% endfilter %}", NULL, "ABC");
     RENDERS("{% set l = [] %}{% do l.append(1) %}{{ l }}", NULL, "[1]");
-    RENDERS("{% for x in [[1, [2, []]]] recursive %}{{ x[0] }}{% if x[1] %}({{ loop([x[1]]) }}){% endif %}{% endfor %}", NULL, "1(2)");
+    RENDERS("{% for x in [[1, [2, []]]] recursive %}{{ x[0] }}{% if x[1] %}({{ loop([x[1]]) }}){% endif %}{% endfor %}",
+            NULL, "1(2)");
 }
 
 TEST(macros)
@@ -52,7 +55,8 @@ TEST(macros)
 }
 
 static const struct source pages[] = {
-    {"base.html", "{% import 'mac.html' as mac with context %}<{% block title %}base{% endblock %}>{% block body %}{% endblock %}"},
+    {"base.html",
+     "{% import 'mac.html' as mac with context %}<{% block title %}base{% endblock %}>{% block body %}{% endblock %}"},
     {"mid.html", "{% extends 'base.html' %}{% block title %}mid {{ super() }}{% endblock %}"},
     {"mac.html", "{% macro hi(n) %}hi {{ n }} {{ who }}{% endmacro %}{% set v = 7 %}"},
     {"part.html", "part {{ x }}"},
@@ -62,17 +66,20 @@ static const struct source pages[] = {
 TEST(inheritance_and_inclusion)
 {
     sources = pages;
-    RENDERS("{% extends 'mid.html' %}{% block title %}top {{ super() }}{% endblock %}{% block body %}{{ mac.hi('a') }}{% endblock %}",
+    RENDERS("{% extends 'mid.html' %}{% block title %}top {{ super() }}{% endblock %}{% block body %}{{ mac.hi('a') "
+            "}}{% endblock %}",
             "{\"who\": \"me\"}", "<top mid base>hi a me");
-    RENDERS("{% include 'part.html' %}|{% include ['none.html', 'part.html'] %}|{% include 'none.html' ignore missing %}",
-            "{\"x\": 1}", "part 1|part 1|");
+    RENDERS(
+        "{% include 'part.html' %}|{% include ['none.html', 'part.html'] %}|{% include 'none.html' ignore missing %}",
+        "{\"x\": 1}", "part 1|part 1|");
     RENDERS("{% for x in [1, 2] %}{% include 'part.html' %} {% endfor %}", NULL, "part 1 part 2 ");
     RENDERS("{% from 'mac.html' import hi as h, v %}{{ h('b') }}{{ v }}", "{\"who\": \"me\"}", "hi b 7");
 }
 
 TEST(filters)
 {
-    RENDERS("{{ x|default('d') }} {{ ''|default('e', true) }} {{ l|length }} {{ l|join(', ') }}", "{\"l\": [1, 2]}", "d e 2 1, 2");
+    RENDERS("{{ x|default('d') }} {{ ''|default('e', true) }} {{ l|length }} {{ l|join(', ') }}", "{\"l\": [1, 2]}",
+            "d e 2 1, 2");
     RENDERS("{{ d|dictsort }}", "{\"d\": {\"b\": 1, \"a\": 2}}", "[(&#39;a&#39;, 2), (&#39;b&#39;, 1)]");
     RENDERS("{{ l|map(attribute='n')|list }}", "{\"l\": [{\"n\": 1}, {\"n\": 2}]}", "[1, 2]");
     RENDERS("{{ 2.567|round(2) }} {{ 5|string }} {{ ' x '|trim }} {{ 'ab'|replace('a', 'c') }}", NULL, "2.57 5 x cb");
@@ -91,7 +98,7 @@ TEST(methods_and_tests)
     RENDERS("{{ 'a,b'.split(',') }} {{ '-'.join(['x', 'y']) }} {{ 'ABC'.lower() }} {{ 'abc'.startswith('ab') }}", NULL,
             "[&#39;a&#39;, &#39;b&#39;] x-y abc True");
     RENDERS("{{ d.get('x', 1) }} {{ d.keys() | list }}", "{\"d\": {\"a\": 1}}", "1 [&#39;a&#39;]");
-    RENDERS("{{ x is defined }} {{ none is none }} {{ 4 is even }} {{ 9 is divisibleby 3 }} {{ 1 is not string }}", NULL,
-            "False True True True True");
+    RENDERS("{{ x is defined }} {{ none is none }} {{ 4 is even }} {{ 9 is divisibleby 3 }} {{ 1 is not string }}",
+            NULL, "False True True True True");
     RENDERS("{{ range(3) | list }} {{ dict(a=1) }}", NULL, "[0, 1, 2] {&#39;a&#39;: 1}");
 }
