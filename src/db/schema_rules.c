@@ -108,10 +108,10 @@ static void find_fts(struct schema_snapshot *n)
             t->hidden = true;
             at += 8;
             char open = at < t->sql.n ? t->sql.p[at] : '\0';
-            if (open != '"' && open != '[')
+            if (open != '"' && open != '[' && open != '\'') /* Datasette knows the first two; SQLite takes all three */
                 continue;
             str rest = str_from(t->sql, at + 1);
-            size_t close = str_find_char(rest, open == '[' ? ']' : '"');
+            size_t close = str_find_char(rest, open == '[' ? ']' : open);
             if (close != STR_NPOS)
                 set_fts(snapshot_find(n, str_sub(rest, 0, close)), t->name);
         }
