@@ -50,12 +50,20 @@ static str cache_key(struct site *s, const struct http_request *http)
 /* ---- worker
  * ------------------------------------------------------------------------------------------------------------ */
 
+static enum status refuse_foreign(struct request *rq, struct err *err)
+{
+    enum status st = csrf_check(rq, err);
+    if (st != STATUS_OK)
+        rq->error_title = "CSRF check failed";
+    return st;
+}
+
 static enum status check_method(struct request *rq, bool *ret_done, struct err *err)
 {
     unsigned flags = rq->route->flags;
     *ret_done = false;
     if (rq->http->method == HTTP_POST && (flags & ROUTE_POST))
-        return csrf_check(rq, err);
+        return refuse_foreign(rq, err);
     if (request_is_get(rq) || ((flags & ROUTE_ANY_METHOD) && rq->http->method != HTTP_POST))
         return STATUS_OK;
     if (rq->http->method == HTTP_OPTIONS) {
