@@ -15,7 +15,6 @@
  * all. Non-blocking opens, so that a FIFO cannot hang the loop; only regular files are served.
  *
  * Lock: one mutex around the table of remembered files; held for a look-up, never for I/O or hashing. */
-#include <openssl/evp.h>
 /* OpenSSL first: its headers use names that base/banned.h poisons. */
 #include <openssl/evp.h>
 
