@@ -119,8 +119,7 @@ struct serve {
     bool stopping, again;
 };
 
-/* ---- options
- * ----------------------------------------------------------------------------------------------------------------- */
+/* ---- options ---- */
 
 static int print_help(void)
 {
@@ -284,9 +283,7 @@ static enum status from_environment(struct serve *s, struct err *err)
     return port && *port ? number(str_of(port), "PORT", 0, 65535, &s->port, err) : STATUS_OK;
 }
 
-/* ---- files
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- files ---- */
 
 static bool is_directory(struct serve *s, str path)
 {
@@ -360,8 +357,7 @@ static enum status expand_files(struct serve *s, struct err *err)
     return STATUS_OK;
 }
 
-/* ---- running
- * ----------------------------------------------------------------------------------------------------------------- */
+/* ---- running ---- */
 
 static void on_stopped(void *arg)
 {

@@ -59,8 +59,7 @@ static void skip_space(struct jread *r)
     }
 }
 
-/* ---- strings
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- strings ---- */
 
 static int hex4(const char *p)
 {
@@ -154,8 +153,7 @@ static enum status read_string(struct jread *r, struct err *err)
     return STATUS_OK;
 }
 
-/* ---- numbers and words
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- numbers and words ---- */
 
 static bool is_digit(int c)
 {
@@ -222,8 +220,7 @@ static enum status read_word(struct jread *r, enum jread_token *ret, struct err 
     return fail(r, r->at, r->at < r->text.n ? "a value was expected" : "the text ends in the middle of a value", err);
 }
 
-/* ---- structure
- * ----------------------------------------------------------------------------------------------------------------- */
+/* ---- structure ---- */
 
 static void after_value(struct jread *r)
 {

@@ -165,8 +165,7 @@ void jwrite_put_double(struct buf *out, double f)
     put_digits(out, text);
 }
 
-/* ---- documents
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- documents ---- */
 
 void jwrite_init(struct jwrite *w, struct buf *out, unsigned flags)
 {

@@ -7,8 +7,7 @@
 #include "codec/jwrite.h"
 #include "codec/value.h"
 
-/* ---- reading
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 static struct value scalar(const struct jread *r, enum jread_token t)
 {
@@ -74,8 +73,7 @@ enum status value_from_json(struct arena *a, str text, struct value *ret, struct
     return STATUS_OK;
 }
 
-/* ---- writing
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 struct writer {
     struct buf *out;

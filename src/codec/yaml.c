@@ -27,8 +27,7 @@ static enum status next_event(struct reader *r, yaml_event_t *e)
     return fail(r, r->parser.problem_mark, r->parser.problem ? r->parser.problem : "not YAML");
 }
 
-/* ---- plain scalars: the YAML 1.1 rules of PyYAML
- * ---------------------------------------------------------------------------- */
+/* ---- plain scalars: the YAML 1.1 rules of PyYAML ---- */
 
 static bool one_of(str s, const char *const *words, size_t n)
 {
@@ -150,9 +149,7 @@ static struct value scalar(struct reader *r, const yaml_event_t *e)
     return resolve_plain(r->a, s);
 }
 
-/* ---- nodes
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- nodes ---- */
 
 static enum status read_node(struct reader *r, const yaml_event_t *e, int depth, struct value *ret);
 

@@ -50,8 +50,7 @@
 
 #define SHM_HEADER_BYTES 48 /* WalIndexHdr; two copies lie one after the other */
 
-/* ---- files
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 static struct db_file *file_new(const struct open_finding *finding)
 {
@@ -182,8 +181,7 @@ void database_reinspect(struct database *db)
     pthread_mutex_unlock(&db->lock);
 }
 
-/* ---- signature
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- signature ---- */
 
 static uint32_t be32(const unsigned char *p)
 {
@@ -307,8 +305,7 @@ void database_touch(struct database *db)
     atomic_fetch_add(&db->touched, 1);
 }
 
-/* ---- life
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static char *with_suffix(const char *path, const char *suffix)
 {

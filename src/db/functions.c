@@ -17,8 +17,7 @@
 
 #include "base/banned.h"
 
-/* ---- escape_fts
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- escape_fts ---- */
 
 /* What Python's \s matches. */
 static bool is_space(uint32_t c)
@@ -101,8 +100,7 @@ static void fn_escape_fts(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     buf_release(&out);
 }
 
-/* ---- regexp
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- regexp ---- */
 
 static bool stop_now(void *arg)
 {
@@ -139,8 +137,7 @@ static void fn_regexp(sqlite3_context *ctx, int argc, sqlite3_value **argv)
         sqlite3_set_auxdata(ctx, 0, fresh, free_regexp); /* may free it at once */
 }
 
-/* ---- uuid
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- uuid ---- */
 
 static void fn_uuid(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
@@ -164,8 +161,7 @@ static void fn_uuid(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     sqlite3_result_text(ctx, text, sizeof text, SQLITE_TRANSIENT);
 }
 
-/* ---- haversine
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- haversine ---- */
 
 #define EARTH_RADIUS_KM    6371.0088
 #define RADIANS_PER_DEGREE (3.14159265358979323846 / 180.0)
@@ -208,8 +204,7 @@ static void fn_haversine_unit(sqlite3_context *ctx, int argc, sqlite3_value **ar
     haversine(ctx, argv, *per_km);
 }
 
-/* ---- table
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- table ---- */
 
 struct implementation {
     void (*call)(sqlite3_context *, int, sqlite3_value **);

@@ -59,8 +59,7 @@ static bool may(const char *path, int how)
     return faccessat(AT_FDCWD, path, how, AT_EACCESS) == 0;
 }
 
-/* ---- refusals
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- refusals ---- */
 
 static enum status missing(const struct open_request *o, struct err *err)
 {
@@ -113,8 +112,7 @@ static enum status not_a_database(const struct open_request *o, const unsigned c
     return STATUS_CORRUPT;
 }
 
-/* ---- inspection
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- inspection ---- */
 
 /* -wal and -shm of a WAL database that is not opened immutable. */
 static enum status inspect_wal(const struct open_request *o, bool *ret_immutable, struct err *err)
@@ -226,8 +224,7 @@ enum status open_inspect(const struct open_request *o, struct open_finding *ret,
     return STATUS_OK;
 }
 
-/* ---- opening
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 void open_uri(struct buf *out, const struct open_request *o, bool immutable)
 {

@@ -81,8 +81,7 @@ struct parser {
 #define PARSE_DEPTH 200 /* nested groups */
 #define REPEAT_MAX  1000
 
-/* ---- parsing
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- parsing ---- */
 
 static struct node *fail(struct parser *p, const char *what)
 {
@@ -466,8 +465,7 @@ static struct node *parse_alternatives(struct parser *p)
     return all;
 }
 
-/* ---- emitting
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- emitting ---- */
 
 static size_t put(struct regexp *r, struct instruction i)
 {
@@ -599,8 +597,7 @@ void regexp_free(struct regexp *r)
     free(r);
 }
 
-/* ---- searching
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- searching ---- */
 
 static bool set_has(const struct set *s, uint32_t code)
 {

@@ -22,8 +22,7 @@
 
 #include "base/banned.h"
 
-/* ---- snapshots
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- snapshots ---- */
 
 struct schema_snapshot *snapshot_new(void)
 {
@@ -99,8 +98,7 @@ void schema_unref(const struct schema *s)
     free(n);
 }
 
-/* ---- getting one
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- getting one ---- */
 
 static enum status load(struct conn *c, int64_t version, const struct schema **ret, struct err *err)
 {
@@ -181,8 +179,7 @@ enum status schema_get(struct conn *c, const struct schema **ret, struct err *er
     return STATUS_OK;
 }
 
-/* ---- looking up
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- looking up ---- */
 
 const struct schema_table *schema_table(const struct schema *s, str name)
 {

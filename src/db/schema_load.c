@@ -57,8 +57,7 @@ static enum status each_row(struct loader *l, str sql, str name, void (*row)(str
     return st;
 }
 
-/* ---- sqlite_schema
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- sqlite_schema ---- */
 
 static str module_of(struct loader *l, str sql)
 {
@@ -133,8 +132,7 @@ static void sort_objects(struct loader *l)
     }
 }
 
-/* ---- columns
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- columns ---- */
 
 struct columns {
     VEC(struct schema_column) v;
@@ -215,8 +213,7 @@ static enum status load_columns(struct loader *l, struct schema_table *t)
     return STATUS_OK;
 }
 
-/* ---- indexes
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- indexes ---- */
 
 struct indexes {
     VEC(struct schema_index) v;
@@ -265,8 +262,7 @@ static enum status load_indexes(struct loader *l, struct schema_table *t)
     return st;
 }
 
-/* ---- foreign keys
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- foreign keys ---- */
 
 struct raw_fk {
     int64_t id;
@@ -342,8 +338,7 @@ static void link_fks(struct loader *l)
     }
 }
 
-/* ---- all
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- all ---- */
 
 static enum status load_all(struct loader *l)
 {

@@ -19,8 +19,7 @@ size_t find_nocase(str s, str needle, size_t from)
     return STR_NPOS;
 }
 
-/* ---- options of CREATE TABLE
- * ------------------------------------------------------------------------------------------- */
+/* ---- options of CREATE TABLE ---- */
 
 /* Length of the token at p: a string or quoted name, a comment, white space, a word, or one character. */
 static size_t token(const char *p, const char *end)
@@ -80,8 +79,7 @@ void schema_table_options(str sql, bool *ret_without_rowid, bool *ret_strict)
     }
 }
 
-/* ---- full-text search
- * -------------------------------------------------------------------------------------------------- */
+/* ---- full-text search ---- */
 
 static size_t fts_clause(str sql)
 {
@@ -118,8 +116,7 @@ static void find_fts(struct schema_snapshot *n)
     }
 }
 
-/* ---- hidden tables
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- hidden tables ---- */
 
 struct module_row {
     const char *module;
@@ -211,8 +208,7 @@ static enum status find_hidden(struct conn *c, struct schema_snapshot *n, struct
     return unknown && c->db->extension_count ? ask_shadows(c, n, err) : STATUS_OK;
 }
 
-/* ---- label column
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- label column ---- */
 
 /* sqlite-utils' column_affinity(): what counts as text. */
 static bool is_text_type(str type)

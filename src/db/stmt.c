@@ -192,8 +192,7 @@ enum status stmt_step(struct stmt *s, struct err *err)
     return conn_error(c, rc, err);
 }
 
-/* ---- parameters
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- parameters ---- */
 
 static enum status bound(struct stmt *s, int index, int rc, struct err *err)
 {
@@ -287,8 +286,7 @@ enum status stmt_bind_named(struct stmt *s, str name, struct db_value v, struct 
     return st;
 }
 
-/* ---- columns
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- columns ---- */
 
 int stmt_column_count(struct stmt *s)
 {

@@ -19,8 +19,7 @@ static struct value text_or_null(str s)
     return s.n ? value_str(s) : VALUE_NULL;
 }
 
-/* ---- counts and facets
- * --------------------------------------------------------------------------------------------------- */
+/* ---- counts and facets ---- */
 
 static struct value x_count(struct extra_context *c)
 {
@@ -64,8 +63,7 @@ static struct value x_human_description_en(struct extra_context *c)
     return value_str(c->page->plan->human);
 }
 
-/* ---- columns
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- columns ---- */
 
 static struct value x_columns(struct extra_context *c)
 {
@@ -199,8 +197,7 @@ static struct value x_render_cell(struct extra_context *c)
     return list;
 }
 
-/* ---- the page itself
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- the page itself ---- */
 
 static struct value x_debug(struct extra_context *c)
 {
@@ -444,8 +441,7 @@ static struct value x_foreign_key_tables(struct extra_context *c)
 
 static struct value x_extras(struct extra_context *c);
 
-/* ---- the table
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 #define T EXTRA_TABLE
 #define R EXTRA_ROW

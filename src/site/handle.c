@@ -47,8 +47,7 @@ static str cache_key(struct site *s, const struct http_request *http)
     return ARENA_CAT(http->arena, http->secure ? STR("s ") : STR("p "), http->host, STR(" "), http->target);
 }
 
-/* ---- worker
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- worker ---- */
 
 static enum status refuse_foreign(struct request *rq, struct err *err)
 {
@@ -174,8 +173,7 @@ static void run(void *arg, struct worker *w)
     http_exchange_respond(j->exchange, rq->response);
 }
 
-/* ---- loop thread
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- loop thread ---- */
 
 static void respond_busy(struct job *j)
 {

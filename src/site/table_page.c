@@ -185,8 +185,7 @@ void table_page_count(struct table_page *p)
     p->count_truncated = p->count == COUNT_LIMIT + 1;
 }
 
-/* ---- facets
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- facets ---- */
 
 static struct value facet_dict(struct table_page *p, const struct query_facets *facets, const struct query_facet *f,
                                const struct rowset *r, struct err *err)
@@ -264,8 +263,7 @@ enum status table_page_facets(struct table_page *p, struct err *err)
     return STATUS_OK;
 }
 
-/* ---- suggestions
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- suggestions ---- */
 
 #define SUGGEST_DATE_ROWS 100
 

@@ -171,6 +171,9 @@ struct template_env {
     struct named_test tests[ENV_EXTRA_MAX];
     struct named_value globals[ENV_EXTRA_MAX];
     size_t filter_count, tag_count, test_count, global_count;
+    const char *plain_suffixes[8]; /* names that end so are not escaped */
+    size_t plain_suffix_count;
+    uint64_t max_steps; /* 0 = RUN_STEPS_MAX */
     struct cache *cache;
 };
 

@@ -70,6 +70,25 @@ void template_env_set_global(struct template_env *env, str name, struct value v)
     env->globals[env->global_count++] = (struct named_value){name.p, v};
 }
 
+void template_env_no_autoescape(struct template_env *env, const char *suffix)
+{
+    ASSERT(env->plain_suffix_count < ARRAY_LEN(env->plain_suffixes));
+    env->plain_suffixes[env->plain_suffix_count++] = suffix;
+}
+
+void template_env_max_steps(struct template_env *env, uint64_t steps)
+{
+    env->max_steps = steps;
+}
+
+static bool escapes(const struct template_env *env, str name)
+{
+    for (size_t i = 0; i < env->plain_suffix_count; i++)
+        if (str_ends(name, str_of(env->plain_suffixes[i])))
+            return false;
+    return true;
+}
+
 template_filter_fn *env_filter(const struct template_env *env, str name)
 {
     for (size_t i = 0; i < env->filter_count; i++)
@@ -195,9 +214,15 @@ static enum status render(struct template_env *env, struct compiled *t, struct v
 {
     struct err local = ERR_INIT;
     struct chain *chain = ARENA_NEW(a, struct chain);
-    struct eval ev = {
-        .env = env, .arena = a, .out = out, .user = user, .vars = vars, .err = err ? err : &local, .autoescape = true};
+    struct eval ev = {.env = env,
+                      .arena = a,
+                      .out = out,
+                      .user = user,
+                      .vars = vars,
+                      .err = err ? err : &local,
+                      .autoescape = escapes(env, t->name)};
     ev.chain = chain;
+    ev.max_steps = env->max_steps ? env->max_steps : RUN_STEPS_MAX;
     ev.scope = ev.module = scope_new(&ev, NULL);
     arena_defer(a, (void (*)(void *))template_unref, t);
     size_t before = out->n;
@@ -227,9 +252,7 @@ enum status template_render_string(struct template_env *env, str name, str sourc
     return st;
 }
 
-/* ---- globals
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- globals ---- */
 
 static enum status g_range(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
 {

@@ -219,7 +219,7 @@ static bool run_test(struct eval *ev, const struct node *n, struct value *ret)
 bool run_expr(struct eval *ev, const struct node *n, struct value *ret)
 {
     struct value a, b;
-    if (UNLIKELY(++ev->steps > RUN_STEPS_MAX))
+    if (UNLIKELY(++ev->steps > ev->max_steps))
         return run_fail(ev, n, STATUS_TOO_LARGE, "the template takes too many steps");
     switch (n->kind) {
     case N_CONST:

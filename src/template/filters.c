@@ -341,9 +341,7 @@ F(rejectattr)
     return pick(ev, in, args, true, false, ret);
 }
 
-/* ---- sorting
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- sorting ---- */
 
 struct sortable {
     struct value key, item;
@@ -512,9 +510,7 @@ F(attr)
     return STATUS_OK;
 }
 
-/* ---- text
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- text ---- */
 
 F(truncate)
 {
@@ -714,9 +710,7 @@ const struct named_filter builtin_filters[] = {
 };
 const size_t builtin_filter_count = ARRAY_LEN(builtin_filters);
 
-/* ---- tests
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- tests ---- */
 
 #define T(name, expression)                                                                                            \
     static enum status t_##name(struct eval *ev, struct value in, const struct value_args *args, bool *ret)            \

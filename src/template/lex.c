@@ -59,8 +59,7 @@ static bool at_str(const struct lexer *l, const char *what)
     return str_starts(str_from(l->src, l->at), str_of(what));
 }
 
-/* ---- inside {{ }} and {% %}
- * ------------------------------------------------------------------------------------------------- */
+/* ---- inside {{ }} and {% %} ---- */
 
 static enum status lex_string(struct lexer *l)
 {
@@ -187,8 +186,7 @@ static enum status lex_inside(struct lexer *l, const char *close, enum token_kin
     }
 }
 
-/* ---- the text around
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- the text around ---- */
 
 static enum status skip_comment(struct lexer *l)
 {

@@ -80,9 +80,7 @@ void parse_end_source(struct parser *p, struct node *n)
         n->source = str_trim(str_make(n->source.p, (size_t)(end - n->source.p)));
 }
 
-/* ---- bodies
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- bodies ---- */
 
 static struct node *parse_body(struct parser *p, const char *const *ends);
 
@@ -127,9 +125,7 @@ static struct node *body_until(struct parser *p, const char *end)
     return take_end(p, end) ? body : NULL;
 }
 
-/* ---- tags
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- tags ---- */
 
 static struct node *tag_if(struct parser *p)
 {

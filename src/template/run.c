@@ -62,8 +62,7 @@ struct value eval_arg(const struct value_args *args, size_t i, const char *keywo
     return VALUE_UNDEF;
 }
 
-/* ---- scopes
- * ----------------------------------------------------------------------------------------------------------------- */
+/* ---- scopes ---- */
 
 struct scope *scope_new(struct eval *ev, struct scope *parent)
 {
@@ -135,8 +134,7 @@ bool assign(struct eval *ev, const struct node *target, struct value v)
     return true;
 }
 
-/* ---- output
- * ----------------------------------------------------------------------------------------------------------------- */
+/* ---- output ---- */
 
 str value_text(struct eval *ev, struct value v)
 {
@@ -191,9 +189,7 @@ bool run_capture(struct eval *ev, const struct node *body, struct value *ret)
     return ok;
 }
 
-/* ---- macros
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- macros ---- */
 
 struct macro_value {
     const struct macro_def *def;
@@ -321,8 +317,7 @@ static bool run_call_block(struct eval *ev, const struct node *n)
     return run_print(ev, n, out);
 }
 
-/* ---- blocks and inheritance
- * -------------------------------------------------------------------------------------------------- */
+/* ---- blocks and inheritance ---- */
 
 static const struct node *find_block(const struct chain *chain, str name, size_t *level)
 {
@@ -552,8 +547,7 @@ static bool run_import(struct eval *ev, const struct node *n)
     return true;
 }
 
-/* ---- statements
- * ----------------------------------------------------------------------------------------------------------------- */
+/* ---- statements ---- */
 
 static bool run_if(struct eval *ev, const struct node *n)
 {
@@ -631,7 +625,7 @@ static bool run_tag(struct eval *ev, const struct node *n)
 static bool run_node(struct eval *ev, const struct node *n)
 {
     struct value v;
-    if (UNLIKELY(++ev->steps > RUN_STEPS_MAX))
+    if (UNLIKELY(++ev->steps > ev->max_steps))
         return run_fail(ev, n, STATUS_TOO_LARGE, "the template takes too many steps");
     ev->node = n;
     switch (n->kind) {

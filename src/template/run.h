@@ -48,7 +48,7 @@ struct eval {
     const struct compiled *template;
     struct compiled *parent; /* set by {% extends %} */
     unsigned depth;
-    uint64_t steps;
+    uint64_t steps, max_steps;
 };
 
 bool run_body(struct eval *ev, const struct node *body);

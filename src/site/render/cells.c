@@ -164,8 +164,7 @@ static bool row_attr(void *self, struct eval *ev, str name, struct value *ret)
 static const struct value_class row_class = {
     .name = "row", .attr = row_attr, .item = row_item, .next = row_next, .length = row_length};
 
-/* ---- HTML of one cell
- * ------------------------------------------------------------------------------------------------ */
+/* ---- HTML of one cell ---- */
 
 static const char *const type_names[] = {
     [CELL_NULL] = "none", [CELL_INT] = "int", [CELL_FLOAT] = "float", [CELL_TEXT] = "str", [CELL_BLOB] = "bytes"};

@@ -164,8 +164,7 @@ enum status csv_respond_rows(struct request *rq, const struct rowset *rows, str 
     return respond_once(&w, rows->row_count, name);
 }
 
-/* ---- streams
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- streams ---- */
 
 struct csv_stream {
     struct http_stream super;

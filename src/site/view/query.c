@@ -118,8 +118,7 @@ static enum status run(struct query_page *p, struct err *err)
     return st;
 }
 
-/* ---- data formats
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- data formats ---- */
 
 static struct extra_context context_of(struct query_page *p)
 {
@@ -168,9 +167,7 @@ static enum status respond_as_json(struct query_page *p, struct err *err)
     return rows_json_respond(rq, &spec, failed ? 400 : 200, err);
 }
 
-/* ---- html
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- html ---- */
 
 static str replace_arg(struct query_page *p, const char *key, const char *value)
 {
@@ -306,8 +303,7 @@ static enum status respond_as_html(struct query_page *p, struct err *err)
     return page_respond(rq, 200, names, n, d, true, err);
 }
 
-/* ---- the page
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the page ---- */
 
 static enum status respond_page(struct query_page *p, struct err *err)
 {

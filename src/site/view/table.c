@@ -46,8 +46,7 @@ static struct value text_or_null(bool has, str s)
     return has ? value_str(s) : VALUE_NULL;
 }
 
-/* ---- json
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- json ---- */
 
 static bool asks_for_facets(const struct request *rq)
 {
@@ -101,8 +100,7 @@ static enum status respond_as_json(struct table_page *p, struct err *err)
     return rows_json_respond(rq, &spec, 200, err);
 }
 
-/* ---- html
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- html ---- */
 
 static struct value pair_list(struct arena *a, const struct arg *items, size_t n)
 {
@@ -272,8 +270,7 @@ static enum status respond_as_html(struct table_page *p, struct err *err)
     return page_respond(rq, 200, names, 2, d, true, err);
 }
 
-/* ---- the page
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- the page ---- */
 
 static enum status check_facets_allowed(const struct request *rq, struct err *err)
 {

@@ -8,15 +8,17 @@
 
 struct request;
 
+/* clang-format off */
 #define VIEWS(V)                                                                                                       \
     V(index)                                                                                                           \
     V(redirect_internals)                                                                                              \
-    V(favicon) V(robots) V(versions) V(plugins) V(settings) V(config) V(databases) V(actor) V(actions) V(threads)      \
-        V(health) V(jump) V(instance_schema) V(auth_token) V(logout) V(allow_debug) V(check) V(allowed) V(rules)       \
-            V(permissions) V(messages) V(create_token) V(instance_queries) V(patterns) V(api) V(debug_autocomplete)    \
-                V(download) V(database) V(query_parameters) V(query) V(database_queries) V(database_schema)            \
-                    V(table_schema) V(autocomplete) V(query_definition) V(foreign_key_targets) V(fragment) V(table)    \
-                        V(row)
+    V(favicon)                                                                                                         \
+    V(robots) V(versions) V(plugins) V(settings) V(config) V(databases) V(actor) V(actions) V(threads) V(health)       \
+        V(jump) V(instance_schema) V(auth_token) V(logout) V(allow_debug) V(check) V(allowed) V(rules) V(permissions)  \
+            V(messages) V(create_token) V(instance_queries) V(patterns) V(api) V(debug_autocomplete) V(download)       \
+                V(database) V(query_parameters) V(query) V(database_queries) V(database_schema) V(table_schema)        \
+                    V(autocomplete) V(query_definition) V(foreign_key_targets) V(fragment) V(table) V(row)
+/* clang-format on */
 #define VIEW_DECLARE(name) enum status view_##name(struct request *rq, struct err *err);
 VIEWS(VIEW_DECLARE)
 VIEW_DECLARE(stored_query) /* of view_table, for names that are no table */
