@@ -3,10 +3,14 @@
  *
  * Order: read options -> expand files (patterns, a configuration directory) -> bind -> site -> serve. The address is
  * bound before anything slow, so that a taken port is told at once; the line with the address on stdout is the ready
- * signal. SIGTERM and SIGINT stop gracefully; a second one cuts what is left. --reload starts the program again, on the
- * same port, when a file it was told of changes. */
+ * signal. SIGTERM and SIGINT stop gracefully; a second one cuts what is left. SIGHUP opens databases and the
+ * certificate anew. --reload starts the program again when a configuration file changed and the new one is accepted;
+ * the listening socket is handed over (VITRINE_LISTEN_FD), so that no client is refused meanwhile. Data and templates
+ * need no restart: their changes are seen by themselves. */
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +23,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "cli/command.h"
+#include "db/conn_cache.h"
 #include "http/server.h"
 #include "rt/proc.h"
 #include "rt/signal.h"
@@ -107,7 +112,7 @@ struct serve {
     VEC(str) extensions;
     str host, uds, cert, key;
     int64_t port;
-    bool open_browser, access_log;
+    bool open_browser, access_log, note_plugins, note_internal;
     enum log_level log_level;
     enum log_format log_format;
 
@@ -116,10 +121,11 @@ struct serve {
     struct site *app;
     struct watch *watch;
     struct signal_source *signals;
-    bool stopping, again;
+    int kept_fd; /* the listening socket for the next run; -1 = none */
+    bool stopping, stopped, again;
 };
 
-/* ---- options ---- */
+/* ---- options --------------------------------------------------------------------------------------------------- */
 
 static int print_help(void)
 {
@@ -252,7 +258,10 @@ static enum status apply(struct serve *s, int id, str value, str second, struct 
         s->access_log = true;
         break;
     case OPT_PLUGINS:
-        log_line(LOG_WARN, "serve", "--plugins-dir is ignored: Python plugins cannot run here");
+        s->note_plugins = true;
+        break;
+    case OPT_INTERNAL:
+        s->note_internal = true;
         break;
     default:
         break;
@@ -283,7 +292,9 @@ static enum status from_environment(struct serve *s, struct err *err)
     return port && *port ? number(str_of(port), "PORT", 0, 65535, &s->port, err) : STATUS_OK;
 }
 
-/* ---- files ---- */
+/* ---- files
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_directory(struct serve *s, str path)
 {
@@ -329,7 +340,7 @@ static void configuration_directory(struct serve *s, str dir)
     if (exists(s, dir, "static", &path))
         VEC_PUSH(s->arena, &s->statics, ARENA_CAT(s->arena, STR("static:"), path));
     if (!s->site.inspect_file.n)
-        exists(s, dir, "inspect-data.json", &s->site.inspect_file);
+        s->site.inspect_makes_immutable = exists(s, dir, "inspect-data.json", &s->site.inspect_file);
     for (size_t i = 0; i < ARRAY_LEN(patterns); i++)
         add_pattern(s, ARENA_CAT(s->arena, dir, str_of(patterns[i])), false);
 }
@@ -357,11 +368,14 @@ static enum status expand_files(struct serve *s, struct err *err)
     return STATUS_OK;
 }
 
-/* ---- running ---- */
+/* ---- running --------------------------------------------------------------------------------------------------- */
+
+#define LISTEN_FD_ENV "VITRINE_LISTEN_FD"
 
 static void on_stopped(void *arg)
 {
     struct serve *s = arg;
+    s->stopped = true;
     loop_stop(s->loop);
 }
 
@@ -372,19 +386,52 @@ static void stop(struct serve *s)
     http_server_stop(s->server, again ? 0 : 10000, on_stopped, s);
 }
 
+static enum status read_tls(const struct serve *s, struct tls_server **ret, struct err *err)
+{
+    static const char *const alpn[] = {"http/1.1", NULL};
+    const struct tls_config c = {.cert_path = s->cert, .key_path = s->key.n ? s->key : s->cert, .alpn = alpn};
+    return tls_server_new(&c, ret, err);
+}
+
+/* SIGHUP: files that were replaced are opened anew, the certificate is read anew; a bad one leaves the old in place. */
+static void reopen(struct serve *s)
+{
+    struct err err = ERR_INIT;
+    struct tls_server *tls = NULL;
+    conn_cache_drop(NULL);
+    if (s->cert.n && read_tls(s, &tls, &err) == STATUS_OK)
+        http_server_set_tls(s->server, 0, tls);
+    tls_server_unref(tls);
+    if (err.status != STATUS_OK)
+        log_line(LOG_ERROR, "serve", "the old certificate stays: %s", err.text);
+    else
+        log_line(LOG_INFO, "serve", "databases%s opened anew", s->cert.n ? " and certificate" : "");
+}
+
 static void on_signal(void *arg, int signo, int sender_pid)
 {
     (void)sender_pid;
     if (signo == SIGTERM || signo == SIGINT)
         stop(arg);
+    if (signo == SIGHUP)
+        reopen(arg);
 }
 
+/* The next run must not fail for what could have been known: everything is built once on trial before the old run ends.
+ */
 static void on_change(void *arg, unsigned id)
 {
     struct serve *s = arg;
+    struct site *trial;
+    struct err err = ERR_INIT;
     str path = watch_path(s->watch, id);
     if (s->stopping)
         return;
+    if (site_new(&s->site, &trial, &err) != STATUS_OK) {
+        log_line(LOG_ERROR, "serve", "%.*s changed, but is not used: %s", STR_ARG(path), err.text);
+        return;
+    }
+    site_free(trial);
     log_line(LOG_INFO, "serve", "%.*s changed: starting again", STR_ARG(path));
     s->again = true;
     stop(s);
@@ -402,27 +449,22 @@ static enum status watch_files(struct serve *s, struct err *err)
 {
     str paths[4] = {s->site.config.config_path, s->site.config.metadata_path, s->site.template_dir,
                     s->site.inspect_file};
+    unsigned id;
     if (!s->site.reload)
         return STATUS_OK;
     enum status st = watch_new(s->loop, 200, on_change, s, &s->watch, err);
     for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(paths); i++)
         if (paths[i].n && i != 2)
-            st = watch_add(s->watch, paths[i], WATCH_FILE, NULL, err);
+            st = watch_add(s->watch, paths[i], WATCH_FILE, &id, err);
     return st;
 }
 
 static void open_browser(const char *url)
 {
-    char program[] = "xdg-open", *argv[] = {program, NULL, NULL};
-    union {
-        const char *in;
-        char *out;
-    } u = {.in = url};
-    argv[1] = u.out;
     pid_t pid = fork();
     if (pid == 0) {
         if (fork() == 0) {
-            execvp(argv[0], argv);
+            execlp("xdg-open", "xdg-open", url, (char *)NULL);
             _exit(127);
         }
         _exit(0);
@@ -454,6 +496,12 @@ static void announce(struct serve *s)
 static enum status listen_on(struct serve *s, struct listener **ret, struct err *err)
 {
     struct listener_config c = {.unix_mode = 0666};
+    const char *handed = getenv(LISTEN_FD_ENV);
+    int64_t fd;
+    if (handed && str_to_i64(str_of(handed), &fd) && fd > 2 && fd <= INT_MAX) {
+        unsetenv(LISTEN_FD_ENV);
+        return listener_adopt((int)fd, ret, err);
+    }
     enum status st = s->uds.n ? addr_from_unix_path(s->uds, &c.addr, err)
                               : addr_from_host_port(s->host, (unsigned)s->port, &c.addr, err);
     return st == STATUS_OK ? listener_open(&c, ret, err) : st;
@@ -464,17 +512,16 @@ static enum status start(struct serve *s, struct err *err)
     struct listener *listener = NULL;
     struct tls_server *tls = NULL;
     enum status st = loop_new(&s->loop, err);
-    if (st == STATUS_OK)
-        st = signal_source_new(s->loop, on_signal, s, &s->signals, err);
-    if (st == STATUS_OK && s->cert.n) {
-        static const char *const alpn[] = {"http/1.1", NULL};
-        const struct tls_config c = {.cert_path = s->cert, .key_path = s->key.n ? s->key : s->cert, .alpn = alpn};
-        st = tls_server_new(&c, &tls, err);
-    }
+    if (st == STATUS_OK && s->cert.n)
+        st = read_tls(s, &tls, err);
     if (st == STATUS_OK)
         st = listen_on(s, &listener, err);
     if (st == STATUS_OK)
-        st = site_new(&s->site, &s->app, err);
+        st = site_new(&s->site, &s->app, err); /* Ctrl+C still ends the process: hashing may take long */
+    if (st == STATUS_OK)
+        st = signal_source_new(s->loop, on_signal, s, &s->signals, err);
+    if (st == STATUS_OK && s->site.reload)
+        s->kept_fd = fcntl(listener_fd(listener), F_DUPFD_CLOEXEC, 3);
     if (st != STATUS_OK) {
         listener_free(listener);
         tls_server_unref(tls);
@@ -509,6 +556,12 @@ static void raise_descriptor_limit(void)
 
 static void finish(struct serve *s)
 {
+    if (s->server && !s->stopped) { /* a failure after the server was made */
+        s->stopping = true;
+        http_server_stop(s->server, 0, on_stopped, s);
+        while (!s->stopped && loop_run_once(s->loop, -1, NULL) == STATUS_OK)
+            continue;
+    }
     if (s->app && s->app->pool)
         pool_stop(s->app->pool, POOL_DRAIN, NULL, NULL);
     http_server_free(s->server);
@@ -553,16 +606,30 @@ static void fill_options(struct serve *s)
     s->site.load_extension_count = s->extensions.count;
 }
 
+/* Hands the listening socket to the next run of this program. Unix sockets are made anew: their file is gone by now. */
+static void keep_listening(struct serve *s)
+{
+    char text[16];
+    if (s->kept_fd < 0 || s->uds.n || fcntl(s->kept_fd, F_SETFD, 0) != 0)
+        return;
+    snprintf(text, sizeof text, "%d", s->kept_fd);
+    setenv(LISTEN_FD_ENV, text, 1);
+}
+
 int cmd_serve(int argc, char **argv)
 {
     struct arena *a = arena_new(0);
-    struct serve s = {.arena = a, .host = STR("127.0.0.1"), .port = 8001, .log_level = LOG_INFO};
+    struct serve s = {.arena = a, .host = STR("127.0.0.1"), .port = 8001, .log_level = LOG_INFO, .kept_fd = -1};
     struct err err = ERR_INIT;
     int code = -1;
     s.site.cache_bytes = (size_t)64 << 20;
     enum status st = read_options(&s, argc, argv, &code, &err);
     if (st == STATUS_OK && code < 0) {
         log_setup(s.log_level, s.log_format, 2);
+        if (s.note_plugins)
+            log_line(LOG_WARN, "serve", "--plugins-dir is ignored: Python plugins cannot run here");
+        if (s.note_internal)
+            log_line(LOG_INFO, "serve", "--internal is ignored: nothing is kept in a database of our own yet");
         raise_descriptor_limit();
         fill_options(&s);
         st = start(&s, &err);
@@ -573,6 +640,7 @@ int cmd_serve(int argc, char **argv)
         finish(&s);
     }
     if (st == STATUS_OK && s.again) {
+        keep_listening(&s);
         execv("/proc/self/exe", command_argv);
         err_sys(&err, STATUS_IO, errno, "cannot start again");
         st = err.status;

@@ -77,7 +77,8 @@ static enum status publish(struct site *s, const struct site_options *o, str pat
     p->path = memory ? STR("") : arena_str(s->arena, path);
     p->name = memory ? STR("_memory") : database_name_of(s, path);
     config = config_database(&s->config, p->name);
-    immutable = immutable || value_truth(VALUE_GET(config, "immutable")) || value_has(s->inspect, p->name);
+    immutable = immutable || value_truth(VALUE_GET(config, "immutable")) ||
+                (o->inspect_makes_immutable && value_has(s->inspect, p->name));
     struct value kb = VALUE_GET(config, "cache_size_kb");
     struct database_attach attach[10];
     struct database_options d = {
@@ -181,7 +182,8 @@ static enum status start_pool(struct site *s, struct err *err)
                       .queue_max = LIMIT_SQL_QUEUE,
                       .nice = 10},
     };
-    const struct pool_config config = {.lanes = lanes, .lane_count = LANE_COUNT, .worker_exit = worker_exit};
+    const struct pool_config config = {
+        .lanes = lanes, .lane_count = LANE_COUNT, .worker_exit = worker_exit, .spin_us = 30};
     return pool_new(&config, &s->pool, err);
 }
 

@@ -42,10 +42,11 @@ struct site_options {
     const bool *file_immutable; /* one each */
     size_t file_count;
     bool memory, crossdb, nolock, create, cors, root, default_deny, reload;
-    str secret;               /* empty = made at start */
-    str template_dir;         /* empty = none */
-    str inspect_file;         /* empty = none */
-    const str *static_mounts; /* MOUNT:DIR */
+    str secret;                   /* empty = made at start */
+    str template_dir;             /* empty = none */
+    str inspect_file;             /* empty = none */
+    bool inspect_makes_immutable; /* databases that the inspect file names are opened as files nobody writes */
+    const str *static_mounts;     /* MOUNT:DIR */
     size_t static_mount_count;
     const str *load_extensions;
     size_t load_extension_count;
