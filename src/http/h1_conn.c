@@ -22,7 +22,9 @@
  * that and a closed browser tab. While an answer is being sent it does not matter.
  *
  * Not here: bodies (h1_body.c), sending (h1_send.c, h1_stream.c). Tests: tests/http/. */
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/mem.h"
@@ -178,7 +180,7 @@ void h1_conn_finish(struct h1_conn *c)
     struct h1_work *w = c->work;
     size_t ahead = w->in.n - w->in_used;
     c->served = true;
-    if (c->close_after) {
+    if (c->close_after || s->stopping) { /* a stop may have begun after the head was sent */
         /* Closing with unread bytes would reset the connection, and the reset may overtake the answer. */
         if (c->refused || ahead || c->quiet || s->stopping || stream_is_tls(&c->stream))
             begin_linger(c);
@@ -347,6 +349,19 @@ static void on_event(void *arg, unsigned events)
     h1_conn_tick(c);
 }
 
+/* The kernel says "writable" only when a third of a buffer of megabytes is free, which may take a slow client longer
+ * than the deadline. So what counts is whether the client still takes anything out of that buffer. A client that does
+ * not is cut after one to two deadlines. */
+static bool still_drains(struct h1_conn *c)
+{
+    int unsent = 0;
+    if (ioctl(c->stream.fd, SIOCOUTQ, &unsent) != 0 || (c->unsent >= 0 && unsent >= c->unsent))
+        return false;
+    c->unsent = unsent;
+    h1_conn_deadline(c, c->server->config.limits.write_ms);
+    return true;
+}
+
 void h1_conn_expired(struct h1_conn *c)
 {
     bool started = c->work && h1_parser_started(&c->work->parser);
@@ -363,6 +378,8 @@ void h1_conn_expired(struct h1_conn *c)
         break;
     case H1_WRITING:
     case H1_STREAMING:
+        if (still_drains(c))
+            break;
         c->server->stats.timeouts++;
         h1_conn_lost(c);
         break;

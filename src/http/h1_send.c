@@ -45,6 +45,7 @@ void h1_send_begin(struct h1_conn *c)
     if (r->kind == HTTP_BODY_BLOB)
         h1_out_add(o, x->blob.head);
     w->sent_bytes = w->head_bytes = 0;
+    c->unsent = -1;
     for (int i = 0; i < o->count; i++)
         w->head_bytes += (int64_t)o->iov[i].iov_len;
     h1_conn_deadline(c, c->server->config.limits.write_ms);
@@ -108,8 +109,10 @@ enum status h1_out_flush(struct h1_conn *c)
             st = stream_writev(&c->stream, o->iov + o->at, o->count - o->at, o->left > 0 ? STREAM_MORE : 0, &n, NULL);
         if (st == STATUS_AGAIN) {
             c->write_blocked = true;
-            if (burst)
+            if (burst) {
+                c->unsent = -1;
                 h1_conn_deadline(c, c->server->config.limits.write_ms);
+            }
             return STATUS_AGAIN;
         }
         if (st != STATUS_OK) {

@@ -47,7 +47,7 @@ struct http_limits {
     uint32_t body_ms;         /* pause between two pieces of a body; then 408 */
     uint32_t body_total_ms;   /* the whole body; then 408 */
     uint32_t idle_ms;         /* between two requests; then closed */
-    uint32_t write_ms;        /* no progress in sending; then cut */
+    uint32_t write_ms;        /* the client takes nothing of an answer; cut after one to two of these */
     uint32_t linger_ms;       /* after a refused request: what the client still sends is dropped this long */
     int64_t body_bytes;       /* request body; more: 413. See body_limit */
     int64_t bodies_bytes;     /* all bodies being held together; more: 503 */

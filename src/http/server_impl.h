@@ -102,6 +102,7 @@ struct h1_conn {
     struct h1_conn *prev, *next; /* all connections of the server */
     struct wheel_item deadline;
     char *peer;
+    int unsent;          /* bytes the kernel held when the write deadline was looked at last; -1 = not yet */
     int64_t linger_left; /* bytes still dropped before the connection is cut */
     bool may_read;       /* epoll said so, or TLS holds bytes, since the last AGAIN */
     bool quiet;          /* bytes wait but are not wanted now: epoll need not repeat it */
