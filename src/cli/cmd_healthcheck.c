@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_healthcheck — GET /-/health without a shell or curl: exit 0 when the answer is 200 in time. */
+/* cmd_healthcheck — GET /-/health without a shell or curl: exit 0 when the answer is 200 in time, else 1. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,5 +71,8 @@ int cmd_healthcheck(int argc, char **argv)
         st = uds.n ? addr_from_unix_path(uds, &addr, &err) : addr_from_host_port(host, (unsigned)port, &addr, &err);
     if (st == STATUS_OK)
         st = ask(&addr, timeout_s, &err);
-    return st == STATUS_OK ? 0 : command_fail(&err);
+    if (st == STATUS_OK)
+        return 0;
+    int code = command_fail(&err);
+    return st == STATUS_USAGE ? code : 1; /* what containers know: 0 well, 1 not */
 }

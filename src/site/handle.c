@@ -98,8 +98,11 @@ static bool redirect_instead(struct request *rq)
     }
     if (!to.n)
         return false;
-    while (to.n > 1 && to.p[0] == '/' && (to.p[1] == '/' || to.p[1] == '\\'))
-        to = str_from(to, 1);
+    size_t lead = 0; /* browsers read both kinds of slash alike: two of them would lead to another host */
+    while (lead < to.n && (to.p[lead] == '/' || to.p[lead] == '\\'))
+        lead++;
+    if (lead > 1)
+        to = ARENA_CAT(a, STR("/"), str_from(to, lead));
     if (rq->query_string.n)
         to = ARENA_CAT(a, to, STR("?"), rq->query_string);
     response_clear(rq->response);

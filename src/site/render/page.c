@@ -123,10 +123,16 @@ static enum status filter_escape_css(struct eval *ev, struct value in, const str
 enum status page_templates_new(struct site *s, str template_dir, struct err *err)
 {
     struct loader *l = ARENA_NEW(s->arena, struct loader);
+    struct stat st;
     l->dir = arena_str(s->arena, template_dir);
+    if (l->dir.n && stat(l->dir.p, &st) != 0) {
+        err_sys(err, STATUS_IO, errno, "cannot use the template directory %s", l->dir.p);
+        return err_hint(err, "Check the spelling of the name, or leave --template-dir out.");
+    }
+    if (l->dir.n && !S_ISDIR(st.st_mode))
+        return err_set(err, STATUS_INVALID, "--template-dir %s is no directory", l->dir.p);
     struct template_loader tl = {.self = l, .load = load, .stamp = stamp};
     s->templates = template_env_new(&tl);
-    (void)err;
     template_env_add_filter(s->templates, "to_css_class", filter_css_class);
     template_env_add_filter(s->templates, "escape_sqlite", filter_escape_sqlite);
     template_env_add_filter(s->templates, "quote_plus", filter_quote_plus);
