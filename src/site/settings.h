@@ -32,7 +32,7 @@ extern const size_t setting_row_count;
 
 void settings_default(struct settings *s);
 /* Sets one from text ("on", "50"); text is copied into `a` where it is kept.
- * INVALID: unknown name (with the closest ones) or wrong type; the message names the setting. */
+ * INVALID: unknown name (with a hint where the list is) or wrong type; the message names the setting. */
 enum status settings_set(struct settings *s, struct arena *a, str name, str text, struct err *err) MUST_USE;
 /* From a configuration file, where types are strict: 5 and true, not "5" and "on". */
 enum status settings_set_value(struct settings *s, struct arena *a, str name, struct value v, struct err *err) MUST_USE;

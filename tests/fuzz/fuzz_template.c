@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a template: it compiles or says why not; what compiles is rendered within LIMIT_TEMPLATE_STEPS and a budget of bytes. A
+/* Any bytes as a template: it compiles or says why not; what compiles is rendered within a budget of steps and bytes. A
  * failure leaves nothing in the output. */
 #include <stdlib.h>
 
@@ -7,6 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+#define STEPS_MAX 2000
 #define BYTES_MAX (1 << 20)
 
 static str self_source;
@@ -26,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     self_source = str_make((const char *)data, size);
     struct template_env *env = template_env_new(&(struct template_loader){.load = load});
+    template_env_max_steps(env, STEPS_MAX);
     struct arena *a = arena_new(BYTES_MAX * 4);
     struct err err = {0};
     struct value vars = value_dict(a), rows = value_list(a);
