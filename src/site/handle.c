@@ -39,12 +39,15 @@ static bool is_anonymous(const struct http_request *http)
     return !cookie.n || str_find(cookie, STR("ds_")) == STR_NPOS;
 }
 
-/* scheme, host, target: answers hold absolute links. */
+/* scheme, host, target: answers hold absolute links. Clients that take gzip have entries of their own: packing is work
+ * that the others need not wait for, and an answer first made for one of those would stay unpacked. */
 static str cache_key(struct site *s, const struct http_request *http)
 {
     if (!s->cache || (http->method != HTTP_GET && http->method != HTTP_HEAD) || !is_anonymous(http))
         return (str){0};
-    return ARENA_CAT(http->arena, http->secure ? STR("s ") : STR("p "), http->host, STR(" "), http->target);
+    bool gzip = accept_gzip(http_header(http, STR("accept-encoding")));
+    return ARENA_CAT(http->arena, http->secure ? STR("s") : STR("p"), gzip ? STR("z ") : STR(" "), http->host, STR(" "),
+                     http->target);
 }
 
 /* ---- worker ---- */
