@@ -61,6 +61,16 @@ static enum status size_byte(struct h1_chunked *c, char ch, struct err *err)
     return STATUS_OK;
 }
 
+/* RFC 9110 section 6.5.1: fields that say where a message ends or where it goes have no place behind it. */
+static bool trailer_allowed(const struct h1_chunked *c)
+{
+    static const char *const names[] = {"content-length", "transfer-encoding", "host"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_eq_nocase(str_make(c->name, c->name_n), str_of(names[i])))
+            return false;
+    return true;
+}
+
 static enum status trailer_byte(struct h1_chunked *c, char ch, struct err *err)
 {
     if (++c->trail > LIMIT_HTTP_TRAILERS)
@@ -74,8 +84,14 @@ static enum status trailer_byte(struct h1_chunked *c, char ch, struct err *err)
             return bad(err, "control character in a trailer field");
     } else if (ch == ':' && c->state == TRAILER_NAME) {
         c->state = TRAILER_VALUE;
+        if (!trailer_allowed(c))
+            return bad(err, "a trailer field that belongs into the head");
     } else if (http_token_ok(str_make(&ch, 1))) {
+        if (c->state == TRAILER_START)
+            c->name_n = 0;
         c->state = TRAILER_NAME;
+        if (c->name_n < sizeof(c->name))
+            c->name[c->name_n++] = ch;
     } else {
         return bad(err, "a trailer field has no valid name");
     }

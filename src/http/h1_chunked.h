@@ -12,6 +12,8 @@ struct h1_chunked {
     uint8_t state;
     uint8_t digits;
     bool last; /* the size read is 0 */
+    uint8_t name_n;
+    char name[18]; /* beginning of the present trailer's name, for those that are refused */
 };
 
 void h1_chunked_init(struct h1_chunked *c);

@@ -2,7 +2,7 @@
 /* http_server_cli — a server made of src/http alone, for black-box tests and measurements.
  *
  *   http_server_cli [listen=127.0.0.1:0]... [tls_cert=F tls_key=F] [static=DIR] [nofile=N] [grace_ms=N] [threads=N]
- *                   [LIMIT=N]... (fields of struct http_limits)
+ *                   [queue=N] [echo=1] [LIMIT=N]... (fields of struct http_limits)
  *
  * Prints one line "listening ADDRESS" per socket, then "ready". SIGTERM stops it gracefully; exit status 0. */
 #include <errno.h>
@@ -29,6 +29,7 @@ struct app {
     struct http_blob *blob_20k, *blob_2k;
     struct static_dir *files;
     uint32_t grace_ms;
+    bool echo; /* every path is /echo */
     int on_gone_calls, late_answers, stream_closes, access_lines, access_incomplete;
 };
 
@@ -332,6 +333,10 @@ static const struct {
 static void handle(void *arg, struct http_exchange *x)
 {
     const struct http_request *rq = http_exchange_request(x);
+    if (((struct app *)arg)->echo) {
+        serve_echo(arg, x);
+        return;
+    }
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
         str path = str_of(routes[i].path);
         if (str_eq(rq->path, path) || (path.p[path.n - 1] == '/' && str_starts(rq->path, path))) {
@@ -425,6 +430,8 @@ static void read_options(int argc, char **argv, struct options *o, struct app *a
             o->threads = number;
         else if (str_is(name, "queue"))
             o->queue = number;
+        else if (str_is(name, "echo"))
+            app->echo = number != 0;
         else if (str_is(name, "grace_ms"))
             app->grace_ms = (uint32_t)number;
         else if (!is_number || !set_limit(limits, name, number))

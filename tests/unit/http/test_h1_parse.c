@@ -270,6 +270,9 @@ TEST(chunked_bodies)
         {"0\r\n bad: fold\r\n\r\n", "", STATUS_INVALID, 0},
         {"0\r\nbad name: x\r\n\r\n", "", STATUS_INVALID, 0},
         {"0\r\nnocolon\r\n\r\n", "", STATUS_INVALID, 0},
+        {"0\r\na: b\r\nHost: c\r\n\r\n", "", STATUS_INVALID, 0},
+        {"0\r\nTransfer-Encoding:\r\n\r\n", "", STATUS_INVALID, 0},
+        {"0\r\nTransfer-Encodings:\r\nHosts: x\r\n\r\n", "", STATUS_OK, 0},
         {"0\r\na: b\n\r\n", "", STATUS_INVALID, 0},
         {"0\r\n\n", "", STATUS_INVALID, 0},
     };
