@@ -341,7 +341,8 @@ enum status watch_add(struct watch *w, str path, enum watch_kind kind, unsigned 
         w->entry_count--;
         return st;
     }
-    *ret_id = id;
+    if (ret_id)
+        *ret_id = id;
     return STATUS_OK;
 }
 

@@ -18,7 +18,7 @@ enum watch_kind {
 enum status watch_new(struct loop *loop, int debounce_ms, void (*fn)(void *arg, unsigned id), void *arg,
                       struct watch **ret, struct err *err) MUST_USE;
 void watch_free(struct watch *w); /* NULL is fine; also from inside fn */
-/* Adds a path; *ret_id is what fn gets (0, 1, 2 ... in order). A file's folder must exist, the file need not.
+/* Adds a path; *ret_id (or NULL) is what fn gets (0, 1, 2 ... in order). A file's folder must exist, the file need not.
  * A folder that goes away is looked for again once a second. Returns OK, NOT_FOUND, FORBIDDEN, IO. */
 enum status watch_add(struct watch *w, str path, enum watch_kind kind, unsigned *ret_id, struct err *err) MUST_USE;
 str watch_path(const struct watch *w, unsigned id); /* as given; lives as long as w */

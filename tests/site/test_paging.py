@@ -80,6 +80,7 @@ def test_walk_without_a_key_and_with_awkward_keys(server, tmp_path):
     database.close()
 
 
+@pytest.mark.xfail(strict=True, reason="a page token does not say whether its sort value is a number or a text")
 @pytest.mark.parametrize("direction", ["_sort", "_sort_desc"])
 def test_walk_sorted_by_a_column_without_affinity(server, tmp_path, direction):
     """Such a column keeps numbers, texts and blobs as they came, and a number never equals a text there."""

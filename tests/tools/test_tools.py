@@ -50,7 +50,7 @@ def test_layers_clean(tmp_path):
     ({"src/site/near.c": '#include "near.h"\n'}, "write the path from src/"),
     ({"src/site/gone.c": '#include "site/gone.h"\n'}, "there is no such file"),
     ({"src/site/sql.c": "#include <sqlite3.h>\n"}, "<sqlite3.h> belongs to db"),
-    ({"src/site/tls.c": "#include <openssl/ssl.h>\n"}, "<openssl/ssl.h> belongs to codec and net"),
+    ({"src/site/tls.c": "#include <openssl/ssl.h>\n"}, "<openssl/ssl.h> belongs to codec and http and net"),
     ({"src/site/query/q.c": '#include "db/open.h"\n'}, "planning is pure"),
     ({"src/site/render/r.c": '#include "db/open.h"\n'}, "rendering never runs SQL"),
     ({"src/db/a.h": '#include "db/b.h"\n', "src/db/b.h": '#include "db/a.h"\n'},

@@ -175,8 +175,8 @@ struct csv_stream {
     struct arena *keep; /* lives as long as the stream: request texts, the page token */
     struct arena *work; /* reset for each page */
     char *next;         /* token of the page to fetch; NULL = first page */
-    struct buf first;   /* text of the first page, fetched before the headers went out */
-    size_t sent;
+    struct buf text;    /* the page being sent, in pieces; the first is fetched before the headers go out */
+    size_t at, sent;    /* bytes of the text handed out; bytes of all pages */
     bool header_done, finished;
 };
 
@@ -222,38 +222,47 @@ static enum status pull_page(struct csv_stream *s, struct buf *out, struct err *
     return st;
 }
 
-static enum status pull(struct http_stream *super, struct buf *out, struct err *err)
+static enum status fetch_page(struct csv_stream *s, struct err *err)
 {
-    struct csv_stream *s = (struct csv_stream *)super;
     struct request *rq = &s->request;
-    size_t before = out->n;
-    if (s->first.n) {
-        buf_puts(out, buf_str(&s->first));
-        buf_release(&s->first);
-        return STATUS_AGAIN;
-    }
+    buf_clear(&s->text);
+    s->at = 0;
     arena_reset(s->work);
     rq->arena = s->work;
-    enum status st = pull_page(s, out, err);
+    enum status st = pull_page(s, &s->text, err);
     schema_unref(rq->schema);
     rq->schema = NULL;
     if (st != STATUS_OK)
         return st;
-    s->sent += out->n - before;
+    if (s->text.over)
+        return err_set(err, STATUS_TOO_LARGE, "A page of this CSV is larger than %d bytes", LIMIT_CSV_PAGE);
+    s->sent += s->text.n;
     size_t max = max_bytes(rq);
     if (s->sent > max) {
-        out->n -= MIN(out->n - before, s->sent - max);
-        overflow_line(rq, out);
+        s->text.n -= MIN(s->text.n, s->sent - max);
+        overflow_line(rq, &s->text);
         s->finished = true;
     }
-    return s->finished ? STATUS_OK : STATUS_AGAIN;
+    return STATUS_OK;
+}
+
+static enum status pull(struct http_stream *super, struct buf *out, struct err *err)
+{
+    struct csv_stream *s = (struct csv_stream *)super;
+    enum status st = s->at == s->text.n && !s->finished ? fetch_page(s, err) : STATUS_OK;
+    if (st != STATUS_OK)
+        return st;
+    size_t n = MIN(s->text.n - s->at, (size_t)LIMIT_HTTP_STREAM_PIECE / 2);
+    buf_puts(out, str_make(s->text.p + s->at, n));
+    s->at += n;
+    return s->finished && s->at == s->text.n ? STATUS_OK : STATUS_AGAIN;
 }
 
 static void close_stream(struct http_stream *super)
 {
     struct csv_stream *s = (struct csv_stream *)super;
     conn_close(s->request.conn);
-    buf_release(&s->first);
+    buf_release(&s->text);
     free(s->next);
     arena_free(s->work);
     arena_free(s->keep);
@@ -267,6 +276,7 @@ static struct csv_stream *stream_new(struct request *rq)
     struct csv_stream *s = mem_alloc(sizeof *s);
     s->super.pull = pull;
     s->super.close = close_stream;
+    buf_init(&s->text, LIMIT_CSV_PAGE);
     s->keep = arena_new(LIMIT_REQUEST_ARENA);
     s->work = arena_new(LIMIT_REQUEST_ARENA);
     s->request =
@@ -295,22 +305,18 @@ static enum status respond_stream(struct request *rq, struct err *err)
     if (st == STATUS_OK)
         st = conn_open_private(rq->db->database, CONN_READ, &s->request.conn, err);
     /* The first page is fetched now, so that errors still have a status of their own. */
-    struct buf first;
-    buf_init(&first, LIMIT_CSV_PAGE);
     if (st == STATUS_OK)
-        st = pull(&s->super, &first, err);
-    if (st != STATUS_OK && st != STATUS_AGAIN) {
+        st = fetch_page(s, err);
+    if (st != STATUS_OK) {
         rq->error_title = s->request.error_title;
-        buf_release(&first);
         close_stream(&s->super);
         return st;
     }
     headers(rq, rq->params[1]);
-    if (st == STATUS_OK) {
-        response_body_take(rq->response, &first);
+    if (s->finished) {
+        response_body_take(rq->response, &s->text);
         close_stream(&s->super);
     } else {
-        buf_take(&s->first, &first);
         response_body_stream(rq->response, &s->super);
     }
     return STATUS_OK;
