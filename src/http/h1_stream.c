@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/server_impl.h"
+#include "rt/fault.h"
 
 #include <stdlib.h>
 
@@ -60,7 +61,7 @@ static bool submit(struct h1_stream *s, void (*job)(void *arg, struct worker *w)
     const struct http_server_config *config = &s->conn->server->config;
     s->message = (struct loop_message){.fn = came_back, .arg = s};
     s->busy = true; /* before the job can begin */
-    if (!config->pool || !pool_submit(config->pool, config->stream_lane, job, s))
+    if (!config->pool || FAULT("http.stream_lane") || !pool_submit(config->pool, config->stream_lane, job, s))
         s->busy = false;
     return s->busy;
 }

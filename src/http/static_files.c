@@ -34,6 +34,7 @@
 #include "base/mem.h"
 #include "http/mime.h"
 #include "http/uri.h"
+#include "rt/fault.h"
 
 #define READ_PIECE 65536
 #define TABLE      1024 /* heads of the chains of remembered files */
@@ -100,7 +101,8 @@ static int open_beneath(struct static_dir *d, const char *path)
                                .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
         int fd;
         do {
-            fd = (int)syscall(SYS_openat2, d->root_fd, path, &how, sizeof(how));
+            fd = FAULT("http.openat2") ? (errno = ENOSYS, -1)
+                                       : (int)syscall(SYS_openat2, d->root_fd, path, &how, sizeof(how));
         } while (fd < 0 && (errno == EINTR || errno == EAGAIN));
         if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
             return fd;
@@ -265,6 +267,8 @@ static void remember(struct static_dir *d, const struct file_key *key, str name,
 
 static enum status read_at(int fd, char *p, size_t size, int64_t offset, struct err *err)
 {
+    if (FAULT("http.static_read"))
+        return err_sys(err, STATUS_IO, EIO, "Cannot read a file");
     for (size_t n = 0; n < size;) {
         ssize_t got = pread(fd, p + n, size - n, offset + (int64_t)n);
         if (got < 0 && errno == EINTR)

@@ -118,10 +118,10 @@ class Client:
 
 
 class Server:
-    def __init__(self, *arguments, preload=()):
+    def __init__(self, *arguments, fault=""):
         env = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
-               "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
-        self.process = subprocess.Popen([*preload, program(), *arguments], stdout=subprocess.PIPE,
+               "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", "VITRINE_FAULT": fault}
+        self.process = subprocess.Popen([program(), *arguments], stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, env=env)
         self.listens = []
         while (line := self.process.stdout.readline().decode().strip()) != "ready":

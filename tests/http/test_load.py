@@ -161,3 +161,34 @@ def test_parallel_mix(server):
         one.close()
     now = server.wait_for(lambda s: s["connections"] == 1)
     assert now["bodies_bytes"] == 0 and now["streaming"] == 0
+
+
+# ---- named faults; in a program without them these are plain requests ----
+
+def test_full_lane_only_delays_a_stream(start):
+    server = start(fault="http.stream_lane:2")
+    assert len(server.get("/stream?pieces=10&size=1000").body) == 10000
+    server.wait_for(lambda s: s["stream_closes"] == 1)
+
+
+def test_kernel_without_openat2(start, tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/a.txt").write_text("a")
+    (tmp_path / "out").symlink_to("/etc")
+    server = start(f"static={tmp_path}", fault="http.openat2:1+")
+    assert server.get("/static/sub/a.txt").body == b"a"
+    for path, status in (("out/passwd", 404), ("sub", 403), ("sub/a.txt/x", 404), ("no/a.txt", 404)):
+        assert server.get("/static/" + path).status == status
+
+
+def test_accept_without_descriptors(start):
+    server = start(fault="listener.accept:2")
+    for _ in range(4):
+        assert server.get("/hello").status == 200
+
+
+def test_disk_error_is_one_failed_request(start, tmp_path):
+    (tmp_path / "a.txt").write_text("a")
+    server = start(f"static={tmp_path}", fault="http.static_read:1")
+    assert server.get("/static/a.txt").status in (200, 500)
+    assert server.get("/static/a.txt").body == b"a"
