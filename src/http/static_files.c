@@ -2,8 +2,8 @@
 /* static_files — a directory as answers.
  *
  * Why on the loop: opening and looking at a file whose directory entry is cached takes 2-3 us, a hand-over to a worker
- * and back takes more than 20. Only hashing a big file for its ETag can take long; that alone is refused on the loop
- * (AGAIN) and left to static_dir_serve_blocking.
+ * and back takes more than 20. Hashing a new file for its ETag and compressing it can take long: over 16 KiB that is
+ * refused on the loop (AGAIN) and left to static_dir_serve_blocking, once per state of the file.
  *
  * Every request opens the file, so a changed or removed file is seen at once. What is remembered, under the identity
  * (device, inode, mtime, ctime, size), is the ETag, and for small files the whole answer as a blob, gzip variant
@@ -117,7 +117,7 @@ static enum status open_error(int e, str raw_path, struct err *err)
     if (e == EACCES)
         return err_set(err, STATUS_FORBIDDEN, "No permission to read %.*s", n, raw_path.p);
     if (e == EMFILE || e == ENFILE || e == ENOMEM)
-        return err_sys(err, STATUS_IO, e, "Cannot open %.*s", n, raw_path.p);
+        return err_sys(err, STATUS_BUSY, e, "Cannot open %.*s", n, raw_path.p);
     return err_set(err, STATUS_NOT_FOUND, "No such file: %.*s", n, raw_path.p);
 }
 
@@ -352,7 +352,7 @@ static enum status serve_open(struct static_dir *d, const struct http_request *r
     str name = slash == STR_NPOS ? path : str_from(path, slash + 1);
     if (!recall(d, &key, name, etag, &blob)) {
         bool small = key.size <= LIMIT_STATIC_SMALL;
-        if (!small && !may_block)
+        if (key.size > LIMIT_STATIC_INLINE && !may_block)
             return STATUS_AGAIN;
         enum status status = hash_file(fd, key.size, etag, err);
         if (status == STATUS_OK && small)

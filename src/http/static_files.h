@@ -23,7 +23,7 @@ void static_dir_free(struct static_dir *d); /* NULL is fine */
 
 /* Fills `r` for raw_path (%-encoded, relative to the root, leading "/" allowed). Returns
  *   OK         r is ready to be sent
- *   AGAIN      would take long (a big file not hashed yet): call static_dir_serve_blocking on a worker
+ *   AGAIN      would take long (over 16 KiB and not hashed yet): call static_dir_serve_blocking on a worker
  *   NOT_FOUND  missing, dot file, traversal, NUL;  FORBIDDEN  a directory or no permission;  METHOD  not GET or HEAD;
  * IO and leaves r untouched unless OK. Loop thread: opens and looks, a few microseconds when the disk cache is warm. */
 enum status static_dir_serve(struct static_dir *d, const struct http_request *rq, str raw_path, struct http_response *r,

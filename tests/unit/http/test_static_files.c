@@ -107,6 +107,25 @@ TEST(big_file_needs_a_worker_once)
     end();
 }
 
+TEST(middling_file_is_made_on_a_worker)
+{
+    static char text[LIMIT_STATIC_INLINE + 1];
+    begin();
+    memset(text, 't', sizeof(text));
+    put("a.css", text, sizeof(text) - 1);
+    CHECK_INT(serve("a.css"), STATUS_OK);
+    response_release(&r);
+    put("a.css", text, sizeof(text));
+    CHECK_INT(serve("a.css"), STATUS_AGAIN);
+    response_init(&r, a);
+    CHECK_INT(static_dir_serve_blocking(d, &rq, STR("a.css"), &r, NULL), STATUS_OK);
+    CHECK(r.kind == HTTP_BODY_BLOB && r.blob->gzip.n);
+    response_release(&r);
+    CHECK_INT(serve("a.css"), STATUS_OK);
+    response_release(&r);
+    end();
+}
+
 TEST(ranges_come_from_the_file)
 {
     begin();
