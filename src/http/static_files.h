@@ -25,7 +25,8 @@ void static_dir_free(struct static_dir *d); /* NULL is fine */
  *   OK         r is ready to be sent
  *   AGAIN      would take long (over 16 KiB and not hashed yet): call static_dir_serve_blocking on a worker
  *   NOT_FOUND  missing, dot file, traversal, NUL;  FORBIDDEN  a directory or no permission;  METHOD  not GET or HEAD;
- * IO and leaves r untouched unless OK. Loop thread: opens and looks, a few microseconds when the disk cache is warm. */
+ * BUSY  out of descriptors;  IO. Leaves r untouched unless OK. Loop thread: opens and looks, a few microseconds when
+ * the disk cache is warm. */
 enum status static_dir_serve(struct static_dir *d, const struct http_request *rq, str raw_path, struct http_response *r,
                              struct err *err) MUST_USE;
 enum status static_dir_serve_blocking(struct static_dir *d, const struct http_request *rq, str raw_path,
