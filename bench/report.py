@@ -109,7 +109,8 @@ def write(path, data):
     lines += ["", "## Start and memory", "", "| what | |", "|---|---|"]
     for count, paths in data.get("start", {}).items():
         for page, value in paths.items():
-            lines.append(f"| start to the first byte of `{page}`, {count:,} databases | {value:.1f} ms |")
+            what = f"{count:,} database{'s' * (count > 1)}"
+            lines.append(f"| start to the first byte of `{page}`, {what} | {value:.1f} ms |")
     lines += [f"| {name} | {value:.1f} MB |" for name, value in data.get("memory", {}).items()]
     lines += ["", "## What a request costs", "",
               "| case | system calls | which | allocations | bytes allocated |", "|---|---|---|---|---|"]

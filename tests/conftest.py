@@ -9,8 +9,8 @@ import serving
 
 @pytest.fixture
 def server():
-    """server(FILE..., "--option"..., **how) starts the program and waits until it answers; all stop, checked, at the end
-    of the test."""
+    """server(FILE..., "--option"..., **how) starts the program and waits until it answers; at the end of the test all
+    stop, checked."""
     started = []
 
     def start(*arguments, **how):

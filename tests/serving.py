@@ -66,7 +66,8 @@ class Server:
         self.output, self.ready = [], threading.Event()
         self.port, self.connection, self.stopped = None, None, False
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=stderr or subprocess.PIPE, cwd=cwd, env={**os.environ, **(env or {})}, **popen)
+                                        stderr=stderr or subprocess.PIPE, cwd=cwd, env={**os.environ, **(env or {})},
+                                        **popen)
         self.readers = [threading.Thread(target=self._read, args=(pipe,), daemon=True)
                         for pipe in (self.process.stdout, self.process.stderr) if pipe]
         for reader in self.readers:

@@ -26,8 +26,9 @@ def test_help():
     assert run()[1] == out and run("help")[1] == out
     status, out, err = run("serve", "--help")
     assert (status, err) == (0, "")
-    for option in ("--immutable", "--host", "--port", "--uds", "--cors", "--setting", "--config", "--metadata", "--secret",
-                   "--static", "--template-dir", "--memory", "--reload", "--ssl-certfile", "--ssl-keyfile", "--cache"):
+    for option in ("--immutable", "--host", "--port", "--uds", "--cors", "--setting", "--config", "--metadata",
+                   "--secret", "--static", "--template-dir", "--memory", "--reload", "--ssl-certfile", "--ssl-keyfile",
+                   "--cache"):
         assert option in out
     assert max(map(len, out.splitlines())) <= 120
 
@@ -43,10 +44,12 @@ def test_settings_help_names_every_setting(server, chinook):
     (["nonsense"], "nonsense"), (["serve", "--nope"], "--nope"), (["serve", "--port"], "--port"),
     (["serve", "--port", "x"], "--port"), (["serve", "--port", "70000"], "70000"), (["serve", "--port", "-1"], "-1"),
     (["serve", "--cors=yes"], "--cors"), (["serve", "--setting", "default_page_size"], "--setting"),
-    (["serve", "--setting", "nope", "1"], "nope"), (["serve", "--setting", "default_page_size", "x"], "default_page_size"),
+    (["serve", "--setting", "nope", "1"], "nope"),
+    (["serve", "--setting", "default_page_size", "x"], "default_page_size"),
     (["serve", "--setting", "allow_facet", "maybe"], "allow_facet"), (["serve", "--cache", "lots"], "--cache"),
     (["serve", "--log-level", "loud"], "--log-level"), (["serve", "--static", "nocolon"], "nocolon"),
-    (["serve", "--static", "a:/no/such/dir"], "/no/such/dir"), (["serve", "--template-dir", "/no/such/dir"], "/no/such/dir"),
+    (["serve", "--static", "a:/no/such/dir"], "/no/such/dir"),
+    (["serve", "--template-dir", "/no/such/dir"], "/no/such/dir"),
     (["serve", "--config", "/no/such/file.yaml"], "/no/such/file.yaml"),
     (["serve", "--metadata", "/no/such/file.yaml"], "/no/such/file.yaml"),
     (["serve", "--ssl-certfile", "/no/such.pem", "--ssl-keyfile", "/no/such.pem", "--memory"], "/no/such.pem"),
@@ -77,7 +80,7 @@ def test_wrong_configuration(tmp_path, text, says):
 
 def test_files_that_are_no_databases(chinook, tmp_path):
     (tmp_path / "folder.db").mkdir()
-    (tmp_path / "text.db").write_text("this is not a database, and it is longer than a header of one hundred bytes. " * 20)
+    (tmp_path / "text.db").write_text("no database, and longer than a header of one hundred bytes. " * 20)
     (tmp_path / "short.db").write_bytes(b"SQLite format 3\0")
     for name in ("folder.db", "text.db", "short.db"):
         status, _, err = run("serve", chinook, tmp_path / name, "--port", "0")

@@ -116,7 +116,8 @@ def test_file_is_overwritten_in_place(server, tmp_path):
     path = make(tmp_path / "live.db", SCRIPT)
     site = server(path)
     assert site.json("/live/t/1.json")["rows"][0]["n"] == 0
-    new = make(tmp_path / "new.db", "create table other (x); insert into other values (1);" + SCRIPT + "update t set n = 9;")
+    script = "create table other (x); insert into other values (1);" + SCRIPT + "update t set n = 9;"
+    new = make(tmp_path / "new.db", script)
     shutil.copyfile(new, path)
     assert site.json("/live/t/1.json")["rows"][0]["n"] == 9
     path.write_bytes(b"no longer a database at all" * 1000)
