@@ -67,6 +67,56 @@ const actions = {
     await Promise.all([page.waitForNavigation(), page.keyboard.press('Enter')]);
     return [found[0], new URL(page.url()).pathname];
   },
+  async columnList(page) {
+    await page.click('.columns-open');
+    const dialog = page.locator('dialog.column-list');
+    await dialog.locator('summary', { hasText: 'Title' }).click();
+    const items = await dialog.locator('details[open] li').allTextContents();
+    const faults = await axeFaults(page);
+    await dialog.locator('details[open] >> text=Sort descending').click();
+    await page.waitForURL(/_sort_desc=Title/);
+    return [items, faults];
+  },
+  // The faults axe finds while the column menu, the choice of columns and the jump dialog are open.
+  async openedParts(page) {
+    const faults = [];
+    await page.click('th[data-column] .column-menu-open >> nth=1');
+    faults.push(...(await axeFaults(page)));
+    await page.click('text=Choose columns');
+    faults.push(...(await axeFaults(page)));
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('/');
+    await page.locator('dialog.jump input').fill('album');
+    await page.locator('.jump-item').first().waitFor();
+    faults.push(...(await axeFaults(page)));
+    return faults;
+  },
+  // Tab through the page: what has the focus is on the screen, not under something, and has an outline.
+  async keyboard(page) {
+    const faults = [];
+    let steps = 0;
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    for (; steps < 80; steps++) {
+      await page.keyboard.press('Tab');
+      if (await page.evaluate(() => !!document.activeElement.closest('.cm-editor')))
+        await page.locator('.cm-focused').waitFor(); // the editor marks itself a moment later
+      const fault = await page.evaluate(focusFault);
+      if (fault === 'end') break;
+      if (fault) faults.push(fault);
+    }
+    return [steps, faults];
+  },
+  // Controls (not links inside text) lower than 44 px; a checkbox counts with its label.
+  async lowControls(page) {
+    return page.evaluate(() =>
+      Array.from(document.querySelectorAll('a, button, input:not([type=hidden]), select, summary'))
+        .map((node) => (node.type === 'checkbox' ? node.closest('label') : node))
+        .filter((node) => !node.matches('.skip-link') && getComputedStyle(node).display !== 'inline')
+        .map((node) => [node, node.getBoundingClientRect()])
+        .filter(([, box]) => box.width > 1 && box.height > 1 && box.height < 43.5)
+        .map(([node, box]) => `${node.tagName}.${node.className} ${Math.round(box.height)} px`),
+    );
+  },
   async theme(page) {
     const colour = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const seen = [await colour()];
@@ -131,6 +181,27 @@ const actions = {
     });
   },
 };
+
+// Runs in the page.
+function focusFault() {
+  const node = document.activeElement;
+  if (!node || node === document.body) return 'end';
+  const box = node.getBoundingClientRect(),
+    style = getComputedStyle(node),
+    label = (node.getAttribute('aria-label') || node.textContent).trim().slice(0, 40),
+    name = `${node.tagName}.${node.className} "${label}"`;
+  for (let up = node; up; up = up.parentElement)
+    if (getComputedStyle(up).clipPath.startsWith('inset(50%')) return `clipped: ${name}`;
+  if (box.width < 2 || box.height < 2) return `no size: ${name}`;
+  const inside = (at, size) => Math.max(1, Math.min(size - 1, at));
+  const top = document.elementFromPoint(
+    inside(box.left + box.width / 2, innerWidth),
+    inside(box.top + box.height / 2, innerHeight),
+  );
+  if (top && !node.contains(top) && !top.contains(node)) return `covered: ${name}`;
+  if (style.outlineStyle === 'none' && !node.closest('.cm-focused')) return `no outline: ${name}`;
+  return '';
+}
 
 async function axeFaults(page) {
   await page.evaluate(readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'));

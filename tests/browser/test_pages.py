@@ -44,8 +44,8 @@ def look(site, pages, **how):
     return json.loads(done.stdout)
 
 
-def act(site, action, path):
-    seen = look(site, {"page": path}, act={"page": action})[0]
+def act(site, action, path, width=1280):
+    seen = look(site, {"page": path}, widths=[width], act={"page": action})[0]
     assert not seen["errors"], seen["errors"]
     return seen["acted"]
 
@@ -82,6 +82,29 @@ def test_without_scripts(site):
 def test_column_menu(site):
     items = act(site, "columnMenu", "/chinook/Album")
     assert items == ["Sort ascending", "Sort descending", "Facet by this", "Choose columns…", "Hide this column"]
+
+
+def test_columns_of_a_narrow_page(site):
+    items, faults = act(site, "columnList", "/chinook/Album", width=390)
+    assert items[:2] == ["Sort ascending", "Sort descending"] and not faults
+
+
+def test_opened_parts(site):
+    assert act(site, "openedParts", "/chinook/Album") == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("path", ["/", "/northwind", "/northwind/Products?_facet=CategoryID", "/chinook/Album/1",
+                                  "/chinook/-/query?sql=select+1", "/chinook/nothing"])
+def test_keyboard(site, path, width):
+    steps, faults = act(site, "keyboard", path, width)
+    assert steps >= 5 and not faults
+
+
+@pytest.mark.parametrize("path", ["/", "/northwind", "/northwind/Products?_facet=CategoryID", "/chinook/Album/1",
+                                  "/chinook/-/query?sql=select+:a", "/chinook/nothing"])
+def test_controls_fit_a_finger(site, path):
+    assert act(site, "lowControls", path, width=390) == []
 
 
 def test_sort_from_the_menu(site):

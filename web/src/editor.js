@@ -23,6 +23,7 @@ const theme = EditorView.theme({
   '&': { color: 'var(--text)' },
   '&.cm-focused': { outline: '2.5px solid var(--focus)', outlineOffset: '2px' },
   '.cm-content': { caretColor: 'var(--text)', padding: '.5rem 0', fontFamily: 'var(--mono)' },
+  '.cm-content, .cm-gutter': { minHeight: '4.9rem' },
   '.cm-cursor': { borderLeftColor: 'var(--text)' },
   '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '1.5' },
   '.cm-gutters': { backgroundColor: 'var(--sunken)', color: 'var(--muted)', border: 'none' },

@@ -3,7 +3,7 @@
    Everything here only saves clicks: without scripts the links and forms of the page lead to the same addresses. */
 (function () {
   'use strict';
-  var FOLD_FROM = 260; /* characters */
+  var FOLD_FROM = 200; /* characters */
 
   function make(name, attributes, text) {
     var node = document.createElement(name);
@@ -129,27 +129,24 @@
     });
   }
 
-  function openMenu(th, button) {
-    var actions = actionsOf(th),
-      ul = make('ul', { role: 'menu' });
-    closeMenu();
-    menuButton = button;
-    menu = make('div', { class: 'dropdown-menu column-menu' });
-    actions.forEach(function (action) {
-      var li = make('li', { role: 'none' }),
-        item;
-      item = action.href
-        ? make('a', { href: action.href, role: 'menuitem', rel: 'nofollow' }, action.label)
-        : make('button', { type: 'button', role: 'menuitem' }, action.label);
+  /* Puts the actions of the column and a note about it into parent, as a menu or as a plain list; close is called
+     before an action runs. */
+  function fillActions(parent, th, asMenu, close) {
+    var ul = parent.appendChild(make('ul', asMenu ? { role: 'menu', 'aria-label': th.dataset.column } : {}));
+    actionsOf(th).forEach(function (action) {
+      var li = make('li', asMenu ? { role: 'none' } : {}),
+        item = action.href
+          ? make('a', { href: action.href, rel: 'nofollow' }, action.label)
+          : make('button', { type: 'button' }, action.label);
+      if (asMenu) item.setAttribute('role', 'menuitem');
       if (action.onClick || action.onclick)
         item.addEventListener('click', function (event) {
-          closeMenu();
+          close();
           (action.onClick || action.onclick)(event);
         });
       li.appendChild(item);
       ul.appendChild(li);
     });
-    menu.appendChild(ul);
     var about = [
       th.dataset.columnType,
       th.dataset.isPk === '1' ? 'primary key' : '',
@@ -157,9 +154,16 @@
     ];
     about = about.filter(Boolean).join(', ');
     if (about || th.dataset.columnDescription)
-      menu.appendChild(
+      parent.appendChild(
         make('p', { class: 'dropdown-note' }, [about, th.dataset.columnDescription].filter(Boolean).join(': ')),
       );
+  }
+
+  function openMenu(th, button) {
+    closeMenu();
+    menuButton = button;
+    menu = make('div', { class: 'dropdown-menu column-menu' });
+    fillActions(menu, th, true, closeMenu);
     document.body.appendChild(menu);
     var box = button.getBoundingClientRect();
     menu.style.top = box.bottom + window.scrollY + 4 + 'px';
@@ -180,7 +184,7 @@
       closeMenu(true);
     } else if (event.key === 'Tab') {
       closeMenu(true);
-    } else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+    } else if (items.length && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) {
       event.preventDefault();
       items[(at + (event.key === 'ArrowDown' ? 1 : -1) + items.length) % items.length].focus();
     }
@@ -216,6 +220,46 @@
         closeMenu();
       });
     });
+  }
+
+  /* ---- columns of a narrow page: rows are cards there and have no headers; one button lists what headers can do */
+  function columnHeads() {
+    return Array.from(document.querySelectorAll('.table .rows-and-columns th[data-column]')).filter(function (th) {
+      return !th.dataset.isLinkColumn;
+    });
+  }
+
+  function addColumnList() {
+    var wrapper = document.querySelector('.table .table-wrapper');
+    if (!wrapper || !columnHeads().length) return;
+    var button = make('button', { type: 'button', class: 'columns-open', 'aria-haspopup': 'dialog' }, 'Columns…');
+    button.addEventListener('click', openColumnList);
+    wrapper.before(button);
+  }
+
+  function openColumnList() {
+    var dialog = make('dialog', { class: 'column-list', 'aria-labelledby': 'column-list-title' }),
+      body = make('div', { class: 'dialog-body' }),
+      close = make('button', { type: 'button' }, 'Close');
+    function shut() {
+      dialog.close();
+    }
+    body.append(make('h2', { id: 'column-list-title' }, 'Columns'));
+    columnHeads().forEach(function (th) {
+      var details = make('details', { name: 'column-list' }),
+        sort = th.getAttribute('aria-sort');
+      details.append(make('summary', {}, th.dataset.column + (sort ? ' (sorted ' + sort + ')' : '')));
+      fillActions(details, th, false, shut);
+      body.appendChild(details);
+    });
+    close.addEventListener('click', shut);
+    body.appendChild(make('p', { class: 'dialog-actions' })).appendChild(close);
+    dialog.appendChild(body);
+    document.body.appendChild(dialog);
+    dialog.addEventListener('close', function () {
+      dialog.remove();
+    });
+    dialog.showModal();
   }
 
   /* ---- choice of columns */
@@ -415,5 +459,6 @@
     alignNumbers();
     foldLongCells();
     addColumnMenus();
+    addColumnList();
   });
 })();
