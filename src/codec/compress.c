@@ -7,6 +7,7 @@
 #include "base/mem.h"
 
 #define GZIP_WINDOW (15 + 16) /* 32 KiB window, gzip header and trailer */
+#define ANY_WINDOW  (15 + 32) /* zlib or gzip, by the first bytes */
 #define PIECE       16384
 
 struct gzip_stream {
@@ -24,7 +25,7 @@ void gzip_stream_free(struct gzip_stream *g)
 {
     if (!g)
         return;
-    deflateEnd(&g->z);
+    (void)deflateEnd(&g->z);
     free(g);
 }
 
@@ -38,25 +39,42 @@ static void set_input(z_stream *z, str in)
     z->avail_in = (uInt)in.n;
 }
 
-enum status gzip_stream_put(struct gzip_stream *g, str piece, bool last, struct buf *out)
+/* Room for the next output: as much as `out` may still take, at most a piece. 0 = full. */
+static size_t next_room(struct buf *out, size_t wanted, z_stream *z)
 {
-    int flush = last ? Z_FINISH : Z_SYNC_FLUSH;
-    ASSERT(piece.n <= UINT32_MAX);
-    set_input(&g->z, piece);
+    size_t left = out->max > out->n ? out->max - out->n : 0, n = MIN(MIN(wanted, left), UINT32_MAX);
+    char *room = buf_reserve(out, MAX(n, 1)); /* asking for one byte where there is none marks it as over */
+    z->next_out = (Bytef *)room;
+    z->avail_out = room ? (uInt)n : 0;
+    return z->avail_out;
+}
+
+static enum status deflate_all(z_stream *z, int flush, size_t piece, struct buf *out)
+{
     for (;;) {
-        char *room = buf_reserve(out, PIECE);
+        size_t room = next_room(out, piece, z);
         if (!room)
             return STATUS_TOO_LARGE;
-        g->z.next_out = (Bytef *)room;
-        g->z.avail_out = PIECE;
-        int rc = deflate(&g->z, flush);
-        out->n += PIECE - g->z.avail_out;
-        if (rc == Z_STREAM_END || (rc != Z_OK && rc != Z_BUF_ERROR))
-            break;
-        if (g->z.avail_out && !last)
-            break;
+        int rc = deflate(z, flush);
+        ASSERT(rc == Z_OK || rc == Z_STREAM_END || rc == Z_BUF_ERROR); /* else it was used after its end */
+        out->n += room - z->avail_out;
+        if (rc == Z_STREAM_END || (flush != Z_FINISH && z->avail_out))
+            return STATUS_OK;
     }
-    return STATUS_OK;
+}
+
+enum status gzip_stream_put(struct gzip_stream *g, str piece, bool last, struct buf *out)
+{
+    enum status st = STATUS_OK;
+    for (str now; piece.n > UINT32_MAX && st == STATUS_OK; piece = str_from(piece, now.n)) {
+        now = str_sub(piece, 0, (size_t)1 << 31);
+        set_input(&g->z, now);
+        st = deflate_all(&g->z, Z_NO_FLUSH, PIECE, out);
+    }
+    if (st != STATUS_OK)
+        return st;
+    set_input(&g->z, piece);
+    return deflate_all(&g->z, last ? Z_FINISH : Z_SYNC_FLUSH, PIECE, out);
 }
 
 enum status compress_gzip(struct buf *out, str bytes, int level)
@@ -75,33 +93,37 @@ str compress_zlib(struct arena *a, str bytes)
     return str_make((const char *)p, n);
 }
 
+static enum status inflate_all(z_stream *z, struct buf *out)
+{
+    for (;;) {
+        size_t room = next_room(out, PIECE, z);
+        if (!room)
+            return STATUS_TOO_LARGE;
+        int rc = inflate(z, Z_NO_FLUSH);
+        out->n += room - z->avail_out;
+        if (rc == Z_STREAM_END)
+            return STATUS_OK;
+        if (rc != Z_OK || (z->avail_out && !z->avail_in))
+            return STATUS_INVALID;
+    }
+}
+
 enum status compress_unzlib(struct arena *a, str bytes, size_t max_bytes, str *ret, struct err *err)
 {
+    if (bytes.n > UINT32_MAX)
+        return err_set(err, STATUS_TOO_LARGE, "the compressed text has more than 4 GiB");
     z_stream z = {0};
     struct buf out;
-    enum status st = STATUS_OK;
-    ASSERT(inflateInit(&z) == Z_OK);
-    buf_init(&out, max_bytes + PIECE);
+    ASSERT(inflateInit2(&z, ANY_WINDOW) == Z_OK);
+    buf_init(&out, max_bytes + 1); /* the end may be seen only with room left */
     set_input(&z, bytes);
-    for (;;) {
-        char *room = buf_reserve(&out, PIECE);
-        if (!room || out.n > max_bytes) {
-            st = err_set(err, STATUS_TOO_LARGE, "the compressed text is larger than %zu bytes", max_bytes);
-            break;
-        }
-        z.next_out = (Bytef *)room;
-        z.avail_out = PIECE;
-        int rc = inflate(&z, Z_NO_FLUSH);
-        out.n += PIECE - z.avail_out;
-        if (rc == Z_STREAM_END)
-            break;
-        if (rc != Z_OK || (z.avail_out && !z.avail_in)) {
-            st = err_set(err, STATUS_INVALID, "the compressed text is damaged");
-            break;
-        }
-    }
-    inflateEnd(&z);
-    if (st == STATUS_OK)
+    enum status st = inflate_all(&z, &out);
+    (void)inflateEnd(&z);
+    if (st == STATUS_INVALID)
+        (void)err_set(err, STATUS_INVALID, "the compressed text is damaged or cut short");
+    else if (st != STATUS_OK || out.n > max_bytes)
+        st = err_set(err, STATUS_TOO_LARGE, "the compressed text unpacks to more than %zu bytes", max_bytes);
+    else
         *ret = arena_str(a, buf_str(&out));
     buf_release(&out);
     return st;

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/csvwrite.h"
 
+#include <math.h>
+
+#include "codec/jwrite.h"
+#include "codec/scan.h"
+
 static bool needs_quotes(str s)
 {
-    for (size_t i = 0; i < s.n; i++) {
+    size_t i = 0;
+    for (; i + 8 <= s.n; i += 8) {
+        uint64_t w = scan_load(s.p + i);
+        if (scan_is(w, '"') | scan_is(w, ',') | scan_is(w, '\n') | scan_is(w, '\r'))
+            return true;
+    }
+    for (; i < s.n; i++) {
         char c = s.p[i];
-        if (UNLIKELY(c == '"' || c == ',' || c == '\n' || c == '\r'))
+        if (c == '"' || c == ',' || c == '\n' || c == '\r')
             return true;
     }
     return false;
@@ -17,26 +28,70 @@ void csvwrite_field(struct buf *out, str s)
         buf_puts(out, s);
         return;
     }
-    size_t from = 0;
     buf_putc(out, '"');
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '"') {
-            buf_put(out, s.p + from, i - from + 1);
-            from = i;
-        }
+    while (s.n) { /* up to and with the next quote, which is then written once more */
+        const char *quote = memchr(s.p, '"', s.n);
+        size_t n = quote ? (size_t)(quote - s.p) + 1 : s.n;
+        buf_put(out, s.p, n);
+        if (quote)
+            buf_putc(out, '"');
+        s = str_from(s, n);
     }
-    buf_put(out, s.p + from, s.n - from);
     buf_putc(out, '"');
 }
 
 void csvwrite_record(struct buf *out, const str *fields, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (i)
-            buf_putc(out, ',');
-        csvwrite_field(out, fields[i]);
-    }
-    if (count == 1 && !fields[0].n)
-        buf_puts(out, STR("\"\""));
-    buf_puts(out, STR("\r\n"));
+    struct csvwrite w;
+    csvwrite_init(&w, out);
+    for (size_t i = 0; i < count; i++)
+        csvwrite_text(&w, fields[i]);
+    csvwrite_end(&w);
+}
+
+/* ---- records of fields of all kinds ------------------------------------------------------------------------- */
+
+void csvwrite_init(struct csvwrite *w, struct buf *out)
+{
+    *w = (struct csvwrite){.out = out};
+}
+
+static void before_field(struct csvwrite *w, bool empty)
+{
+    w->blank = empty && w->fields == 0;
+    if (w->fields++)
+        buf_putc(w->out, ',');
+}
+
+void csvwrite_text(struct csvwrite *w, str s)
+{
+    before_field(w, s.n == 0);
+    csvwrite_field(w->out, s);
+}
+
+void csvwrite_null(struct csvwrite *w)
+{
+    before_field(w, true);
+}
+
+void csvwrite_i64(struct csvwrite *w, int64_t i)
+{
+    before_field(w, false);
+    buf_put_i64(w->out, i);
+}
+
+void csvwrite_f64(struct csvwrite *w, double f)
+{
+    before_field(w, false);
+    if (isfinite(f))
+        jwrite_put_double(w->out, f);
+    else
+        buf_puts(w->out, isnan(f) ? STR("nan") : f < 0 ? STR("-inf") : STR("inf"));
+}
+
+void csvwrite_end(struct csvwrite *w)
+{
+    buf_puts(w->out, w->blank ? STR("\"\"\r\n") : STR("\r\n"));
+    w->fields = 0;
+    w->blank = false;
 }

@@ -1,12 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* csvwrite: one CSV field, quoted the way Python's csv module does by default (RFC 4180): only when it must be. */
+/* csvwrite: CSV as Python's csv.writer makes it by default (RFC 4180): "," between fields, CRLF after each record,
+ * quotes only around fields that hold a comma, a quote, CR or LF, and around the one empty field of a record with no
+ * other.
+ *
+ * Two levels: csvwrite_field appends one field and knows nothing of commas; struct csvwrite counts fields. What does
+ * not fit sets out->over. Text is written byte for byte: the caller repairs UTF-8 where that matters. One thread at a
+ * time. */
 #ifndef VITRINE_CODEC_CSVWRITE_H
 #define VITRINE_CODEC_CSVWRITE_H
 
 #include "base/buf.h"
 
 void csvwrite_field(struct buf *out, str s);
-/* A whole record of text fields with CRLF; a record of one empty field is written as "". */
+/* A whole record of text fields with CRLF. No fields: an empty line. */
 void csvwrite_record(struct buf *out, const str *fields, size_t count);
+
+struct csvwrite {
+    struct buf *out; /* borrowed */
+    size_t fields;   /* of the current record so far */
+    bool blank;      /* nothing but one empty field so far */
+};
+
+void csvwrite_init(struct csvwrite *w, struct buf *out);
+void csvwrite_text(struct csvwrite *w, str s);
+void csvwrite_null(struct csvwrite *w); /* an empty field */
+void csvwrite_i64(struct csvwrite *w, int64_t i);
+void csvwrite_f64(struct csvwrite *w, double f); /* Python's repr: "1e+100", "inf", "nan" */
+void csvwrite_end(struct csvwrite *w);           /* ends the record */
 
 #endif

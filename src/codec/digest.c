@@ -14,9 +14,10 @@
 
 #define PIECE 65536
 
-static void to_hex(const unsigned char *raw, size_t n, char out[DIGEST_HEX_MAX])
+void digest_to_hex(const unsigned char *raw, size_t n, char out[DIGEST_HEX_MAX])
 {
     static const char hex[] = "0123456789abcdef";
+    ASSERT(n <= DIGEST_RAW_MAX);
     for (size_t i = 0; i < n; i++) {
         out[2 * i] = hex[raw[i] >> 4];
         out[2 * i + 1] = hex[raw[i] & 15];
@@ -34,7 +35,7 @@ static size_t hash(const EVP_MD *md, str s, unsigned char *out)
 static void hash_hex(const EVP_MD *md, str s, char out[DIGEST_HEX_MAX])
 {
     unsigned char raw[EVP_MAX_MD_SIZE];
-    to_hex(raw, hash(md, s, raw), out);
+    digest_to_hex(raw, hash(md, s, raw), out);
 }
 
 void digest_md5_hex(str s, char out[DIGEST_HEX_MAX])
@@ -55,6 +56,11 @@ void digest_sha256_hex(str s, char out[DIGEST_HEX_MAX])
 size_t digest_sha1(str s, unsigned char out[DIGEST_RAW_MAX])
 {
     return hash(EVP_sha1(), s, out);
+}
+
+size_t digest_sha256(str s, unsigned char out[DIGEST_RAW_MAX])
+{
+    return hash(EVP_sha256(), s, out);
 }
 
 static size_t hmac(const EVP_MD *md, str key, str s, unsigned char *out)
@@ -112,7 +118,7 @@ static enum status hash_file(const EVP_MD *md, const char *path, char out[DIGEST
         unsigned char raw[EVP_MAX_MD_SIZE];
         unsigned int n = 0;
         ASSERT(EVP_DigestFinal_ex(ctx, raw, &n) == 1);
-        to_hex(raw, n, out);
+        digest_to_hex(raw, n, out);
     }
     EVP_MD_CTX_free(ctx);
     close(fd);

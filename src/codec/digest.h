@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* digest: hashes and HMAC by OpenSSL, as lower-case hex or raw bytes. */
+/* digest: hashes and HMAC by OpenSSL, as lower-case hex or raw bytes. Any thread. A failure of OpenSSL itself (MD5
+ * switched off by a FIPS-only provider, no memory) is not something a caller can mend: ASSERT. */
 #ifndef VITRINE_CODEC_DIGEST_H
 #define VITRINE_CODEC_DIGEST_H
 
@@ -9,17 +10,21 @@
 #define DIGEST_HEX_MAX 65 /* SHA-256 in hex with its NUL */
 #define DIGEST_RAW_MAX 32
 
+/* `out` is NUL-terminated: 32, 40 and 64 digits. MD5 and SHA-1 are for names and compatibility, not for trust. */
 void digest_md5_hex(str s, char out[DIGEST_HEX_MAX]);
 void digest_sha1_hex(str s, char out[DIGEST_HEX_MAX]);
 void digest_sha256_hex(str s, char out[DIGEST_HEX_MAX]);
-/* Reads the file in pieces. Blocks. NOT_FOUND, FORBIDDEN, IO. */
+/* Reads the file in pieces of 64 KiB. Blocks. Returns OK, NOT_FOUND, FORBIDDEN, IO. */
 enum status digest_sha256_file(const char *path, char out[DIGEST_HEX_MAX], struct err *err) MUST_USE;
 enum status digest_md5_file(const char *path, char out[DIGEST_HEX_MAX], struct err *err) MUST_USE;
 
-size_t digest_sha1(str s, unsigned char out[DIGEST_RAW_MAX]);               /* 20 */
-size_t digest_hmac_sha1(str key, str s, unsigned char out[DIGEST_RAW_MAX]); /* 20 */
-size_t digest_hmac_sha256(str key, str s, unsigned char out[DIGEST_RAW_MAX]);
-const char *digest_library_version(void); /* "OpenSSL 3.0.19 ..." */
-bool digest_equal(str a, str b);          /* in constant time for equal lengths */
+/* Raw bytes; each returns how many it wrote. */
+size_t digest_sha1(str s, unsigned char out[DIGEST_RAW_MAX]);                     /* 20 */
+size_t digest_sha256(str s, unsigned char out[DIGEST_RAW_MAX]);                   /* 32 */
+size_t digest_hmac_sha1(str key, str s, unsigned char out[DIGEST_RAW_MAX]);       /* 20 */
+size_t digest_hmac_sha256(str key, str s, unsigned char out[DIGEST_RAW_MAX]);     /* 32 */
+void digest_to_hex(const unsigned char *raw, size_t n, char out[DIGEST_HEX_MAX]); /* n <= DIGEST_RAW_MAX */
+const char *digest_library_version(void);                                         /* "OpenSSL 3.0.19 ..." */
+bool digest_equal(str a, str b); /* in constant time for equal lengths; the lengths are not secret */
 
 #endif

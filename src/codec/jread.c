@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* jread — the grammar is kept in `want`, what may come next at this place:
+/* jread — the grammar of RFC 8259 is kept in `want`, what may come next at this place:
  *
- *   VALUE          a value                         (start, after ':' or ',' in an array)
+ *   VALUE          a value                         (start, after a key)
  *   VALUE_OR_END   a value or ']'                  (after '[')
  *   KEY_OR_END     a key or '}'                    (after '{')
- *   KEY            a key                           (after ',' in an object)
  *   COMMA          ',' or the end of the container (after a value inside one)
- *   DONE           only white space                (after the outermost value) */
+ *   DONE           only white space                (after the outermost value)
+ *
+ * Invariants: (1) at <= text.n. (2) nesting[0..depth) names the open containers; no recursion, so depth costs a byte a
+ * level. (3) a string is checked for UTF-8 before it is given out, and text decoded from escapes is well-formed because
+ * utf8_encode makes only that. (4) decoding never grows: the shortest escape for N bytes of UTF-8 is longer than N.
+ *
+ * Tests: tests/unit/codec/test_jread.c, tests/fuzz/fuzz_json.c. */
 #include "codec/jread.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/utf8.h"
+#include "codec/scan.h"
 
-enum { WANT_VALUE, WANT_VALUE_OR_END, WANT_KEY_OR_END, WANT_KEY, WANT_COMMA, WANT_DONE };
+enum { WANT_VALUE, WANT_VALUE_OR_END, WANT_KEY_OR_END, WANT_COMMA, WANT_DONE };
 
 void jread_init(struct jread *r, struct arena *a, str text)
 {
-    memset(r, 0, sizeof *r);
-    r->arena = a;
-    r->text = text;
-    if (text.n >= 3 && memcmp(text.p, "\xEF\xBB\xBF", 3) == 0)
+    *r = (struct jread){.arena = a, .text = text};
+    if (str_starts(text, STR("\xEF\xBB\xBF")))
         r->at = 3;
 }
 
@@ -45,6 +48,7 @@ static enum status fail(const struct jread *r, size_t offset, const char *what, 
     return err_set(err, STATUS_INVALID, "line %zu column %zu: %s", line, column, what);
 }
 
+/* The next byte, -1 at the end. */
 static int peek(const struct jread *r)
 {
     return r->at < r->text.n ? (unsigned char)r->text.p[r->at] : -1;
@@ -59,17 +63,14 @@ static void skip_space(struct jread *r)
     }
 }
 
-/* ---- strings ---- */
+/* ---- strings ------------------------------------------------------------------------------------------------ */
 
 static int hex4(const char *p)
 {
     int v = 0;
     for (int i = 0; i < 4; i++) {
-        char c = p[i];
-        int d = c >= '0' && c <= '9'   ? c - '0'
-                : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                       : -1;
+        int c = (unsigned char)p[i], letter = (c | 32) - 'a';
+        int d = c >= '0' && c <= '9' ? c - '0' : letter >= 0 && letter < 6 ? letter + 10 : -1;
         if (d < 0)
             return -1;
         v = v * 16 + d;
@@ -77,29 +78,18 @@ static int hex4(const char *p)
     return v;
 }
 
-/* One escape at r->at (past the backslash); writes its bytes. */
-static enum status read_escape(struct jread *r, char *out, size_t *n, struct err *err)
+/* \uXXXX, r->at on the 'u': one code point, of two escapes where they are a surrogate pair. */
+static enum status read_unicode(struct jread *r, char *out, size_t *n, struct err *err)
 {
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    int c = peek(r);
-    const char *simple = c > 0 ? strchr(from, c) : NULL;
-    if (simple && *simple) {
-        out[(*n)++] = to[simple - from];
-        r->at++;
-        return STATUS_OK;
-    }
-    if (c != 'u' || r->text.n - r->at < 5)
-        return fail(r, r->at, "invalid escape", err);
-    int unit = hex4(r->text.p + r->at + 1);
+    int unit = r->text.n - r->at < 5 ? -1 : hex4(r->text.p + r->at + 1);
     if (unit < 0)
-        return fail(r, r->at, "invalid \\u escape", err);
+        return fail(r, r->at - 1, "invalid \\u escape: four hex digits must follow", err);
     r->at += 5;
     uint32_t code = (uint32_t)unit;
-    if (unit >= 0xD800 && unit < 0xDC00 && r->text.n - r->at >= 6 && r->text.p[r->at] == '\\' &&
-        r->text.p[r->at + 1] == 'u') {
+    if (code >= 0xD800 && code < 0xDC00 && r->text.n - r->at >= 6 && memcmp(r->text.p + r->at, "\\u", 2) == 0) {
         int low = hex4(r->text.p + r->at + 2);
         if (low >= 0xDC00 && low < 0xE000) {
-            code = 0x10000 + (((uint32_t)unit - 0xD800) << 10) + ((uint32_t)low - 0xDC00);
+            code = 0x10000 + ((code - 0xD800) << 10) + ((uint32_t)low - 0xDC00);
             r->at += 6;
         }
     }
@@ -107,57 +97,120 @@ static enum status read_escape(struct jread *r, char *out, size_t *n, struct err
     return STATUS_OK;
 }
 
-static enum status read_string(struct jread *r, struct err *err)
+/* One escape, r->at past the backslash; writes its bytes. */
+static enum status read_escape(struct jread *r, char *out, size_t *n, struct err *err)
 {
-    size_t start = ++r->at, first_escape = 0;
-    bool escaped = false;
-    while (r->at < r->text.n && r->text.p[r->at] != '"') {
-        unsigned char c = (unsigned char)r->text.p[r->at];
-        if (c < 0x20)
-            return fail(r, r->at, "control character in a string", err);
-        if (c == '\\') {
-            if (!escaped)
-                first_escape = r->at;
-            escaped = true;
-            r->at++;
-        }
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    int c = peek(r);
+    const char *simple = c > 0 ? strchr(from, c) : NULL;
+    if (simple) {
+        out[(*n)++] = to[simple - from];
         r->at++;
-    }
-    if (r->at >= r->text.n)
-        return fail(r, start - 1, "unterminated string", err);
-    str raw = str_sub(r->text, start, r->at);
-    size_t end = r->at++;
-    if (!utf8_valid(raw))
-        return fail(r, start, "invalid UTF-8 in a string", err);
-    if (!escaped) {
-        r->s = raw;
         return STATUS_OK;
     }
-    char *out = arena_alloc_raw(r->arena, raw.n + 1); /* decoding never grows */
-    size_t n = first_escape - start;
-    memcpy(out, raw.p, n);
-    r->at = first_escape;
-    while (r->at < end) {
-        if (r->text.p[r->at] != '\\') {
-            out[n++] = r->text.p[r->at++];
-            continue;
-        }
-        r->at++;
-        enum status st = read_escape(r, out, &n, err);
-        if (st != STATUS_OK)
-            return st;
+    return c == 'u' ? read_unicode(r, out, n, err) : fail(r, r->at - 1, "invalid escape", err);
+}
+
+/* Offset of the next quote, backslash or control byte from r->at on; text.n when there is none. */
+static size_t find_special(const struct jread *r)
+{
+    size_t at = r->at;
+    for (; at + 8 <= r->text.n; at += 8) {
+        uint64_t w = scan_load(r->text.p + at);
+        uint64_t found = scan_is(w, '"') | scan_is(w, '\\') | scan_below(w, 0x20);
+        if (found)
+            return at + scan_first(found);
     }
-    r->at = end + 1;
-    out[n] = 0;
-    r->s = str_make(out, n);
+    for (; at < r->text.n; at++) {
+        unsigned char c = (unsigned char)r->text.p[at];
+        if (c == '"' || c == '\\' || c < 0x20)
+            break;
+    }
+    return at;
+}
+
+/* Finds the closing quote, r->at past the opening one; *ret_escape = offset of the first backslash, or the quote's. */
+static enum status find_quote(struct jread *r, size_t *ret_escape, struct err *err)
+{
+    size_t start = r->at, escape = STR_NPOS;
+    for (;;) {
+        r->at = find_special(r);
+        int c = peek(r);
+        if (c == '"')
+            break;
+        if (c < 0)
+            return fail(r, start - 1, "this string has no closing quote", err);
+        if (c != '\\')
+            return fail(r, r->at, "control byte in a string: write it as an escape", err);
+        if (escape == STR_NPOS)
+            escape = r->at;
+        r->at = MIN(r->at + 2, r->text.n);
+    }
+    *ret_escape = escape == STR_NPOS ? r->at : escape;
     return STATUS_OK;
 }
 
-/* ---- numbers and words ---- */
+static enum status decode_string(struct jread *r, str raw, size_t clean, struct err *err)
+{
+    size_t start = (size_t)(raw.p - r->text.p), end = start + raw.n, n = clean;
+    char *out = arena_alloc_raw(r->arena, raw.n + 1);
+    memcpy(out, raw.p, clean);
+    for (r->at = start + clean; r->at < end;) {
+        const char *p = r->text.p + r->at, *next = memchr(p, '\\', end - r->at);
+        size_t run = next ? (size_t)(next - p) : end - r->at;
+        memcpy(out + n, p, run);
+        n += run;
+        r->at += run + (next ? 1 : 0);
+        enum status st = next ? read_escape(r, out, &n, err) : STATUS_OK;
+        if (st != STATUS_OK)
+            return st;
+    }
+    out[n] = 0;
+    r->s = str_make(out, n);
+    r->at = end + 1;
+    return STATUS_OK;
+}
+
+static enum status read_string(struct jread *r, struct err *err)
+{
+    size_t start = ++r->at, escape;
+    enum status st = find_quote(r, &escape, err);
+    if (st != STATUS_OK)
+        return st;
+    str raw = str_sub(r->text, start, r->at);
+    if (!utf8_valid(raw))
+        return fail(r, start - 1, "this string is not UTF-8", err);
+    if (escape < r->at)
+        return decode_string(r, raw, escape - start, err);
+    r->s = raw;
+    r->at++;
+    return STATUS_OK;
+}
+
+/* ---- numbers and words -------------------------------------------------------------------------------------- */
 
 static bool is_digit(int c)
 {
     return c >= '0' && c <= '9';
+}
+
+static bool skip_digits(struct jread *r)
+{
+    size_t from = r->at;
+    while (is_digit(peek(r)))
+        r->at++;
+    return r->at > from;
+}
+
+/* The nearest double. strtod wants a NUL: numbers of usual length are copied to the stack. */
+static double to_double(struct jread *r, str text)
+{
+    char copy[64];
+    if (text.n >= sizeof(copy))
+        return strtod(arena_cstr(r->arena, text), NULL);
+    memcpy(copy, text.p, text.n);
+    copy[text.n] = 0;
+    return strtod(copy, NULL);
 }
 
 static enum status read_number(struct jread *r, enum jread_token *ret, struct err *err)
@@ -166,40 +219,31 @@ static enum status read_number(struct jread *r, enum jread_token *ret, struct er
     bool integer = true;
     if (peek(r) == '-')
         r->at++;
-    if (peek(r) == '0') {
-        r->at++;
-        if (is_digit(peek(r)))
-            return fail(r, start, "a number with a leading zero", err);
-    } else if (is_digit(peek(r))) {
-        while (is_digit(peek(r)))
-            r->at++;
-    } else {
-        return fail(r, start, "invalid number", err);
-    }
+    size_t first = r->at;
+    if (!skip_digits(r))
+        return fail(r, start, "digits must follow the minus sign", err);
+    if (r->text.p[first] == '0' && r->at - first > 1)
+        return fail(r, start, "a number may not begin with 0", err);
     if (peek(r) == '.') {
         integer = false;
         r->at++;
-        if (!is_digit(peek(r)))
+        if (!skip_digits(r))
             return fail(r, r->at, "digits must follow the decimal point", err);
-        while (is_digit(peek(r)))
-            r->at++;
     }
     if (peek(r) == 'e' || peek(r) == 'E') {
         integer = false;
         r->at++;
         if (peek(r) == '+' || peek(r) == '-')
             r->at++;
-        if (!is_digit(peek(r)))
+        if (!skip_digits(r))
             return fail(r, r->at, "digits must follow the exponent", err);
-        while (is_digit(peek(r)))
-            r->at++;
     }
     str text = str_sub(r->text, start, r->at);
     if (integer && str_to_i64(text, &r->i)) {
         *ret = JREAD_INT;
         return STATUS_OK;
     }
-    r->f = strtod(arena_cstr(r->arena, text), NULL);
+    r->f = to_double(r, text);
     *ret = JREAD_FLOAT;
     return STATUS_OK;
 }
@@ -217,10 +261,10 @@ static enum status read_word(struct jread *r, enum jread_token *ret, struct err 
             return STATUS_OK;
         }
     }
-    return fail(r, r->at, r->at < r->text.n ? "a value was expected" : "the text ends in the middle of a value", err);
+    return fail(r, r->at, r->at < r->text.n ? "a value was expected" : "the text ends where a value was expected", err);
 }
 
-/* ---- structure ---- */
+/* ---- structure ---------------------------------------------------------------------------------------------- */
 
 static void after_value(struct jread *r)
 {
@@ -229,7 +273,7 @@ static void after_value(struct jread *r)
 
 static enum status open_container(struct jread *r, int c, enum jread_token *ret, struct err *err)
 {
-    if (r->depth == JREAD_DEPTH_MAX)
+    if (r->depth == LIMIT_JSON_DEPTH)
         return fail(r, r->at, "nested too deeply", err);
     r->nesting[r->depth++] = (uint8_t)c;
     r->at++;
@@ -249,12 +293,13 @@ static enum status close_container(struct jread *r, enum jread_token *ret)
 static enum status read_value(struct jread *r, enum jread_token *ret, struct err *err)
 {
     int c = peek(r);
-    enum status st = STATUS_OK;
+    enum status st;
     if (c == '{' || c == '[')
         return open_container(r, c, ret, err);
     if (c == '"') {
-        *ret = JREAD_STRING;
         st = read_string(r, err);
+        if (st == STATUS_OK)
+            *ret = JREAD_STRING;
     } else if (c == '-' || is_digit(c)) {
         st = read_number(r, ret, err);
     } else {
@@ -280,11 +325,25 @@ static enum status read_key(struct jread *r, enum jread_token *ret, struct err *
     return STATUS_OK;
 }
 
+static enum status read_next_item(struct jread *r, enum jread_token *ret, struct err *err)
+{
+    bool object = r->nesting[r->depth - 1] == '{';
+    int c = peek(r);
+    if (c == (object ? '}' : ']'))
+        return close_container(r, ret);
+    if (c != ',')
+        return fail(r, r->at, object ? "',' or '}' was expected" : "',' or ']' was expected", err);
+    r->at++;
+    skip_space(r);
+    r->start = r->at;
+    return object ? read_key(r, ret, err) : read_value(r, ret, err);
+}
+
 enum status jread_next(struct jread *r, enum jread_token *ret, struct err *err)
 {
     skip_space(r);
     r->start = r->at;
-    int c = peek(r), closer = r->depth ? (r->nesting[r->depth - 1] == '{' ? '}' : ']') : 0;
+    int c = peek(r);
     switch (r->want) {
     case WANT_VALUE:
         return read_value(r, ret, err);
@@ -292,20 +351,26 @@ enum status jread_next(struct jread *r, enum jread_token *ret, struct err *err)
         return c == ']' ? close_container(r, ret) : read_value(r, ret, err);
     case WANT_KEY_OR_END:
         return c == '}' ? close_container(r, ret) : read_key(r, ret, err);
-    case WANT_KEY:
-        return read_key(r, ret, err);
     case WANT_COMMA:
-        if (c == closer)
-            return close_container(r, ret);
-        if (c != ',')
-            return fail(r, r->at, closer == '}' ? "',' or '}' was expected" : "',' or ']' was expected", err);
-        r->at++;
-        r->want = closer == '}' ? WANT_KEY : WANT_VALUE;
-        return jread_next(r, ret, err);
+        return read_next_item(r, ret, err);
     default:
         if (c >= 0)
             return fail(r, r->at, "text follows the value", err);
         *ret = JREAD_END;
         return STATUS_OK;
     }
+}
+
+enum status jread_skip(struct jread *r, enum jread_token first, struct err *err)
+{
+    if (first != JREAD_OBJECT_BEGIN && first != JREAD_ARRAY_BEGIN)
+        return STATUS_OK;
+    size_t outside = r->depth - 1;
+    while (r->depth > outside) {
+        enum jread_token t;
+        enum status st = jread_next(r, &t, err);
+        if (st != STATUS_OK)
+            return st;
+    }
+    return STATUS_OK;
 }

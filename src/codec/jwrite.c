@@ -1,180 +1,144 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* jwrite — strings and documents; numbers are in jwrite_double.c.
+ *
+ * A string is copied and scanned in one go, 8 bytes a step, into room that was reserved for the whole of it. The room
+ * is exact: every byte still to come makes at least one byte of output (a two-byte character makes 6, one of four 12),
+ * so `what is left + 1` for the closing quote is always needed, and a buf near its maximum never refuses what would
+ * fit. */
 #include "codec/jwrite.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "base/utf8.h"
+#include "codec/b64.h"
+#include "codec/scan.h"
 
-/* 1 = always escaped, 2 = escaped with JWRITE_HTML, 4 = not ASCII */
+/* Bits of a byte's class; a string's mask says which of them need work. */
+enum { ALWAYS = 1, IN_HTML = 2, IN_ASCII = 4 };
+
 __extension__ static const uint8_t classes[256] = {
-    [0 ... 31] = 1, ['"'] = 1, ['\\'] = 1, [127] = 0, ['<'] = 2, ['>'] = 2, ['&'] = 2, ['\''] = 2, [128 ... 255] = 4};
+    [0 ... 31] = ALWAYS, ['"'] = ALWAYS,   ['\\'] = ALWAYS,  ['<'] = IN_HTML,       ['>'] = IN_HTML,
+    ['&'] = IN_HTML,     ['\''] = IN_HTML, [127] = IN_ASCII, [128 ... 255] = ALWAYS};
 
-static void put_unit(struct buf *out, unsigned unit)
+static const char hex[] = "0123456789abcdef";
+
+static size_t unit_escape(char *at, unsigned unit)
 {
-    static const char hex[] = "0123456789abcdef";
-    char e[6] = {'\\', 'u', hex[unit >> 12 & 15], hex[unit >> 8 & 15], hex[unit >> 4 & 15], hex[unit & 15]};
-    buf_put(out, e, sizeof e);
+    at[0] = '\\';
+    at[1] = 'u';
+    at[2] = hex[unit >> 12 & 15];
+    at[3] = hex[unit >> 8 & 15];
+    at[4] = hex[unit >> 4 & 15];
+    at[5] = hex[unit & 15];
+    return 6;
 }
 
-static void put_code(struct buf *out, uint32_t code)
+static size_t code_escape(char *at, uint32_t code)
 {
-    if (code < 0x10000) {
-        put_unit(out, code);
-        return;
-    }
+    if (code < 0x10000)
+        return unit_escape(at, code);
     code -= 0x10000;
-    put_unit(out, 0xD800 + (code >> 10));
-    put_unit(out, 0xDC00 + (code & 0x3FF));
+    (void)unit_escape(at, 0xD800 + (code >> 10));
+    return 6 + unit_escape(at + 6, 0xDC00 + (code & 0x3FF));
 }
 
-static void put_control(struct buf *out, unsigned char c)
+static size_t ascii_escape(char *at, unsigned char c)
 {
-    static const char *const names[128] = {['"'] = "\\\"", ['\\'] = "\\\\", ['\n'] = "\\n", ['\r'] = "\\r",
-                                           ['\t'] = "\\t", ['\b'] = "\\b",  ['\f'] = "\\f"};
-    if (names[c])
-        buf_put(out, names[c], 2);
-    else
-        put_unit(out, c);
+    static const char letters[128] = {
+        ['"'] = '"', ['\\'] = '\\', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't', ['\b'] = 'b', ['\f'] = 'f'};
+    if (!letters[c])
+        return unit_escape(at, c);
+    at[0] = '\\';
+    at[1] = letters[c];
+    return 2;
+}
+
+/* What stands for the special place at the start of `s` (at most 12 bytes) to `at`; returns how many, *ret_len = bytes
+ * of input that it stands for. */
+static size_t escape(char *at, str s, unsigned flags, size_t *ret_len)
+{
+    if ((unsigned char)s.p[0] < 128) {
+        *ret_len = 1;
+        return ascii_escape(at, (unsigned char)s.p[0]);
+    }
+    uint32_t code = utf8_decode(s, ret_len);
+    if (code == UTF8_BAD)
+        code = UTF8_REPLACEMENT;
+    return flags & JWRITE_UTF8 ? utf8_encode(code, at) : code_escape(at, code);
+}
+
+static inline uint64_t special(uint64_t w, unsigned mask)
+{
+    uint64_t found = scan_is(w, '"') | scan_is(w, '\\') | scan_below(w, 0x20) | scan_not_ascii(w);
+    if (mask & IN_ASCII)
+        found |= scan_is(w, 127);
+    if (mask & IN_HTML)
+        found |= scan_is(w, '<') | scan_is(w, '>') | scan_is(w, '&') | scan_is(w, '\'');
+    return found;
+}
+
+/* Copies the harmless bytes at the start of `s`; returns how many. May write up to s.n bytes. */
+static inline size_t copy_clean(char *at, str s, unsigned mask)
+{
+    size_t i = 0;
+    for (; i + 8 <= s.n; i += 8) {
+        uint64_t found = special(scan_load(s.p + i), mask);
+        memcpy(at + i, s.p + i, 8);
+        if (UNLIKELY(found != 0))
+            return i + scan_first(found);
+    }
+    for (; i < s.n && !(classes[(unsigned char)s.p[i]] & mask); i++)
+        at[i] = s.p[i];
+    return i;
 }
 
 void jwrite_put_string(struct buf *out, str s, unsigned flags)
 {
-    unsigned mask = 1 | (flags & JWRITE_HTML ? 2 : 0) | 4;
-    size_t from = 0, i = 0;
-    buf_putc(out, '"');
-    while (i < s.n) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (LIKELY(!(classes[c] & mask))) {
-            i++;
-            continue;
-        }
-        buf_put(out, s.p + from, i - from);
-        if (c < 128) {
-            put_control(out, c);
-            from = ++i;
-            continue;
-        }
-        size_t len;
-        uint32_t code = utf8_decode(str_from(s, i), &len);
-        if (code == UTF8_BAD && (flags & JWRITE_UTF8))
-            buf_puts(out, STR("\xEF\xBF\xBD"));
-        else if (flags & JWRITE_UTF8)
-            buf_put(out, s.p + i, len);
-        else
-            put_code(out, code == UTF8_BAD ? UTF8_REPLACEMENT : code);
-        i += len;
-        from = i;
-    }
-    buf_put(out, s.p + from, i - from);
-    buf_putc(out, '"');
-}
-
-/* %e text "d.ddde+XX" -> digits and exponent, then Python's choice of form. */
-static void put_digits(struct buf *out, const char *text)
-{
-    char digits[32];
-    size_t n = 0;
-    const char *p = text;
-    if (*p == '-') {
-        buf_putc(out, '-');
-        p++;
-    }
-    for (; *p && *p != 'e'; p++)
-        if (*p >= '0' && *p <= '9' && n < sizeof digits)
-            digits[n++] = *p;
-    int exponent = (int)strtol(p + 1, NULL, 10);
-    while (n > 1 && digits[n - 1] == '0')
-        n--;
-    if (exponent < -4 || exponent >= 16) {
-        buf_putc(out, digits[0]);
-        if (n > 1) {
-            buf_putc(out, '.');
-            buf_put(out, digits + 1, n - 1);
-        }
-        buf_printf(out, "e%c%02d", exponent < 0 ? '-' : '+', exponent < 0 ? -exponent : exponent);
+    unsigned mask = ALWAYS | (flags & JWRITE_HTML ? IN_HTML : 0U) | (flags & JWRITE_UTF8 ? 0U : IN_ASCII);
+    char *at = buf_reserve(out, s.n + 2);
+    if (!at)
         return;
-    }
-    if (exponent < 0) {
-        buf_puts(out, STR("0."));
-        for (int i = -1; i > exponent; i--)
-            buf_putc(out, '0');
-        buf_put(out, digits, n);
-        return;
-    }
-    for (size_t i = 0; i <= (size_t)exponent; i++)
-        buf_putc(out, i < n ? digits[i] : '0');
-    buf_putc(out, '.');
-    if (n > (size_t)exponent + 1)
-        buf_put(out, digits + exponent + 1, n - (size_t)exponent - 1);
-    else
-        buf_putc(out, '0');
-}
-
-/* Most stored decimals are short: scaled by a power of ten they are exact integers, and dividing back is exactly
- * rounded, so the text is right whenever the quotient is the number again. */
-static bool put_short_decimal(struct buf *out, double f)
-{
-    static const double tens[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
-    double absolute = fabs(f);
-    if (absolute >= 1e9 || absolute < 1e-4 || signbit(f) != (f < 0))
-        return false;
-    for (int places = 1; places <= 6; places++) {
-        double scaled = absolute * tens[places], whole = nearbyint(scaled);
-        if (fabs(scaled - whole) > 1e-3 || whole >= 9e15 || whole / tens[places] != absolute)
-            continue;
-        uint64_t v = (uint64_t)whole, unit = (uint64_t)tens[places];
-        char frac[8];
-        if (f < 0)
-            buf_putc(out, '-');
-        buf_put_u64(out, v / unit);
-        uint64_t rest = v % unit;
-        for (int i = places - 1; i >= 0; i--) {
-            frac[i] = (char)('0' + rest % 10);
-            rest /= 10;
-        }
-        int n = places;
-        while (n > 1 && frac[n - 1] == '0')
-            n--;
-        buf_putc(out, '.');
-        buf_put(out, frac, (size_t)n);
-        return true;
-    }
-    return false;
-}
-
-void jwrite_put_double(struct buf *out, double f)
-{
-    char text[40];
-    if (isnan(f)) {
-        buf_puts(out, STR("NaN"));
-        return;
-    }
-    if (isinf(f)) {
-        buf_puts(out, f > 0 ? STR("Infinity") : STR("-Infinity"));
-        return;
-    }
-    if (put_short_decimal(out, f))
-        return;
-    for (int precision = 14; precision <= 16; precision++) {
-        snprintf(text, sizeof text, "%.*e", precision, f);
-        if (precision == 16 || strtod(text, NULL) == f)
+    *at++ = '"';
+    out->n++;
+    for (;;) {
+        size_t clean = copy_clean(at, s, mask);
+        at += clean;
+        out->n += clean;
+        s = str_from(s, clean);
+        if (!s.n)
             break;
+        do { /* specials come in runs: text that is not ASCII */
+            char bytes[12];
+            size_t len, n = escape(bytes, s, flags, &len);
+            s = str_from(s, len);
+            at = buf_reserve(out, n + s.n + 1);
+            if (!at)
+                return;
+            memcpy(at, bytes, n);
+            at += n;
+            out->n += n;
+        } while (s.n && (classes[(unsigned char)s.p[0]] & mask));
     }
-    put_digits(out, text);
+    *at = '"';
+    out->n++;
 }
 
-/* ---- documents ---- */
+void jwrite_put_bytes(struct buf *out, str bytes, unsigned flags)
+{
+    bool compact = flags & JWRITE_COMPACT;
+    buf_puts(out, compact ? STR("{\"$base64\":true,\"encoded\":\"") : STR("{\"$base64\": true, \"encoded\": \""));
+    b64_encode(out, bytes);
+    buf_puts(out, STR("\"}"));
+}
+
+/* ---- documents ---------------------------------------------------------------------------------------------- */
 
 void jwrite_init(struct jwrite *w, struct buf *out, unsigned flags)
 {
-    memset(w, 0, sizeof *w);
-    w->out = out;
-    w->flags = flags;
+    *w = (struct jwrite){.out = out, .flags = flags};
 }
 
-static void before_item(struct jwrite *w)
+static inline void before_item(struct jwrite *w)
 {
     if (w->after_key) {
         w->after_key = false;
@@ -189,13 +153,13 @@ static void begin(struct jwrite *w, char c)
 {
     before_item(w);
     buf_putc(w->out, c);
-    ASSERT(w->depth + 1 < JWRITE_DEPTH_MAX);
+    ASSERT(w->depth < LIMIT_JSON_DEPTH);
     w->more[++w->depth] = false;
 }
 
 static void end(struct jwrite *w, char c)
 {
-    ASSERT(w->depth > 0);
+    ASSERT(w->depth > 0 && !w->after_key);
     w->depth--;
     buf_putc(w->out, c);
 }
@@ -222,6 +186,7 @@ void jwrite_array_end(struct jwrite *w)
 
 void jwrite_key(struct jwrite *w, str key)
 {
+    ASSERT(!w->after_key);
     before_item(w);
     jwrite_put_string(w->out, key, w->flags);
     buf_puts(w->out, w->flags & JWRITE_COMPACT ? STR(":") : STR(": "));
@@ -234,6 +199,12 @@ void jwrite_string(struct jwrite *w, str s)
     jwrite_put_string(w->out, s, w->flags);
 }
 
+void jwrite_bytes(struct jwrite *w, str bytes)
+{
+    before_item(w);
+    jwrite_put_bytes(w->out, bytes, w->flags);
+}
+
 void jwrite_i64(struct jwrite *w, int64_t i)
 {
     before_item(w);
@@ -243,7 +214,7 @@ void jwrite_i64(struct jwrite *w, int64_t i)
 void jwrite_f64(struct jwrite *w, double f)
 {
     before_item(w);
-    if (isfinite(f))
+    if (isfinite(f) || (w->flags & JWRITE_INFINITY))
         jwrite_put_double(w->out, f);
     else
         buf_puts(w->out, STR("null"));

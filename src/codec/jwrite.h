@@ -1,30 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* jwrite: JSON text straight into a buf, as Python's json.dumps writes it (", " and ": ", \uXXXX for non-ASCII).
+/* jwrite: JSON text straight into a buf, as Python's json.dumps writes it (", " and ": ", \uXXXX for all but printable
+ * ASCII).
  *
- * Two levels: jwrite_put_* append one scalar; struct jwrite keeps track of commas for a streaming document. */
+ * Two levels: jwrite_put_* append one scalar and know nothing of commas; struct jwrite keeps track of them for a
+ * document that is written as it goes, without a tree. Nothing fails: what does not fit sets out->over, looked at once
+ * at the end. One thread at a time. */
 #ifndef VITRINE_CODEC_JWRITE_H
 #define VITRINE_CODEC_JWRITE_H
 
 #include "base/buf.h"
+#include "base/limits.h"
 
+/* The same bits as enum value_json_flags (value.h). */
 enum jwrite_flags {
-    JWRITE_COMPACT = 1, /* "," and ":" */
-    JWRITE_UTF8 = 2,    /* non-ASCII as it is */
-    JWRITE_HTML = 8     /* < > & ' as \u00XX */
+    JWRITE_COMPACT = 1,  /* "," and ":" */
+    JWRITE_UTF8 = 2,     /* non-ASCII and DEL as they are */
+    JWRITE_HTML = 8,     /* < > & ' as \u00XX: safe inside <script> and in attributes */
+    JWRITE_INFINITY = 16 /* Infinity, -Infinity, NaN as such, as json.dumps does; default null */
 };
 
-/* Invalid UTF-8 becomes U+FFFD. */
+/* With the quotes. Ill-formed UTF-8 becomes U+FFFD, one for each maximal piece. */
 void jwrite_put_string(struct buf *out, str s, unsigned flags);
-/* Python's repr: shortest text that reads back equal; "Infinity", "-Infinity" and "NaN" for those. */
+/* Python's repr: the shortest digits that read back equal, nearest to f among those; "3.0", "1e+16", "1e-07", "-0.0";
+ * "Infinity", "-Infinity" and "NaN" for those. */
 void jwrite_put_double(struct buf *out, double f);
+/* {"$base64": true, "encoded": "..."}: bytes as Datasette writes them. */
+void jwrite_put_bytes(struct buf *out, str bytes, unsigned flags);
 
-#define JWRITE_DEPTH_MAX 256
+#define JWRITE_DOUBLE_MAX 32 /* bytes that jwrite_double may write */
+/* jwrite_put_double into the caller's bytes; returns how many. No NUL. */
+size_t jwrite_double(char out[JWRITE_DOUBLE_MAX], double f);
 
+/* Nesting state of a document. Misuse (an end without its begin, deeper than LIMIT_JSON_DEPTH) is a bug: ASSERT. */
 struct jwrite {
-    struct buf *out;
+    struct buf *out; /* borrowed */
     unsigned flags;
     size_t depth;
-    bool more[JWRITE_DEPTH_MAX]; /* a comma is due before the next item of this level */
+    bool more[LIMIT_JSON_DEPTH + 1]; /* a comma is due before the next item of this level */
     bool after_key;
 };
 
@@ -35,8 +47,9 @@ void jwrite_array_begin(struct jwrite *w);
 void jwrite_array_end(struct jwrite *w);
 void jwrite_key(struct jwrite *w, str key);
 void jwrite_string(struct jwrite *w, str s);
+void jwrite_bytes(struct jwrite *w, str bytes);
 void jwrite_i64(struct jwrite *w, int64_t i);
-void jwrite_f64(struct jwrite *w, double f); /* null for infinities and NaN */
+void jwrite_f64(struct jwrite *w, double f); /* null for infinities and NaN unless JWRITE_INFINITY */
 void jwrite_bool(struct jwrite *w, bool b);
 void jwrite_null(struct jwrite *w);
 void jwrite_raw(struct jwrite *w, str json); /* one value that is JSON already */

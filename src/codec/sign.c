@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sign — payload "." signature.
  *
- *   payload    base64url(JSON with "," and ":" separators); with a "." in front: base64url(zlib(JSON)), used when
- * shorter key        SHA1(namespace + "signer" + secret)          ("django-concat") signature  base64url(HMAC-SHA1(key,
- * payload)) */
+ *   payload    base64url(JSON with "," and ":" separators, in UTF-8); with a "." in front: base64url(zlib(JSON)), used
+ * when shorter key        SHA1(namespace + "signer" + secret)          ("django-concat") signature
+ * base64url(HMAC-SHA1(key, payload)) */
 #include "codec/sign.h"
 
+#include "base/limits.h"
 #include "codec/b64.h"
 #include "codec/compress.h"
 #include "codec/digest.h"
-
-#define PAYLOAD_MAX ((size_t)1 << 20) /* of a decompressed payload */
 
 static str signature(struct arena *a, str secret, str name_space, str payload)
 {
@@ -23,10 +22,14 @@ static str signature(struct arena *a, str secret, str name_space, str payload)
 str sign_dumps(struct arena *a, str secret, str name_space, struct value v)
 {
     struct buf b;
-    buf_init(&b, PAYLOAD_MAX);
-    value_to_json(&b, v, VALUE_JSON_COMPACT);
-    str json = arena_str(a, buf_str(&b)), packed = compress_zlib(a, json);
+    buf_init(&b, LIMIT_SIGN_PAYLOAD);
+    value_to_json(&b, v, VALUE_JSON_COMPACT | VALUE_JSON_UTF8 | VALUE_JSON_INFINITY);
+    bool over = b.over;
+    str json = arena_str(a, buf_str(&b));
     buf_release(&b);
+    if (over)
+        return (str){0};
+    str packed = compress_zlib(a, json);
     str payload = packed.n + 1 < json.n ? ARENA_CAT(a, STR("."), b64url_encode(a, packed)) : b64url_encode(a, json);
     return ARENA_CAT(a, payload, STR("."), signature(a, secret, name_space, payload));
 }
@@ -43,7 +46,7 @@ enum status sign_loads(struct arena *a, str secret, str name_space, str text, st
     if (!b64url_decode(a, packed ? str_from(payload, 1) : payload, &raw))
         return err_set(err, STATUS_INVALID, "bad base64");
     if (packed) {
-        enum status st = compress_unzlib(a, raw, PAYLOAD_MAX, &raw, err);
+        enum status st = compress_unzlib(a, raw, LIMIT_SIGN_PAYLOAD, &raw, err);
         if (st != STATUS_OK)
             return st;
     }

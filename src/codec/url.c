@@ -3,33 +3,38 @@
 
 #include "base/utf8.h"
 
-static const char hex[] = "0123456789ABCDEF";
+/* Which bytes stay as they are, a bit each. */
+struct keep {
+    uint64_t bits[4];
+};
 
-static bool is_alnum(unsigned char c)
+/* Letters and digits, and: "-_" for tilde encoding, "-._~" for percent encoding (RFC 3986 "unreserved"). */
+static const struct keep tilde_keep = {{UINT64_C(0x03FF200000000000), UINT64_C(0x07FFFFFE87FFFFFE), 0, 0}};
+static const struct keep quote_keep = {{UINT64_C(0x03FF600000000000), UINT64_C(0x47FFFFFE87FFFFFE), 0, 0}};
+
+static inline bool kept(const struct keep *k, unsigned char c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    return k->bits[c >> 6] >> (c & 63) & 1;
 }
 
-/* Bytes in `keep` and letters and digits stay; space may become "+"; others are escape + two hex digits. */
-static str encode(struct arena *a, str s, const char *keep, bool plus, char escape)
+/* Bytes of `keep` stay; a space becomes "+" where `plus`; others are `escape` + two hex digits. */
+static str encode(struct arena *a, str s, const struct keep *keep, bool plus, char escape)
 {
-    size_t grown = 0;
-    bool changed = false;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (is_alnum(c) || (c && strchr(keep, c)))
-            continue;
-        changed = true;
-        if (!(plus && c == ' '))
-            grown += 2;
-    }
-    if (!changed)
+    static const char hex[] = "0123456789ABCDEF";
+    size_t clean = 0, grown = 0;
+    while (clean < s.n && kept(keep, (unsigned char)s.p[clean]))
+        clean++;
+    if (clean == s.n)
         return s;
+    for (size_t i = clean; i < s.n; i++)
+        if (!kept(keep, (unsigned char)s.p[i]) && !(plus && s.p[i] == ' '))
+            grown += 2;
     char *p = arena_alloc_raw(a, s.n + grown + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) {
+    size_t n = clean;
+    memcpy(p, s.p, clean);
+    for (size_t i = clean; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if (is_alnum(c) || (c && strchr(keep, c))) {
+        if (kept(keep, c)) {
             p[n++] = (char)c;
         } else if (plus && c == ' ') {
             p[n++] = '+';
@@ -45,23 +50,22 @@ static str encode(struct arena *a, str s, const char *keep, bool plus, char esca
 
 static int hex_digit(char c)
 {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
+    int letter = (c | 32) - 'a';
+    return c >= '0' && c <= '9' ? c - '0' : letter >= 0 && letter < 6 ? letter + 10 : -1;
 }
 
 static str decode(struct arena *a, str s, bool plus, char escape)
 {
-    bool changed = false;
-    for (size_t i = 0; i < s.n && !changed; i++)
-        changed = s.p[i] == escape || (plus && s.p[i] == '+');
-    if (!changed)
+    size_t clean = 0;
+    while (clean < s.n && s.p[clean] != escape && !(plus && s.p[clean] == '+'))
+        clean++;
+    if (clean == s.n)
         return s;
     char *p = arena_alloc_raw(a, s.n + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == escape && i + 2 < s.n && hex_digit(s.p[i + 1]) >= 0 && hex_digit(s.p[i + 2]) >= 0) {
+    size_t n = clean;
+    memcpy(p, s.p, clean);
+    for (size_t i = clean; i < s.n; i++) {
+        if (s.p[i] == escape && s.n - i > 2 && hex_digit(s.p[i + 1]) >= 0 && hex_digit(s.p[i + 2]) >= 0) {
             p[n++] = (char)(hex_digit(s.p[i + 1]) * 16 + hex_digit(s.p[i + 2]));
             i += 2;
         } else {
@@ -74,16 +78,18 @@ static str decode(struct arena *a, str s, bool plus, char escape)
 
 str url_quote(struct arena *a, str s, const char *safe)
 {
-    char keep[64] = "_.-~";
-    size_t n = strlen(safe);
-    ASSERT(n + 5 <= sizeof keep);
-    memcpy(keep + 4, safe, n + 1);
-    return encode(a, s, keep, false, '%');
+    struct keep keep = quote_keep;
+    for (; *safe; safe++) {
+        unsigned char c = (unsigned char)*safe;
+        ASSERT(c < 128);
+        keep.bits[c >> 6] |= UINT64_C(1) << (c & 63);
+    }
+    return encode(a, s, &keep, false, '%');
 }
 
 str url_quote_plus(struct arena *a, str s)
 {
-    return encode(a, s, "_.-~", true, '%');
+    return encode(a, s, &quote_keep, true, '%');
 }
 
 str url_unquote(struct arena *a, str s)
@@ -96,20 +102,41 @@ str url_unquote_plus(struct arena *a, str s)
     return decode(a, s, true, '%');
 }
 
+str tilde_encode(struct arena *a, str s)
+{
+    return encode(a, s, &tilde_keep, true, '~');
+}
+
+str tilde_decode(struct arena *a, str s)
+{
+    return decode(a, s, true, '~');
+}
+
+/* ---- query strings ------------------------------------------------------------------------------------------ */
+
+/* Takes the next pair off the front of *query, decoded; false at the end. */
+static bool next_pair(struct arena *a, str *query, struct url_pair *ret)
+{
+    str piece, key, value;
+    do {
+        if (!query->n)
+            return false;
+        (void)str_cut(*query, '&', &piece, query);
+    } while (!piece.n);
+    (void)str_cut(piece, '=', &key, &value);
+    ret->key = utf8_repair(a, url_unquote_plus(a, key));
+    ret->value = value.n ? utf8_repair(a, url_unquote_plus(a, value)) : STR("");
+    return true;
+}
+
 bool url_parse_query(struct arena *a, str query, size_t max, struct url_pair **ret, size_t *ret_count)
 {
     VEC(struct url_pair) pairs = {0};
-    while (query.n) {
-        str piece, key, value;
-        str_cut(query, '&', &piece, &query);
-        if (!piece.n)
-            continue;
+    struct url_pair pair;
+    while (next_pair(a, &query, &pair)) {
         if (pairs.count == max)
             return false;
-        str_cut(piece, '=', &key, &value);
-        key = utf8_repair(a, url_unquote_plus(a, key));
-        value = value.n ? utf8_repair(a, url_unquote_plus(a, value)) : STR("");
-        VEC_PUSH(a, &pairs, (struct url_pair){key, value});
+        VEC_PUSH(a, &pairs, pair);
     }
     *ret = pairs.items;
     *ret_count = pairs.count;
@@ -130,12 +157,45 @@ str url_encode(struct arena *a, const struct url_pair *pairs, size_t count)
     return arena_concat(a, parts, n);
 }
 
-str tilde_encode(struct arena *a, str s)
+/* ---- links with other arguments ----------------------------------------------------------------------------- */
+
+enum change { ADDED, REPLACED, REMOVED };
+
+static bool drops(enum change change, const struct url_pair *pair, const struct url_pair *args, size_t count)
 {
-    return encode(a, s, "_-", true, '~');
+    for (size_t i = 0; i < count; i++) {
+        if (!str_eq(args[i].key, pair->key))
+            continue;
+        if (change == REPLACED || !args[i].value.p || (change == REMOVED && str_eq(args[i].value, pair->value)))
+            return true;
+    }
+    return false;
 }
 
-str tilde_decode(struct arena *a, str s)
+static str changed(struct arena *a, enum change change, str path, str query, const struct url_pair *args, size_t count)
 {
-    return decode(a, s, true, '~');
+    VEC(struct url_pair) pairs = {0};
+    struct url_pair pair;
+    while (next_pair(a, &query, &pair))
+        if (pair.value.n && !drops(change, &pair, args, count))
+            VEC_PUSH(a, &pairs, pair);
+    for (size_t i = 0; change != REMOVED && i < count; i++)
+        if (args[i].value.p)
+            VEC_PUSH(a, &pairs, args[i]);
+    return pairs.count ? ARENA_CAT(a, path, STR("?"), url_encode(a, pairs.items, pairs.count)) : path;
+}
+
+str url_with_added(struct arena *a, str path, str query, const struct url_pair *args, size_t count)
+{
+    return changed(a, ADDED, path, query, args, count);
+}
+
+str url_with_replaced(struct arena *a, str path, str query, const struct url_pair *args, size_t count)
+{
+    return changed(a, REPLACED, path, query, args, count);
+}
+
+str url_with_removed(struct arena *a, str path, str query, const struct url_pair *args, size_t count)
+{
+    return changed(a, REMOVED, path, query, args, count);
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/value.h"
 
-#include <math.h>
-
 #define INDEX_FROM 9 /* entries from which a dict keeps a hash index */
 
 struct value value_list(struct arena *a)
@@ -54,8 +52,12 @@ static void index_rebuild(struct value_dict *d)
     size_t cap = 32;
     while (cap < d->cap * 2)
         cap *= 2;
-    d->index = ARENA_ARRAY(d->arena, uint32_t, cap);
-    d->index_cap = cap;
+    if (d->index && d->index_cap == cap) { /* after a removal: the arena would keep the old one */
+        memset(d->index, 0, cap * sizeof *d->index);
+    } else {
+        d->index = ARENA_ARRAY(d->arena, uint32_t, cap);
+        d->index_cap = cap;
+    }
     for (size_t i = 0; i < d->count; i++)
         index_insert(d, i);
 }
@@ -161,17 +163,18 @@ bool value_truth(struct value v)
     return false;
 }
 
-static bool number(struct value v, double *ret)
+static bool whole(struct value v, int64_t *ret)
 {
-    if (v.kind == VALUE_BOOL)
-        *ret = v.b;
-    else if (v.kind == VALUE_INT)
-        *ret = (double)v.i;
-    else if (v.kind == VALUE_FLOAT)
-        *ret = v.f;
-    else
+    if (v.kind != VALUE_BOOL && v.kind != VALUE_INT)
         return false;
+    *ret = v.kind == VALUE_BOOL ? v.b : v.i;
     return true;
+}
+
+/* Exact: an integer past 2^53 is not rounded first. */
+static bool equal_mixed(int64_t i, double f)
+{
+    return f >= -0x1p63 && f < 0x1p63 && (int64_t)f == i && (double)(int64_t)f == f;
 }
 
 static bool equal_lists(struct value a, struct value b)
@@ -198,11 +201,16 @@ static bool equal_dicts(struct value a, struct value b)
 
 bool value_equal(struct value a, struct value b)
 {
-    double x, y;
-    if (a.kind == VALUE_INT && b.kind == VALUE_INT)
-        return a.i == b.i;
-    if (number(a, &x) && number(b, &y))
+    int64_t x, y;
+    bool a_whole = whole(a, &x), b_whole = whole(b, &y);
+    if (a_whole && b_whole)
         return x == y;
+    if (a_whole && b.kind == VALUE_FLOAT)
+        return equal_mixed(x, b.f);
+    if (b_whole && a.kind == VALUE_FLOAT)
+        return equal_mixed(y, a.f);
+    if (a.kind == VALUE_FLOAT && b.kind == VALUE_FLOAT)
+        return a.f == b.f;
     if (value_is_text(a) && value_is_text(b))
         return str_eq(a.s, b.s);
     if (a.kind != b.kind)

@@ -152,13 +152,15 @@ static inline bool value_is_text(struct value v)
     return v.kind == VALUE_STR || v.kind == VALUE_SAFE;
 }
 bool value_truth(struct value v);                 /* Python's rules */
-bool value_equal(struct value a, struct value b); /* deep; 1 == 1.0 == True */
-/* Text of a scalar as Python's str() gives it; "" for UNDEFINED; "None", "True". Lists and dicts as Python's repr. */
+bool value_equal(struct value a, struct value b); /* deep; 1 == 1.0 == True; exact past 2^53 too */
+/* Text of a scalar as Python's str() gives it; "" for UNDEFINED; "None", "True". Lists and dicts as Python's repr, cut
+ * at LIMIT_VALUE_TEXT. STR and SAFE come back as they are, without a copy. */
 str value_to_str(struct arena *a, struct value v);
 struct value value_copy(struct arena *a, struct value v); /* deep, strings too; OBJECT handles are kept */
 
-/* JSON in and out. Reading: RFC 8259 strict; integers that fit stay int64, others become doubles; duplicate keys: last
- * wins; errors name line and column. */
+/* JSON in: RFC 8259 strict; integers that fit stay int64, others become doubles; of duplicate keys the last wins, at
+ * the place of the first. The tree keeps nothing of `text`. Returns OK, INVALID ("line L column C: what") or TOO_LARGE
+ * (the arena is past its maximum). */
 enum status value_from_json(struct arena *a, str text, struct value *ret, struct err *err) MUST_USE;
 enum value_json_flags {
     VALUE_JSON_COMPACT = 1,  /* "," and ":" ; default is Python's ", " and ": " */
@@ -167,6 +169,8 @@ enum value_json_flags {
     VALUE_JSON_HTML = 8,     /* < > & ' as \u00XX */
     VALUE_JSON_INFINITY = 16 /* Infinity, -Infinity, NaN as such; default null */
 };
+/* JSON out. UNDEFINED, OBJECT and what is deeper than LIMIT_JSON_DEPTH are written as null. What does not fit sets
+ * out->over. */
 void value_to_json(struct buf *out, struct value v, unsigned flags);
 void value_to_json_indent(struct buf *out, struct value v, unsigned flags, int indent); /* indent: spaces a level */
 

@@ -2,12 +2,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "codec/b64.h"
+#include "base/mem.h"
 #include "codec/jread.h"
 #include "codec/jwrite.h"
 #include "codec/value.h"
 
-/* ---- reading ---- */
+/* ---- reading
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static struct value scalar(const struct jread *r, enum jread_token t)
 {
@@ -37,8 +38,8 @@ static struct value scalar(const struct jread *r, enum jread_token t)
 enum status value_from_json(struct arena *a, str text, struct value *ret, struct err *err)
 {
     struct jread r;
-    struct value stack[JREAD_DEPTH_MAX + 1], root = VALUE_NULL;
-    str keys[JREAD_DEPTH_MAX + 1];
+    struct value stack[LIMIT_JSON_DEPTH + 1], root = VALUE_NULL;
+    str keys[LIMIT_JSON_DEPTH + 1];
     size_t depth = 0;
     /* Strings without escapes point into the text: keep a copy that lives as long as the tree. */
     jread_init(&r, a, arena_str(a, text));
@@ -53,6 +54,9 @@ enum status value_from_json(struct arena *a, str text, struct value *ret, struct
             keys[depth] = r.s;
             continue;
         }
+        if (arena_over(a))
+            return err_set(err, STATUS_TOO_LARGE,
+                           "the JSON text holds more values than fit into memory set aside for it");
         if (t == JREAD_OBJECT_END || t == JREAD_ARRAY_END) {
             depth--;
             continue;
@@ -73,7 +77,8 @@ enum status value_from_json(struct arena *a, str text, struct value *ret, struct
     return STATUS_OK;
 }
 
-/* ---- writing ---- */
+/* ---- writing
+ * ----------------------------------------------------------------------------------------------------------- */
 
 struct writer {
     struct buf *out;
@@ -108,10 +113,10 @@ static int by_key(const void *x, const void *y)
 static void write_dict(const struct writer *w, struct value v, int depth)
 {
     const struct value_entry *entries = v.dict->entries;
-    struct value_entry *sorted = NULL;
+    struct value_entry *sorted = NULL; /* not in the dict's arena: other threads may be reading it too */
     size_t n = v.dict->count;
     if ((w->flags & VALUE_JSON_SORTED) && n) {
-        sorted = ARENA_ARRAY(v.dict->arena, struct value_entry, n);
+        sorted = mem_array(n, sizeof *sorted);
         memcpy(sorted, entries, n * sizeof *sorted);
         qsort(sorted, n, sizeof *sorted, by_key);
         entries = sorted;
@@ -123,6 +128,7 @@ static void write_dict(const struct writer *w, struct value v, int depth)
         buf_puts(w->out, (w->flags & VALUE_JSON_COMPACT) && !w->indent ? STR(":") : STR(": "));
         write_value(w, entries[i].value, depth + 1);
     }
+    free(sorted);
     if (n && w->indent)
         new_line(w, depth);
     buf_putc(w->out, '}');
@@ -151,7 +157,7 @@ static void write_double(const struct writer *w, double f)
 static void write_value(const struct writer *w, struct value v, int depth)
 {
     struct buf *out = w->out;
-    if (depth > JREAD_DEPTH_MAX || out->over) {
+    if (depth > LIMIT_JSON_DEPTH || out->over) {
         buf_puts(out, STR("null"));
         return;
     }
@@ -175,9 +181,7 @@ static void write_value(const struct writer *w, struct value v, int depth)
         jwrite_put_string(out, v.s, w->flags);
         break;
     case VALUE_BYTES:
-        buf_puts(out, STR("{\"$base64\": true, \"encoded\": \""));
-        b64_encode(out, v.s);
-        buf_puts(out, STR("\"}"));
+        jwrite_put_bytes(out, v.s, w->flags);
         break;
     case VALUE_LIST:
         write_list(w, v, depth);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* value_text — values as Python's str() and repr() print them: what templates show. */
+#include <inttypes.h>
 #include <math.h>
 
+#include "base/limits.h"
 #include "base/utf8.h"
 #include "codec/jwrite.h"
 #include "codec/value.h"
 
-#define TEXT_MAX       ((size_t)16 << 20)
 #define REPR_DEPTH_MAX 64
 
 static void put_double(struct buf *b, double f)
@@ -19,48 +20,75 @@ static void put_double(struct buf *b, double f)
         jwrite_put_double(b, f);
 }
 
-/* Single quotes unless the text holds a single quote and no double one. */
+/* Python's quote: single, unless that would need escaping and double ones would not. */
+static char pick_quote(str s)
+{
+    return str_find_char(s, '\'') != STR_NPOS && str_find_char(s, '"') == STR_NPOS ? '"' : '\'';
+}
+
+/* An ASCII byte as repr() shows it. */
+static void put_repr_ascii(struct buf *b, unsigned char c, char quote)
+{
+    const char *letter = c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : NULL;
+    if (letter) {
+        buf_puts(b, str_of(letter));
+    } else if (c < 0x20 || c >= 0x7f) {
+        buf_printf(b, "\\x%02x", c);
+    } else {
+        if (c == '\\' || c == (unsigned char)quote)
+            buf_putc(b, '\\');
+        buf_putc(b, (char)c);
+    }
+}
+
+/* Code points past ASCII that Python escapes: controls, formats, surrogates, private use, separators of Unicode 14.
+ * Unassigned ones, which it escapes too, are shown as they are here. */
+static bool printable(uint32_t code)
+{
+    static const uint32_t hidden[][2] = {
+        {0x80, 0xA0},       {0xAD, 0xAD},        {0x600, 0x605},     {0x61C, 0x61C},     {0x6DD, 0x6DD},
+        {0x70F, 0x70F},     {0x890, 0x891},      {0x8E2, 0x8E2},     {0x1680, 0x1680},   {0x180E, 0x180E},
+        {0x2000, 0x200F},   {0x2028, 0x202F},    {0x205F, 0x2064},   {0x2066, 0x206F},   {0x3000, 0x3000},
+        {0xD800, 0xF8FF},   {0xFEFF, 0xFEFF},    {0xFFF9, 0xFFFB},   {0x110BD, 0x110BD}, {0x110CD, 0x110CD},
+        {0x13430, 0x13438}, {0x1BCA0, 0x1BCA3},  {0x1D173, 0x1D17A}, {0xE0001, 0xE0001}, {0xE0020, 0xE007F},
+        {0xF0000, 0xFFFFD}, {0x100000, 0x10FFFD}};
+    for (size_t i = 0; i < ARRAY_LEN(hidden); i++)
+        if (code >= hidden[i][0] && code <= hidden[i][1])
+            return false;
+    return true;
+}
+
 static void put_repr_text(struct buf *b, str s)
 {
-    char quote = str_find_char(s, '\'') != STR_NPOS && str_find_char(s, '"') == STR_NPOS ? '"' : '\'';
+    char quote = pick_quote(s);
     buf_putc(b, quote);
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == '\\' || c == (unsigned char)quote)
-            buf_printf(b, "\\%c", c);
-        else if (c == '\n')
-            buf_puts(b, STR("\\n"));
-        else if (c == '\r')
-            buf_puts(b, STR("\\r"));
-        else if (c == '\t')
-            buf_puts(b, STR("\\t"));
-        else if (c < 0x20 || c == 0x7f)
-            buf_printf(b, "\\x%02x", c);
+    while (s.n) {
+        if ((unsigned char)s.p[0] < 0x80) {
+            put_repr_ascii(b, (unsigned char)s.p[0], quote);
+            s = str_from(s, 1);
+            continue;
+        }
+        size_t len;
+        uint32_t code = utf8_decode(s, &len);
+        if (code == UTF8_BAD)
+            buf_puts(b, STR("\xEF\xBF\xBD"));
+        else if (printable(code))
+            buf_put(b, s.p, len);
         else
-            buf_putc(b, (char)c);
+            buf_printf(b, code < 0x100 ? "\\x%02x" : code < 0x10000 ? "\\u%04x" : "\\U%08x", code);
+        s = str_from(s, len);
     }
     buf_putc(b, quote);
 }
 
 static void put_repr_bytes(struct buf *b, str s)
 {
-    buf_puts(b, STR("b'"));
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == '\\' || c == '\'')
-            buf_printf(b, "\\%c", c);
-        else if (c == '\n')
-            buf_puts(b, STR("\\n"));
-        else if (c == '\r')
-            buf_puts(b, STR("\\r"));
-        else if (c == '\t')
-            buf_puts(b, STR("\\t"));
-        else if (c < 0x20 || c >= 0x7f)
-            buf_printf(b, "\\x%02x", c);
-        else
-            buf_putc(b, (char)c);
-    }
-    buf_putc(b, '\'');
+    char quote = pick_quote(s);
+    buf_putc(b, 'b');
+    buf_putc(b, quote);
+    for (size_t i = 0; i < s.n; i++)
+        put_repr_ascii(b, (unsigned char)s.p[i], quote);
+    buf_putc(b, quote);
 }
 
 static void put_repr(struct buf *b, struct value v, int depth);
@@ -136,16 +164,40 @@ static void put_repr(struct buf *b, struct value v, int depth)
     }
 }
 
+static str float_to_str(struct arena *a, double f)
+{
+    char text[JWRITE_DOUBLE_MAX];
+    if (!isfinite(f))
+        return isnan(f) ? STR("nan") : f > 0 ? STR("inf") : STR("-inf");
+    return arena_str(a, str_make(text, jwrite_double(text, f)));
+}
+
 str value_to_str(struct arena *a, struct value v)
 {
-    if (v.kind == VALUE_STR || v.kind == VALUE_SAFE)
+    switch (v.kind) {
+    case VALUE_STR:
+    case VALUE_SAFE:
         return v.s;
-    if (v.kind == VALUE_UNDEFINED)
+    case VALUE_UNDEFINED:
         return STR("");
+    case VALUE_NONE:
+        return STR("None");
+    case VALUE_BOOL:
+        return v.b ? STR("True") : STR("False");
+    case VALUE_INT:
+        return arena_printf(a, "%" PRId64, v.i);
+    case VALUE_FLOAT:
+        return float_to_str(a, v.f);
+    case VALUE_BYTES:
+    case VALUE_LIST:
+    case VALUE_DICT:
+    case VALUE_OBJECT:
+        break;
+    }
     struct buf b;
-    buf_init(&b, TEXT_MAX);
+    buf_init(&b, LIMIT_VALUE_TEXT);
     put_repr(&b, v, 0);
-    str out = arena_str(a, buf_str(&b));
+    str out = arena_str(a, utf8_cut(buf_str(&b), b.n));
     buf_release(&b);
     return out;
 }
