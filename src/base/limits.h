@@ -67,10 +67,11 @@
 #define LIMIT_HTTP_REQUEST_ARENA    268435456 /* arena of one exchange; past it the sticky over flag is set */
 #define LIMIT_HTTP_WORK_SPARE       64        /* idle request buffers kept for reuse */
 #define LIMIT_STATIC_CACHE          33554432  /* memory for small static files of one directory; then the oldest go */
-#define LIMIT_STATIC_INLINE         16384 /* a new file up to this size is hashed and compressed on the loop (under 1 ms) */
-#define LIMIT_STATIC_SMALL          262144 /* a file up to this size is kept in memory */
-#define LIMIT_STATIC_FILES          4096   /* files remembered with their ETag; then the oldest go */
-#define LIMIT_GZIP_MIN              860    /* smaller bodies are not compressed: they fit one packet anyway */
+/* a new file up to this size is hashed and compressed on the loop (under 1 ms) */
+#define LIMIT_STATIC_INLINE 16384
+#define LIMIT_STATIC_SMALL  262144 /* a file up to this size is kept in memory */
+#define LIMIT_STATIC_FILES  4096   /* files remembered with their ETag; then the oldest go */
+#define LIMIT_GZIP_MIN      860    /* smaller bodies are not compressed: they fit one packet anyway */
 
 /* db */
 #define LIMIT_DB_CONNS_PER_THREAD   32         /* idle connections a thread keeps; the least recently used is closed */

@@ -56,7 +56,7 @@ static enum status refuse_foreign(struct request *rq, struct err *err)
 {
     enum status st = csrf_check(rq, err);
     if (st != STATUS_OK)
-        rq->error_title = "CSRF check failed";
+        rq->error_template = "csrf_error.html";
     return st;
 }
 

@@ -32,10 +32,11 @@ struct request {
     const struct schema *schema; /* of rq->db, once request_connect() ran; released with conn */
     struct http_response *response;
     int64_t started_mono_us;
-    bool response_varies;      /* by time, chance or the client: never kept */
-    bool response_is_constant; /* depends on no database: may be cached for ever */
-    const char *error_title;   /* of the error page; NULL = "Error 404" and so on */
-    struct value error_extra;  /* DICT: more keys of the JSON error, "sql" for the page; or UNDEFINED */
+    bool response_varies;       /* by time, chance or the client: never kept */
+    bool response_is_constant;  /* depends on no database: may be cached for ever */
+    const char *error_title;    /* of the error page; NULL = "Error 404" and so on */
+    const char *error_template; /* NULL = by status; set = always this page, never JSON */
+    struct value error_extra;   /* DICT: more keys of the JSON error, "sql" for the page; or UNDEFINED */
 };
 
 /* Splits path and query, strips base_url, finds the route. No database. */

@@ -14,7 +14,7 @@ import urllib.parse
 import pytest
 
 import serving
-from serving import HOST, make, run, tilde
+from serving import GROWTH_ENV, HOST, make, run, tilde
 
 GOOD = "create table t (id integer primary key, n integer); insert into t values (1, 42);"
 
@@ -283,7 +283,7 @@ def test_ten_thousand_columns(site):
     "select * from Track, Track, Track, Track order by random()",
     "select like('%_%_%_%_%_%_%_%_%', hex(zeroblob(100000)))", "select * from json_each('[' || hex(zeroblob(1000)))"])
 def test_hungry_sql(server, chinook, sql):
-    site = server(chinook, "--setting", "sql_time_limit_ms", "1000")
+    site = server(chinook, "--setting", "sql_time_limit_ms", "1000", env=GROWTH_ENV)
     site.alive()
     before = site.memory_kb()
     for _ in range(3):
@@ -302,7 +302,7 @@ def test_client_goes_away_in_the_middle(server, tmp_path):
     path = make(tmp_path / "big.db", """create table t (id integer primary key, text);
         with recursive c(i) as (select 1 union all select i + 1 from c where i < 20000)
             insert into t select i, hex(randomblob(100)) from c;""")
-    site = server(path, "--cache", "0")
+    site = server(path, "--cache", "0", env=GROWTH_ENV)
     site.alive()
     for n in range(60):
         s = socket.create_connection((HOST, site.port))
@@ -348,7 +348,7 @@ def test_two_thousand_idle_connections(server, chinook):
     if hard < 5000:
         pytest.skip("too few descriptors")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 5000), hard))
-    site = server(chinook)
+    site = server(chinook, env=GROWTH_ENV)
     site.alive()
     before = site.memory_kb()
     idle = [socket.create_connection((HOST, site.port)) for _ in range(2000)]
@@ -403,7 +403,7 @@ def test_many_databases(server, tmp_path):
 
 def test_memory_does_not_grow(server, chinook):
     """The same pages again and again, each with another question, so that none comes from the cache."""
-    site = server(chinook, "--cache", "1")
+    site = server(chinook, "--cache", "1", env=GROWTH_ENV)
 
     def ask(n):
         for path in (f"/chinook/Track?_size=50&x={n}", f"/chinook/Track.json?TrackId={n}",

@@ -271,6 +271,8 @@ struct value page_error_json(struct arena *a, const struct err *err, int http_st
 
 static bool wants_json(const struct request *rq, int http_status)
 {
+    if (rq->error_template)
+        return false;
     if (str_is(rq->format, "json") || str_ends(rq->path, STR(".json")))
         return true;
     if (http_status == 401)
@@ -320,7 +322,9 @@ void page_respond_error(struct request *rq, const struct err *err, const char *t
         if (extra.kind == VALUE_DICT && value_has(extra, STR("sql")))
             VALUE_SET(vars, "sql", VALUE_GET(extra, "sql"));
         page_base_vars(rq, vars);
-        str names[] = {arena_printf(a, "%d.html", http_status), STR("error.html")}, chosen;
+        str names[] = {rq->error_template ? str_of(rq->error_template) : arena_printf(a, "%d.html", http_status),
+                       STR("error.html")};
+        str chosen;
         struct err second = ERR_INIT;
         if (!template_select(rq->site->templates, names, 2, &chosen) ||
             render(rq, http_status, chosen, vars, &second) != STATUS_OK) {
