@@ -68,10 +68,13 @@
 #define LIMIT_HTTP_WORK_SPARE       64        /* idle request buffers kept for reuse */
 #define LIMIT_STATIC_CACHE          33554432  /* memory for small static files of one directory; then the oldest go */
 /* a new file up to this size is hashed and compressed on the loop (under 1 ms) */
-#define LIMIT_STATIC_INLINE 16384
-#define LIMIT_STATIC_SMALL  262144 /* a file up to this size is kept in memory */
-#define LIMIT_STATIC_FILES  4096   /* files remembered with their ETag; then the oldest go */
-#define LIMIT_GZIP_MIN      860    /* smaller bodies are not compressed: they fit one packet anyway */
+#define LIMIT_STATIC_INLINE   16384
+#define LIMIT_STATIC_SMALL    262144   /* a file up to this size is kept in memory */
+#define LIMIT_STATIC_FILES    4096     /* files remembered with their ETag; then the oldest go */
+#define LIMIT_BLOB_FILE_MIN   32768    /* an answer of this size on is sent from a memory file when asked for again */
+#define LIMIT_BLOB_FILES      256      /* memory files at once; then answers are sent from memory */
+#define LIMIT_BLOB_FILE_BYTES 67108864 /* bytes of all memory files */
+#define LIMIT_GZIP_MIN        860      /* smaller bodies are not compressed: they fit one packet anyway */
 
 /* db */
 #define LIMIT_DB_CONNS_PER_THREAD   32         /* idle connections a thread keeps; the least recently used is closed */

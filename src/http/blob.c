@@ -2,6 +2,8 @@
 #include "http/blob.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -11,6 +13,7 @@
 #include "http/message.h"
 #include "http/mime.h"
 #include "http/response.h"
+#include "rt/fault.h"
 
 #define GZIP_LEVEL 6 /* made once, sent often */
 
@@ -103,6 +106,8 @@ static struct http_blob *assemble(int status, const struct draft *d, unsigned fl
     atomic_init(&b->refs, 1);
     b->status = status;
     b->size = size;
+    atomic_init(&b->file, 0);
+    atomic_init(&b->asked, 0);
     b->etag = take_bytes(&at, d->etag);
     b->modified = take_bytes(&at, modified);
     b->head = take_bytes(&at, buf_str(&heads[PART_IDENTITY]));
@@ -157,8 +162,65 @@ struct http_blob *http_blob_ref(struct http_blob *b)
     return b;
 }
 
+/* ---- memory files ---- */
+
+static atomic_size_t files, files_bytes;
+
+static void unreserve(size_t bytes)
+{
+    atomic_fetch_sub(&files, 1);
+    atomic_fetch_sub(&files_bytes, bytes);
+}
+
+static bool reserve(size_t bytes)
+{
+    size_t count = atomic_fetch_add(&files, 1), sum = atomic_fetch_add(&files_bytes, bytes);
+    if (count < LIMIT_BLOB_FILES && sum + bytes <= LIMIT_BLOB_FILE_BYTES)
+        return true;
+    unreserve(bytes);
+    return false;
+}
+
+static int make_file(str body)
+{
+    int fd = memfd_create("answer", MFD_CLOEXEC);
+    for (size_t at = 0; fd >= 0 && at < body.n;) {
+        ssize_t n = FAULT("http.blob_file") ? -1 : write(fd, body.p + at, body.n - at);
+        if (n <= 0) {
+            close(fd);
+            fd = -1;
+        } else {
+            at += (size_t)n;
+        }
+    }
+    return fd;
+}
+
+int http_blob_file(struct http_blob *b)
+{
+    if (b->body.n < LIMIT_BLOB_FILE_MIN)
+        return -1;
+    int fd = atomic_load_explicit(&b->file, memory_order_acquire);
+    if (fd > 0)
+        return fd;
+    if (atomic_fetch_add_explicit(&b->asked, 1, memory_order_relaxed) != 1 || !reserve(b->body.n))
+        return -1; /* one caller tries, once */
+    fd = make_file(b->body);
+    if (fd < 0)
+        unreserve(b->body.n);
+    else
+        atomic_store_explicit(&b->file, fd, memory_order_release);
+    return fd;
+}
+
 void http_blob_unref(struct http_blob *b)
 {
-    if (b && atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) == 1)
-        free(b);
+    if (!b || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    int fd = atomic_load_explicit(&b->file, memory_order_relaxed);
+    if (fd > 0) {
+        close(fd);
+        unreserve(b->body.n);
+    }
+    free(b);
 }

@@ -13,14 +13,16 @@ struct http_response;
 struct http_blob {
     atomic_uint refs;
     int status;
-    str etag;      /* with its quotes, of the identity variant; empty = none */
-    str modified;  /* Last-Modified text; empty = none */
-    str body;      /* identity */
-    str gzip;      /* p == NULL: no gzip variant */
-    str head;      /* header lines with their CRLFs for `body`: fields given + ETag, Vary, Content-Length */
-    str gzip_head; /* ... for `gzip` */
-    str head_304;  /* ... for 304: ETag, Vary, Cache-Control and such (RFC 9110 section 15.4.5) */
-    size_t size;   /* bytes of memory the blob takes, for cache budgets */
+    str etag;          /* with its quotes, of the identity variant; empty = none */
+    str modified;      /* Last-Modified text; empty = none */
+    str body;          /* identity */
+    str gzip;          /* p == NULL: no gzip variant */
+    str head;          /* header lines with their CRLFs for `body`: fields given + ETag, Vary, Content-Length */
+    str gzip_head;     /* ... for `gzip` */
+    str head_304;      /* ... for 304: ETag, Vary, Cache-Control and such (RFC 9110 section 15.4.5) */
+    size_t size;       /* bytes of memory the blob takes, for cache budgets */
+    atomic_int file;   /* memory file that holds `body`; 0 = none made (see http_blob_file) */
+    atomic_uint asked; /* how often http_blob_file was called */
 };
 
 enum http_blob_flags {
@@ -37,5 +39,10 @@ struct http_blob *http_blob_new(int status, const struct http_headers *headers, 
 struct http_blob *http_blob_from_response(const struct http_response *r, unsigned flags) MUST_USE;
 struct http_blob *http_blob_ref(struct http_blob *b); /* any thread; returns b */
 void http_blob_unref(struct http_blob *b);            /* any thread; NULL is fine */
+/* A descriptor with the bytes of `body`, for sendfile(2): a large answer that is asked for again and again is then not
+ * copied by the kernel either (measured: 1.6 times the throughput at 97 KiB). Made at the second call, for bodies of
+ * LIMIT_BLOB_FILE_MIN bytes and more; -1 = send the bytes themselves. The blob owns it. At most LIMIT_BLOB_FILES files
+ * of LIMIT_BLOB_FILE_BYTES in all exist. Threads: any. Source: memfd_create(2). */
+int http_blob_file(struct http_blob *b);
 
 #endif

@@ -67,7 +67,11 @@ void h1_send_begin(struct h1_conn *c)
         h1_out_add(o, r->text);
         break;
     case HTTP_BODY_BLOB:
-        h1_out_add(o, x->blob.body);
+        o->file = x->blob.body.p == r->blob->body.p && !stream_is_tls(&c->stream) ? http_blob_file(r->blob) : -1;
+        if (o->file < 0)
+            h1_out_add(o, x->blob.body);
+        else
+            o->left = (int64_t)x->blob.body.n;
         break;
     case HTTP_BODY_FILE:
         o->file = r->fd;

@@ -3,12 +3,14 @@
 import gzip
 import os
 import socket
+import sqlite3
 import ssl
 import subprocess
 
 import pytest
 
 import serving
+from serving import HOST
 
 
 @pytest.mark.parametrize("path, keys", [
@@ -250,3 +252,29 @@ def test_escaping(server, tmp_path):
             answer = site.get(answer.header("location"))
         assert "<script>alert" not in answer.text, page
     assert site.json(f"/evil/{table}.json")["rows"] == [{"id": 1, evil: evil}]
+
+
+def test_large_answer_again_and_again(server, chinook):
+    """From the second time on a large kept answer is sent from a memory file: the bytes must stay the same, also cut
+    into pieces by a slow reader, pipelined, and after the data changed."""
+    site = server(chinook)
+    first = site.get("/chinook/Track?_size=200&_nofacet=1").body
+    assert len(first) > 100_000
+    request = b"GET /chinook/Track?_size=200&_nofacet=1 HTTP/1.1\r\nHost: %s:%d\r\n\r\n" % (HOST.encode(), site.port)
+    for _ in range(4):
+        assert site.get("/chinook/Track?_size=200&_nofacet=1").body == first
+    with socket.create_connection((HOST, site.port)) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.sendall(request * 5)
+        stream = s.makefile("rb")
+        for _ in range(5):
+            assert stream.readline().startswith(b"HTTP/1.1 200")
+            length = 0
+            while (line := stream.readline()) != b"\r\n":
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line.split(b":")[1])
+            assert stream.read(length) == first
+    with sqlite3.connect(chinook) as db:
+        db.execute("update Track set Name = 'Changed!' where TrackId = 1")
+    db.close()
+    assert b"Changed!" in site.get("/chinook/Track?_size=200&_nofacet=1").body

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -228,6 +229,56 @@ TEST(blob_from_response)
     r.prepared = true;
     CHECK(!http_blob_from_response(&r, 0));
     done();
+}
+
+static struct http_blob *large_blob(char fill, size_t n)
+{
+    char *text = malloc(n);
+    ASSERT(text);
+    memset(text, fill, n);
+    struct http_blob *b = http_blob_new(200, NULL, str_make(text, n), (str){NULL, 0}, 0);
+    free(text);
+    return b;
+}
+
+TEST(large_blob_in_a_memory_file)
+{
+    struct http_blob *small = large_blob('s', LIMIT_BLOB_FILE_MIN - 1), *b = large_blob('b', LIMIT_BLOB_FILE_MIN);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(http_blob_file(small), -1);
+    CHECK_INT(http_blob_file(b), -1); /* asked for once: not worth it */
+    int fd = http_blob_file(b);
+    CHECK(fd > 0);
+    CHECK_INT(http_blob_file(b), fd);
+    CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    char bytes[LIMIT_BLOB_FILE_MIN + 1];
+    CHECK_INT(pread(fd, bytes, sizeof(bytes), 0), LIMIT_BLOB_FILE_MIN);
+    CHECK(str_eq(str_make(bytes, LIMIT_BLOB_FILE_MIN), b->body));
+    http_blob_unref(small);
+    http_blob_unref(b);
+    CHECK_INT(fcntl(fd, F_GETFD), -1);
+}
+
+TEST(memory_files_are_limited)
+{
+    enum { COUNT = LIMIT_BLOB_FILES + 2 };
+    struct http_blob *blobs[COUNT];
+    int made = 0;
+    for (int i = 0; i < COUNT; i++) {
+        blobs[i] = large_blob('x', LIMIT_BLOB_FILE_MIN);
+        CHECK_INT(http_blob_file(blobs[i]), -1);
+        made += http_blob_file(blobs[i]) > 0;
+    }
+    CHECK_INT(made, LIMIT_BLOB_FILES);
+    for (int i = 0; i < COUNT; i++)
+        http_blob_unref(blobs[i]);
+    struct http_blob *huge = large_blob('h', LIMIT_BLOB_FILE_BYTES + 1), *b = large_blob('b', LIMIT_BLOB_FILE_MIN);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(http_blob_file(huge), -1);
+    CHECK_INT(http_blob_file(b), -1);
+    CHECK(http_blob_file(b) > 0); /* the places were given back */
+    http_blob_unref(huge);
+    http_blob_unref(b);
 }
 
 TEST(methods_and_reasons)
