@@ -174,7 +174,7 @@ static bool whole(struct value v, int64_t *ret)
 /* Exact: an integer past 2^53 is not rounded first. */
 static bool equal_mixed(int64_t i, double f)
 {
-    return f >= -0x1p63 && f < 0x1p63 && (int64_t)f == i && (double)(int64_t)f == f;
+    return f >= -9223372036854775808.0 && f < 9223372036854775808.0 && (int64_t)f == i && (double)(int64_t)f == f;
 }
 
 static bool equal_lists(struct value a, struct value b)

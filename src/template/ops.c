@@ -77,7 +77,7 @@ static bool int_op(enum op op, int64_t a, int64_t b, struct value *ret)
 static bool number_op(struct eval *ev, const struct node *n, enum op op, struct value a, struct value b,
                       struct value *ret)
 {
-    double x, y;
+    double x = 0, y = 0;
     int64_t i, k;
     to_number(a, &x);
     to_number(b, &y);
