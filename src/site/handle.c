@@ -165,7 +165,8 @@ static void run(void *arg, struct worker *w)
     struct err err = ERR_INIT;
     struct db_signature made_under = {0};
     (void)w;
-    struct published *p = rq->route && rq->param_count ? site_find(j->site, rq->params[0]) : NULL;
+    bool keepable = j->cache_key.n && rq->route && rq->param_count;
+    struct published *p = keepable ? site_find(j->site, rq->params[0]) : NULL;
     if (p && database_signature(p->database, &made_under, NULL) != STATUS_OK)
         made_under = (struct db_signature){0};
     enum status st = dispatch(rq, &err);
