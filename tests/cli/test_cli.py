@@ -5,6 +5,7 @@ import re
 import signal
 import stat
 import subprocess
+import time
 
 import pytest
 
@@ -182,3 +183,22 @@ def test_healthcheck(server, chinook):
     port = site.port
     site.stop()
     assert run("healthcheck", env={"PORT": str(port)})[0] != 0
+
+
+def test_open_shows_the_site(server, chinook, tmp_path):
+    """--open gives the address to xdg-open once the server answers."""
+    told = tmp_path / "told"
+    opener = tmp_path / "bin" / "xdg-open"
+    opener.parent.mkdir()
+    opener.write_text(f"#!/bin/sh\nprintf '%s' \"$1\" > {told}.new && mv {told}.new {told}\n")
+    opener.chmod(0o755)
+    site = server(chinook, "--open", env={"PATH": f"{opener.parent}:{os.environ['PATH']}"})
+    end = time.monotonic() + 10
+    while not told.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert told.read_text().rstrip("/") == f"http://{serving.HOST}:{site.port}"
+
+
+def test_open_without_a_browser(server, chinook, tmp_path):
+    site = server(chinook, "--open", env={"PATH": str(tmp_path)})
+    assert site.get("/chinook").status == 200
