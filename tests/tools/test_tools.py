@@ -194,3 +194,19 @@ def test_notice_refuses_what_has_no_licence(tmp_path):
     root = notice_tree(tmp_path, {"better-sqlite3": ([], ""), "map": ([], "")})
     status, output = tool("notice.py", root, tmp_path / "NOTICE")
     assert status == 1 and "may not be bundled" in output
+
+
+def test_makefile_verbs_have_their_programs():
+    text = (TOP / "Makefile").read_text()
+    programs = set(re.findall(r"@((?:tools|tests|bench)/[\w./-]+)", text))
+    assert {"tools/setup.sh", "tools/run_tests", "bench/run", "tests/soak/run"} <= programs
+    for program in programs:
+        assert os.access(TOP / program, os.X_OK), program
+
+
+def test_soak_is_clean():
+    """A few seconds of what `make soak` does for hours."""
+    program = os.environ.get("VITRINE_BIN", str(TOP / "build/vitrine"))
+    done = subprocess.run([TOP / "tests/soak/run", "4"], capture_output=True, text=True, timeout=120,
+                          env={**os.environ, "VITRINE_BIN": program})
+    assert done.returncode == 0 and re.search(r"soak: \d+ x 200.*; [1-9]\d* commits; 0 faults", done.stdout), done
