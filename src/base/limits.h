@@ -102,7 +102,9 @@
 #define LIMIT_CACHE_BUCKETS    16384     /* hash buckets of the answer cache: a power of two */
 #define LIMIT_PAGE_QUEUE       4096      /* pages waiting for a worker; more: 503 */
 #define LIMIT_SQL_QUEUE        512       /* visitors' SQL waiting for a worker; more: 503 */
-#define LIMIT_CHECK_AT_START   64 /* with more databases than this, files are checked when they are first asked for */
+#define LIMIT_REMOVED_NAMES    256  /* removed databases whose names are remembered; then the oldest are forgotten */
+#define LIMIT_UPKEEP_QUEUE     1024 /* things to renew or to free; more are done by whoever asks */
+#define LIMIT_CHECK_AT_START   64   /* with more databases than this, files are checked when they are first asked for */
 #define LIMIT_SCHEMA_TIME_MS   10000   /* reading one schema; longer: the request fails */
 #define LIMIT_CONFIG_FILE      4194304 /* a configuration or metadata file; larger: TOO_LARGE */
 #define LIMIT_QUERY_ARGS       4096    /* pairs in a query string; more: 400 */

@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_serve — options and environment in, one loop with one HTTP server and one site out.
  *
- * Order: read options -> expand files (patterns, a configuration directory) -> bind -> site -> serve. The address is
- * bound before anything slow, so that a taken port is told at once; the line with the address on stdout is the ready
- * signal. SIGTERM and SIGINT stop gracefully; a second one cuts what is left. SIGHUP opens databases and the
- * certificate anew. --reload starts the program again when a configuration file changed and the new one is accepted;
- * the listening socket is handed over (VITRINE_LISTEN_FD), so that no client is refused meanwhile. Data and templates
- * need no restart: their changes are seen by themselves. */
+ * Order: read options -> bind -> site (files, patterns, a configuration directory) -> serve. The address is bound
+ * before anything slow, so that a taken port is told at once; the line with the address on stdout is the ready signal.
+ * SIGTERM and SIGINT stop gracefully; a second one cuts what is left. SIGHUP renews the site (site/live.h) and reads
+ * the certificate anew. Where files may come and go (a directory, a pattern, --reload) the site renews itself. */
 #include <errno.h>
-#include <fcntl.h>
-#include <glob.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,12 +17,10 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "cli/command.h"
-#include "db/conn_cache.h"
 #include "http/server.h"
 #include "rt/proc.h"
 #include "rt/signal.h"
-#include "rt/watch.h"
-#include "site/app.h"
+#include "site/live.h"
 
 enum {
     OPT_IMMUTABLE,
@@ -86,7 +78,7 @@ static const struct option options[] = {
     {"--create", 0, OPTION_FLAG, NULL, "Make files that do not exist", OPT_CREATE},
     {"--inspect-file", 0, OPTION_VALUE, "FILE", "Hashes and counts worked out before", OPT_INSPECT},
     {"--load-extension", 0, OPTION_VALUE, "PATH[:ENTRY]", "Load an SQLite extension", OPT_EXTENSION},
-    {"--reload", 0, OPTION_FLAG, NULL, "Start again when files change; no cache headers", OPT_RELOAD},
+    {"--reload", 0, OPTION_FLAG, NULL, "Renew the site when configuration changes; no cache headers", OPT_RELOAD},
     {"--open", 'o', OPTION_FLAG, NULL, "Open a browser", OPT_OPEN},
     {"--ssl-certfile", 0, OPTION_VALUE, "FILE", "Certificate (PEM): serve https", OPT_CERT},
     {"--ssl-keyfile", 0, OPTION_VALUE, "FILE", "Its private key (PEM)", OPT_KEY},
@@ -118,11 +110,10 @@ struct serve {
 
     struct loop *loop;
     struct http_server *server;
-    struct site *app;
-    struct watch *watch;
+    struct sources sources;
+    struct live *live;
     struct signal_source *signals;
-    int kept_fd; /* the listening socket for the next run; -1 = none */
-    bool stopping, stopped, again;
+    bool stopping, stopped;
 };
 
 /* ---- options --------------------------------------------------------------------------------------------------- */
@@ -292,85 +283,7 @@ static enum status from_environment(struct serve *s, struct err *err)
     return port && *port ? number(str_of(port), "PORT", 0, 65535, &s->port, err) : STATUS_OK;
 }
 
-/* ---- files
- * -------------------------------------------------------------------------------------------------------------------
- */
-
-static bool is_directory(struct serve *s, str path)
-{
-    struct stat st;
-    return stat(arena_cstr(s->arena, path), &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-static bool exists(struct serve *s, str dir, const char *name, str *ret)
-{
-    str path = ARENA_CAT(s->arena, dir, STR("/"), str_of(name));
-    if (access(path.p, F_OK) != 0)
-        return false;
-    *ret = path;
-    return true;
-}
-
-static size_t add_pattern(struct serve *s, str pattern, bool immutable)
-{
-    glob_t g;
-    size_t n = 0;
-    if (glob(arena_cstr(s->arena, pattern), 0, NULL, &g) == 0) {
-        n = g.gl_pathc;
-        for (size_t i = 0; i < n; i++)
-            add_file(s, arena_str(s->arena, str_of(g.gl_pathv[i] + (strncmp(g.gl_pathv[i], "./", 2) == 0 ? 2 : 0))),
-                     immutable);
-    }
-    globfree(&g);
-    return n;
-}
-
-static void configuration_directory(struct serve *s, str dir)
-{
-    static const char *const configs[] = {"datasette.json", "datasette.yaml", "datasette.yml"};
-    static const char *const metadata[] = {"metadata.json", "metadata.yaml", "metadata.yml"};
-    static const char *const patterns[] = {"/*.db", "/*.sqlite", "/*.sqlite3"};
-    str path;
-    for (size_t i = 0; i < ARRAY_LEN(configs) && !s->site.config.config_path.n; i++)
-        exists(s, dir, configs[i], &s->site.config.config_path);
-    for (size_t i = 0; i < ARRAY_LEN(metadata) && !s->site.config.metadata_path.n; i++)
-        exists(s, dir, metadata[i], &s->site.config.metadata_path);
-    if (!s->site.template_dir.n)
-        exists(s, dir, "templates", &s->site.template_dir);
-    if (exists(s, dir, "static", &path))
-        VEC_PUSH(s->arena, &s->statics, ARENA_CAT(s->arena, STR("static:"), path));
-    if (!s->site.inspect_file.n)
-        s->site.inspect_makes_immutable = exists(s, dir, "inspect-data.json", &s->site.inspect_file);
-    for (size_t i = 0; i < ARRAY_LEN(patterns); i++)
-        add_pattern(s, ARENA_CAT(s->arena, dir, str_of(patterns[i])), false);
-}
-
-static enum status expand_files(struct serve *s, struct err *err)
-{
-    size_t n = s->files.count;
-    str *given = s->files.items;
-    bool *immutable = s->immutable.items;
-    memset(&s->files, 0, sizeof s->files);
-    memset(&s->immutable, 0, sizeof s->immutable);
-    if (n == 1 && is_directory(s, given[0])) {
-        configuration_directory(s, str_is(given[0], "/") ? STR("/.") : given[0]);
-        return STATUS_OK;
-    }
-    for (size_t i = 0; i < n; i++) {
-        bool pattern = str_find_char(given[i], '*') != STR_NPOS && access(arena_cstr(s->arena, given[i]), F_OK) != 0;
-        if (!pattern) {
-            add_file(s, given[i], immutable[i]);
-        } else if (!add_pattern(s, given[i], immutable[i])) {
-            err_set(err, STATUS_NOT_FOUND, "no file matches %.*s", STR_ARG(given[i]));
-            return err_hint(err, "Give the path of an SQLite file.");
-        }
-    }
-    return STATUS_OK;
-}
-
 /* ---- running --------------------------------------------------------------------------------------------------- */
-
-#define LISTEN_FD_ENV "VITRINE_LISTEN_FD"
 
 static void on_stopped(void *arg)
 {
@@ -393,48 +306,30 @@ static enum status read_tls(const struct serve *s, struct tls_server **ret, stru
     return tls_server_new(&c, ret, err);
 }
 
-/* SIGHUP: files that were replaced are opened anew, the certificate is read anew; a bad one leaves the old in place. */
-static void reopen(struct serve *s)
+/* The certificate is read anew; a bad one leaves the old in place. */
+static void renew_certificate(struct serve *s)
 {
     struct err err = ERR_INIT;
     struct tls_server *tls = NULL;
-    conn_cache_drop(NULL);
-    if (s->cert.n && read_tls(s, &tls, &err) == STATUS_OK)
+    if (!s->cert.n)
+        return;
+    if (read_tls(s, &tls, &err) == STATUS_OK)
         http_server_set_tls(s->server, 0, tls);
-    tls_server_unref(tls);
-    if (err.status != STATUS_OK)
-        log_line(LOG_ERROR, "serve", "the old certificate stays: %s", err.text);
     else
-        log_line(LOG_INFO, "serve", "databases%s opened anew", s->cert.n ? " and certificate" : "");
+        log_line(LOG_ERROR, "serve", "the old certificate stays: %s", err.text);
+    tls_server_unref(tls);
 }
 
 static void on_signal(void *arg, int signo, int sender_pid)
 {
+    struct serve *s = arg;
     (void)sender_pid;
     if (signo == SIGTERM || signo == SIGINT)
-        stop(arg);
-    if (signo == SIGHUP)
-        reopen(arg);
-}
-
-/* The next run must not fail for what could have been known: everything is built once on trial before the old run ends.
- */
-static void on_change(void *arg, unsigned id)
-{
-    struct serve *s = arg;
-    struct site *trial;
-    struct err err = ERR_INIT;
-    str path = watch_path(s->watch, id);
-    if (s->stopping)
-        return;
-    if (site_new(&s->site, &trial, &err) != STATUS_OK) {
-        log_line(LOG_ERROR, "serve", "%.*s changed, but is not used: %s", STR_ARG(path), err.text);
-        return;
+        stop(s);
+    if (signo == SIGHUP && !s->stopping) {
+        live_renew(s->live);
+        renew_certificate(s);
     }
-    site_free(trial);
-    log_line(LOG_INFO, "serve", "%.*s changed: starting again", STR_ARG(path));
-    s->again = true;
-    stop(s);
 }
 
 static void on_access(void *app, const struct http_access *a)
@@ -443,20 +338,6 @@ static void on_access(void *app, const struct http_access *a)
     LOG_WITH(LOG_INFO, "access", STR("request"), LOG_STR("peer", a->peer), LOG_STR("method", a->method),
              LOG_STR("target", a->target), LOG_I64("status", a->status), LOG_I64("bytes", a->sent_bytes),
              LOG_I64("us", a->duration_us));
-}
-
-static enum status watch_files(struct serve *s, struct err *err)
-{
-    str paths[4] = {s->site.config.config_path, s->site.config.metadata_path, s->site.template_dir,
-                    s->site.inspect_file};
-    unsigned id;
-    if (!s->site.reload)
-        return STATUS_OK;
-    enum status st = watch_new(s->loop, 200, on_change, s, &s->watch, err);
-    for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(paths); i++)
-        if (paths[i].n && i != 2)
-            st = watch_add(s->watch, paths[i], WATCH_FILE, &id, err);
-    return st;
 }
 
 static void open_browser(const char *url)
@@ -477,17 +358,18 @@ static void announce(struct serve *s)
 {
     char text[ADDR_TEXT_MAX];
     const struct addr *addr = http_server_addr(s->server, 0);
-    str base = s->app->config.settings.base_url, url;
+    const struct site *site = live_site(s->live);
+    str base = site->config.settings.base_url, url, token = site->shared->root_token;
     addr_format(addr, text);
     if (addr_is_unix(addr))
         url = str_of(text);
     else
         url = ARENA_CAT(s->arena, s->cert.n ? STR("https://") : STR("http://"), str_of(text),
                         base.n > 1 ? base : STR(""));
-    printf("Vitrine %s serves %zu database%s at %.*s (Ctrl+C stops it)\n", version_text(), s->app->published_count,
-           s->app->published_count == 1 ? "" : "s", STR_ARG(url));
-    if (s->app->root_token.n)
-        printf("Sign in as root, once: %.*s/-/auth-token?token=%.*s\n", STR_ARG(url), STR_ARG(s->app->root_token));
+    printf("Vitrine %s serves %zu database%s at %.*s (Ctrl+C stops it)\n", version_text(), site->published_count,
+           site->published_count == 1 ? "" : "s", STR_ARG(url));
+    if (token.n)
+        printf("Sign in as root, once: %.*s/-/auth-token?token=%.*s\n", STR_ARG(url), STR_ARG(token));
     fflush(stdout);
     if (s->open_browser && !addr_is_unix(addr))
         open_browser(arena_cstr(s->arena, url));
@@ -496,15 +378,20 @@ static void announce(struct serve *s)
 static enum status listen_on(struct serve *s, struct listener **ret, struct err *err)
 {
     struct listener_config c = {.unix_mode = 0666};
-    const char *handed = getenv(LISTEN_FD_ENV);
-    int64_t fd;
-    if (handed && str_to_i64(str_of(handed), &fd) && fd > 2 && fd <= INT_MAX) {
-        unsetenv(LISTEN_FD_ENV);
-        return listener_adopt((int)fd, ret, err);
-    }
     enum status st = s->uds.n ? addr_from_unix_path(s->uds, &c.addr, err)
                               : addr_from_host_port(s->host, (unsigned)s->port, &c.addr, err);
     return st == STATUS_OK ? listener_open(&c, ret, err) : st;
+}
+
+static enum status start_site(struct serve *s, struct err *err)
+{
+    s->sources = (struct sources){s->files.items, s->immutable.items, s->files.count, &s->site};
+    const struct live_config c = {
+        .loop = s->loop,
+        .sources = &s->sources,
+        .watch = s->site.reload || sources_may_change(&s->sources, s->arena),
+    };
+    return live_new(&c, &s->live, err);
 }
 
 static enum status start(struct serve *s, struct err *err)
@@ -517,11 +404,9 @@ static enum status start(struct serve *s, struct err *err)
     if (st == STATUS_OK)
         st = listen_on(s, &listener, err);
     if (st == STATUS_OK)
-        st = site_new(&s->site, &s->app, err); /* Ctrl+C still ends the process: hashing may take long */
+        st = start_site(s, err); /* Ctrl+C still ends the process: hashing may take long */
     if (st == STATUS_OK)
         st = signal_source_new(s->loop, on_signal, s, &s->signals, err);
-    if (st == STATUS_OK && s->site.reload)
-        s->kept_fd = fcntl(listener_fd(listener), F_DUPFD_CLOEXEC, 3);
     if (st != STATUS_OK) {
         listener_free(listener);
         tls_server_unref(tls);
@@ -529,19 +414,18 @@ static enum status start(struct serve *s, struct err *err)
     }
     const struct http_listen listens[] = {{listener, tls}};
     struct http_server_config c = {.loop = s->loop,
-                                   .pool = s->app->pool,
+                                   .pool = live_site(s->live)->pool,
                                    .stream_lane = LANE_SQL,
                                    .listens = listens,
                                    .listen_count = 1,
-                                   .app = s->app,
-                                   .handler = site_handle,
+                                   .app = s->live,
+                                   .handler = live_handle,
+                                   .body_limit = live_body_limit,
                                    .access = s->access_log ? on_access : NULL};
     http_limits_default(&c.limits);
-    if (s->app->config.settings.max_post_body_bytes)
-        c.limits.body_bytes = s->app->config.settings.max_post_body_bytes;
     st = http_server_new(&c, &s->server, err);
     tls_server_unref(tls);
-    return st == STATUS_OK ? watch_files(s, err) : st;
+    return st;
 }
 
 /* As many descriptors as the system allows us: connections and databases need them. */
@@ -562,12 +446,11 @@ static void finish(struct serve *s)
         while (!s->stopped && loop_run_once(s->loop, -1, NULL) == STATUS_OK)
             continue;
     }
-    if (s->app && s->app->pool)
-        pool_stop(s->app->pool, POOL_DRAIN, NULL, NULL);
+    if (s->live)
+        pool_stop(live_site(s->live)->pool, POOL_DRAIN, NULL, NULL);
     http_server_free(s->server);
-    watch_free(s->watch);
     signal_source_free(s->signals);
-    site_free(s->app);
+    live_free(s->live);
     loop_free(s->loop);
 }
 
@@ -590,36 +473,23 @@ static enum status read_options(struct serve *s, int argc, char **argv, int *ret
     }
     if (st == STATUS_OK && s->key.n && !s->cert.n)
         return err_set(err, STATUS_USAGE, "--ssl-keyfile needs --ssl-certfile");
-    return st == STATUS_OK ? expand_files(s, err) : st;
+    return st;
 }
 
 static void fill_options(struct serve *s)
 {
     s->site.config.options = s->settings.items;
     s->site.config.option_count = s->settings.count;
-    s->site.files = s->files.items;
-    s->site.file_immutable = s->immutable.items;
-    s->site.file_count = s->files.count;
     s->site.static_mounts = s->statics.items;
     s->site.static_mount_count = s->statics.count;
     s->site.load_extensions = s->extensions.items;
     s->site.load_extension_count = s->extensions.count;
 }
 
-/* Hands the listening socket to the next run of this program. Unix sockets are made anew: their file is gone by now. */
-static void keep_listening(struct serve *s)
-{
-    char text[16];
-    if (s->kept_fd < 0 || s->uds.n || fcntl(s->kept_fd, F_SETFD, 0) != 0)
-        return;
-    snprintf(text, sizeof text, "%d", s->kept_fd);
-    setenv(LISTEN_FD_ENV, text, 1);
-}
-
 int cmd_serve(int argc, char **argv)
 {
     struct arena *a = arena_new(0);
-    struct serve s = {.arena = a, .host = STR("127.0.0.1"), .port = 8001, .log_level = LOG_INFO, .kept_fd = -1};
+    struct serve s = {.arena = a, .host = STR("127.0.0.1"), .port = 8001, .log_level = LOG_INFO};
     struct err err = ERR_INIT;
     int code = -1;
     s.site.cache_bytes = (size_t)64 << 20;
@@ -638,12 +508,6 @@ int cmd_serve(int argc, char **argv)
             st = loop_run(s.loop, &err);
         }
         finish(&s);
-    }
-    if (st == STATUS_OK && s.again) {
-        keep_listening(&s);
-        execv("/proc/self/exe", command_argv);
-        err_sys(&err, STATUS_IO, errno, "cannot start again");
-        st = err.status;
     }
     if (st != STATUS_OK)
         code = command_fail(&err);

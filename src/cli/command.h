@@ -14,8 +14,6 @@ struct command {
 };
 extern const struct command commands[]; /* ends with a row whose name is NULL */
 
-extern char **command_argv; /* of the process, to start it again */
-
 int cmd_serve(int argc, char **argv);
 int cmd_healthcheck(int argc, char **argv);
 int cmd_version(int argc, char **argv);

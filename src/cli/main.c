@@ -15,8 +15,6 @@ const struct command commands[] = {
     {NULL, NULL, NULL},
 };
 
-char **command_argv;
-
 static int help(void)
 {
     printf("Vitrine %s publishes SQLite databases as websites and JSON APIs.\n\n"
@@ -48,7 +46,6 @@ int main(int argc, char **argv)
 {
     struct err err = ERR_INIT;
     struct stat st;
-    command_argv = argv;
     if (db_version_check(&err) != STATUS_OK)
         return command_fail(&err);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "-h") == 0)

@@ -150,11 +150,11 @@ enum status schema_get(struct conn *c, const struct schema **ret, struct err *er
     struct db_signature signature;
     const struct schema *found = NULL;
     int64_t version;
-    enum status st = database_signature(c->db, &signature, err);
-    if (st != STATUS_OK)
-        return st;
+    enum status st = STATUS_OK;
+    /* The file may be gone from its path: a stream still reads the one that its connection holds, and asks that. */
+    bool there = database_signature(c->db, &signature, NULL) == STATUS_OK;
     bool outer = !sqlite3_get_autocommit(c->sqlite);
-    if (!outer && c->schema && db_signature_equal(&signature, &c->schema_signature)) {
+    if (there && !outer && c->schema && db_signature_equal(&signature, &c->schema_signature)) {
         *ret = schema_ref(c->schema);
         return STATUS_OK;
     }
@@ -174,7 +174,7 @@ enum status schema_get(struct conn *c, const struct schema **ret, struct err *er
         return st;
     schema_unref(c->schema);
     c->schema = schema_ref(found);
-    c->schema_signature = outer ? (struct db_signature){.words = {0}} : signature;
+    c->schema_signature = outer || !there ? (struct db_signature){.words = {0}} : signature;
     *ret = found;
     return STATUS_OK;
 }

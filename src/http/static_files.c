@@ -379,7 +379,7 @@ static enum status serve(struct static_dir *d, const struct http_request *rq, st
 {
     struct stat st;
     int fd;
-    str path;
+    str path = {0};
     if (rq->method != HTTP_GET && rq->method != HTTP_HEAD)
         return err_set(err, STATUS_METHOD, "Files are read with GET and HEAD");
     enum status status = open_file(d, rq->arena, raw_path, &fd, &st, &path, err);

@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "codec/digest.h"
 #include "db/conn_cache.h"
 #include "site/cache.h"
@@ -25,6 +26,14 @@ struct published *site_find(const struct site *s, str name)
         if (str_eq(s->published[i]->name, name))
             return s->published[i];
     return NULL;
+}
+
+bool site_had(const struct site *s, str name)
+{
+    for (size_t i = 0; i < s->removed_count; i++)
+        if (str_eq(s->removed[i], name))
+            return true;
+    return false;
 }
 
 int64_t published_size(const struct published *p)
@@ -46,19 +55,37 @@ static str database_name_of(struct site *s, str path)
     return arena_str(s->arena, name);
 }
 
+/* ---- databases ---- */
+
+static void published_unref(struct published *p)
+{
+    if (!p || atomic_fetch_sub(&p->refs, 1) != 1)
+        return;
+    database_unref(p->database);
+    counts_free(p->counts);
+    arena_free(p->arena);
+    free((void *)(uintptr_t)p->name.p);
+    free((void *)(uintptr_t)p->path.p);
+    free((void *)(uintptr_t)p->hash.p);
+    free(p);
+}
+
 static enum status hash_file(struct site *s, struct published *p, struct err *err)
 {
     char hex[DIGEST_HEX_MAX];
     struct value entry = value_get(s->inspect, p->name), hash = VALUE_GET(entry, "hash");
-    p->inspect_tables = VALUE_GET(entry, "tables");
+    if (entry.kind == VALUE_DICT) {
+        p->arena = arena_new(0);
+        p->inspect_tables = value_copy(p->arena, VALUE_GET(entry, "tables"));
+    }
     p->size_bytes = database_size_bytes(p->database);
     if (value_is_text(hash)) {
-        p->hash = hash.s;
+        p->hash = str_make(mem_cstr(hash.s), hash.s.n);
         return STATUS_OK;
     }
-    enum status st = digest_sha256_file(arena_cstr(s->arena, p->path), hex, err);
+    enum status st = digest_sha256_file(p->path.p, hex, err);
     if (st == STATUS_OK)
-        p->hash = arena_str(s->arena, str_of(hex));
+        p->hash = str_of(mem_cstr(str_of(hex)));
     return st;
 }
 
@@ -69,21 +96,73 @@ static void pick_color(struct published *p)
     snprintf(p->color, sizeof p->color, "%.6s", p->hash.n >= 6 ? p->hash.p : md5);
 }
 
-static enum status publish(struct site *s, const struct site_options *o, str path, bool immutable, bool memory,
-                           struct err *err)
+/* Two databases with the same one are the same. A file that nobody writes is a new one when it was replaced. */
+static uint64_t options_hash(struct site *s, const struct database_options *d)
 {
-    struct published *p = ARENA_NEW(s->arena, struct published);
-    struct value config;
-    p->path = memory ? STR("") : arena_str(s->arena, path);
-    p->name = memory ? STR("_memory") : database_name_of(s, path);
-    config = config_database(&s->config, p->name);
+    struct stat st = {0};
+    struct arena *a = arena_new(1u << 16);
+    if (d->immutable)
+        (void)stat(arena_cstr(a, d->path), &st);
+    struct value inspected = d->immutable ? VALUE_GET(value_get(s->inspect, d->name), "hash") : VALUE_UNDEF;
+    str text =
+        arena_printf(a, "%d %lld %lld %lld %lld.%ld %.*s", d->immutable, (long long)d->cache_size_kb,
+                     (long long)st.st_ino, (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+                     value_is_text(inspected) ? (int)inspected.s.n : 0, value_is_text(inspected) ? inspected.s.p : "");
+    for (size_t i = 0; i < d->attach_count; i++)
+        text = ARENA_CAT(a, text, STR("\n"), d->attach[i].name, STR("\n"), d->attach[i].path);
+    uint64_t hash = str_hash(text);
+    arena_free(a);
+    return hash;
+}
+
+static struct published *take_over(const struct site *old, const struct database_options *d, uint64_t made_of)
+{
+    struct published *p = old ? site_find(old, d->name) : NULL;
+    if (!p || p->made_of != made_of || p->is_memory != d->memory || !str_eq(p->path, d->path))
+        return NULL;
+    atomic_fetch_add(&p->refs, 1);
+    return p;
+}
+
+static enum status publish_new(struct site *s, const struct database_options *d, bool check, uint64_t made_of,
+                               struct published **ret, struct err *err)
+{
+    struct published *p = MEM_NEW(struct published);
+    atomic_init(&p->refs, 1);
+    p->name = str_make(mem_cstr(d->name), d->name.n);
+    p->path = str_make(mem_cstr(d->path), d->path.n);
+    p->made_of = made_of;
+    p->inspect_tables = VALUE_UNDEF;
+    enum status st = database_new(d, &p->database, err);
+    if (st == STATUS_OK) {
+        p->counts = counts_new();
+        p->is_memory = d->memory;
+        p->is_mutable = !d->immutable;
+        if (check || d->immutable)
+            st = database_check(p->database, err);
+    }
+    if (st == STATUS_OK && d->immutable)
+        st = hash_file(s, p, err);
+    if (st != STATUS_OK) {
+        published_unref(p);
+        return st;
+    }
+    pick_color(p);
+    *ret = p;
+    return STATUS_OK;
+}
+
+static enum status publish(struct site *s, const struct site *old, const struct site_options *o, str path,
+                           bool immutable, bool memory, struct err *err)
+{
+    str name = memory ? STR("_memory") : database_name_of(s, path);
+    struct value config = config_database(&s->config, name), kb = VALUE_GET(config, "cache_size_kb");
+    struct database_attach attach[LIMIT_DB_ATTACHED];
     immutable = immutable || value_truth(VALUE_GET(config, "immutable")) ||
-                (o->inspect_makes_immutable && value_has(s->inspect, p->name));
-    struct value kb = VALUE_GET(config, "cache_size_kb");
-    struct database_attach attach[10];
+                (o->inspect_makes_immutable && value_has(s->inspect, name));
     struct database_options d = {
-        .name = p->name,
-        .path = p->path,
+        .name = name,
+        .path = memory ? STR("") : path,
         .memory = memory,
         .immutable = immutable && !memory,
         .nolock = o->nolock,
@@ -91,30 +170,36 @@ static enum status publish(struct site *s, const struct site_options *o, str pat
         .load_extensions = o->load_extensions,
         .load_extension_count = o->load_extension_count,
         .cache_size_kb = kb.kind == VALUE_INT ? kb.i : s->config.settings.cache_size_kb,
+        .attach = attach,
     };
     for (size_t i = 0; memory && o->crossdb && i < s->published_count && d.attach_count < ARRAY_LEN(attach); i++) {
-        if (s->published[i]->is_memory)
-            continue;
-        attach[d.attach_count++] =
-            (struct database_attach){s->published[i]->name, s->published[i]->path, !s->published[i]->is_mutable};
-        d.attach = attach;
+        if (!s->published[i]->is_memory)
+            attach[d.attach_count++] =
+                (struct database_attach){s->published[i]->name, s->published[i]->path, !s->published[i]->is_mutable};
     }
-    enum status st = database_new(&d, &p->database, err);
-    if (st != STATUS_OK)
-        return st;
-    p->counts = counts_new();
-    p->is_memory = memory;
-    p->is_mutable = !immutable || memory;
-    s->published[s->published_count++] = p;
-    if (o->file_count <= LIMIT_CHECK_AT_START || !p->is_mutable)
-        st = database_check(p->database, err);
-    if (st == STATUS_OK && !p->is_mutable)
-        st = hash_file(s, p, err);
-    pick_color(p);
+    uint64_t made_of = options_hash(s, &d);
+    struct published *p = take_over(old, &d, made_of);
+    enum status st = STATUS_OK;
+    if (!p)
+        st = publish_new(s, &d, old || o->file_count <= LIMIT_CHECK_AT_START, made_of, &p, err);
+    if (st == STATUS_OK)
+        s->published[s->published_count++] = p;
     return st;
 }
 
-static enum status publish_all(struct site *s, const struct site_options *o, struct err *err)
+static enum status publish_file(struct site *s, const struct site *old, const struct site_options *o, size_t i,
+                                struct err *err)
+{
+    struct err why = ERR_INIT;
+    enum status st = publish(s, old, o, o->files[i], o->file_immutable[i], false, old ? &why : err);
+    if (st == STATUS_OK || !old)
+        return st;
+    LOG_WITH(LOG_WARN, "site", STR("a file is not published"), LOG_STR("file", o->files[i]),
+             LOG_STR("why", str_of(why.text)));
+    return STATUS_OK;
+}
+
+static enum status publish_all(struct site *s, const struct site *old, const struct site_options *o, struct err *err)
 {
     bool memory = o->memory || o->crossdb || !o->file_count;
     s->published = ARENA_ARRAY(s->arena, struct published *, o->file_count + 2);
@@ -122,14 +207,14 @@ static enum status publish_all(struct site *s, const struct site_options *o, str
         for (size_t i = 0; i < o->file_count; i++) {
             if (o->file_immutable[i] != immutable)
                 continue;
-            enum status st = publish(s, o, o->files[i], immutable, false, err);
+            enum status st = publish_file(s, old, o, i, err);
             if (st != STATUS_OK)
                 return st;
         }
     }
     if (!memory)
         return STATUS_OK;
-    enum status st = publish(s, o, STR(""), false, true, err);
+    enum status st = publish(s, old, o, STR(""), false, true, err);
     if (st == STATUS_OK && s->published_count > 1) { /* listed first, as Datasette does */
         struct published *m = s->published[s->published_count - 1];
         memmove(s->published + 1, s->published, (s->published_count - 1) * sizeof *s->published);
@@ -170,24 +255,68 @@ static void worker_exit(struct worker *w, void *arg)
     conn_cache_clear_thread();
 }
 
-static enum status start_pool(struct site *s, struct err *err)
+const char *const site_lane_names[LANE_COUNT] = {[LANE_PAGE] = "page", [LANE_SQL] = "sql", [LANE_UPKEEP] = "upkeep"};
+
+static enum status start_pool(const struct settings *settings, struct pool **ret, struct err *err)
 {
-    int64_t sql_threads = s->config.settings.num_sql_threads;
-    const struct pool_lane lanes[LANE_COUNT] = {
-        [LANE_PAGE] = {.name = "page", .threads = 2, .queue_max = LIMIT_PAGE_QUEUE},
-        [LANE_SQL] = {.name = "sql",
-                      .threads = sql_threads < 1    ? 1
+    int64_t sql_threads = settings->num_sql_threads;
+    struct pool_lane lanes[LANE_COUNT] = {
+        [LANE_PAGE] = {.threads = 2, .queue_max = LIMIT_PAGE_QUEUE},
+        [LANE_SQL] = {.threads = sql_threads < 1    ? 1
                                  : sql_threads > 64 ? 64
                                                     : (unsigned)sql_threads,
                       .queue_max = LIMIT_SQL_QUEUE,
                       .nice = 10},
+        [LANE_UPKEEP] = {.threads = 1, .queue_max = LIMIT_UPKEEP_QUEUE, .nice = 10},
     };
+    for (size_t i = 0; i < LANE_COUNT; i++)
+        lanes[i].name = site_lane_names[i];
     const struct pool_config config = {
         .lanes = lanes, .lane_count = LANE_COUNT, .worker_exit = worker_exit, .spin_us = 30};
-    return pool_new(&config, &s->pool, err);
+    return pool_new(&config, ret, err);
 }
 
-static enum status fill(struct site *s, const struct site_options *o, struct err *err)
+/* ---- generations ---- */
+
+static void shared_free(struct site_shared *sh)
+{
+    if (!sh)
+        return;
+    if (sh->pool)
+        pool_free(sh->pool);
+    arena_free(sh->arena);
+}
+
+static enum status shared_new(const struct site_options *o, struct site_shared **ret, struct err *err)
+{
+    struct arena *a = arena_new(LIMIT_SITE_ARENA);
+    struct site_shared *sh = ARENA_NEW(a, struct site_shared);
+    sh->arena = a;
+    sh->started_unix_us = clock_unix_us();
+    enum status st = STATUS_OK;
+    if (o->secret.n)
+        sh->secret = arena_str(a, o->secret);
+    else
+        st = make_secret(a, &sh->secret, err);
+    if (st == STATUS_OK && o->root)
+        st = make_secret(a, &sh->root_token, err);
+    *ret = sh;
+    return st;
+}
+
+/* What earlier generations published, so that who asks for it is told more than "not found". */
+static void note_removed(struct site *s, const struct site *old)
+{
+    str *names = ARENA_ARRAY(s->arena, str, old->published_count + old->removed_count + 1);
+    for (size_t i = 0; i < old->published_count + old->removed_count && s->removed_count < LIMIT_REMOVED_NAMES; i++) {
+        str name = i < old->published_count ? old->published[i]->name : old->removed[i - old->published_count];
+        if (!site_find(s, name))
+            names[s->removed_count++] = arena_str(s->arena, name);
+    }
+    s->removed = names;
+}
+
+static enum status fill(struct site *s, const struct site *old, const struct site_options *o, struct err *err)
 {
     enum status st = config_load(&o->config, s->arena, &s->config, err);
     if (st == STATUS_OK)
@@ -200,32 +329,51 @@ static enum status fill(struct site *s, const struct site_options *o, struct err
     s->version_note = arena_str(s->arena, o->version_note);
     s->load_extensions = o->load_extensions;
     s->load_extension_count = o->load_extension_count;
-    if (o->secret.n)
-        s->secret = arena_str(s->arena, o->secret);
-    else if (st == STATUS_OK)
-        st = make_secret(s->arena, &s->secret, err);
-    if (st == STATUS_OK && o->root)
-        st = make_secret(s->arena, &s->root_token, err);
+    if (st == STATUS_OK && !s->shared)
+        st = shared_new(o, &s->shared, err);
+    if (st == STATUS_OK)
+        s->secret = s->shared->secret;
     if (st == STATUS_OK)
         st = page_templates_new(s, o->template_dir, err);
     for (size_t i = 0; st == STATUS_OK && i < o->static_mount_count; i++)
         st = static_mount_add(s, o->static_mounts[i], err);
     if (st == STATUS_OK)
-        st = publish_all(s, o, err);
+        st = publish_all(s, old, o, err);
+    if (st == STATUS_OK && old)
+        note_removed(s, old);
+    if (st == STATUS_OK && !s->shared->pool)
+        st = start_pool(&s->config.settings, &s->shared->pool, err);
     if (st == STATUS_OK)
-        st = start_pool(s, err);
+        s->pool = s->shared->pool;
     if (st == STATUS_OK && o->cache_bytes)
         s->cache = answer_cache_new(o->cache_bytes);
     return st;
 }
 
-enum status site_new(const struct site_options *o, struct site **ret_site, struct err *err)
+static void generation_free(struct site *s)
+{
+    answer_cache_free(s->cache);
+    static_release(s);
+    for (size_t i = 0; i < s->published_count; i++)
+        published_unref(s->published[i]);
+    template_env_free(s->templates);
+    arena_free(s->arena);
+}
+
+static struct site *generation_new(uint64_t number)
 {
     struct arena *a = arena_new(LIMIT_SITE_ARENA);
     struct site *s = ARENA_NEW(a, struct site);
+    atomic_init(&s->refs, 1);
     s->arena = a;
-    s->started_unix_us = clock_unix_us();
-    enum status st = fill(s, o, err);
+    s->generation = number;
+    return s;
+}
+
+enum status site_new(const struct site_options *o, struct site **ret_site, struct err *err)
+{
+    struct site *s = generation_new(1);
+    enum status st = fill(s, NULL, o, err);
     if (st == STATUS_OK)
         *ret_site = s;
     else
@@ -233,18 +381,55 @@ enum status site_new(const struct site_options *o, struct site **ret_site, struc
     return st;
 }
 
+enum status site_renew(struct site *old, const struct site_options *o, struct site **ret_site, struct err *err)
+{
+    struct site *s = generation_new(old->generation + 1);
+    s->shared = old->shared;
+    enum status st = fill(s, old, o, err);
+    if (st == STATUS_OK)
+        *ret_site = s;
+    else
+        generation_free(s);
+    return st;
+}
+
+struct site *site_ref(struct site *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+static void free_on_worker(void *arg, struct worker *w)
+{
+    (void)w;
+    generation_free(arg);
+}
+
+void site_unref(struct site *s)
+{
+    if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
+        return;
+    if (!pool_submit(s->pool, LANE_UPKEEP, free_on_worker, s)) /* closing files takes time */
+        generation_free(s);
+}
+
+static void unref_deferred(void *arg)
+{
+    site_unref(arg);
+}
+
+void site_hold(struct site *s, struct arena *a)
+{
+    arena_defer(a, unref_deferred, site_ref(s));
+}
+
 void site_free(struct site *s)
 {
     if (!s)
         return;
-    if (s->pool)
-        pool_free(s->pool);
-    answer_cache_free(s->cache);
-    static_release(s);
-    for (size_t i = 0; i < s->published_count; i++) {
-        database_unref(s->published[i]->database);
-        counts_free(s->published[i]->counts);
-    }
-    template_env_free(s->templates);
-    arena_free(s->arena);
+    struct site_shared *sh = s->shared;
+    if (sh && sh->pool)
+        pool_stop(sh->pool, POOL_DRAIN, NULL, NULL);
+    generation_free(s);
+    shared_free(sh);
 }

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* app: the data-publishing application of one process: configuration, published databases, templates, caches.
  *
- * Built before the loop starts; afterwards only `published` lists and caches change, each behind its own lock. */
+ * A struct site is one generation of it: what the configuration and the folders said at one moment. It never changes;
+ * when they say something else, another generation takes its place (live.h), and requests in flight finish on the one
+ * they began with. What must outlive a generation hangs on struct site_shared, and databases go from one to the next
+ * with their connections. */
 #ifndef VITRINE_SITE_APP_H
 #define VITRINE_SITE_APP_H
+
+#include <stdatomic.h>
 
 #include "codec/value.h"
 #include "db/database.h"
@@ -17,9 +22,13 @@ struct answer_cache;
 struct counts;
 struct static_blobs;
 struct static_dir;
+struct site_shared;
 
-/* One database as visitors see it. Lives as long as the site. */
+/* One database as visitors see it: shared by the generations that publish it, immutable. */
 struct published {
+    atomic_int refs;
+    uint64_t made_of;          /* hash of the options it was made with */
+    struct arena *arena;       /* ours: of inspect_tables; NULL = none */
     str name;                  /* also its route, tilde-encoded in URLs */
     str path;                  /* file; empty for memory */
     struct database *database; /* ours */
@@ -54,40 +63,62 @@ struct site_options {
     str version_note;
 };
 
+/* One for the process: the generations of its site point here. */
+struct site_shared {
+    struct arena *arena;
+    struct pool *pool;
+    str secret;
+    str root_token; /* one-time; n becomes 0 (atomically) once it was used */
+    int64_t started_unix_us;
+};
+
 struct site {
-    struct arena *arena; /* everything that lives as long as the site */
+    atomic_int refs;
+    uint64_t generation; /* 1, 2 ... */
+    struct site_shared *shared;
+    struct arena *arena; /* everything that lives as long as this generation */
     struct config config;
     struct permit_policy policy;
     struct published **published; /* in the order given */
     size_t published_count;
+    const str *removed; /* names that earlier generations published */
+    size_t removed_count;
     struct template_env *templates;
     struct static_mount *mounts;
     size_t mount_count;
     struct static_blobs *static_blobs;
-    struct pool *pool;
+    struct pool *pool;          /* of shared */
     struct answer_cache *cache; /* NULL = off */
     struct value inspect;       /* whole inspect file or UNDEFINED */
-    str secret;
-    str root_token; /* one-time; empty once used */
+    str secret;                 /* of shared */
     bool cors, crossdb, cache_headers;
-    int64_t started_unix_us;
     str version_note;
     const str *load_extensions; /* borrowed from the options */
     size_t load_extension_count;
 };
 
 /* Lanes of the worker pool, in this order. */
-enum site_lane { LANE_PAGE, LANE_SQL, LANE_COUNT };
+enum site_lane { LANE_PAGE, LANE_SQL, LANE_UPKEEP, LANE_COUNT };
+extern const char *const site_lane_names[LANE_COUNT];
 
-/* Opens nothing on disk beyond what the options name; databases open lazily but unreadable files are refused here.
- * All statuses come with a message that names the file and the remedy. */
+/* The first generation, with all that is shared. Opens nothing on disk beyond what the options name; databases open
+ * lazily but unreadable files are refused here. All statuses come with a message that names the file and the remedy. */
 enum status site_new(const struct site_options *o, struct site **ret_site, struct err *err) MUST_USE;
+/* The next generation. Databases whose options did not change are taken over with their connections; a file that cannot
+ * be read is left out, with a line in the log. Anything wrong with the configuration or a folder: `old` stays what it
+ * is, and the status says why. Blocks: never on the loop's thread. */
+enum status site_renew(struct site *old, const struct site_options *o, struct site **ret_site,
+                       struct err *err) MUST_USE;
+struct site *site_ref(struct site *s);
+/* Any thread; the last one frees the generation, on a worker when there is one. NULL is fine. */
+void site_unref(struct site *s);
+/* `a` keeps a reference until it is reset. */
+void site_hold(struct site *s, struct arena *a);
+/* The last generation, for which the caller has the only reference, and all that is shared. NULL is fine. */
 void site_free(struct site *s);
 
 struct published *site_find(const struct site *s, str name); /* NULL = none */
+bool site_had(const struct site *s, str name);               /* an earlier generation had it, this one has not */
 int64_t published_size(const struct published *p);           /* bytes; 0 for memory */
-
-/* The HTTP handler: runs on the loop thread; app is the struct site. */
-void site_handle(void *app, struct http_exchange *x);
 
 #endif

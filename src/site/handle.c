@@ -9,7 +9,7 @@
  *
  * Cache: only GET/HEAD of anonymous clients without messages, status 200, from routes not marked ROUTE_NO_CACHE; the
  * database's signature is read before the view runs its first query. */
-#include "site/app.h"
+#include "site/handle.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -193,9 +193,17 @@ static void respond_busy(struct job *j)
     http_exchange_respond(j->exchange, r);
 }
 
-void site_handle(void *app, struct http_exchange *x)
+int64_t site_body_limit(const struct site *s, const struct http_request *rq)
 {
-    struct site *s = app;
+    (void)rq;
+    int64_t set = s->config.settings.max_post_body_bytes;
+    struct http_limits limits;
+    http_limits_default(&limits);
+    return set ? set : limits.body_bytes;
+}
+
+void site_handle(struct site *s, struct http_exchange *x)
+{
     const struct http_request *http = http_exchange_request(x);
     if (static_respond(s, x))
         return;
@@ -210,6 +218,7 @@ void site_handle(void *app, struct http_exchange *x)
             return;
         }
     }
+    site_hold(s, http->arena);
     struct job *j = ARENA_NEW(http->arena, struct job);
     j->site = s;
     j->exchange = x;

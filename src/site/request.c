@@ -131,6 +131,11 @@ enum status request_require(const struct request *rq, enum action a, str parent,
 enum status request_open_database(struct request *rq, struct err *err)
 {
     rq->db = site_find(rq->site, rq->params[0]);
+    if (!rq->db && site_had(rq->site, rq->params[0])) {
+        err_set(err, STATUS_NOT_FOUND, "Database not found: the file of %.*s was removed or renamed",
+                STR_ARG(rq->params[0]));
+        return err_hint(err, "Look at the home page for the databases that are there.");
+    }
     if (!rq->db)
         return err_set(err, STATUS_NOT_FOUND, "Database not found");
     return request_connect(rq, err);

@@ -120,6 +120,7 @@ static void respond_mounted(struct site *s, struct http_exchange *x, const struc
     }
     struct blocking *b = ARENA_NEW(http->arena, struct blocking);
     *b = (struct blocking){m->dir, x, path};
+    site_hold(s, http->arena);
     if (!pool_submit(s->pool, LANE_PAGE, serve_on_worker, b))
         http_exchange_fail(x, 503, STR("The server is busy. Try again in a moment."));
 }

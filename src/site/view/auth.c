@@ -24,7 +24,7 @@ static bool equal_in_constant_time(str guess, str secret)
 
 /* The token counts as used once its length is 0. Several workers may hold the right token at once: the exchange of the
  * length lets one of them in. The bytes never change. */
-static enum status use_root_token(struct site *s, str guess, struct err *err)
+static enum status use_root_token(struct site_shared *s, str guess, struct err *err)
 {
     size_t n = __atomic_load_n(&s->root_token.n, __ATOMIC_ACQUIRE);
     if (!n)
@@ -41,7 +41,7 @@ enum status view_auth_token(struct request *rq, struct err *err)
     struct value id = VALUE_GET(rq->actor, "id"), root = value_dict(rq->arena);
     if (value_is_text(id) && str_is(id.s, "root"))
         return go_home(rq);
-    enum status st = use_root_token(rq->site, request_arg(rq, "token"), err);
+    enum status st = use_root_token(rq->site->shared, request_arg(rq, "token"), err);
     if (st != STATUS_OK)
         return st;
     VALUE_SET(root, "id", value_cstr("root"));

@@ -191,7 +191,6 @@ enum status view_actions(struct request *rq, struct err *err)
 
 enum status view_threads(struct request *rq, struct err *err)
 {
-    static const char *const lanes[] = {"page", "sql"};
     struct arena *a = rq->arena;
     struct value d = ok_dict(a), list = value_list(a);
     enum status st = request_require(rq, ACTION_PERMISSIONS_DEBUG, (str){0}, (str){0}, NULL, err);
@@ -203,7 +202,7 @@ enum status view_threads(struct request *rq, struct err *err)
         struct value e = value_dict(a);
         pool_lane_stats(rq->site->pool, i, &s);
         threads += s.threads;
-        VALUE_SET(e, "name", value_cstr(lanes[i]));
+        VALUE_SET(e, "name", value_cstr(site_lane_names[i]));
         VALUE_SET(e, "threads", value_int(s.threads));
         VALUE_SET(e, "running", value_int(s.running));
         VALUE_SET(e, "queued", value_int(s.queued));
@@ -224,7 +223,7 @@ enum status view_health(struct request *rq, struct err *err)
     VALUE_SET(d, "status", value_cstr("ok"));
     VALUE_SET(d, "version", value_cstr(version_text()));
     VALUE_SET(d, "commit", value_cstr(version_commit()));
-    VALUE_SET(d, "uptime_s", value_int((clock_unix_us() - rq->site->started_unix_us) / 1000000));
+    VALUE_SET(d, "uptime_s", value_int((clock_unix_us() - rq->site->shared->started_unix_us) / 1000000));
     (void)err;
     respond_json(rq, 200, d);
     return STATUS_OK;
