@@ -28,6 +28,7 @@
 #define LIMIT_TEMPLATE_DEPTH     100   /* includes, macros, blocks, imports inside each other; more: TOO_LARGE */
 #define LIMIT_TEMPLATE_STACK     1048576  /* bytes of C stack they may use together; more: TOO_LARGE */
 #define LIMIT_TEMPLATE_STEPS     20000000 /* loop rounds and calls of one render (about a second); more: TOO_LARGE */
+#define LIMIT_TEMPLATE_MS        20000    /* one render with the queries of its templates; longer: TIMEOUT */
 #define LIMIT_TEMPLATE_MISSES    1024     /* names remembered as absent; then all are forgotten */
 #define LIMIT_TEMPLATE_ITEMS     1000000  /* items of one list made by a template; more: TOO_LARGE */
 #define LIMIT_TEMPLATE_ARGUMENTS 255      /* arguments of one call as written; more: INVALID */
@@ -105,7 +106,11 @@
 #define LIMIT_REMOVED_NAMES    256  /* removed databases whose names are remembered; then the oldest are forgotten */
 #define LIMIT_UPKEEP_QUEUE     1024 /* things to renew or to free; more are done by whoever asks */
 #define LIMIT_CHECK_AT_START   64   /* with more databases than this, files are checked when they are first asked for */
-#define LIMIT_SCHEMA_TIME_MS   10000   /* reading one schema; longer: the request fails */
+#define LIMIT_SCHEMA_TIME_MS   10000 /* reading one schema; longer: the request fails */
+#define LIMIT_TEMPLATE_FILES   20000 /* entries looked at below --template-dir; changes of later ones are not noticed */
+#define LIMIT_PAGE_MATCH_STEPS 100000  /* work for fitting an address to one template with {variables}; more: no fit */
+#define LIMIT_PAGE_SQL_MS      10000   /* SQL of all sql() calls of one page together; more: 500 */
+#define LIMIT_PAGE_SQL_ROWS    1000000 /* rows of one sql() call; more: 500 */
 #define LIMIT_CONFIG_FILE      4194304 /* a configuration or metadata file; larger: TOO_LARGE */
 #define LIMIT_QUERY_ARGS       4096    /* pairs in a query string; more: 400 */
 #define LIMIT_QUERY_TEXT       1048576 /* JSON text made of one filter's value; more is cut */

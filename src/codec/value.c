@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/value.h"
 
+#include "base/limits.h"
+
 #define INDEX_FROM 9 /* entries from which a dict keeps a hash index */
 
 struct value value_list(struct arena *a)
@@ -266,4 +268,45 @@ struct value value_copy(struct arena *a, struct value v)
         break;
     }
     return v;
+}
+
+static bool has_object(struct value v, int depth)
+{
+    if (v.kind == VALUE_OBJECT || depth > LIMIT_JSON_DEPTH)
+        return true;
+    for (size_t i = 0; v.kind == VALUE_LIST && i < v.list->count; i++)
+        if (has_object(v.list->items[i], depth + 1))
+            return true;
+    for (size_t i = 0; v.kind == VALUE_DICT && i < v.dict->count; i++)
+        if (has_object(v.dict->entries[i].value, depth + 1))
+            return true;
+    return false;
+}
+
+static struct value plain(struct arena *a, struct value v, int depth)
+{
+    struct value out = VALUE_NULL;
+    if (depth > LIMIT_JSON_DEPTH)
+        return out;
+    if (v.kind == VALUE_OBJECT)
+        return v.object.class->plain ? plain(a, v.object.class->plain(v.object.self, a), depth + 1) : out;
+    if (v.kind == VALUE_LIST) {
+        out = value_list(a);
+        out.tuple = v.tuple;
+        for (size_t i = 0; i < v.list->count; i++)
+            value_push(out, plain(a, v.list->items[i], depth + 1));
+        return out;
+    }
+    if (v.kind == VALUE_DICT) {
+        out = value_dict(a);
+        for (size_t i = 0; i < v.dict->count; i++)
+            value_set(out, v.dict->entries[i].key, plain(a, v.dict->entries[i].value, depth + 1));
+        return out;
+    }
+    return v;
+}
+
+struct value value_plain(struct arena *a, struct value v)
+{
+    return has_object(v, 0) ? plain(a, v, 0) : v;
 }

@@ -92,6 +92,8 @@ struct value_class {
     bool (*truth)(void *self);
     /* text when printed; NULL prints as empty */
     struct value (*text)(void *self, struct eval *ev);
+    /* the same made of DICT, LIST and scalars, for JSON; NULL = writes as null */
+    struct value (*plain)(void *self, struct arena *a);
 };
 
 #define VALUE_UNDEF ((struct value){.kind = VALUE_UNDEFINED})
@@ -157,6 +159,8 @@ bool value_equal(struct value a, struct value b); /* deep; 1 == 1.0 == True; exa
  * at LIMIT_VALUE_TEXT. STR and SAFE come back as they are, without a copy. */
 str value_to_str(struct arena *a, struct value v);
 struct value value_copy(struct arena *a, struct value v); /* deep, strings too; OBJECT handles are kept */
+/* v with every OBJECT in it as its class's plain() gives it (NONE without one); v itself when it holds none. */
+struct value value_plain(struct arena *a, struct value v);
 
 /* JSON in: RFC 8259 strict; integers that fit stay int64, others become doubles; of duplicate keys the last wins, at
  * the place of the first. The tree keeps nothing of `text`. Returns OK, INVALID ("line L column C: what") or TOO_LARGE

@@ -17,8 +17,9 @@
 #include "db/conn_cache.h"
 #include "site/cache.h"
 #include "site/counts.h"
-#include "site/render/page.h"
+#include "site/render/templates.h"
 #include "site/static.h"
+#include "site/template_files.h"
 
 struct published *site_find(const struct site *s, str name)
 {
@@ -334,7 +335,7 @@ static enum status fill(struct site *s, const struct site *old, const struct sit
     if (st == STATUS_OK)
         s->secret = s->shared->secret;
     if (st == STATUS_OK)
-        st = page_templates_new(s, o->template_dir, err);
+        st = templates_new(s, o->template_dir, err);
     for (size_t i = 0; st == STATUS_OK && i < o->static_mount_count; i++)
         st = static_mount_add(s, o->static_mounts[i], err);
     if (st == STATUS_OK)
@@ -357,6 +358,7 @@ static void generation_free(struct site *s)
     for (size_t i = 0; i < s->published_count; i++)
         published_unref(s->published[i]);
     template_env_free(s->templates);
+    template_files_free(s->template_files);
     arena_free(s->arena);
 }
 

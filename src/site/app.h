@@ -23,6 +23,7 @@ struct counts;
 struct static_blobs;
 struct static_dir;
 struct site_shared;
+struct template_files;
 
 /* One database as visitors see it: shared by the generations that publish it, immutable. */
 struct published {
@@ -83,6 +84,7 @@ struct site {
     size_t published_count;
     const str *removed; /* names that earlier generations published */
     size_t removed_count;
+    struct template_files *template_files;
     struct template_env *templates;
     struct static_mount *mounts;
     size_t mount_count;

@@ -30,16 +30,19 @@ static struct db_value to_db(struct value v)
     return (struct db_value){.kind = DB_NULL};
 }
 
-/* Every parameter of the statement must have a value: a forgotten one would silently be NULL. */
+/* Every parameter of the statement must have a value: a forgotten one would silently be NULL. Values without a name
+ * are for the parameters by place. */
 static enum status bind_all(struct stmt *s, const struct query_param *params, size_t count, struct err *err)
 {
     int n = stmt_parameter_count(s);
     for (int i = 1; i <= n; i++) {
         str name = stmt_parameter_name(s, i);
         const struct query_param *found = NULL;
-        for (size_t k = 0; k < count && !found; k++)
+        for (size_t k = 0; name.n && k < count && !found; k++)
             if (str_eq(params[k].name, name))
                 found = &params[k];
+        if (!found && (size_t)i <= count && !params[i - 1].name.n)
+            found = &params[i - 1];
         if (!found && name.n)
             return err_set(err, STATUS_SQL, "You did not supply a value for binding parameter :%.*s.", STR_ARG(name));
         if (!found)

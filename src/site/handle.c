@@ -2,7 +2,8 @@
 /* handle — the way of a request through the site.
  *
  *   loop thread:  static file? -> cached answer? -> job into a lane of the pool (503 when its queue is full)
- *   worker:       route -> method -> actor -> query arguments -> view -> (error page) -> keep in the cache -> respond
+ *   worker:       route -> method -> actor -> query arguments -> view -> (not found: redirect, page of pages/)
+ *                 -> (error page) -> keep in the cache -> respond
  *
  * The loop thread does no SQL and no rendering. A job owns the exchange's arena until it responds. Slow lane: what runs
  * visitors' own SQL, so that it never stands before pages.
@@ -21,6 +22,8 @@
 #include "site/render/page.h"
 #include "site/route.h"
 #include "site/static.h"
+#include "site/template_files.h"
+#include "site/view/custom_page.h"
 
 struct job {
     struct site *site;
@@ -39,15 +42,18 @@ static bool is_anonymous(const struct http_request *http)
     return !cookie.n || str_find(cookie, STR("ds_")) == STR_NPOS;
 }
 
-/* scheme, host, target: answers hold absolute links. Clients that take gzip have entries of their own: packing is work
+/* scheme, host, target: answers hold absolute links. The generation of the templates: an answer made with one that
+ * changed since is not found again. Clients that take gzip have entries of their own: packing is work
  * that the others need not wait for, and an answer first made for one of those would stay unpacked. */
 static str cache_key(struct site *s, const struct http_request *http)
 {
     if (!s->cache || (http->method != HTTP_GET && http->method != HTTP_HEAD) || !is_anonymous(http))
         return (str){0};
     bool gzip = accept_gzip(http_header(http, STR("accept-encoding")));
-    return ARENA_CAT(http->arena, http->secure ? STR("s") : STR("p"), gzip ? STR("z ") : STR(" "), http->host, STR(" "),
-                     http->target);
+    uint64_t templates = template_files_generation(s->template_files);
+    str generation = templates ? arena_printf(http->arena, "%llu", (unsigned long long)templates) : STR("");
+    return ARENA_CAT(http->arena, generation, http->secure ? STR("s") : STR("p"), gzip ? STR("z ") : STR(" "),
+                     http->host, STR(" "), http->target);
 }
 
 /* ---- worker ---- */
@@ -112,7 +118,6 @@ static bool redirect_instead(struct request *rq)
     rq->response->status = 302;
     response_header(rq->response, STR("content-type"), STR("text/html; charset=utf-8"));
     response_header(rq->response, STR("location"), to);
-    page_cors(rq);
     return true;
 }
 
@@ -171,9 +176,11 @@ static void run(void *arg, struct worker *w)
         made_under = (struct db_signature){0};
     enum status st = dispatch(rq, &err);
     request_disconnect(rq);
+    if (st == STATUS_NOT_FOUND)
+        st = redirect_instead(rq) ? STATUS_OK : custom_page_respond(rq, &err);
     if (st == STATUS_OK)
         page_cors(rq);
-    else if (st != STATUS_NOT_FOUND || !redirect_instead(rq))
+    else
         page_respond_error(rq, &err, rq->error_title, rq->error_extra);
     keep(j, &made_under);
     response_prepare(rq->response, rq->http);

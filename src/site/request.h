@@ -32,6 +32,7 @@ struct request {
     const struct schema *schema; /* of rq->db, once request_connect() ran; released with conn */
     struct http_response *response;
     int64_t started_mono_us;
+    int64_t page_sql_us;        /* spent in sql() of templates */
     bool response_varies;       /* by time, chance or the client: never kept */
     bool response_is_constant;  /* depends on no database: may be cached for ever */
     const char *error_title;    /* of the error page; NULL = "Error 404" and so on */

@@ -173,7 +173,7 @@ struct template_env {
     size_t filter_count, tag_count, test_count, global_count;
     const char *plain_suffixes[8]; /* names that end so are not escaped */
     size_t plain_suffix_count;
-    uint64_t max_steps; /* 0 = RUN_STEPS_MAX */
+    uint64_t max_steps; /* 0 = LIMIT_TEMPLATE_STEPS */
     struct cache *cache;
 };
 

@@ -5,6 +5,7 @@
 
 #include "template/run.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -222,11 +223,12 @@ static enum status render(struct template_env *env, struct compiled *t, struct v
                       .err = err ? err : &local,
                       .autoescape = escapes(env, t->name)};
     ev.chain = chain;
-    ev.max_steps = env->max_steps ? env->max_steps : RUN_STEPS_MAX;
+    ev.max_steps = env->max_steps ? env->max_steps : LIMIT_TEMPLATE_STEPS;
+    ev.deadline_us = clock_mono_us() + LIMIT_TEMPLATE_MS * 1000;
     ev.scope = ev.module = scope_new(&ev, NULL);
     arena_defer(a, (void (*)(void *))template_unref, t);
     size_t before = out->n;
-    if (run_template(&ev, t))
+    if (run_template(&ev, t) && ev.status == STATUS_OK)
         return STATUS_OK;
     out->n = before;
     return ev.status;
@@ -254,14 +256,57 @@ enum status template_render_string(struct template_env *env, str name, str sourc
 
 /* ---- globals ---- */
 
+#define RANGE_MAX (INT64_MAX / 8) /* so that no sum of such numbers overflows */
+
+/* Lazy, as in Python: a loop over a million numbers takes no memory. */
+struct range {
+    int64_t start, stop, step, length;
+};
+
+static bool range_next(void *self, struct eval *ev, size_t i, struct value *ret)
+{
+    const struct range *r = self;
+    (void)ev;
+    if ((int64_t)i >= r->length)
+        return false;
+    *ret = value_int(r->start + (int64_t)i * r->step);
+    return true;
+}
+
+static int64_t range_length(void *self, struct eval *ev)
+{
+    (void)ev;
+    return ((const struct range *)self)->length;
+}
+
+static bool range_truth(void *self)
+{
+    return ((const struct range *)self)->length > 0;
+}
+
+static struct value range_text(void *self, struct eval *ev)
+{
+    const struct range *r = self;
+    str start_stop = arena_printf(ev->arena, "range(%lld, %lld", (long long)r->start, (long long)r->stop);
+    return value_str(r->step == 1 ? ARENA_CAT(ev->arena, start_stop, STR(")"))
+                                  : arena_printf(ev->arena, "%.*s, %lld)", STR_ARG(start_stop), (long long)r->step));
+}
+
+static const struct value_class range_class = {
+    .name = "range", .next = range_next, .length = range_length, .truth = range_truth, .text = range_text};
+
 static enum status g_range(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
 {
     int64_t n[3] = {0, 0, 1};
     (void)self;
-    for (size_t i = 0; i < args->count && i < 3; i++) {
+    if (!args->count || args->count > 3)
+        return eval_fail(ev, STATUS_INVALID, "range() takes one to three integers");
+    for (size_t i = 0; i < args->count; i++) {
         if (args->positional[i].kind != VALUE_INT)
             return eval_fail(ev, STATUS_INVALID, "range() takes integers");
         n[i] = args->positional[i].i;
+        if (n[i] > RANGE_MAX || n[i] < -RANGE_MAX)
+            return eval_fail(ev, STATUS_TOO_LARGE, "range() takes numbers of up to %lld", (long long)RANGE_MAX);
     }
     if (args->count == 1) {
         n[1] = n[0];
@@ -269,20 +314,17 @@ static enum status g_range(void *self, struct eval *ev, const struct value_args 
     }
     if (!n[2])
         return eval_fail(ev, STATUS_INVALID, "range() with step 0");
-    *ret = value_list(ev->arena);
-    for (int64_t i = n[0]; n[2] > 0 ? i < n[1] : i > n[1]; i += n[2]) {
-        if (value_count(*ret) > 1000000)
-            return eval_fail(ev, STATUS_TOO_LARGE, "range() of more than 1,000,000 numbers");
-        value_push(*ret, value_int(i));
-        ev->steps++;
-    }
+    struct range *r = ARENA_NEW(ev->arena, struct range);
+    int64_t span = n[2] > 0 ? n[1] - n[0] : n[0] - n[1], step = n[2] > 0 ? n[2] : -n[2];
+    *r = (struct range){n[0], n[1], n[2], span > 0 ? (span + step - 1) / step : 0};
+    *ret = value_object(&range_class, r);
     return STATUS_OK;
 }
 
 static enum status g_dict(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
 {
     (void)self;
-    struct value from = eval_arg(args, 0, NULL);
+    struct value from = value_plain(ev->arena, eval_arg(args, 0, NULL));
     *ret = value_dict(ev->arena);
     for (size_t i = 0; from.kind == VALUE_DICT && i < from.dict->count; i++)
         value_set(*ret, from.dict->entries[i].key, from.dict->entries[i].value);

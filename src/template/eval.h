@@ -13,10 +13,6 @@ bool eval_autoescape(const struct eval *ev);
 /* Ends the render with a message; template, line and expression are put around it. Returns `status`, so that
  * `return eval_fail(ev, ...)` works. The first failure wins. */
 enum status eval_fail(struct eval *ev, enum status status, const char *fmt, ...) PRINTF_LIKE(3, 4);
-bool eval_failed(const struct eval *ev);
-/* Counts `steps` of work against the render's limits (also output and arena); false when they are used up (failed). */
-bool eval_step(struct eval *ev, uint64_t steps) MUST_USE;
-
 /* i-th positional argument, else the keyword (NULL = none), else UNDEFINED. */
 struct value eval_arg(const struct value_args *args, size_t i, const char *keyword);
 /* The same with a type: false after eval_fail() when it is given and of another kind. *ret_x stays when it is absent.
@@ -25,16 +21,6 @@ bool eval_arg_int(struct eval *ev, const struct value_args *args, size_t i, cons
 bool eval_arg_str(struct eval *ev, const struct value_args *args, size_t i, const char *keyword, str *ret) MUST_USE;
 bool eval_arg_bool(struct eval *ev, const struct value_args *args, size_t i, const char *keyword, bool *ret) MUST_USE;
 
-/* Text as printed: Python's str(). *ret_safe (may be NULL): the text is HTML already. */
-str eval_text(struct eval *ev, struct value v, bool *ret_safe);
-/* Text for HTML: escaped unless it is SAFE. */
-str eval_html(struct eval *ev, struct value v);
-bool eval_truth(struct value v);
-bool eval_equal(struct eval *ev, struct value a, struct value b);
-
-/* a.name (attribute or method before key) and a[key] (key before attribute). True when there is such a thing. */
-bool eval_attr(struct eval *ev, struct value v, str name, struct value *ret);
-bool eval_item(struct eval *ev, struct value v, struct value key, struct value *ret);
 /* Calls a function value (host OBJECT, macro, method). */
 enum status eval_call(struct eval *ev, struct value fn, const struct value_args *args, struct value *ret) MUST_USE;
 /* A variable as the running template sees it; UNDEFINED when absent. */
@@ -49,8 +35,5 @@ struct eval_iter {
 };
 bool eval_iter_init(struct eval *ev, struct value v, struct eval_iter *ret) MUST_USE; /* false: failed, not iterable */
 bool eval_iter_next(struct eval *ev, struct eval_iter *it, struct value *ret);        /* counts a step */
-int64_t eval_length(struct eval *ev, struct value v);                                 /* -1 = has none */
-/* A LIST with the items of v (v itself when it is a LIST). False: failed. */
-bool eval_list(struct eval *ev, struct value v, struct value *ret) MUST_USE;
 
 #endif

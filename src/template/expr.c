@@ -219,8 +219,8 @@ static bool run_test(struct eval *ev, const struct node *n, struct value *ret)
 bool run_expr(struct eval *ev, const struct node *n, struct value *ret)
 {
     struct value a, b;
-    if (UNLIKELY(++ev->steps > ev->max_steps))
-        return run_fail(ev, n, STATUS_TOO_LARGE, "the template takes too many steps");
+    if (!run_step(ev, n))
+        return false;
     switch (n->kind) {
     case N_CONST:
         *ret = n->constant;

@@ -237,6 +237,7 @@ F(tojson)
     struct buf b;
     buf_init(&b, ev->out->max);
     unsigned flags = VALUE_JSON_SORTED | VALUE_JSON_HTML;
+    in = value_plain(ev->arena, in);
     if (indent.kind == VALUE_INT && indent.i > 0)
         value_to_json_indent(&b, in, flags, (int)MIN(indent.i, 16));
     else
@@ -408,23 +409,55 @@ F(dictsort)
     return ev->status;
 }
 
+/* (grouper, list), by place and by name. */
+struct group {
+    struct value pair[2];
+};
+
+static bool group_next(void *self, struct eval *ev, size_t i, struct value *ret)
+{
+    (void)ev;
+    if (i < 2)
+        *ret = ((const struct group *)self)->pair[i];
+    return i < 2;
+}
+
+static bool group_item(void *self, struct eval *ev, struct value key, struct value *ret)
+{
+    return key.kind == VALUE_INT && key.i >= 0 && group_next(self, ev, (size_t)key.i, ret);
+}
+
+static bool group_attr(void *self, struct eval *ev, str name, struct value *ret)
+{
+    bool grouper = str_is(name, "grouper");
+    return (grouper || str_is(name, "list")) && group_next(self, ev, !grouper, ret);
+}
+
+static int64_t group_length(void *self, struct eval *ev)
+{
+    (void)self, (void)ev;
+    return 2;
+}
+
+static const struct value_class group_class = {
+    .name = "group", .next = group_next, .item = group_item, .attr = group_attr, .length = group_length};
+
 F(groupby)
 {
     struct value attr = eval_arg(args, 0, "attribute"), sorted = sort_list(ev, iter_list(ev, in), attr, true, false);
+    struct value fallback = eval_arg(args, 1, "default");
     *ret = value_list(ev->arena);
-    struct value group = VALUE_UNDEF, last = VALUE_UNDEF;
+    struct group *group = NULL;
     for (size_t i = 0; i < value_count(sorted); i++) {
         struct value item = value_at(sorted, i), key = attr_path(ev, item, attr);
-        if (group.kind == VALUE_UNDEFINED || !value_equal(key, last)) {
-            struct value t = value_list(ev->arena);
-            t.tuple = true;
-            group = value_list(ev->arena);
-            value_push(t, key);
-            value_push(t, group);
-            value_push(*ret, t);
-            last = key;
+        if (key.kind == VALUE_UNDEFINED)
+            key = fallback;
+        if (!group || !value_equal(key, group->pair[0])) {
+            group = ARENA_NEW(ev->arena, struct group);
+            *group = (struct group){{key, value_list(ev->arena)}};
+            value_push(*ret, value_object(&group_class, group));
         }
-        value_push(group, item);
+        value_push(group->pair[1], item);
     }
     return ev->status;
 }

@@ -82,8 +82,13 @@ struct value iter_list(struct eval *ev, struct value of)
     if (!iterable || !iter_begin(ev, ev->node, of, &it))
         return VALUE_UNDEF;
     list = value_list(ev->arena);
-    while (iter_next(ev, &it, &item))
+    while (iter_next(ev, &it, &item)) {
+        if (list.list->count == LIMIT_TEMPLATE_ITEMS)
+            run_fail(ev, ev->node, STATUS_TOO_LARGE, "a list of more than %d items", LIMIT_TEMPLATE_ITEMS);
+        if (!run_step(ev, ev->node))
+            return VALUE_UNDEF;
         value_push(list, item);
+    }
     return list;
 }
 
@@ -218,7 +223,7 @@ static bool run_loop(struct eval *ev, const struct node *n, struct value of, int
         l.has_next = iter_next(ev, &it, &l.next);
         inner->count = 0;
         scope_set(ev, inner, STR("loop"), value_object(&loop_class, &l));
-        ok = assign(ev, n->a, item) && run_body(ev, n->body);
+        ok = run_step(ev, n) && assign(ev, n->a, item) && run_body(ev, n->body);
         l.previous = item;
         l.index0++;
     }

@@ -119,10 +119,41 @@ struct value op_concat(struct eval *ev, const struct value *items, size_t count)
     str *parts = ARENA_ARRAY(ev->arena, str, count + 1);
     for (size_t i = 0; i < count; i++)
         safe |= items[i].kind == VALUE_SAFE;
-    for (size_t i = 0; i < count; i++)
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) {
         parts[i] = safe ? value_html(ev, items[i]) : value_text(ev, items[i]);
+        total += parts[i].n;
+    }
+    if (total > ev->out->max) {
+        run_fail(ev, ev->node, STATUS_TOO_LARGE, "a text is larger than %zu bytes", ev->out->max);
+        return value_str(STR(""));
+    }
     str s = arena_concat(ev->arena, parts, count);
     return safe ? value_safe(s) : value_str(s);
+}
+
+/* "ab" * 3 and [0] * 3 */
+static bool repeat(struct eval *ev, const struct node *n, struct value of, uint64_t times, struct value *ret)
+{
+    size_t unit = of.kind == VALUE_LIST ? value_count(of) : of.s.n;
+    size_t most = of.kind == VALUE_LIST ? LIMIT_TEMPLATE_ITEMS : ev->out->max;
+    if (unit && times > most / unit)
+        return run_fail(ev, n, STATUS_TOO_LARGE, "the %s is repeated too often",
+                        of.kind == VALUE_LIST ? "list" : "text");
+    *ret = of;
+    if (of.kind == VALUE_LIST) {
+        *ret = value_list(ev->arena);
+        ret->tuple = of.tuple;
+        for (uint64_t i = 0; unit && i < times; i++)
+            for (size_t k = 0; k < unit; k++)
+                value_push(*ret, value_at(of, k));
+        return true;
+    }
+    char *p = arena_alloc_raw(ev->arena, unit * times + 1);
+    for (uint64_t i = 0; unit && i < times; i++)
+        memcpy(p + i * unit, of.s.p, unit);
+    ret->s = str_make(p, unit * times);
+    return true;
 }
 
 bool op_binary(struct eval *ev, const struct node *n, enum op op, struct value a, struct value b, struct value *ret)
@@ -145,16 +176,8 @@ bool op_binary(struct eval *ev, const struct node *n, enum op op, struct value a
             value_push(*ret, value_at(b, i));
         return true;
     }
-    if (op == OP_MUL && value_is_text(a) && is_int(b, &times)) {
-        if (times > 0 && a.s.n && (uint64_t)times > (uint64_t)(1 << 20) / a.s.n)
-            return run_fail(ev, n, STATUS_TOO_LARGE, "the text is repeated too often");
-        str s = STR("");
-        for (int64_t i = 0; i < times; i++)
-            s = ARENA_CAT(ev->arena, s, a.s);
-        *ret = a;
-        ret->s = s;
-        return true;
-    }
+    if (op == OP_MUL && (value_is_text(a) || a.kind == VALUE_LIST) && is_int(b, &times))
+        return repeat(ev, n, a, times < 0 ? 0 : (uint64_t)times, ret);
     if (op == OP_MOD && value_is_text(a))
         return format_percent(ev, a.s, a.kind == VALUE_SAFE, b, ret);
     if (a.kind == VALUE_UNDEFINED || b.kind == VALUE_UNDEFINED)
@@ -313,6 +336,8 @@ int64_t op_length(struct eval *ev, struct value v)
         return (int64_t)value_count(v);
     if (value_is_text(v))
         return (int64_t)utf8_count(v.s);
+    if (v.kind == VALUE_BYTES)
+        return (int64_t)v.s.n;
     if (v.kind == VALUE_UNDEFINED)
         return 0;
     if (v.kind == VALUE_OBJECT && v.object.class->length)

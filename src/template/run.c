@@ -2,6 +2,8 @@
 /* run — statements. Output goes straight into the caller's buf; text nodes are slices of the kept source. */
 #include "template/run.h"
 
+#include "base/clock.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -622,11 +624,24 @@ static bool run_tag(struct eval *ev, const struct node *n)
     return run_print(ev, n, v);
 }
 
+bool run_step_slow(struct eval *ev, const struct node *n)
+{
+    if (ev->status != STATUS_OK)
+        return false;
+    if (ev->steps > ev->max_steps)
+        return run_fail(ev, n, STATUS_TOO_LARGE, "the template takes too many steps");
+    if (arena_over(ev->arena))
+        return run_fail(ev, n, STATUS_TOO_LARGE, "the template takes too much memory");
+    if (clock_mono_us() > ev->deadline_us)
+        return run_fail(ev, n, STATUS_TIMEOUT, "the template takes more than %d seconds", LIMIT_TEMPLATE_MS / 1000);
+    return true;
+}
+
 static bool run_node(struct eval *ev, const struct node *n)
 {
     struct value v;
-    if (UNLIKELY(++ev->steps > ev->max_steps))
-        return run_fail(ev, n, STATUS_TOO_LARGE, "the template takes too many steps");
+    if (!run_step(ev, n))
+        return false;
     ev->node = n;
     switch (n->kind) {
     case N_TEXT:

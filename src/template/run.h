@@ -8,12 +8,13 @@
 #ifndef VITRINE_TEMPLATE_RUN_H
 #define VITRINE_TEMPLATE_RUN_H
 
+#include "base/limits.h"
 #include "template/ast.h"
 #include "template/eval.h"
 
-#define RUN_DEPTH_MAX 100      /* includes, macros, blocks inside each other; more is TOO_LARGE */
-#define RUN_STEPS_MAX 10000000 /* nodes visited in one rendering; more is TOO_LARGE */
-#define RUN_CHAIN_MAX 32       /* templates in one chain of {% extends %} */
+#define RUN_DEPTH_MAX   LIMIT_TEMPLATE_DEPTH
+#define RUN_CHAIN_MAX   32 /* templates in one chain of {% extends %} */
+#define RUN_CLOCK_STEPS 64 /* a look at the clock each so many steps: one step may be the sorting of a long list */
 
 struct var {
     str name;
@@ -49,6 +50,7 @@ struct eval {
     struct compiled *parent; /* set by {% extends %} */
     unsigned depth;
     uint64_t steps, max_steps;
+    int64_t deadline_us; /* of the monotonic clock */
 };
 
 bool run_body(struct eval *ev, const struct node *body);
@@ -60,6 +62,16 @@ bool run_call_args(struct eval *ev, const struct call_args *in, struct value_arg
 
 /* Always false. The message gets place and expression in front. */
 bool run_fail(struct eval *ev, const struct node *n, enum status status, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* Counts a step; false when the rendering failed, or uses too many steps, too much memory or too much time. */
+bool run_step_slow(struct eval *ev, const struct node *n);
+static inline bool run_step(struct eval *ev, const struct node *n)
+{
+    if (LIKELY(++ev->steps % RUN_CLOCK_STEPS && ev->steps <= ev->max_steps && ev->status == STATUS_OK &&
+               !arena_over(ev->arena)))
+        return true;
+    return run_step_slow(ev, n);
+}
 
 void scope_set(struct eval *ev, struct scope *s, str name, struct value v);
 struct scope *scope_new(struct eval *ev, struct scope *parent);
@@ -83,8 +95,9 @@ bool op_binary(struct eval *ev, const struct node *n, enum op op, struct value a
 bool op_compare(struct eval *ev, const struct node *n, enum op op, struct value a, struct value b, bool *ret);
 int op_order(struct value a, struct value b, bool *ret_comparable); /* <0, 0, >0 */
 bool op_contains(struct eval *ev, struct value container, struct value item);
-struct value op_concat(struct eval *ev, const struct value *items, size_t count); /* text; SAFE when one is SAFE */
-bool op_attr(struct eval *ev, struct value of, str name, struct value *ret);      /* a.name; false = undefined */
+/* text; SAFE when one is SAFE. Too much text: empty, and the rendering has failed. */
+struct value op_concat(struct eval *ev, const struct value *items, size_t count);
+bool op_attr(struct eval *ev, struct value of, str name, struct value *ret); /* a.name; false = undefined */
 bool op_item(struct eval *ev, struct value of, struct value key, struct value *ret);
 struct value op_slice(struct eval *ev, struct value of, const int64_t *from, const int64_t *to, int64_t step);
 int64_t op_length(struct eval *ev, struct value v); /* -1 = has none */

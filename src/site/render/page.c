@@ -1,164 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "site/render/page.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <sys/stat.h>
-
-#include "assets/assets.h"
-#include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "codec/html_escape.h"
-#include "codec/url.h"
 #include "http/cookie.h"
 #include "site/links.h"
-#include "site/render/urls.h"
+#include "site/render/functions.h"
+#include "site/template_files.h"
 #include "site/version.h"
-#include "template/eval.h"
-
-/* ---- templates ----------------------------------------------------------------------------------------------------
- */
-
-struct loader {
-    str dir; /* --template-dir; empty = none */
-};
-
-static bool name_is_safe(str name)
-{
-    if (!name.n || name.p[0] == '/' || str_find(name, STR("..")) != STR_NPOS)
-        return false;
-    return memchr(name.p, 0, name.n) == NULL;
-}
-
-static bool custom_stat(const struct loader *l, str name, struct arena *a, char **ret_path, struct stat *st)
-{
-    if (!l->dir.n || !name_is_safe(name))
-        return false;
-    *ret_path = arena_cstr(a, ARENA_CAT(a, l->dir, STR("/"), name));
-    return stat(*ret_path, st) == 0 && S_ISREG(st->st_mode);
-}
-
-static enum status load(void *self, str name, struct arena *a, str *ret_source, str *ret_origin, struct err *err)
-{
-    const struct loader *l = self;
-    char *path;
-    struct stat st;
-    if (custom_stat(l, name, a, &path, &st)) {
-        *ret_origin = str_of(path);
-        return fs_read_file(path, LIMIT_TEMPLATE_SOURCE, a, ret_source, err);
-    }
-    if (str_starts(name, STR("default:")))
-        name = str_from(name, 8);
-    const struct asset *asset = asset_find(ARENA_CAT(a, STR("templates/"), name));
-    if (!asset)
-        return err_set(err, STATUS_NOT_FOUND, "There is no template %.*s", STR_ARG(name));
-    *ret_source = asset->data;
-    *ret_origin = name;
-    return STATUS_OK;
-}
-
-/* Built-in templates never change; files change with their modification time. */
-static uint64_t stamp(void *self, str name)
-{
-    const struct loader *l = self;
-    if (!l->dir.n)
-        return 1;
-    struct arena *a = arena_new(1u << 16);
-    char *path;
-    struct stat st;
-    uint64_t out = 1;
-    if (custom_stat(l, name, a, &path, &st))
-        out = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec + (uint64_t)st.st_ino;
-    arena_free(a);
-    return out;
-}
-
-static enum status filter_css_class(struct eval *ev, struct value in, const struct value_args *args, struct value *ret)
-{
-    struct arena *a = eval_arena(ev);
-    (void)args;
-    *ret = value_str(css_class(a, value_to_str(a, in)));
-    return STATUS_OK;
-}
-
-static enum status filter_escape_sqlite(struct eval *ev, struct value in, const struct value_args *args,
-                                        struct value *ret)
-{
-    struct arena *a = eval_arena(ev);
-    (void)args;
-    *ret = value_str(query_identifier(a, value_to_str(a, in)));
-    return STATUS_OK;
-}
-
-static enum status filter_quote_plus(struct eval *ev, struct value in, const struct value_args *args, struct value *ret)
-{
-    struct arena *a = eval_arena(ev);
-    (void)args;
-    *ret = value_str(url_quote_plus(a, value_to_str(a, in)));
-    return STATUS_OK;
-}
-
-/* Every character that could end a CSS string as a \XXXXXX escape. */
-static enum status filter_escape_css(struct eval *ev, struct value in, const struct value_args *args, struct value *ret)
-{
-    struct arena *a = eval_arena(ev);
-    str s = value_to_str(a, in);
-    struct buf b;
-    (void)args;
-    buf_init(&b, LIMIT_TEMPLATE_OUTPUT);
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c < 0x20 || c == '"' || c == '\'' || c == '\\' || c == '<' || c == '>' || c == '&')
-            buf_printf(&b, "\\%06X", c);
-        else
-            buf_putc(&b, (char)c);
-    }
-    *ret = value_safe(arena_str(a, buf_str(&b)));
-    buf_release(&b);
-    return STATUS_OK;
-}
-
-enum status page_templates_new(struct site *s, str template_dir, struct err *err)
-{
-    struct loader *l = ARENA_NEW(s->arena, struct loader);
-    struct stat st;
-    l->dir = arena_str(s->arena, template_dir);
-    if (l->dir.n && stat(l->dir.p, &st) != 0) {
-        err_sys(err, STATUS_IO, errno, "cannot use the template directory %s", l->dir.p);
-        return err_hint(err, "Check the spelling of the name, or leave --template-dir out.");
-    }
-    if (l->dir.n && !S_ISDIR(st.st_mode))
-        return err_set(err, STATUS_INVALID, "--template-dir %s is no directory", l->dir.p);
-    struct template_loader tl = {.self = l, .load = load, .stamp = stamp};
-    s->templates = template_env_new(&tl);
-    template_env_add_filter(s->templates, "to_css_class", filter_css_class);
-    template_env_add_filter(s->templates, "escape_sqlite", filter_escape_sqlite);
-    template_env_add_filter(s->templates, "quote_plus", filter_quote_plus);
-    template_env_add_filter(s->templates, "escape_css_string", filter_escape_css);
-    return STATUS_OK;
-}
 
 /* ---- variables ------------------------------------------------------------------------------------------------------
  */
 
+static bool has_url(struct value list, str url)
+{
+    for (size_t i = 0; i < value_count(list); i++)
+        if (str_eq(VALUE_GET(value_at(list, i), "given").s, url))
+            return true;
+    return false;
+}
+
+/* extra_css_urls and extra_js_urls of the configuration: texts, or dicts with url, sri, module. Each URL once. */
 static struct value asset_urls(struct request *rq, const char *key)
 {
     struct arena *a = rq->arena;
     struct value urls = value_get(rq->site->config.root, str_of(key)), out = value_list(a);
     for (size_t i = 0; i < value_count(urls); i++) {
-        struct value u = value_at(urls, i), d = value_dict(a);
-        str href = value_is_text(u) ? u.s : VALUE_GET(u, "url").kind == VALUE_STR ? VALUE_GET(u, "url").s : STR("");
-        if (href.n && href.p[0] == '/' && !str_starts(href, STR("//")))
-            href = link_path(rq, href);
-        VALUE_SET(d, "url", value_str(href));
-        struct value sri = VALUE_GET(u, "sri"), module = VALUE_GET(u, "module");
-        if (sri.kind != VALUE_UNDEFINED)
+        struct value u = value_at(urls, i), d = value_dict(a), url = value_is_text(u) ? u : VALUE_GET(u, "url");
+        struct value sri = VALUE_GET(u, "sri");
+        if (!value_is_text(url) || has_url(out, url.s))
+            continue;
+        bool local = str_starts(url.s, STR("/")) && !str_starts(url.s, STR("//"));
+        VALUE_SET(d, "url", value_str(local ? link_path(rq, url.s) : url.s));
+        VALUE_SET(d, "given", url);
+        if (value_truth(sri))
             VALUE_SET(d, "sri", sri);
-        VALUE_SET(d, "module", value_bool(value_truth(module)));
+        if (value_truth(VALUE_GET(u, "module")))
+            VALUE_SET(d, "module", value_bool(true));
         value_push(out, d);
     }
+    for (size_t i = 0; i < value_count(out); i++)
+        value_remove(value_at(out, i), STR("given"));
     return out;
 }
 
@@ -174,7 +58,7 @@ void page_base_vars(struct request *rq, struct value vars)
     VALUE_SET(vars, "base_url", value_str(rq->site->config.settings.base_url));
     VALUE_SET(vars, "datasette_version", value_cstr(VERSION_DATASETTE));
     VALUE_SET(vars, "vitrine_version", value_cstr(version_text()));
-    urls_add(rq, vars);
+    functions_add(rq, vars);
 }
 
 void page_cors(struct request *rq)
@@ -206,11 +90,39 @@ void page_cache_headers(struct request *rq, bool ok)
 /* ---- answers --------------------------------------------------------------------------------------------------------
  */
 
-static enum status render(struct request *rq, int http_status, str name, struct value vars, struct err *err)
+/* Whatever the failure, it is the site's and not the visitor's: 500, except when the client is gone, or when a page of
+ * ours got too large by what was asked for. */
+static enum status template_failed(const struct request *rq, enum status st, struct err *err)
+{
+    bool ours = st == STATUS_TOO_LARGE && !template_files_generation(rq->site->template_files);
+    if (st == STATUS_OK || st == STATUS_CANCELLED || st == STATUS_BUSY || ours)
+        return st;
+    err->status = STATUS_INTERNAL;
+    return STATUS_INTERNAL;
+}
+
+enum status page_render(struct request *rq, str name, struct value vars, struct buf *out, struct err *err)
+{
+    page_base_vars(rq, vars);
+    if (rq->site->config.settings.template_debug && request_arg(rq, "_context").n) {
+        struct buf json;
+        buf_init(&json, LIMIT_JSON_OUTPUT);
+        value_to_json_indent(&json, value_plain(rq->arena, vars), 0, 4);
+        buf_puts(out, STR("<pre>"));
+        html_escape(out, buf_str(&json));
+        buf_puts(out, STR("</pre>"));
+        buf_release(&json);
+        return STATUS_OK;
+    }
+    enum status st = template_render(rq->site->templates, name, vars, rq, rq->arena, out, err);
+    return template_failed(rq, st, err);
+}
+
+static enum status respond(struct request *rq, int http_status, str name, struct value vars, struct err *err)
 {
     struct buf out;
     buf_init(&out, LIMIT_TEMPLATE_OUTPUT);
-    enum status st = template_render(rq->site->templates, name, vars, rq, rq->arena, &out, err);
+    enum status st = page_render(rq, name, vars, &out, err);
     if (st == STATUS_OK)
         respond_buf(rq, http_status, "text/html; charset=utf-8", &out);
     buf_release(&out);
@@ -234,8 +146,7 @@ enum status page_respond(struct request *rq, int http_status, const str *names, 
         response_header(rq->response, STR("link"),
                         ARENA_CAT(a, STR("<"), url, STR(">; rel=\"alternate\"; type=\"application/json+datasette\"")));
     }
-    page_base_vars(rq, vars);
-    return render(rq, http_status, chosen, vars, err);
+    return respond(rq, http_status, chosen, vars, err);
 }
 
 enum status page_respond_json_page(struct request *rq, const char *title, const char *filename, struct value data,
@@ -283,13 +194,29 @@ static bool wants_json(const struct request *rq, int http_status)
     return http_status == 405 && str_is(http_header(rq->http, STR("content-type")), "application/json");
 }
 
-/* When even the error template fails: a page without one. */
-static void bare_error(struct request *rq, int http_status, const char *text)
+/* When even the error template fails, as with an error in a base.html of --template-dir: a page without one. */
+static void bare_error(struct request *rq, int http_status, const struct err *err, const struct err *second)
 {
-    str safe = html_escape_arena(rq->arena, str_of(text));
-    respond_text(rq, http_status, "text/html; charset=utf-8",
-                 arena_printf(rq->arena, "<!DOCTYPE html><title>Error %d</title><h1>Error %d</h1><p>%.*s</p>",
-                              http_status, http_status, STR_ARG(safe)));
+    static const char style[] =
+        "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
+        "pre{white-space:pre-wrap;overflow-wrap:anywhere;border-left:4px solid #b00020;"
+        "padding:.5rem 1rem}:root{color-scheme:light dark}";
+    struct buf b;
+    buf_init(&b, LIMIT_TEMPLATE_OUTPUT);
+    buf_printf(&b,
+               "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+               "content=\"width=device-width\">\n<title>Error %d</title>\n<style>%s</style>\n<main><h1>Error "
+               "%d</h1>\n<pre>",
+               http_status, style, http_status);
+    html_escape(&b, str_of(err->text));
+    buf_puts(&b, STR("</pre>\n"));
+    if (strcmp(err->text, second->text) != 0) {
+        buf_puts(&b, STR("<p>The page for errors cannot be shown either:</p>\n<pre>"));
+        html_escape(&b, str_of(second->text));
+        buf_puts(&b, STR("</pre>\n"));
+    }
+    buf_puts(&b, STR("</main>\n</html>\n"));
+    respond_buf(rq, http_status, "text/html; charset=utf-8", &b);
 }
 
 void page_respond_error(struct request *rq, const struct err *err, const char *title, struct value extra)
@@ -320,16 +247,15 @@ void page_respond_error(struct request *rq, const struct err *err, const char *t
         VALUE_SET(vars, "status", value_int(http_status));
         VALUE_SET(vars, "title", title ? value_cstr(title) : http_status == 403 ? value_cstr("Forbidden") : VALUE_NULL);
         if (extra.kind == VALUE_DICT && value_has(extra, STR("sql")))
-            VALUE_SET(vars, "sql", VALUE_GET(extra, "sql"));
-        page_base_vars(rq, vars);
+            VALUE_SET(vars, "failed_sql", VALUE_GET(extra, "sql"));
         str names[] = {rq->error_template ? str_of(rq->error_template) : arena_printf(a, "%d.html", http_status),
                        STR("error.html")};
         str chosen;
         struct err second = ERR_INIT;
         if (!template_select(rq->site->templates, names, 2, &chosen) ||
-            render(rq, http_status, chosen, vars, &second) != STATUS_OK) {
+            respond(rq, http_status, chosen, vars, &second) != STATUS_OK) {
             log_line(LOG_ERROR, "site", "error page: %s", second.text);
-            bare_error(rq, http_status, err->text);
+            bare_error(rq, http_status, err, &second);
         }
     }
     page_cors(rq);

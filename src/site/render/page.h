@@ -16,8 +16,10 @@ enum status page_respond_json_page(struct request *rq, const char *title, const 
 void page_respond_error(struct request *rq, const struct err *err, const char *title, struct value extra);
 /* {"ok": false, "error", "errors", "status"} */
 struct value page_error_json(struct arena *a, const struct err *err, int http_status);
-/* Makes the engine and its loader: --template-dir, then the built-in ones ("default:NAME" = built in). */
-enum status page_templates_new(struct site *s, str template_dir, struct err *err) MUST_USE;
+/* Renders template `name` with `vars` and the base variables into `out`. A template that fails is the site's fault, not
+ * the visitor's: INTERNAL, the text names file, line and expression. With the setting template_debug and ?_context=1:
+ * the variables as JSON instead. */
+enum status page_render(struct request *rq, str name, struct value vars, struct buf *out, struct err *err) MUST_USE;
 /* Adds the base variables (request, urls, actor ...) to vars. */
 void page_base_vars(struct request *rq, struct value vars);
 /* Adds Access-Control-* when --cors is on. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* urls: the `urls` object and the functions of every template (urls.table(...), static(...), crumb_items(...) ...). */
+/* urls: the `urls` object of templates: urls.table(database, table, format=...) and so on. Plain text, escaped where it
+ * is printed. */
 #ifndef VITRINE_SITE_RENDER_URLS_H
 #define VITRINE_SITE_RENDER_URLS_H
 
@@ -7,8 +8,6 @@
 
 struct request;
 
-/* Adds urls, request, static, crumb_items, menu_links, display_actor, zip, format_bytes, show_messages, csrftoken,
- * append_querystring, path_with_replaced_args, fix_path to vars. */
-void urls_add(struct request *rq, struct value vars);
+struct value urls_value(struct request *rq);
 
 #endif

@@ -12,6 +12,7 @@
 #include "site/render/cells.h"
 #include "site/render/csv.h"
 #include "site/render/page.h"
+#include "site/render/row_value.h"
 #include "site/render/rows_json.h"
 #include "site/tables.h"
 #include "site/view/database.h"
@@ -285,6 +286,7 @@ static enum status respond_as_html(struct query_page *p, struct err *err)
     VALUE_SET(d, "tables", table_list(rq));
     VALUE_SET(d, "named_parameter_values", p->values);
     VALUE_SET(d, "columns", str_list(a, p->rows.columns, p->rows.column_count));
+    VALUE_SET(d, "rows", row_values(a, &p->rows, p->rows.row_count, ROW_TUPLE));
     VALUE_SET(d, "display_rows", cells_query_rows(rq, &p->rows));
     VALUE_SET(d, "truncated", value_bool(p->rows.truncated));
     VALUE_SET(d, "renderers", extra_renderers(rq, false));

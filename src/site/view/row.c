@@ -8,6 +8,7 @@
 #include "site/render/cells.h"
 #include "site/render/csv.h"
 #include "site/render/page.h"
+#include "site/render/row_value.h"
 #include "site/render/rows_json.h"
 #include "site/tables.h"
 #include "site/view/view.h"
@@ -160,7 +161,7 @@ static enum status respond_as_html(struct row_page *p, struct err *err)
     VALUE_SET(d, "primary_key_values", str_list(a, p->values, p->pk_count));
     VALUE_SET(d, "display_columns", columns);
     VALUE_SET(d, "display_rows", rows);
-    VALUE_SET(d, "rows", rows);
+    VALUE_SET(d, "rows", row_values(a, &p->rows, 1, ROW_DICT));
     VALUE_SET(d, "foreign_key_tables", extras_get(&c, "foreign_key_tables"));
     VALUE_SET(d, "private", extras_get(&c, "private"));
     VALUE_SET(d, "metadata", value_dict(a));

@@ -8,6 +8,7 @@
 #include "site/render/csv.h"
 #include "site/render/filters.h"
 #include "site/render/page.h"
+#include "site/render/row_value.h"
 #include "site/render/rows_json.h"
 #include "site/tables.h"
 #include "site/view/view.h"
@@ -251,7 +252,7 @@ static enum status html_vars(struct table_page *p, struct value d, struct err *e
     VALUE_SET(d, "table_page_data", page_data(p));
     VALUE_SET(d, "table_insert_ui", VALUE_NULL);
     VALUE_SET(d, "table_alter_ui", VALUE_NULL);
-    VALUE_SET(d, "rows", rows);
+    VALUE_SET(d, "rows", row_values(rq->arena, &p->rows, p->row_count, ROW_DICT));
     sort_vars(p, d);
     csv_vars(rq, d, value_count(VALUE_GET(d, "expandable_columns")) > 0);
     return STATUS_OK;

@@ -39,5 +39,9 @@ TEST(limits)
     fails("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "nested deeper");
     fails("{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}", "too many steps");
     fails("{% for a in range(999999) %}0123456789{% endfor %}", "larger than");
-    fails("{{ range(100000000)|length }}", "range()");
+    fails("{{ range(100000000)|list }}", "more than 1000000 items");
+    fails("{{ range(9223372036854775807) }}", "range()");
+    fails("{% set ns = namespace(x='12345678') %}{% for i in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+          "larger than");
+    fails("{{ 'ab' * 1000000000 }}", "too often");
 }

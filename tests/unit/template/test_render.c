@@ -101,4 +101,9 @@ TEST(methods_and_tests)
     RENDERS("{{ x is defined }} {{ none is none }} {{ 4 is even }} {{ 9 is divisibleby 3 }} {{ 1 is not string }}",
             NULL, "False True True True True");
     RENDERS("{{ range(3) | list }} {{ dict(a=1) }}", NULL, "[0, 1, 2] {&#39;a&#39;: 1}");
+    RENDERS("{{ range(2, 11, 3)|join(',') }} {{ range(5, 0, -2)|list }} {{ range(0)|length }} {{ range(3)|sum }}", NULL,
+            "2,5,8 [5, 3, 1] 0 3");
+    RENDERS("{{ range(3) }}{{ range(1, 5, 2) }}{% for i in range(2) %}{{ loop.last }}{% else %}x{% endfor %}", NULL,
+            "range(0, 3)range(1, 5, 2)FalseTrue");
+    RENDERS("{{ [1, 2] * 2 }} {{ 'ab' * 3 }} {{ 'ab' * -1 }}|", NULL, "[1, 2, 1, 2] ababab |");
 }

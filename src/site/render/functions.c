@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "site/render/functions.h"
+
+#include "assets/assets.h"
+#include "codec/url.h"
+#include "site/links.h"
+#include "site/render/cells.h"
+#include "site/render/messages.h"
+#include "site/render/request_value.h"
+#include "site/render/sql_function.h"
+#include "site/render/urls.h"
+#include "template/eval.h"
+
+str function_text(struct eval *ev, const struct value_args *args, size_t i, const char *keyword)
+{
+    struct value v = eval_arg(args, i, keyword);
+    return value_is_null(v) ? (str){0} : value_to_str(eval_arena(ev), v);
+}
+
+bool function_find(const struct function *table, size_t count, void *self, str name, struct value *ret)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_is(name, table[i].name)) {
+            *ret = value_object(&table[i].class, self);
+            return true;
+        }
+    }
+    return false;
+}
+
+#define PAGE_FUNCTION(name)                                                                                            \
+    static enum status fn_##name(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
+
+PAGE_FUNCTION(static)
+{
+    struct arena *a = eval_arena(ev);
+    str path = function_text(ev, args, 0, "path");
+    const struct asset *asset = asset_find(ARENA_CAT(a, STR("static/"), path));
+    str link = link_path(self, ARENA_CAT(a, STR("-/static/"), path));
+    *ret = value_safe(asset ? ARENA_CAT(a, link, STR("?_hash="), str_make(asset->etag, 12)) : link);
+    return STATUS_OK;
+}
+
+static void crumb(struct value list, struct arena *a, str href, str label)
+{
+    struct value d = value_dict(a);
+    VALUE_SET(d, "href", value_safe(href));
+    VALUE_SET(d, "label", value_str(label));
+    value_push(list, d);
+}
+
+PAGE_FUNCTION(crumb_items)
+{
+    struct request *rq = self;
+    struct arena *a = eval_arena(ev);
+    str db = function_text(ev, args, 1, "database"), table = function_text(ev, args, 2, "table");
+    *ret = value_list(a);
+    if (request_allowed(rq, ACTION_VIEW_INSTANCE, (str){0}, (str){0}))
+        crumb(*ret, a, link_path(rq, STR("")), STR("home"));
+    if (db.n && request_allowed(rq, ACTION_VIEW_DATABASE, db, (str){0}))
+        crumb(*ret, a, link_database(rq, db), db);
+    if (db.n && table.n && request_allowed(rq, ACTION_VIEW_TABLE, db, table))
+        crumb(*ret, a, link_table(rq, db, table), table);
+    return STATUS_OK;
+}
+
+PAGE_FUNCTION(empty_list)
+{
+    (void)self;
+    (void)args;
+    *ret = value_list(eval_arena(ev));
+    return STATUS_OK;
+}
+
+PAGE_FUNCTION(empty_text)
+{
+    (void)self;
+    (void)args;
+    (void)ev;
+    *ret = value_safe(STR(""));
+    return STATUS_OK;
+}
+
+PAGE_FUNCTION(display_actor)
+{
+    static const char *const keys[] = {"display", "name", "username", "login", "id"};
+    struct value actor = eval_arg(args, 0, "actor");
+    (void)self;
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        struct value v = value_get(actor, str_of(keys[i]));
+        if (value_truth(v)) {
+            *ret = value_str(value_to_str(eval_arena(ev), v));
+            return STATUS_OK;
+        }
+    }
+    *ret = value_str(value_to_str(eval_arena(ev), actor));
+    return STATUS_OK;
+}
+
+PAGE_FUNCTION(zip)
+{
+    struct arena *a = eval_arena(ev);
+    size_t shortest = (size_t)-1;
+    (void)self;
+    *ret = value_list(a);
+    for (size_t i = 0; i < args->count; i++)
+        shortest = MIN(shortest, args->positional[i].kind == VALUE_LIST ? value_count(args->positional[i]) : 0);
+    for (size_t r = 0; args->count && r < shortest; r++) {
+        struct value t = value_list(a);
+        t.tuple = true;
+        for (size_t i = 0; i < args->count; i++)
+            value_push(t, value_at(args->positional[i], r));
+        value_push(*ret, t);
+    }
+    return STATUS_OK;
+}
+
+PAGE_FUNCTION(format_bytes)
+{
+    struct value v = eval_arg(args, 0, "bytes");
+    (void)self;
+    *ret = value_str(format_bytes(eval_arena(ev), v.kind == VALUE_INT ? v.i : 0));
+    return STATUS_OK;
+}
+
+PAGE_FUNCTION(show_messages)
+{
+    (void)args;
+    *ret = messages_take(self, eval_arena(ev));
+    return STATUS_OK;
+}
+
+PAGE_FUNCTION(append_querystring)
+{
+    struct arena *a = eval_arena(ev);
+    str url = function_text(ev, args, 0, "url"), query = function_text(ev, args, 1, "querystring");
+    (void)self;
+    *ret = value_str(ARENA_CAT(a, url, str_find_char(url, '?') == STR_NPOS ? STR("?") : STR("&"), query));
+    return STATUS_OK;
+}
+
+/* path_with_replaced_args(request, {key: value or none}): this page with these arguments in place of theirs. */
+PAGE_FUNCTION(path_with_replaced_args)
+{
+    struct request *rq = self;
+    struct arena *a = eval_arena(ev);
+    struct value dict = eval_arg(args, 1, "args");
+    if (dict.kind != VALUE_DICT)
+        return eval_fail(ev, STATUS_INVALID, "path_with_replaced_args() takes the request and a dict");
+    VEC(struct url_pair) kept = {0};
+    for (size_t i = 0; i < rq->args.count; i++)
+        if (!value_has(dict, rq->args.items[i].key))
+            VEC_PUSH(a, &kept, (struct url_pair){rq->args.items[i].key, rq->args.items[i].value});
+    for (size_t i = 0; i < dict.dict->count; i++)
+        if (!value_is_null(dict.dict->entries[i].value))
+            VEC_PUSH(a, &kept,
+                     (struct url_pair){dict.dict->entries[i].key, value_to_str(a, dict.dict->entries[i].value)});
+    str query = url_encode(a, kept.items, kept.count);
+    str path = link_path(rq, rq->path); /* fix_path() puts the prefix in front again, as in Datasette */
+    *ret = value_str(query.n ? ARENA_CAT(a, path, STR("?"), query) : path);
+    return STATUS_OK;
+}
+
+PAGE_FUNCTION(fix_path)
+{
+    *ret = value_str(link_path(self, function_text(ev, args, 0, "path")));
+    return STATUS_OK;
+}
+
+#define PAGE_ROW(id, fn)                                                                                               \
+    {                                                                                                                  \
+        id,                                                                                                            \
+        {                                                                                                              \
+            .name = "function", .call = fn                                                                             \
+        }                                                                                                              \
+    }
+static const struct function page_functions[] = {
+    PAGE_ROW("static", fn_static),
+    PAGE_ROW("crumb_items", fn_crumb_items),
+    PAGE_ROW("menu_links", fn_empty_list),
+    PAGE_ROW("csrftoken", fn_empty_text),
+    PAGE_ROW("display_actor", fn_display_actor),
+    PAGE_ROW("zip", fn_zip),
+    PAGE_ROW("format_bytes", fn_format_bytes),
+    PAGE_ROW("show_messages", fn_show_messages),
+    PAGE_ROW("append_querystring", fn_append_querystring),
+    PAGE_ROW("path_with_replaced_args", fn_path_with_replaced_args),
+    PAGE_ROW("fix_path", fn_fix_path),
+    PAGE_ROW("sql", sql_function),
+    /* slots and action menus of the pages: filled by plugins and by what the actor may do */
+    PAGE_ROW("actions", fn_empty_list),
+    PAGE_ROW("database_actions", fn_empty_list),
+    PAGE_ROW("query_actions", fn_empty_list),
+    PAGE_ROW("top_homepage", fn_empty_text),
+    PAGE_ROW("top_database", fn_empty_text),
+    PAGE_ROW("top_table", fn_empty_text),
+    PAGE_ROW("top_row", fn_empty_text),
+    PAGE_ROW("top_query", fn_empty_text),
+    PAGE_ROW("top_stored_query", fn_empty_text),
+};
+
+void functions_add(struct request *rq, struct value vars)
+{
+    VALUE_SET(vars, "urls", urls_value(rq));
+    VALUE_SET(vars, "request", request_value(rq));
+    for (size_t i = 0; i < ARRAY_LEN(page_functions); i++)
+        if (!value_has(vars, str_of(page_functions[i].name)))
+            value_set(vars, str_of(page_functions[i].name), value_object(&page_functions[i].class, rq));
+}
