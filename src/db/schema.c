@@ -218,3 +218,31 @@ bool schema_column_is_pk(const struct schema_table *t, str name)
     const struct schema_column *column = schema_column(t, name);
     return column && column->pk > 0;
 }
+
+static bool type_has(str type, const char *word)
+{
+    size_t n = strlen(word);
+    for (size_t i = 0; i + n <= type.n; i++)
+        if (str_eq_nocase(str_sub(type, i, i + n), str_make(word, n)))
+            return true;
+    return false;
+}
+
+enum schema_affinity schema_affinity(str type)
+{
+    if (type_has(type, "INT"))
+        return AFFINITY_INTEGER;
+    if (type_has(type, "CHAR") || type_has(type, "CLOB") || type_has(type, "TEXT"))
+        return AFFINITY_TEXT;
+    if (!type.n || type_has(type, "BLOB"))
+        return AFFINITY_BLOB;
+    if (type_has(type, "REAL") || type_has(type, "FLOA") || type_has(type, "DOUB"))
+        return AFFINITY_REAL;
+    return AFFINITY_NUMERIC;
+}
+
+const char *schema_affinity_name(enum schema_affinity affinity)
+{
+    static const char *const names[] = {"INTEGER", "TEXT", "BLOB", "REAL", "NUMERIC"};
+    return names[affinity];
+}

@@ -100,4 +100,9 @@ const struct schema_index *schema_index(const struct schema_table *t, str name);
 const struct schema_fk *schema_fk_on(const struct schema_table *t, str column);
 bool schema_column_is_pk(const struct schema_table *t, str name);
 
+/* SQLite's affinity of a declared type (datatype3.html section 3.1). */
+enum schema_affinity { AFFINITY_INTEGER, AFFINITY_TEXT, AFFINITY_BLOB, AFFINITY_REAL, AFFINITY_NUMERIC };
+enum schema_affinity schema_affinity(str type);
+const char *schema_affinity_name(enum schema_affinity affinity); /* "INTEGER" */
+
 #endif

@@ -80,29 +80,6 @@ static struct value x_primary_keys(struct extra_context *c)
     return str_list(c->rq->arena, c->pks, c->pk_count);
 }
 
-static bool type_has(str type, const char *word)
-{
-    size_t n = strlen(word);
-    for (size_t i = 0; i + n <= type.n; i++)
-        if (str_eq_nocase(str_sub(type, i, i + n), str_make(word, n)))
-            return true;
-    return false;
-}
-
-/* SQLite's affinity rules (datatype3.html section 3.1). */
-static const char *affinity(str type)
-{
-    if (type_has(type, "INT"))
-        return "INTEGER";
-    if (type_has(type, "CHAR") || type_has(type, "CLOB") || type_has(type, "TEXT"))
-        return "TEXT";
-    if (!type.n || type_has(type, "BLOB"))
-        return "BLOB";
-    if (type_has(type, "REAL") || type_has(type, "FLOA") || type_has(type, "DOUB"))
-        return "REAL";
-    return "NUMERIC";
-}
-
 static struct value x_column_details(struct extra_context *c)
 {
     struct arena *a = c->rq->arena;
@@ -111,7 +88,7 @@ static struct value x_column_details(struct extra_context *c)
         const struct schema_column *col = &c->table->columns[i];
         struct value d = value_dict(a);
         VALUE_SET(d, "type", value_str(col->type));
-        VALUE_SET(d, "sqlite_type", value_cstr(affinity(col->type)));
+        VALUE_SET(d, "sqlite_type", value_cstr(schema_affinity_name(schema_affinity(col->type))));
         VALUE_SET(d, "notnull", value_bool(col->notnull));
         VALUE_SET(d, "default", col->default_value.p ? value_str(col->default_value) : VALUE_NULL);
         VALUE_SET(d, "is_pk", value_bool(col->pk > 0));

@@ -28,12 +28,16 @@ static void fill_query_table(struct table_page *p)
             (struct query_incoming){t->incoming[i].other_table, t->incoming[i].other_column, t->incoming[i].column};
     const str *columns;
     size_t column_count = table_columns(a, t, &columns);
+    bool *untyped = ARENA_ARRAY(a, bool, column_count + 1);
+    for (size_t i = 0; i < column_count; i++)
+        untyped[i] = schema_affinity(t->columns[i].type) == AFFINITY_BLOB;
     p->query_table = (struct query_table){
         .name = t->name,
         .is_view = t->kind == SCHEMA_VIEW,
         .use_rowid = t->use_rowid,
         .columns = columns,
         .column_count = column_count,
+        .untyped = untyped,
         .pks = t->pks,
         .pk_count = t->pk_count,
         .fts_table = t->fts_table,

@@ -11,7 +11,7 @@
 
 #include "site/query/table.h"
 
-/* A named binding. value.kind is STR, INT, FLOAT, BOOL (bind as 0/1) or NONE. */
+/* A named binding. value.kind is STR, BYTES, INT, FLOAT, BOOL (bind as 0/1) or NONE. */
 struct query_param {
     str name; /* without ':' */
     struct value value;

@@ -20,7 +20,8 @@ struct query_table {
     bool use_rowid;     /* a table without primary key: rowid is selected first and pages are made by it */
     const str *columns; /* in table order, hidden ones left out */
     size_t column_count;
-    const str *pks; /* in key order; none for views and rowid tables */
+    const bool *untyped; /* one each: keeps numbers and texts apart (no affinity); NULL = none does */
+    const str *pks;      /* in key order; none for views and rowid tables */
     size_t pk_count;
     str fts_table; /* the FTS table found in the schema; empty = none. Config and `_fts_table` override it */
     const struct query_incoming *incoming; /* single-column keys only, in schema order, for `_through` */
