@@ -17,6 +17,12 @@
 #define LIMIT_YAML_NODES   200000   /* values of a YAML text with its aliases put in; more: TOO_LARGE */
 #define LIMIT_VALUE_TEXT   16777216 /* printed text of one list or dict; the rest is cut off */
 #define LIMIT_SIGN_PAYLOAD 1048576  /* JSON inside a signed text; more: TOO_LARGE, or nothing is signed */
+#define LIMIT_PASSWORD     1024     /* bytes of a password; longer ones are refused */
+/* costs that a configured hash may name; more: refused at start, for each sign-in would pay them */
+#define LIMIT_PASSWORD_ROUNDS 10000000 /* of PBKDF2 */
+#define LIMIT_PASSWORD_KIB    1048576  /* memory of argon2id */
+#define LIMIT_PASSWORD_PASSES 64
+#define LIMIT_PASSWORD_LANES  64
 
 /* template */
 #define LIMIT_TEMPLATE_SOURCE    4194304  /* one template source; larger: TOO_LARGE */
@@ -115,6 +121,10 @@
 #define LIMIT_QUERY_ARGS       4096    /* pairs in a query string; more: 400 */
 #define LIMIT_QUERY_TEXT       1048576 /* JSON text made of one filter's value; more is cut */
 #define LIMIT_QUERY_PARAMETERS 4096    /* :names read out of a visitor's statement; later ones count as missing */
+#define LIMIT_THROTTLE_BUCKETS 16384   /* names whose attempts are counted; then the emptiest are forgotten */
+#define LIMIT_KNOWN_PASSWORDS  256     /* passwords known to be right; then the oldest are hashed again */
+#define LIMIT_SIGN_IN_QUEUE    64      /* sign-ins waiting to be hashed; more: 503 */
+#define LIMIT_SIGN_IN_NEXT     2048    /* bytes of the page to go to after signing in; longer: the home page */
 
 /* cli */
 

@@ -11,6 +11,7 @@
 const struct command commands[] = {
     {"serve", "Publish SQLite databases as a website and a JSON API", cmd_serve},
     {"healthcheck", "Ask a running server whether it is well (for containers)", cmd_healthcheck},
+    {"hash-password", "Print the hash of a password for the configuration", cmd_hash_password},
     {"version", "Print the versions of Vitrine, SQLite and OpenSSL", cmd_version},
     {NULL, NULL, NULL},
 };

@@ -2,8 +2,12 @@
 #include "site/actor.h"
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "codec/digest.h"
 #include "codec/sign.h"
 #include "http/cookie.h"
+#include "site/accounts.h"
+#include "site/fetch.h"
 #include "site/request.h"
 
 #define COOKIE_NAME  "ds_actor"
@@ -67,41 +71,132 @@ static void from_cookie(struct request *rq)
         return;
     struct value actor = VALUE_GET(payload, "a"), expires = VALUE_GET(payload, "e");
     int64_t at;
-    if (value_is_text(expires) && (!base62_decode(expires.s, &at) || clock_unix_s() > at))
+    if (!value_is_null(expires) && (!value_is_text(expires) || !base62_decode(expires.s, &at) || clock_unix_s() > at))
         return;
     if (actor.kind == VALUE_DICT)
         rq->actor = actor;
 }
 
+/* ---- what the configuration names -------------------------------------------------------------------------------- */
+
+static enum status challenge(struct request *rq, struct err *err)
+{
+    rq->challenge = ACTOR_CHALLENGE;
+    return err_set(err, STATUS_UNAUTHENTICATED, "401 Authorization Required");
+}
+
+static enum status from_password(struct request *rq, str authorization, struct err *err)
+{
+    struct accounts *accounts = rq->site->accounts;
+    bool required = accounts_basic_required(accounts) && !actor_is_open_path(rq->path);
+    struct err local = ERR_INIT;
+    enum status st =
+        accounts_basic(accounts, rq->arena, authorization, request_client(rq), &rq->actor, &rq->retry_after_s, &local);
+    if (st == STATUS_RATE) {
+        *err = local;
+        return st;
+    }
+    return st == STATUS_OK || !required ? STATUS_OK : challenge(rq, err);
+}
+
+/* Columns actor_X of the one row become the actor's keys X when token_secret is right. */
+static struct value actor_of_row(struct arena *a, const struct rowset *rows, str secret)
+{
+    struct value actor = value_dict(a);
+    size_t at = rowset_column(rows, STR("token_secret"));
+    if (at == (size_t)-1 || !rows->row_count)
+        return VALUE_NULL;
+    const struct cell *kept = rowset_cell(rows, 0, at);
+    str text = kept->kind == CELL_NULL ? (str){0} : cell_text(a, kept);
+    if (!text.n || !digest_equal(text, secret))
+        return VALUE_NULL;
+    for (size_t i = 0; i < rows->column_count; i++)
+        if (str_starts(rows->columns[i], STR("actor_")))
+            value_set(actor, str_from(rows->columns[i], 6), cell_value(rowset_cell(rows, 0, i)));
+    return value_count(actor) ? actor : VALUE_NULL;
+}
+
+/* A token "ID-SECRET" of a table of tokens. A statement that fails lets nobody in, and is logged. */
+static void from_token_table(struct request *rq, str token)
+{
+    const struct site *s = rq->site;
+    str sql, database, id, secret;
+    struct rowset rows = {0};
+    struct err err = ERR_INIT;
+    if (!accounts_token_query(s->accounts, &sql, &database) || !str_cut(token, '-', &id, &secret))
+        return;
+    rq->db = database.n ? site_find(s, database) : s->published_count ? s->published[0] : NULL;
+    const struct query_param param = {STR("token_id"), value_str(id)};
+    const struct fetch_limits limits = {
+        .max_rows = 1, .time_limit_ms = s->config.settings.sql_time_limit_ms, .trusted = true};
+    enum status st = rq->db ? request_connect(rq, &err) : err_set(&err, STATUS_NOT_FOUND, "there is no such database");
+    if (st == STATUS_OK)
+        st = fetch_rows(rq, rq->conn, sql, &param, 1, &limits, &rows, &err);
+    if (st == STATUS_OK)
+        rq->actor = actor_of_row(rq->arena, &rows, secret);
+    else
+        log_line(LOG_ERROR, "accounts", "plugins.datasette-auth-tokens.query: %s", err.text);
+    request_disconnect(rq);
+    rq->db = NULL;
+}
+
+static void from_configured_token(struct request *rq, str token)
+{
+    rq->actor = accounts_token_actor(rq->site->accounts, token);
+    if (value_is_null(rq->actor))
+        from_token_table(rq, token);
+}
+
+static str token_argument(struct request *rq)
+{
+    str name = accounts_token_param(rq->site->accounts);
+    struct args args;
+    if (!name.n || args_parse(rq->arena, rq->query_string, &args, NULL) != STATUS_OK)
+        return (str){0};
+    return args_get(&args, name);
+}
+
+bool actor_is_open_path(str path)
+{
+    return str_is(path, "/-/health") || str_is(path, "/-/health.json");
+}
+
 enum status actor_authenticate(struct request *rq, struct err *err)
 {
-    str authorization = http_header(rq->http, STR("authorization"));
+    str authorization = http_header(rq->http, STR("authorization")), token;
     from_cookie(rq);
-    if (!str_starts(authorization, STR("Bearer ")))
-        return STATUS_OK;
-    str token = str_trim(str_from(authorization, 7));
-    if (!str_starts(token, STR(TOKEN_PREFIX)))
-        return STATUS_OK;
     struct value cookie_actor = rq->actor;
-    enum status st = from_token(rq, str_from(token, sizeof TOKEN_PREFIX - 1), err);
-    if (st == STATUS_OK && !value_is_null(cookie_actor))
+    rq->actor = VALUE_NULL;
+    bool bearer = str_starts(authorization, STR("Bearer "));
+    token = bearer ? str_trim(str_from(authorization, 7)) : token_argument(rq);
+    enum status st = from_password(rq, authorization, err);
+    if (st == STATUS_OK && bearer && str_starts(token, STR(TOKEN_PREFIX)))
+        st = from_token(rq, str_from(token, sizeof TOKEN_PREFIX - 1), err);
+    else if (st == STATUS_OK && token.n && value_is_null(rq->actor))
+        from_configured_token(rq, token);
+    if (!value_is_null(cookie_actor))
         rq->actor = cookie_actor;
     return st;
 }
 
+/* ---- cookies -------------------------------------------------------------------------------------------------------
+ */
+
 static void set_cookie(struct request *rq, str value, const char *tail)
 {
+    bool https = str_starts(request_origin(rq), STR("https:"));
     response_header(rq->response, STR("set-cookie"),
-                    ARENA_CAT(rq->arena, STR(COOKIE_NAME "="), value, STR("; Path=/; SameSite=lax"), str_of(tail)));
+                    ARENA_CAT(rq->arena, STR(COOKIE_NAME "="), value, STR("; Path=/; SameSite=lax"), str_of(tail),
+                              https ? STR("; Secure") : STR("")));
 }
 
-void actor_set_cookie(struct request *rq, struct value actor, int64_t seconds)
+void actor_set_cookie(struct request *rq, struct value actor, int64_t seconds, bool hidden)
 {
     struct value payload = value_dict(rq->arena);
     VALUE_SET(payload, "a", actor);
     if (seconds)
         VALUE_SET(payload, "e", value_str(base62_encode(rq->arena, clock_unix_s() + seconds)));
-    set_cookie(rq, sign_dumps(rq->arena, rq->site->secret, STR("actor"), payload), "");
+    set_cookie(rq, sign_dumps(rq->arena, rq->site->secret, STR("actor"), payload), hidden ? "; HttpOnly" : "");
 }
 
 void actor_clear_cookie(struct request *rq)

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "codec/digest.h"
 #include "db/conn_cache.h"
+#include "site/accounts.h"
 #include "site/cache.h"
 #include "site/counts.h"
 #include "site/render/templates.h"
@@ -256,7 +257,8 @@ static void worker_exit(struct worker *w, void *arg)
     conn_cache_clear_thread();
 }
 
-const char *const site_lane_names[LANE_COUNT] = {[LANE_PAGE] = "page", [LANE_SQL] = "sql", [LANE_UPKEEP] = "upkeep"};
+const char *const site_lane_names[LANE_COUNT] = {
+    [LANE_PAGE] = "page", [LANE_SQL] = "sql", [LANE_SIGN_IN] = "sign-in", [LANE_UPKEEP] = "upkeep"};
 
 static enum status start_pool(const struct settings *settings, struct pool **ret, struct err *err)
 {
@@ -268,6 +270,8 @@ static enum status start_pool(const struct settings *settings, struct pool **ret
                                                     : (unsigned)sql_threads,
                       .queue_max = LIMIT_SQL_QUEUE,
                       .nice = 10},
+        /* hashing passwords: one at a time, so that no number of sign-ins takes pages their threads */
+        [LANE_SIGN_IN] = {.threads = 1, .queue_max = LIMIT_SIGN_IN_QUEUE, .nice = 10},
         [LANE_UPKEEP] = {.threads = 1, .queue_max = LIMIT_UPKEEP_QUEUE, .nice = 10},
     };
     for (size_t i = 0; i < LANE_COUNT; i++)
@@ -321,6 +325,8 @@ static enum status fill(struct site *s, const struct site *old, const struct sit
 {
     enum status st = config_load(&o->config, s->arena, &s->config, err);
     if (st == STATUS_OK)
+        st = accounts_new(s->arena, &s->config, &s->accounts, err);
+    if (st == STATUS_OK)
         st = read_inspect(s, o->inspect_file, err);
     s->policy = (struct permit_policy){&s->config, o->root, o->default_deny};
     s->cors = o->cors;
@@ -353,6 +359,7 @@ static enum status fill(struct site *s, const struct site *old, const struct sit
 
 static void generation_free(struct site *s)
 {
+    accounts_free(s->accounts);
     answer_cache_free(s->cache);
     static_release(s);
     for (size_t i = 0; i < s->published_count; i++)

@@ -19,6 +19,7 @@
 #include "template/template.h"
 
 struct answer_cache;
+struct accounts;
 struct counts;
 struct static_blobs;
 struct static_dir;
@@ -91,8 +92,9 @@ struct site {
     struct static_blobs *static_blobs;
     struct pool *pool;          /* of shared */
     struct answer_cache *cache; /* NULL = off */
-    struct value inspect;       /* whole inspect file or UNDEFINED */
-    str secret;                 /* of shared */
+    struct accounts *accounts;
+    struct value inspect; /* whole inspect file or UNDEFINED */
+    str secret;           /* of shared */
     bool cors, crossdb, cache_headers;
     str version_note;
     const str *load_extensions; /* borrowed from the options */
@@ -100,7 +102,7 @@ struct site {
 };
 
 /* Lanes of the worker pool, in this order. */
-enum site_lane { LANE_PAGE, LANE_SQL, LANE_UPKEEP, LANE_COUNT };
+enum site_lane { LANE_PAGE, LANE_SQL, LANE_SIGN_IN, LANE_UPKEEP, LANE_COUNT };
 extern const char *const site_lane_names[LANE_COUNT];
 
 /* The first generation, with all that is shared. Opens nothing on disk beyond what the options name; databases open

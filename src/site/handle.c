@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* handle — the way of a request through the site.
  *
- *   loop thread:  static file? -> cached answer? -> job into a lane of the pool (503 when its queue is full)
+ *   loop thread:  password wanted? -> static file? -> cached answer? -> job into a lane (503 when its queue is full)
  *   worker:       route -> method -> actor -> query arguments -> view -> (not found: redirect, page of pages/)
  *                 -> (error page) -> keep in the cache -> respond
  *
@@ -9,13 +9,17 @@
  * visitors' own SQL, so that it never stands before pages.
  *
  * Cache: only GET/HEAD of anonymous clients without messages, status 200, from routes not marked ROUTE_NO_CACHE; the
- * database's signature is read before the view runs its first query. */
+ * database's signature is read before the view runs its first query.
+ *
+ * Passwords are hashed in a lane of their own. Where everybody needs one (http_basic_auth), the loop knows those that
+ * were right before; a new one makes its whole request, a static file too, a job of that lane. */
 #include "site/handle.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "http/accept.h"
+#include "site/accounts.h"
 #include "site/actor.h"
 #include "site/cache.h"
 #include "site/csrf.h"
@@ -31,6 +35,7 @@ struct job {
     struct request request;
     struct http_response response;
     str cache_key; /* empty = do not keep */
+    bool may_be_static;
 };
 
 /* Only clients that look the same may share an answer: no credentials, no messages. */
@@ -47,6 +52,9 @@ static bool is_anonymous(const struct http_request *http)
  * that the others need not wait for, and an answer first made for one of those would stay unpacked. */
 static str cache_key(struct site *s, const struct http_request *http)
 {
+    str param = accounts_token_param(s->accounts);
+    if (param.n && str_find(http->query, param) != STR_NPOS)
+        return (str){0};
     if (!s->cache || (http->method != HTTP_GET && http->method != HTTP_HEAD) || !is_anonymous(http))
         return (str){0};
     bool gzip = accept_gzip(http_header(http, STR("accept-encoding")));
@@ -147,7 +155,8 @@ static void keep(struct job *j, const struct db_signature *made_under)
 {
     struct request *rq = &j->request;
     struct db_signature now;
-    if (rq->response_varies || !j->cache_key.n || rq->response->status != 200 || (rq->route->flags & ROUTE_NO_CACHE))
+    if (rq->response_varies || !value_is_null(rq->actor) || !j->cache_key.n || rq->response->status != 200 ||
+        (rq->route->flags & ROUTE_NO_CACHE))
         return;
     if (!rq->db && !rq->response_is_constant)
         return;
@@ -163,6 +172,14 @@ static void keep(struct job *j, const struct db_signature *made_under)
     response_body_blob(rq->response, blob);
 }
 
+/* A static file whose client has only now shown its password. */
+static bool run_static(struct job *j)
+{
+    struct err err = ERR_INIT;
+    return j->may_be_static && actor_authenticate(&j->request, &err) == STATUS_OK &&
+           static_respond_blocking(j->site, j->exchange);
+}
+
 static void run(void *arg, struct worker *w)
 {
     struct job *j = arg;
@@ -170,6 +187,8 @@ static void run(void *arg, struct worker *w)
     struct err err = ERR_INIT;
     struct db_signature made_under = {0};
     (void)w;
+    if (run_static(j))
+        return;
     bool keepable = j->cache_key.n && rq->route && rq->param_count;
     struct published *p = keepable ? site_find(j->site, rq->params[0]) : NULL;
     if (p && database_signature(p->database, &made_under, NULL) != STATUS_OK)
@@ -209,12 +228,54 @@ int64_t site_body_limit(const struct site *s, const struct http_request *rq)
     return set ? set : limits.body_bytes;
 }
 
+static bool is_open_path(const struct site *s, str path)
+{
+    str base = s->config.settings.base_url;
+    return actor_is_open_path(base.n > 1 && str_starts(path, base) ? str_from(path, base.n - 1) : path);
+}
+
+static void ask_for_password(struct http_exchange *x)
+{
+    struct http_response r;
+    response_init(&r, http_exchange_arena(x));
+    r.status = 401;
+    response_header(&r, STR("www-authenticate"), STR(ACTOR_CHALLENGE));
+    response_header(&r, STR("content-type"), STR("text/plain; charset=utf-8"));
+    response_body_text(&r, STR("401 Authorization Required"));
+    http_exchange_respond(x, &r);
+}
+
+/* Does the request carry a name and a password that have to be hashed first? */
+static bool has_new_password(struct site *s, const struct http_request *http)
+{
+    struct value actor;
+    str field = http_header(http, STR("authorization"));
+    return accounts_is_basic(field) && accounts_count(s->accounts) &&
+           !accounts_basic_is_known(s->accounts, http->arena, field, &actor);
+}
+
+static enum site_lane lane_of(const struct job *j, bool new_password)
+{
+    unsigned flags = j->request.route ? j->request.route->flags : 0;
+    if (new_password || ((flags & ROUTE_HASHES) && j->request.http->method == HTTP_POST))
+        return LANE_SIGN_IN;
+    return flags & ROUTE_SLOW ? LANE_SQL : LANE_PAGE;
+}
+
 void site_handle(struct site *s, struct http_exchange *x)
 {
     const struct http_request *http = http_exchange_request(x);
-    if (static_respond(s, x))
+    bool closed = accounts_basic_required(s->accounts) && !is_open_path(s, http->path);
+    bool new_password = has_new_password(s, http);
+    if (static_respond_builtin(s, x))
         return;
-    str key = cache_key(s, http);
+    if (closed && !accounts_is_basic(http_header(http, STR("authorization")))) {
+        ask_for_password(x);
+        return;
+    }
+    if (!(closed && new_password) && static_respond(s, x))
+        return;
+    str key = closed ? (str){0} : cache_key(s, http);
     if (key.n) {
         struct http_blob *blob = answer_cache_get(s->cache, key);
         if (blob) {
@@ -232,7 +293,7 @@ void site_handle(struct site *s, struct http_exchange *x)
     j->cache_key = key;
     response_init(&j->response, http->arena);
     request_init(&j->request, s, x, &j->response);
-    bool slow = j->request.route && (j->request.route->flags & ROUTE_SLOW);
-    if (!pool_submit(s->pool, slow ? LANE_SQL : LANE_PAGE, run, j))
+    j->may_be_static = closed && new_password;
+    if (!pool_submit(s->pool, lane_of(j, new_password), run, j))
         respond_busy(j);
 }

@@ -34,6 +34,8 @@ struct request {
     int64_t started_mono_us;
     int64_t page_sql_us;        /* spent in sql() of templates */
     bool response_varies;       /* by time, chance or the client: never kept */
+    int64_t retry_after_s;      /* of an error with Retry-After; 0 = the status's own */
+    const char *challenge;      /* WWW-Authenticate of a 401; NULL = that of a bearer token */
     bool response_is_constant;  /* depends on no database: may be cached for ever */
     const char *error_title;    /* of the error page; NULL = "Error 404" and so on */
     const char *error_template; /* NULL = by status; set = always this page, never JSON */
@@ -49,6 +51,9 @@ bool request_has_arg(const struct request *rq, const char *name);
 /* on/off/true/false/1/0; `fallback` for anything else */
 bool request_flag(const struct request *rq, const char *name, bool fallback);
 
+/* Address of the client without its port, for counting what it does. Behind a proxy on this machine (a loopback address
+ * or a Unix socket) it is the last address of X-Forwarded-For, which the proxy wrote. */
+str request_client(const struct request *rq);
 /* Set once the client went away; NULL for the later pieces of a stream. */
 const atomic_bool *request_gone(const struct request *rq);
 bool request_is_get(const struct request *rq); /* GET or HEAD */

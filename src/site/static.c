@@ -125,27 +125,56 @@ static void respond_mounted(struct site *s, struct http_exchange *x, const struc
         http_exchange_fail(x, 503, STR("The server is busy. Try again in a moment."));
 }
 
-bool static_respond(struct site *s, struct http_exchange *x)
+static str path_of(const struct site *s, const struct http_request *http)
 {
-    const struct http_request *http = http_exchange_request(x);
     str path = http->path, base = s->config.settings.base_url;
     if (http->method != HTTP_GET && http->method != HTTP_HEAD)
-        return false;
-    if (base.n > 1 && str_starts(path, base))
-        path = str_from(path, base.n - 1);
+        return (str){0};
+    return base.n > 1 && str_starts(path, base) ? str_from(path, base.n - 1) : path;
+}
+
+static const struct static_mount *mount_of(const struct site *s, str path, str *ret_rest)
+{
     for (size_t i = 0; i < s->mount_count; i++) {
         str mount = s->mounts[i].mount;
         if (str_starts(path, mount) && path.n > mount.n && path.p[mount.n] == '/') {
-            str rest = str_from(path, mount.n + 1);
-            if (!str_starts(path, STR(BUILTIN)) || !respond_builtin(s, x, str_from(path, sizeof BUILTIN - 1)))
-                respond_mounted(s, x, &s->mounts[i], rest);
-            return true;
+            *ret_rest = str_from(path, mount.n + 1);
+            return &s->mounts[i];
         }
     }
-    if (!str_starts(path, STR(BUILTIN)))
-        return false;
-    if (!respond_builtin(s, x, str_from(path, sizeof BUILTIN - 1)))
+    return NULL;
+}
+
+bool static_respond_builtin(struct site *s, struct http_exchange *x)
+{
+    str path = path_of(s, http_exchange_request(x));
+    return str_starts(path, STR(BUILTIN)) && respond_builtin(s, x, str_from(path, sizeof BUILTIN - 1));
+}
+
+bool static_respond(struct site *s, struct http_exchange *x)
+{
+    str path = path_of(s, http_exchange_request(x)), rest;
+    const struct static_mount *m = mount_of(s, path, &rest);
+    if (static_respond_builtin(s, x))
+        return true;
+    if (m)
+        respond_mounted(s, x, m, rest);
+    else if (str_starts(path, STR(BUILTIN)))
         respond_page(x, 404, "404: File not found");
+    else
+        return false;
+    return true;
+}
+
+bool static_respond_blocking(struct site *s, struct http_exchange *x)
+{
+    const struct http_request *http = http_exchange_request(x);
+    struct blocking b = {.x = x};
+    const struct static_mount *m = mount_of(s, path_of(s, http), &b.path);
+    if (!m)
+        return false;
+    b.dir = m->dir;
+    serve_on_worker(&b, NULL);
     return true;
 }
 

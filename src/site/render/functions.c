@@ -3,6 +3,7 @@
 
 #include "assets/assets.h"
 #include "codec/url.h"
+#include "site/accounts.h"
 #include "site/links.h"
 #include "site/render/cells.h"
 #include "site/render/messages.h"
@@ -61,6 +62,17 @@ PAGE_FUNCTION(crumb_items)
         crumb(*ret, a, link_database(rq, db), db);
     if (db.n && table.n && request_allowed(rq, ACTION_VIEW_TABLE, db, table))
         crumb(*ret, a, link_table(rq, db, table), table);
+    return STATUS_OK;
+}
+
+PAGE_FUNCTION(menu_links)
+{
+    struct request *rq = self;
+    struct arena *a = eval_arena(ev);
+    (void)args;
+    *ret = value_list(a);
+    if (accounts_configured(rq->site->accounts) && value_is_null(rq->actor))
+        crumb(*ret, a, link_path(rq, STR("-/login")), STR("Log in"));
     return STATUS_OK;
 }
 
@@ -177,7 +189,7 @@ PAGE_FUNCTION(fix_path)
 static const struct function page_functions[] = {
     PAGE_ROW("static", fn_static),
     PAGE_ROW("crumb_items", fn_crumb_items),
-    PAGE_ROW("menu_links", fn_empty_list),
+    PAGE_ROW("menu_links", fn_menu_links),
     PAGE_ROW("csrftoken", fn_empty_text),
     PAGE_ROW("display_actor", fn_display_actor),
     PAGE_ROW("zip", fn_zip),

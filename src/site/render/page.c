@@ -5,7 +5,9 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "codec/html_escape.h"
+#include "codec/url.h"
 #include "http/cookie.h"
+#include "site/accounts.h"
 #include "site/links.h"
 #include "site/render/functions.h"
 #include "site/template_files.h"
@@ -219,6 +221,17 @@ static void bare_error(struct request *rq, int http_status, const struct err *er
     respond_buf(rq, http_status, "text/html; charset=utf-8", &b);
 }
 
+/* Where to sign in and come back from; none for those who are in, and where nobody can. */
+static struct value sign_in_link(struct request *rq)
+{
+    if (!accounts_count(rq->site->accounts) || !value_is_null(rq->actor))
+        return VALUE_NULL;
+    str link = link_path(rq, STR("-/login"));
+    if (!request_is_get(rq))
+        return value_str(link);
+    return value_str(ARENA_CAT(rq->arena, link, STR("?next="), url_quote_plus(rq->arena, request_full_path(rq))));
+}
+
 void page_respond_error(struct request *rq, const struct err *err, const char *title, struct value extra)
 {
     struct arena *a = rq->arena;
@@ -229,9 +242,11 @@ void page_respond_error(struct request *rq, const struct err *err, const char *t
     if (http_status >= 500)
         log_line(LOG_ERROR, "site", "%.*s: %s", STR_ARG(rq->http->target), err->text);
     if (http_status == 401)
-        response_header(rq->response, STR("www-authenticate"), STR("Bearer error=\"invalid_token\""));
-    if (http_status == 503)
-        response_header(rq->response, STR("retry-after"), STR("1"));
+        response_header(rq->response, STR("www-authenticate"),
+                        rq->challenge ? str_of(rq->challenge) : STR("Bearer error=\"invalid_token\""));
+    if (http_status == 503 || rq->retry_after_s)
+        response_header(rq->response, STR("retry-after"),
+                        arena_printf(a, "%lld", (long long)MAX(rq->retry_after_s, 1)));
     if (wants_json(rq, http_status)) {
         struct value body = page_error_json(a, err, http_status);
         for (size_t i = 0; extra.kind == VALUE_DICT && i < extra.dict->count; i++)
@@ -246,6 +261,7 @@ void page_respond_error(struct request *rq, const struct err *err, const char *t
         VALUE_SET(vars, "hint", err->hint[0] ? value_cstr(err->hint) : VALUE_NULL);
         VALUE_SET(vars, "status", value_int(http_status));
         VALUE_SET(vars, "title", title ? value_cstr(title) : http_status == 403 ? value_cstr("Forbidden") : VALUE_NULL);
+        VALUE_SET(vars, "login_url", http_status == 403 ? sign_in_link(rq) : VALUE_NULL);
         if (extra.kind == VALUE_DICT && value_has(extra, STR("sql")))
             VALUE_SET(vars, "failed_sql", VALUE_GET(extra, "sql"));
         str names[] = {rq->error_template ? str_of(rq->error_template) : arena_printf(a, "%d.html", http_status),

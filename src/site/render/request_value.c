@@ -80,6 +80,13 @@ static struct value headers_dict(const struct request *rq, struct arena *a)
     return d;
 }
 
+/* What a template reads of one client must not be kept for the next. */
+static struct value of_one_client(struct request *rq, struct value v)
+{
+    rq->response_varies = true;
+    return v;
+}
+
 static bool request_attr(void *self, struct eval *ev, str name, struct value *ret)
 {
     struct request *rq = self;
@@ -102,10 +109,8 @@ static bool request_attr(void *self, struct eval *ev, str name, struct value *re
         *ret = value_object(&args_class, rq);
     else if (str_is(name, "actor"))
         *ret = rq->actor;
-    else if (str_is(name, "headers"))
-        *ret = headers_dict(rq, a);
-    else if (str_is(name, "cookies"))
-        *ret = request_cookies(rq, a);
+    else if (str_is(name, "headers") || str_is(name, "cookies"))
+        *ret = of_one_client(rq, str_is(name, "headers") ? headers_dict(rq, a) : request_cookies(rq, a));
     else if (str_is(name, "url_vars"))
         *ret = request_url_vars(rq, a);
     else

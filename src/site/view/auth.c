@@ -45,7 +45,7 @@ enum status view_auth_token(struct request *rq, struct err *err)
     if (st != STATUS_OK)
         return st;
     VALUE_SET(root, "id", value_cstr("root"));
-    actor_set_cookie(rq, root, 0);
+    actor_set_cookie(rq, root, 0, false);
     return go_home(rq);
 }
 
