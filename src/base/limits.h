@@ -16,6 +16,8 @@
 #define LIMIT_YAML_DEPTH   100      /* nesting of a YAML text with its aliases put in; deeper: INVALID */
 #define LIMIT_YAML_NODES   200000   /* values of a YAML text with its aliases put in; more: TOO_LARGE */
 #define LIMIT_VALUE_TEXT   16777216 /* printed text of one list or dict; the rest is cut off */
+#define LIMIT_HTML_DEPTH   128      /* tags inside each other in HTML from outside; deeper ones are text */
+#define LIMIT_MARKDOWN     65536    /* one Markdown text; a larger one is shown as it is */
 #define LIMIT_SIGN_PAYLOAD 1048576  /* JSON inside a signed text; more: TOO_LARGE, or nothing is signed */
 #define LIMIT_PASSWORD     1024     /* bytes of a password; longer ones are refused */
 /* costs that a configured hash may name; more: refused at start, for each sign-in would pay them */
@@ -96,6 +98,7 @@
 #define LIMIT_DB_SCHEMA_BYTES       268435456  /* one schema snapshot; larger: TOO_LARGE */
 #define LIMIT_DB_REGEXP_BYTES       4096       /* a regular expression; larger: SQL error */
 #define LIMIT_DB_REGEXP_NODES       8192       /* ... compiled; larger: SQL error */
+#define LIMIT_DB_LEVENSHTEIN        1024       /* characters of one text of levenshtein(); more: SQL error */
 #define LIMIT_DB_PROGRESS_OPS       1000       /* VM steps between two looks at the deadline */
 #define LIMIT_DB_WATCHDOG_TICK_MS   10         /* how often deadlines are looked at from outside of SQLite */
 #define LIMIT_DB_BUSY_TIMEOUT_MS    1000       /* default wait for another process's lock */

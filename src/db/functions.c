@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* functions — one row a SQL function. All are harmless, hence INNOCUOUS: views of untrusted files may use them.
- * Tests: tests/unit/db/test_functions.c */
+/* functions — the functions of tbl/functions.h: those of search, chance and distance here, the others in fn_*.c. All
+ * are harmless, hence INNOCUOUS: views of untrusted files may use them. Tests: tests/unit/db/test_text.c, and
+ * tests/site/test_functions.py runs every example of the table. */
 #include "db/functions.h"
 
-#include <errno.h>
 #include <math.h>
 #include <sqlite3.h>
-#include <stdlib.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "db/conn_impl.h"
-#include "db/regexp.h"
+#include "db/fn.h"
 #include "db/sqlite_status.h"
 
 #include "base/banned.h"
@@ -79,10 +79,19 @@ void fts_escape(struct buf *out, str query)
     buf_release(&closed);
 }
 
-static str argument(sqlite3_value *v)
+str fn_argument(sqlite3_value *v)
 {
     const char *p = (const char *)sqlite3_value_text(v);
     return str_make(p, p ? (size_t)sqlite3_value_bytes(v) : 0);
+}
+
+void fn_result(sqlite3_context *ctx, struct buf *own_text)
+{
+    if (own_text->over)
+        sqlite3_result_error_toobig(ctx);
+    else
+        sqlite3_result_text64(ctx, own_text->n ? own_text->p : "", own_text->n, SQLITE_TRANSIENT, SQLITE_UTF8);
+    buf_release(own_text);
 }
 
 static void fn_escape_fts(sqlite3_context *ctx, int argc, sqlite3_value **argv)
@@ -92,73 +101,56 @@ static void fn_escape_fts(sqlite3_context *ctx, int argc, sqlite3_value **argv)
         return;
     struct buf out;
     buf_init(&out, LIMIT_DB_VALUE_BYTES);
-    fts_escape(&out, argument(argv[0]));
-    if (out.over)
-        sqlite3_result_error_toobig(ctx);
-    else
-        sqlite3_result_text64(ctx, out.n ? out.p : "", out.n, SQLITE_TRANSIENT, SQLITE_UTF8);
-    buf_release(&out);
-}
-
-/* ---- regexp ---- */
-
-static bool stop_now(void *arg)
-{
-    return deadline_passed(arg);
-}
-
-static void free_regexp(void *r)
-{
-    regexp_free(r);
-}
-
-/* X REGEXP Y calls regexp(Y, X). The compiled expression stays with the statement while Y is constant. */
-static void fn_regexp(sqlite3_context *ctx, int argc, sqlite3_value **argv)
-{
-    (void)argc;
-    struct conn *c = sqlite3_user_data(ctx);
-    struct err err = ERR_INIT;
-    if (sqlite3_value_type(argv[0]) == SQLITE_NULL || sqlite3_value_type(argv[1]) == SQLITE_NULL)
-        return;
-    struct regexp *r = sqlite3_get_auxdata(ctx, 0), *fresh = NULL;
-    if (!r) {
-        if (regexp_compile(argument(argv[0]), &fresh, &err) != STATUS_OK) {
-            sqlite3_result_error(ctx, err.text, -1);
-            return;
-        }
-        r = fresh;
-    }
-    bool found = false;
-    if (regexp_search(r, argument(argv[1]), stop_now, &c->deadline, &found) == STATUS_OK)
-        sqlite3_result_int(ctx, found);
-    else
-        sqlite3_result_error_code(ctx, SQLITE_INTERRUPT);
-    if (fresh)
-        sqlite3_set_auxdata(ctx, 0, fresh, free_regexp); /* may free it at once */
+    fts_escape(&out, fn_argument(argv[0]));
+    fn_result(ctx, &out);
 }
 
 /* ---- uuid ---- */
 
-static void fn_uuid(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static void put_uuid(sqlite3_context *ctx, unsigned char b[16], int version)
 {
-    (void)argc;
-    (void)argv;
     static const char hex[] = "0123456789abcdef";
-    unsigned char b[16];
     char text[36];
-    if (getrandom(b, sizeof b, 0) != (ssize_t)sizeof b) {
-        sqlite3_result_error(ctx, "no random bytes", -1);
-        return;
-    }
-    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40); /* RFC 9562 section 5.4 */
+    b[6] = (unsigned char)((b[6] & 0x0f) | version << 4); /* RFC 9562 section 4 */
     b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-    for (size_t i = 0, at = 0; i < sizeof b; i++) {
+    for (size_t i = 0, at = 0; i < 16; i++) {
         if (i == 4 || i == 6 || i == 8 || i == 10)
             text[at++] = '-';
         text[at++] = hex[b[i] >> 4];
         text[at++] = hex[b[i] & 15];
     }
     sqlite3_result_text(ctx, text, sizeof text, SQLITE_TRANSIENT);
+}
+
+static bool random_bytes(sqlite3_context *ctx, unsigned char b[16])
+{
+    if (getrandom(b, 16, 0) == 16)
+        return true;
+    sqlite3_result_error(ctx, "no random bytes", -1);
+    return false;
+}
+
+static void fn_uuid(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    unsigned char b[16];
+    (void)argc;
+    (void)argv;
+    if (random_bytes(ctx, b))
+        put_uuid(ctx, b, 4);
+}
+
+/* 48 bits of milliseconds, then chance: RFC 9562 section 5.7. */
+static void fn_uuid7(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    unsigned char b[16];
+    uint64_t ms = (uint64_t)clock_unix_us() / 1000;
+    (void)argc;
+    (void)argv;
+    if (!random_bytes(ctx, b))
+        return;
+    for (int i = 0; i < 6; i++)
+        b[i] = (unsigned char)(ms >> (40 - 8 * i));
+    put_uuid(ctx, b, 7);
 }
 
 /* ---- haversine ---- */
@@ -187,7 +179,7 @@ static void haversine(sqlite3_context *ctx, sqlite3_value **argv, double per_km)
 
 static void fn_haversine(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
-    str unit = argc == 5 ? argument(argv[4]) : STR("km");
+    str unit = argc == 5 ? fn_argument(argv[4]) : STR("km");
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         if (str_is(unit, units[i].name)) {
             haversine(ctx, argv, units[i].per_km);
@@ -206,37 +198,25 @@ static void fn_haversine_unit(sqlite3_context *ctx, int argc, sqlite3_value **ar
 
 /* ---- table ---- */
 
-struct implementation {
+#define PURE   true
+#define VARIES false
+
+static const struct implementation {
     void (*call)(sqlite3_context *, int, sqlite3_value **);
     bool deterministic;
     const void *data; /* NULL = the connection */
+} implementations[] = {
+#define X(name, args, fn, pure, data, signature, help, example, answer) {fn, pure, data},
+#include "db/tbl/functions.h"
+#undef X
 };
 
 const struct function_row function_rows[] = {
-    {"escape_fts", 1, "Turns words a person typed into an FTS query: each word quoted, \"quoted parts\" kept"},
-    {"regexp", 2,
-     "regexp(pattern, text), also: text REGEXP pattern. 1 when the pattern is found; linear time, no back-references"},
-    {"uuid", 0, "A random UUID (version 4)"},
-    {"haversine", 4, "Kilometres between two points: haversine(lat1, lng1, lat2, lng2)"},
-    {"haversine", 5, "As above in km, m, mi, nmi, ft or in: haversine(lat1, lng1, lat2, lng2, 'mi')"},
-    {"haversine_m", 4, "Metres between two points"},
-    {"haversine_mi", 4, "Miles between two points"},
-    {"haversine_nmi", 4, "Nautical miles between two points"},
-    {"haversine_ft", 4, "Feet between two points"},
+#define X(name, args, fn, pure, data, signature, help, example, answer) {name, args, signature, help},
+#include "db/tbl/functions.h"
+#undef X
 };
 const size_t function_row_count = ARRAY_LEN(function_rows);
-
-static const struct implementation implementations[ARRAY_LEN(function_rows)] = {
-    {fn_escape_fts, true, NULL},
-    {fn_regexp, true, NULL},
-    {fn_uuid, false, NULL},
-    {fn_haversine, true, NULL},
-    {fn_haversine, true, NULL},
-    {fn_haversine_unit, true, &units[1].per_km},
-    {fn_haversine_unit, true, &units[2].per_km},
-    {fn_haversine_unit, true, &units[3].per_km},
-    {fn_haversine_unit, true, &units[4].per_km},
-};
 
 enum status functions_register(struct conn *c, struct err *err)
 {

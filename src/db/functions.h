@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* functions: the SQL functions every connection has besides SQLite's own. One table in functions.c. */
+/* functions: the SQL functions every connection has besides SQLite's own. One table: tbl/functions.h. */
 #ifndef VITRINE_DB_FUNCTIONS_H
 #define VITRINE_DB_FUNCTIONS_H
 
@@ -12,6 +12,7 @@ struct conn;
 struct function_row { /* for the documentation */
     const char *name;
     int args; /* -1 = any number */
+    const char *signature;
     const char *help;
 };
 extern const struct function_row function_rows[];

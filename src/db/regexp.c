@@ -45,6 +45,7 @@ struct node {
     enum node_kind kind;
     uint32_t code;
     int min, max; /* REPEAT; max -1 = no end */
+    bool lazy;    /* REPEAT: as few as possible first */
     struct node *a, *b;
     struct set *set;
 };
@@ -64,8 +65,10 @@ struct regexp {
     bool fold; /* (?i) */
     bool over;
     size_t emits; /* nodes visited while emitting: repeats of nothing add no instruction */
-    /* scratch of regexp_search: two sparse sets of states and a stack */
+    /* scratch of a search: two sparse sets of states in the order of their priority, where the match of each would
+     * begin, and a stack */
     uint32_t *dense[2], *sparse[2], *stack;
+    size_t *start[2];
     size_t dense_count[2];
 };
 
@@ -422,14 +425,16 @@ static struct node *parse_repeat(struct parser *p)
         } else if (c != '{' || !parse_braces(p, &min, &max)) {
             break;
         }
-        if (peek(p) == '?')
-            p->at++; /* lazy: finds the same */
+        bool lazy = more(p) && peek(p) == '?';
+        if (lazy)
+            p->at++;
         if (min > REPEAT_MAX || max > REPEAT_MAX || (max >= 0 && max < min))
             return fail(p, "wrong repeat count");
         struct node *n = node_new(p, NODE_REPEAT);
         n->a = a;
         n->min = min;
         n->max = max;
+        n->lazy = lazy;
         a = n;
     }
     return a;
@@ -483,6 +488,14 @@ static size_t put(struct regexp *r, struct instruction i)
 
 static void emit(struct regexp *r, const struct node *n);
 
+/* Once more, or on: what is tried first is x. */
+static void set_split(struct regexp *r, size_t split, bool lazy)
+{
+    uint32_t again = (uint32_t)split + 1, on = (uint32_t)r->count;
+    r->program[split].x = lazy ? on : again;
+    r->program[split].y = lazy ? again : on;
+}
+
 static void emit_repeat(struct regexp *r, const struct node *n)
 {
     for (int i = 0; i < n->min && !r->over; i++)
@@ -491,16 +504,14 @@ static void emit_repeat(struct regexp *r, const struct node *n)
         size_t split = put(r, (struct instruction){.op = OP_SPLIT});
         emit(r, n->a);
         put(r, (struct instruction){.op = OP_JUMP, .x = (uint32_t)split});
-        r->program[split].x = (uint32_t)split + 1;
-        r->program[split].y = (uint32_t)r->count;
+        set_split(r, split, n->lazy);
         return;
     }
     for (int i = n->min; i < n->max && !r->over;
          i++) { /* (a(a(a)?)?)? flat: each may leave to the end of its own part */
         size_t split = put(r, (struct instruction){.op = OP_SPLIT});
         emit(r, n->a);
-        r->program[split].x = (uint32_t)split + 1;
-        r->program[split].y = (uint32_t)r->count;
+        set_split(r, split, n->lazy);
     }
 }
 
@@ -577,6 +588,7 @@ enum status regexp_compile(str pattern, struct regexp **ret, struct err *err)
     for (int i = 0; i < 2; i++) {
         r->dense[i] = mem_array(r->count, sizeof(uint32_t));
         r->sparse[i] = mem_array(r->count, sizeof(uint32_t));
+        r->start[i] = mem_array(r->count, sizeof(size_t));
     }
     r->stack = mem_array(2 * r->count, sizeof(uint32_t));
     *ret = r;
@@ -590,6 +602,7 @@ void regexp_free(struct regexp *r)
     for (int i = 0; i < 2; i++) {
         free(r->dense[i]);
         free(r->sparse[i]);
+        free(r->start[i]);
     }
     free(r->stack);
     free(r->program);
@@ -627,8 +640,9 @@ static bool holds(enum op op, const struct place *w)
     }
 }
 
-/* Adds `pc` and all that it leads to without taking a character. True when the match is among them. */
-static bool add(struct regexp *r, int side, uint32_t pc, const struct place *w)
+/* Adds `pc` and all that it leads to without taking a character, what is tried first before the rest. True when the
+ * match is among them: what comes after it has less priority and is not added. */
+static bool add(struct regexp *r, int side, uint32_t pc, size_t start, const struct place *w)
 {
     size_t depth = 0;
     r->stack[depth++] = pc;
@@ -638,6 +652,7 @@ static bool add(struct regexp *r, int side, uint32_t pc, const struct place *w)
         if (slot < r->dense_count[side] && r->dense[side][slot] == pc)
             continue;
         r->sparse[side][pc] = (uint32_t)r->dense_count[side];
+        r->start[side][r->dense_count[side]] = start;
         r->dense[side][r->dense_count[side]++] = pc;
         const struct instruction *i = &r->program[pc];
         switch (i->op) {
@@ -686,20 +701,32 @@ static uint32_t decode_at(str text, size_t at, size_t *ret_n)
     return code == UTF8_BAD ? UTF8_REPLACEMENT : code;
 }
 
-enum status regexp_search(struct regexp *r, str text, bool (*stop)(void *arg), void *arg, bool *ret)
+/* One run over the text from `at`. With `span` the leftmost match is followed to its end, as a back-tracking matcher
+ * would: the states are in the order of their priority, so that those behind a match are dropped and those before it
+ * may still replace it. Without, the first sign of a match ends the run. */
+static enum status run(struct regexp *r, str text, size_t at, struct regexp_span *span, bool (*stop)(void *arg),
+                       void *arg, bool *ret)
 {
-    size_t at = 0, work = 0, n = 0;
+    size_t work = 0, n = 0;
     int side = 0;
-    struct place w = {.at_start = true, .at_end = text.n == 0};
-    if (text.n)
-        w.after = decode_at(text, 0, &n);
+    bool found = false;
+    struct place w = {.at_start = at == 0, .at_end = at >= text.n};
+    if (at) {
+        size_t before = at - 1;
+        while (before && ((unsigned char)text.p[before] & 0xC0) == 0x80)
+            before--;
+        w.before = decode_at(text, before, &n);
+    }
+    if (!w.at_end)
+        w.after = decode_at(text, at, &n);
     r->dense_count[0] = 0;
     for (;;) {
-        if (add(r, side, 0, &w)) { /* a match may begin at each place */
-            *ret = true;
-            return STATUS_OK;
+        if (!found && add(r, side, 0, at, &w)) { /* a match may begin at each place */
+            found = true;
+            if (span)
+                *span = (struct regexp_span){at, at};
         }
-        if (at >= text.n)
+        if (at >= text.n || (found && (!span || !r->dense_count[side])))
             break;
         uint32_t code = w.after;
         at += n;
@@ -709,9 +736,12 @@ enum status regexp_search(struct regexp *r, str text, bool (*stop)(void *arg), v
         r->dense_count[!side] = 0;
         for (size_t k = 0; k < r->dense_count[side]; k++) {
             uint32_t pc = r->dense[side][k];
-            if (takes(r, &r->program[pc], code) && add(r, !side, pc + 1, &w)) {
-                *ret = true;
-                return STATUS_OK;
+            size_t start = r->start[side][k];
+            if (takes(r, &r->program[pc], code) && add(r, !side, pc + 1, start, &w)) {
+                found = true;
+                if (span)
+                    *span = (struct regexp_span){start, at};
+                break;
             }
         }
         work += r->dense_count[side] + 1;
@@ -722,6 +752,25 @@ enum status regexp_search(struct regexp *r, str text, bool (*stop)(void *arg), v
         }
         side = !side;
     }
-    *ret = false;
+    *ret = found;
+    return STATUS_OK;
+}
+
+enum status regexp_search(struct regexp *r, str text, bool (*stop)(void *arg), void *arg, bool *ret)
+{
+    return run(r, text, 0, NULL, stop, arg, ret);
+}
+
+enum status regexp_find(struct regexp *r, str text, size_t from, bool (*stop)(void *arg), void *arg,
+                        struct regexp_span *ret_span, bool *ret)
+{
+    struct regexp_span span = {0, 0};
+    bool found = false;
+    enum status st = run(r, text, from, &span, stop, arg, &found);
+    if (st != STATUS_OK)
+        return st;
+    if (found)
+        *ret_span = span;
+    *ret = found;
     return STATUS_OK;
 }
