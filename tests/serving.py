@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts the real program, asks it, and stops it. Stopping checks that it ended well: exit status 0 within ten seconds
 after SIGTERM, and no sanitizer had anything to say."""
+import atexit
 import base64
 import contextlib
 import http.client
@@ -9,14 +10,21 @@ import math
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
+import tempfile
 import threading
 import urllib.parse
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
+# The state of the sites that tests start (secrets, internal databases) stays out of the user's own.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="vitrine-state-")
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
+for name in ("VITRINE_STATE", "VITRINE_INTERNAL", "STATE_DIRECTORY"):
+    os.environ.pop(name, None)
 DATA = TOP / "tests/data"
 PROGRAM = pathlib.Path(os.environ.get("VITRINE") or os.environ.get("VITRINE_BIN") or TOP / "build/vitrine").resolve()
 HOST = "127.0.0.1"

@@ -121,6 +121,7 @@
 #define LIMIT_PAGE_SQL_MS      10000   /* SQL of all sql() calls of one page together; more: 500 */
 #define LIMIT_PAGE_SQL_ROWS    1000000 /* rows of one sql() call; more: 500 */
 #define LIMIT_CONFIG_FILE      4194304 /* a configuration or metadata file; larger: TOO_LARGE */
+#define LIMIT_SECRET_FILE      4096    /* a file that holds a secret; larger: TOO_LARGE */
 #define LIMIT_QUERY_ARGS       4096    /* pairs in a query string; more: 400 */
 #define LIMIT_QUERY_TEXT       1048576 /* JSON text made of one filter's value; more is cut */
 #define LIMIT_QUERY_PARAMETERS 4096    /* :names read out of a visitor's statement; later ones count as missing */

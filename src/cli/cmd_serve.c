@@ -49,6 +49,7 @@ enum {
     OPT_CACHE,
     OPT_NOTE,
     OPT_INTERNAL,
+    OPT_STATE,
     OPT_PLUGINS,
     OPT_SETTINGS_HELP,
     OPT_LOG_LEVEL,
@@ -84,7 +85,10 @@ static const struct option options[] = {
     {"--ssl-keyfile", 0, OPTION_VALUE, "FILE", "Its private key (PEM)", OPT_KEY},
     {"--cache", 0, OPTION_VALUE, "MB", "Memory for finished answers, 0 for none (default 64)", OPT_CACHE},
     {"--version-note", 0, OPTION_VALUE, "TEXT", "Shown at /-/versions", OPT_NOTE},
-    {"--internal", 0, OPTION_VALUE, "FILE", "Database for our own state (nothing is kept there yet)", OPT_INTERNAL},
+    {"--internal", 0, OPTION_VALUE, "FILE", "File of the internal database: stored queries and other state of our own",
+     OPT_INTERNAL},
+    {"--state", 0, OPTION_VALUE, "DIR", "Folder for state of our own (default: one a site in ~/.local/state/vitrine)",
+     OPT_STATE},
     {"--plugins-dir", 0, OPTION_VALUE, "DIR", "Accepted for compatibility: Python plugins cannot run here",
      OPT_PLUGINS},
     {"--help-settings", 0, OPTION_FLAG, NULL, "List the settings", OPT_SETTINGS_HELP},
@@ -104,7 +108,7 @@ struct serve {
     VEC(str) extensions;
     str host, uds, cert, key;
     int64_t port;
-    bool open_browser, access_log, note_plugins, note_internal;
+    bool open_browser, access_log, note_plugins;
     enum log_level log_level;
     enum log_format log_format;
 
@@ -252,7 +256,10 @@ static enum status apply(struct serve *s, int id, str value, str second, struct 
         s->note_plugins = true;
         break;
     case OPT_INTERNAL:
-        s->note_internal = true;
+        o->state.internal = value;
+        break;
+    case OPT_STATE:
+        o->state.folder = value;
         break;
     default:
         break;
@@ -266,6 +273,11 @@ static enum status from_environment(struct serve *s, struct err *err)
     const char *host = getenv("HOST"), *port = getenv("DATASETTE_PORT") ? getenv("DATASETTE_PORT") : getenv("PORT");
     const char *secret = getenv("VITRINE_SECRET") ? getenv("VITRINE_SECRET") : getenv("DATASETTE_SECRET");
     const char *level = getenv("DATASETTE_LOG_LEVEL");
+    const char *state = getenv("VITRINE_STATE"), *internal = getenv("VITRINE_INTERNAL");
+    if (state)
+        s->site.state.folder = str_of(state);
+    if (internal)
+        s->site.state.internal = str_of(internal);
     if (host && *host)
         s->host = str_of(host);
     if (secret)
@@ -478,6 +490,7 @@ static enum status read_options(struct serve *s, int argc, char **argv, int *ret
 
 static void fill_options(struct serve *s)
 {
+    s->site.state.served = s->files.count ? s->files.items[0] : (str){0};
     s->site.config.options = s->settings.items;
     s->site.config.option_count = s->settings.count;
     s->site.static_mounts = s->statics.items;
@@ -498,8 +511,6 @@ int cmd_serve(int argc, char **argv)
         log_setup(s.log_level, s.log_format, 2);
         if (s.note_plugins)
             log_line(LOG_WARN, "serve", "--plugins-dir is ignored: Python plugins cannot run here");
-        if (s.note_internal)
-            log_line(LOG_INFO, "serve", "--internal is ignored: nothing is kept in a database of our own yet");
         raise_descriptor_limit();
         fill_options(&s);
         st = start(&s, &err);

@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -18,6 +17,7 @@
 #include "site/accounts.h"
 #include "site/cache.h"
 #include "site/counts.h"
+#include "site/internal.h"
 #include "site/render/templates.h"
 #include "site/static.h"
 #include "site/template_files.h"
@@ -237,17 +237,37 @@ static enum status read_inspect(struct site *s, str path, struct err *err)
     return st == STATUS_OK ? st : err_prefix(err, "%.*s", STR_ARG(path));
 }
 
-/* 32 random bytes as hex: for signing when no secret was given, and for the one-time token. */
-static enum status make_secret(struct arena *a, str *ret, struct err *err)
+/* Without --secret: the one kept since the first start, so that sign-ins survive. Where nothing can be kept, one that
+ * ends with the process. */
+static enum status find_secret(struct site_shared *sh, str path, struct err *err)
 {
-    unsigned char bytes[32];
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
-        return err_set(err, STATUS_IO, "The system has no random numbers");
-    char hex[65];
-    for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
-    *ret = arena_str(a, str_of(hex));
-    return STATUS_OK;
+    struct err why = ERR_INIT;
+    enum status st = path.n ? state_secret(sh->arena, path, &sh->secret, &why) : STATUS_NOT_FOUND;
+    if (st == STATUS_OK)
+        return st;
+    if (st == STATUS_CONFIG || st == STATUS_TOO_LARGE) {
+        err_set(err, st, "%s", why.text);
+        return err_hint(err, "%s", why.hint);
+    }
+    log_line(LOG_WARN, "state",
+             "%s: sign-ins and tokens end with this process; use --state DIR or --secret to keep them",
+             path.n ? why.text : "there is no HOME to keep a secret in");
+    return state_random(sh->arena, &sh->secret, err);
+}
+
+static enum status open_state(struct site_shared *sh, const struct site_options *o, struct err *err)
+{
+    struct state_paths paths;
+    state_find(sh->arena, &o->state, &paths);
+    sh->internal = internal_new(paths.internal);
+    enum status st = o->state.internal.n ? internal_open(sh->internal, err) : STATUS_OK;
+    if (st != STATUS_OK)
+        return err_prefix(err, "--internal");
+    if (o->secret.n) {
+        sh->secret = arena_str(sh->arena, o->secret);
+        return STATUS_OK;
+    }
+    return find_secret(sh, paths.secret, err);
 }
 
 static void worker_exit(struct worker *w, void *arg)
@@ -289,6 +309,7 @@ static void shared_free(struct site_shared *sh)
         return;
     if (sh->pool)
         pool_free(sh->pool);
+    internal_free(sh->internal);
     arena_free(sh->arena);
 }
 
@@ -298,13 +319,9 @@ static enum status shared_new(const struct site_options *o, struct site_shared *
     struct site_shared *sh = ARENA_NEW(a, struct site_shared);
     sh->arena = a;
     sh->started_unix_us = clock_unix_us();
-    enum status st = STATUS_OK;
-    if (o->secret.n)
-        sh->secret = arena_str(a, o->secret);
-    else
-        st = make_secret(a, &sh->secret, err);
+    enum status st = open_state(sh, o, err);
     if (st == STATUS_OK && o->root)
-        st = make_secret(a, &sh->root_token, err);
+        st = state_random(a, &sh->root_token, err);
     *ret = sh;
     return st;
 }
@@ -340,6 +357,8 @@ static enum status fill(struct site *s, const struct site *old, const struct sit
         st = shared_new(o, &s->shared, err);
     if (st == STATUS_OK)
         s->secret = s->shared->secret;
+    if (st == STATUS_OK)
+        s->internal = s->shared->internal;
     if (st == STATUS_OK)
         st = templates_new(s, o->template_dir, err);
     for (size_t i = 0; st == STATUS_OK && i < o->static_mount_count; i++)

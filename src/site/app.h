@@ -16,11 +16,13 @@
 #include "rt/pool.h"
 #include "site/config.h"
 #include "site/permit.h"
+#include "site/state.h"
 #include "template/template.h"
 
 struct answer_cache;
 struct accounts;
 struct counts;
+struct internal;
 struct static_blobs;
 struct static_dir;
 struct site_shared;
@@ -53,7 +55,8 @@ struct site_options {
     const bool *file_immutable; /* one each */
     size_t file_count;
     bool memory, crossdb, nolock, create, cors, root, default_deny, reload;
-    str secret;                   /* empty = made at start */
+    str secret;                   /* empty = the kept one; made when there is none */
+    struct state_options state;   /* where ours is kept */
     str template_dir;             /* empty = none */
     str inspect_file;             /* empty = none */
     bool inspect_makes_immutable; /* databases that the inspect file names are opened as files nobody writes */
@@ -69,6 +72,7 @@ struct site_options {
 struct site_shared {
     struct arena *arena;
     struct pool *pool;
+    struct internal *internal; /* our own state; internal.h */
     str secret;
     str root_token; /* one-time; n becomes 0 (atomically) once it was used */
     int64_t started_unix_us;
@@ -93,8 +97,9 @@ struct site {
     struct pool *pool;          /* of shared */
     struct answer_cache *cache; /* NULL = off */
     struct accounts *accounts;
-    struct value inspect; /* whole inspect file or UNDEFINED */
-    str secret;           /* of shared */
+    struct value inspect;      /* whole inspect file or UNDEFINED */
+    str secret;                /* of shared */
+    struct internal *internal; /* of shared */
     bool cors, crossdb, cache_headers;
     str version_note;
     const str *load_extensions; /* borrowed from the options */

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The schema of the internal database, one step a change, in order: X(name, SQL). Steps that ran are remembered by name
+ * in vitrine_steps and never run twice. Append only: a step that shipped is never edited, reordered or removed. "if not
+ * exists" everywhere in the first steps, because --internal may name a file that Datasette made. */
+X(datasette_metadata,
+  "create table if not exists metadata_instance (key text, value text, unique(key));"
+  "create table if not exists metadata_databases (database_name text, key text, value text,"
+  " unique(database_name, key));"
+  "create table if not exists metadata_resources (database_name text, resource_name text, key text, value text,"
+  " unique(database_name, resource_name, key));"
+  "create table if not exists metadata_columns (database_name text, resource_name text, column_name text, key text,"
+  " value text, unique(database_name, resource_name, column_name, key));")
+X(datasette_column_types,
+  "create table if not exists column_types (database_name text not null, resource_name text not null,"
+  " column_name text not null, column_type text not null, config text,"
+  " primary key (database_name, resource_name, column_name));")
+X(datasette_queries,
+  "create table if not exists queries (database_name text not null, name text not null, sql text not null, title text,"
+  " description text, description_html text, options text not null default '{}',"
+  " parameters text not null default '[]', is_write integer not null default 0 check (is_write in (0, 1)),"
+  " is_private integer not null default 0 check (is_private in (0, 1)),"
+  " is_trusted integer not null default 0 check (is_trusted in (0, 1)), source text not null default 'user',"
+  " owner_id text, created_at text not null default current_timestamp,"
+  " updated_at text not null default current_timestamp, primary key (database_name, name));"
+  "create index if not exists queries_owner_idx on queries(owner_id);")
