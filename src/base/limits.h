@@ -102,6 +102,10 @@
 #define LIMIT_DB_PROGRESS_OPS       1000       /* VM steps between two looks at the deadline */
 #define LIMIT_DB_WATCHDOG_TICK_MS   10         /* how often deadlines are looked at from outside of SQLite */
 #define LIMIT_DB_BUSY_TIMEOUT_MS    1000       /* default wait for another process's lock */
+#define LIMIT_DB_WRITE_BUSY_MS      5000       /* the same for writing, and for readers to end; then BUSY */
+#define LIMIT_WRITER_QUEUE          4096       /* writes waiting for one database; more: 503 */
+#define LIMIT_WRITER_BATCH          256        /* writes that share one transaction; the rest make up the next */
+#define LIMIT_WRITE_TIME_MS         10000      /* one write; longer: undone, 400 */
 
 /* site */
 #define LIMIT_SITE_ARENA       0         /* memory of the application itself: configuration, names; no maximum */

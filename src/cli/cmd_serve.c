@@ -51,6 +51,7 @@ enum {
     OPT_INTERNAL,
     OPT_STATE,
     OPT_PLUGINS,
+    OPT_SYNC,
     OPT_SETTINGS_HELP,
     OPT_LOG_LEVEL,
     OPT_LOG_FORMAT,
@@ -89,6 +90,8 @@ static const struct option options[] = {
      OPT_INTERNAL},
     {"--state", 0, OPTION_VALUE, "DIR", "Folder for state of our own (default: one a site in ~/.local/state/vitrine)",
      OPT_STATE},
+    {"--sync", 0, OPTION_VALUE, "full|normal", "Writes survive a power cut (full, default) or a crash (normal)",
+     OPT_SYNC},
     {"--plugins-dir", 0, OPTION_VALUE, "DIR", "Accepted for compatibility: Python plugins cannot run here",
      OPT_PLUGINS},
     {"--help-settings", 0, OPTION_FLAG, NULL, "List the settings", OPT_SETTINGS_HELP},
@@ -260,6 +263,11 @@ static enum status apply(struct serve *s, int id, str value, str second, struct 
         break;
     case OPT_STATE:
         o->state.folder = value;
+        break;
+    case OPT_SYNC:
+        if (!str_is(value, "full") && !str_is(value, "normal"))
+            return err_set(err, STATUS_USAGE, "--sync must be full or normal");
+        o->sync_normal = str_is(value, "normal");
         break;
     default:
         break;

@@ -123,6 +123,27 @@ static int ask_pragma(struct conn *c, const char *name, const char *argument)
     return SQLITE_OK;
 }
 
+/* SQL of others on a connection that may write: it runs inside a transaction that it shares (writer.c), and on a
+ * connection that others use after it. */
+static int ask_write(struct conn *c, int action, const char *a, const char *b)
+{
+    switch (action) {
+    case SQLITE_TRANSACTION:
+        return refuse(c, "transactions are not allowed: each write has its own", NULL, "");
+    case SQLITE_SAVEPOINT:
+        return refuse(c, "savepoints are not allowed", NULL, "");
+    case SQLITE_ATTACH:
+    case SQLITE_DETACH:
+        return refuse(c, "ATTACH and DETACH are not allowed", NULL, "");
+    case SQLITE_PRAGMA:
+        if (sqlite3_stricmp(a, "user_version") == 0 || sqlite3_stricmp(a, "application_id") == 0)
+            return SQLITE_OK;
+        return ask_pragma(c, a, b);
+    default:
+        return SQLITE_OK;
+    }
+}
+
 static int on_action(void *arg, int action, const char *a, const char *b, const char *schema, const char *inner)
 {
     struct conn *c = arg;
@@ -130,8 +151,10 @@ static int on_action(void *arg, int action, const char *a, const char *b, const 
     (void)inner;
     if (action == SQLITE_FUNCTION && b && sqlite3_stricmp(b, "load_extension") == 0)
         return refuse(c, "the function ", b, "() is not allowed");
-    if (c->trusted || c->mode == CONN_WRITE)
+    if (c->trusted)
         return SQLITE_OK;
+    if (c->mode == CONN_WRITE)
+        return ask_write(c, action, a, b);
     const struct action_row *row = NULL;
     for (size_t i = 0; i < ARRAY_LEN(action_rows) && !row; i++)
         if (action_rows[i].action == action)

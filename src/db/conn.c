@@ -130,6 +130,13 @@ static enum status attach(struct conn *c, size_t i, struct err *err)
     return st;
 }
 
+/* A writer waits longer, since it also waits for readers to end; what the options say holds for both. */
+static int64_t busy_timeout_ms(const struct conn *c)
+{
+    int64_t ms = c->db->busy_timeout_ms;
+    return c->mode == CONN_WRITE && ms == LIMIT_DB_BUSY_TIMEOUT_MS ? LIMIT_DB_WRITE_BUSY_MS : ms;
+}
+
 /* Opens the handle and makes it read the file. */
 static enum status conn_setup(struct conn *c, struct err *err)
 {
@@ -138,7 +145,7 @@ static enum status conn_setup(struct conn *c, struct err *err)
     if (st != STATUS_OK)
         return st;
     set_config(c);
-    deadline_init(&c->deadline, c->sqlite, c->db->busy_timeout_ms);
+    deadline_init(&c->deadline, c->sqlite, busy_timeout_ms(c));
     st = set_pragmas(c, &o, err);
     for (size_t i = 0; st == STATUS_OK && i < c->db->extension_count; i++)
         st = load_extension(c, c->db->extensions[i], err);
@@ -318,6 +325,16 @@ void conn_end_read(struct conn *c)
     if (!sqlite3_get_autocommit(c->sqlite))
         (void)!conn_execute(c, STR("ROLLBACK"), NULL);
     c->in_read = false;
+}
+
+int64_t conn_changes(struct conn *c)
+{
+    return sqlite3_changes64(c->sqlite);
+}
+
+int64_t conn_last_rowid(struct conn *c)
+{
+    return sqlite3_last_insert_rowid(c->sqlite);
 }
 
 enum status conn_execute(struct conn *c, str sql, struct err *err)

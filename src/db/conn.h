@@ -44,6 +44,10 @@ void conn_interrupt(struct conn *c);
 enum status conn_begin_read(struct conn *c, struct err *err) MUST_USE;
 void conn_end_read(struct conn *c);
 
+/* Of the last INSERT, UPDATE or DELETE on this connection. */
+int64_t conn_changes(struct conn *c);
+int64_t conn_last_rowid(struct conn *c);
+
 /* Runs statements without results, past the authorizer: for our own constant SQL and for CONN_WRITE. */
 enum status conn_execute(struct conn *c, str sql, struct err *err) MUST_USE;
 

@@ -252,7 +252,7 @@ void open_uri(struct buf *out, const struct open_request *o, bool immutable)
     buf_puts(out, !o->writable ? STR("?mode=ro") : o->create ? STR("?mode=rwc") : STR("?mode=rw"));
     if (immutable)
         buf_puts(out, STR("&immutable=1"));
-    if (o->nolock)
+    if (o->nolock && !o->writable) /* writing without locks would destroy what others write */
         buf_puts(out, STR("&nolock=1"));
 }
 

@@ -14,11 +14,14 @@
 #include "base/mem.h"
 #include "codec/digest.h"
 #include "db/conn_cache.h"
+#include "db/writer.h"
 #include "site/accounts.h"
 #include "site/cache.h"
 #include "site/counts.h"
 #include "site/internal.h"
+#include "site/kept.h"
 #include "site/render/templates.h"
+#include "site/state.h"
 #include "site/static.h"
 #include "site/template_files.h"
 
@@ -63,6 +66,7 @@ static void published_unref(struct published *p)
 {
     if (!p || atomic_fetch_sub(&p->refs, 1) != 1)
         return;
+    writer_free(p->writer);
     database_unref(p->database);
     counts_free(p->counts);
     arena_free(p->arena);
@@ -127,7 +131,7 @@ static struct published *take_over(const struct site *old, const struct database
 }
 
 static enum status publish_new(struct site *s, const struct database_options *d, bool check, uint64_t made_of,
-                               struct published **ret, struct err *err)
+                               enum writer_sync sync, struct published **ret, struct err *err)
 {
     struct published *p = MEM_NEW(struct published);
     atomic_init(&p->refs, 1);
@@ -140,6 +144,8 @@ static enum status publish_new(struct site *s, const struct database_options *d,
         p->counts = counts_new();
         p->is_memory = d->memory;
         p->is_mutable = !d->immutable;
+        if (p->is_mutable)
+            p->writer = writer_new(p->database, sync);
         if (check || d->immutable)
             st = database_check(p->database, err);
     }
@@ -183,7 +189,8 @@ static enum status publish(struct site *s, const struct site *old, const struct 
     struct published *p = take_over(old, &d, made_of);
     enum status st = STATUS_OK;
     if (!p)
-        st = publish_new(s, &d, old || o->file_count <= LIMIT_CHECK_AT_START, made_of, &p, err);
+        st = publish_new(s, &d, old || o->file_count <= LIMIT_CHECK_AT_START, made_of,
+                         o->sync_normal ? WRITER_SYNC_NORMAL : WRITER_SYNC_FULL, &p, err);
     if (st == STATUS_OK)
         s->published[s->published_count++] = p;
     return st;
@@ -309,6 +316,7 @@ static void shared_free(struct site_shared *sh)
         return;
     if (sh->pool)
         pool_free(sh->pool);
+    kept_free(sh->kept);
     internal_free(sh->internal);
     arena_free(sh->arena);
 }
@@ -322,6 +330,8 @@ static enum status shared_new(const struct site_options *o, struct site_shared *
     enum status st = open_state(sh, o, err);
     if (st == STATUS_OK && o->root)
         st = state_random(a, &sh->root_token, err);
+    if (st == STATUS_OK)
+        sh->kept = kept_new(sh->internal);
     *ret = sh;
     return st;
 }
@@ -371,6 +381,8 @@ static enum status fill(struct site *s, const struct site *old, const struct sit
         st = start_pool(&s->config.settings, &s->shared->pool, err);
     if (st == STATUS_OK)
         s->pool = s->shared->pool;
+    if (st == STATUS_OK)
+        s->kept = s->shared->kept;
     if (st == STATUS_OK && o->cache_bytes)
         s->cache = answer_cache_new(o->cache_bytes);
     return st;

@@ -23,6 +23,7 @@ struct answer_cache;
 struct accounts;
 struct counts;
 struct internal;
+struct kept;
 struct static_blobs;
 struct static_dir;
 struct site_shared;
@@ -37,6 +38,7 @@ struct published {
     str path;                  /* file; empty for memory */
     struct database *database; /* ours */
     struct counts *counts;     /* ours */
+    struct writer *writer;     /* ours; NULL = immutable */
     char color[7];             /* six hex digits */
     str hash;                  /* sha256 of an immutable file, or what inspect data says; empty when mutable */
     bool is_mutable, is_memory;
@@ -65,6 +67,7 @@ struct site_options {
     const str *load_extensions;
     size_t load_extension_count;
     size_t cache_bytes; /* answer cache; 0 = off */
+    bool sync_normal;   /* --sync normal: see db/writer.h */
     str version_note;
 };
 
@@ -73,6 +76,7 @@ struct site_shared {
     struct arena *arena;
     struct pool *pool;
     struct internal *internal; /* our own state; internal.h */
+    struct kept *kept;         /* stored queries and column types in it; kept.h */
     str secret;
     str root_token; /* one-time; n becomes 0 (atomically) once it was used */
     int64_t started_unix_us;
@@ -96,6 +100,7 @@ struct site {
     struct static_blobs *static_blobs;
     struct pool *pool;          /* of shared */
     struct answer_cache *cache; /* NULL = off */
+    struct kept *kept;          /* of shared */
     struct accounts *accounts;
     struct value inspect;      /* whole inspect file or UNDEFINED */
     str secret;                /* of shared */

@@ -8,6 +8,7 @@
 #include "site/links.h"
 #include "site/render/cells.h"
 #include "site/tables.h"
+#include "site/write/column_types.h"
 
 static str db_name(const struct extra_context *c)
 {
@@ -101,16 +102,8 @@ static struct value x_column_details(struct extra_context *c)
 
 struct value extra_column_types(struct request *rq, str table)
 {
-    struct arena *a = rq->arena;
-    struct value types = VALUE_GET(config_table(&rq->site->config, rq->db->name, table), "column_types");
-    struct value out = value_dict(a);
-    for (size_t i = 0; types.kind == VALUE_DICT && i < types.dict->count; i++) {
-        struct value t = types.dict->entries[i].value, d = value_dict(a), config = VALUE_GET(t, "config");
-        VALUE_SET(d, "type", value_is_text(t) ? t : VALUE_GET(t, "type"));
-        VALUE_SET(d, "config", value_is_null(config) ? VALUE_NULL : config);
-        value_set(out, types.dict->entries[i].key, d);
-    }
-    return out;
+    const struct schema_table *t = schema_table(rq->schema, table);
+    return t ? column_types_of(rq, t) : value_dict(rq->arena);
 }
 
 static struct value x_column_types(struct extra_context *c)
@@ -120,8 +113,29 @@ static struct value x_column_types(struct extra_context *c)
 
 static struct value x_set_column_type_ui(struct extra_context *c)
 {
-    (void)c;
-    return VALUE_NULL;
+    struct request *rq = c->rq;
+    struct arena *a = rq->arena;
+    if (!request_allowed(rq, ACTION_SET_COLUMN_TYPE, rq->db->name, c->table->name))
+        return VALUE_NULL;
+    struct value d = value_dict(a), columns = value_dict(a), types = column_types_of(rq, c->table);
+    for (size_t i = 0; i < c->table->column_count; i++) {
+        const struct schema_column *column = &c->table->columns[i];
+        struct value item = value_dict(a), options = value_list(a), now = value_get(types, column->name);
+        for (size_t k = 0; strcmp(column_sqlite_type(column->type), "TEXT") == 0 && k < column_type_count; k++) {
+            struct value option = value_dict(a);
+            VALUE_SET(option, "name", value_cstr(column_type_rows[k].name));
+            VALUE_SET(option, "description", value_cstr(column_type_rows[k].description));
+            value_push(options, option);
+        }
+        VALUE_SET(item, "current", now.kind == VALUE_DICT ? now : VALUE_NULL);
+        VALUE_SET(item, "options", options);
+        if (column->hidden != 1)
+            value_set(columns, column->name, item);
+    }
+    str path = ARENA_CAT(a, link_table(rq, rq->db->name, c->table->name), STR("/-/set-column-type"));
+    VALUE_SET(d, "path", value_str(path));
+    VALUE_SET(d, "columns", columns);
+    return d;
 }
 
 void extra_display(struct extra_context *c, bool link_column, struct value *ret_columns, struct value *ret_rows)

@@ -5,6 +5,9 @@
  *   worker:       route -> method -> actor -> query arguments -> view -> (not found: redirect, page of pages/)
  *                 -> (error page) -> keep in the cache -> respond
  *
+ *   a view that writes returns AGAIN:  writer of the database (apply, COMMIT) -> respond, or finish on a worker ->
+ * respond
+ *
  * The loop thread does no SQL and no rendering. A job owns the exchange's arena until it responds. Slow lane: what runs
  * visitors' own SQL, so that it never stands before pages.
  *
@@ -15,25 +18,32 @@
  * were right before; a new one makes its whole request, a static file too, a job of that lane. */
 #include "site/handle.h"
 
+#include <stddef.h>
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "db/writer.h"
 #include "http/accept.h"
 #include "site/accounts.h"
 #include "site/actor.h"
 #include "site/cache.h"
 #include "site/csrf.h"
+#include "site/kept.h"
 #include "site/render/page.h"
 #include "site/route.h"
 #include "site/static.h"
 #include "site/template_files.h"
 #include "site/view/custom_page.h"
+#include "site/write/write.h"
 
 struct job {
     struct site *site;
     struct http_exchange *exchange;
     struct request request;
     struct http_response response;
+    struct db_signature made_under;
+    struct writer_job write;
     str cache_key; /* empty = do not keep */
     bool may_be_static;
 };
@@ -58,8 +68,9 @@ static str cache_key(struct site *s, const struct http_request *http)
     if (!s->cache || (http->method != HTTP_GET && http->method != HTTP_HEAD) || !is_anonymous(http))
         return (str){0};
     bool gzip = accept_gzip(http_header(http, STR("accept-encoding")));
-    uint64_t templates = template_files_generation(s->template_files);
-    str generation = templates ? arena_printf(http->arena, "%llu", (unsigned long long)templates) : STR("");
+    str generation =
+        arena_printf(http->arena, "%llu %llu ", (unsigned long long)template_files_generation(s->template_files),
+                     (unsigned long long)kept_generation(s->kept));
     return ARENA_CAT(http->arena, generation, http->secure ? STR("s") : STR("p"), gzip ? STR("z ") : STR(" "),
                      http->host, STR(" "), http->target);
 }
@@ -80,7 +91,8 @@ static enum status check_method(struct request *rq, bool *ret_done, struct err *
     *ret_done = false;
     if (rq->http->method == HTTP_POST && (flags & ROUTE_POST))
         return refuse_foreign(rq, err);
-    if (request_is_get(rq) || ((flags & ROUTE_ANY_METHOD) && rq->http->method != HTTP_POST))
+    if ((request_is_get(rq) && (flags & (ROUTE_GET | ROUTE_ANY_METHOD))) ||
+        ((flags & ROUTE_ANY_METHOD) && rq->http->method != HTTP_POST))
         return STATUS_OK;
     if (rq->http->method == HTTP_OPTIONS) {
         *ret_done = true;
@@ -180,30 +192,92 @@ static bool run_static(struct job *j)
            static_respond_blocking(j->site, j->exchange);
 }
 
+static void respond(struct job *j, enum status st, struct err *err)
+{
+    struct request *rq = &j->request;
+    request_disconnect(rq);
+    if (st == STATUS_NOT_FOUND)
+        st = redirect_instead(rq) ? STATUS_OK : custom_page_respond(rq, err);
+    if (st == STATUS_OK)
+        page_cors(rq);
+    else
+        page_respond_error(rq, err, rq->error_title, rq->error_extra);
+    keep(j, &j->made_under);
+    response_prepare(rq->response, rq->http);
+    http_exchange_respond(j->exchange, rq->response);
+}
+
+/* ---- writer's thread ---- */
+
+static struct job *job_of(struct writer_job *w)
+{
+    return (struct job *)((char *)w - offsetof(struct job, write));
+}
+
+static enum status step_run(struct writer_job *w, struct conn *c, struct err *err)
+{
+    struct request *rq = &job_of(w)->request;
+    response_clear(rq->response); /* it may be the second try */
+    rq->response->status = 200;
+    return rq->write.apply(rq, c, rq->write.plan, err);
+}
+
+static void step_finish(void *arg, struct worker *w)
+{
+    struct job *j = arg;
+    struct request *rq = &j->request;
+    struct err err = j->write.err;
+    (void)w;
+    if (j->write.status != STATUS_OK)
+        response_clear(rq->response);
+    enum status st =
+        rq->write.finish ? rq->write.finish(rq, rq->write.plan, j->write.status, &err) : write_answer_failure(rq, &err);
+    respond(j, st, &err);
+}
+
+static void step_done(struct writer_job *w)
+{
+    struct job *j = job_of(w);
+    struct err err = ERR_INIT;
+    if (w->status == STATUS_OK && !j->request.write.finish)
+        respond(j, STATUS_OK, &err);
+    else if (!j->request.write.finish || !pool_submit(j->site->pool, LANE_PAGE, step_finish, j))
+        step_finish(j, NULL); /* what was written must be told, even when pages wait in line */
+}
+
+static bool hand_over(struct job *j, struct err *err)
+{
+    struct request *rq = &j->request;
+    request_release_conn(rq);
+    j->write = (struct writer_job){.run = step_run, .done = step_done};
+    enum status st = writer_submit(rq->write.writer, &j->write, err);
+    if (st == STATUS_OK)
+        return true; /* it may be answered by now: nothing of the job may be touched */
+    j->write.status = st;
+    if (err)
+        j->write.err = *err;
+    return false;
+}
+
+/* ---- worker ---- */
+
 static void run(void *arg, struct worker *w)
 {
     struct job *j = arg;
     struct request *rq = &j->request;
     struct err err = ERR_INIT;
-    struct db_signature made_under = {0};
     (void)w;
     if (run_static(j))
         return;
     bool keepable = j->cache_key.n && rq->route && rq->param_count;
     struct published *p = keepable ? site_find(j->site, rq->params[0]) : NULL;
-    if (p && database_signature(p->database, &made_under, NULL) != STATUS_OK)
-        made_under = (struct db_signature){0};
+    if (p && database_signature(p->database, &j->made_under, NULL) != STATUS_OK)
+        j->made_under = (struct db_signature){0};
     enum status st = dispatch(rq, &err);
-    request_disconnect(rq);
-    if (st == STATUS_NOT_FOUND)
-        st = redirect_instead(rq) ? STATUS_OK : custom_page_respond(rq, &err);
-    if (st == STATUS_OK)
-        page_cors(rq);
-    else
-        page_respond_error(rq, &err, rq->error_title, rq->error_extra);
-    keep(j, &made_under);
-    response_prepare(rq->response, rq->http);
-    http_exchange_respond(j->exchange, rq->response);
+    if (st != STATUS_AGAIN)
+        respond(j, st, &err);
+    else if (!hand_over(j, &err))
+        step_finish(j, w);
 }
 
 /* ---- loop thread ---- */
@@ -219,13 +293,17 @@ static void respond_busy(struct job *j)
     http_exchange_respond(j->exchange, r);
 }
 
+/* What is over the setting is refused by the view, in the format that the client speaks (request_body_check); what is
+ * far over it by the server, before it is read. */
 int64_t site_body_limit(const struct site *s, const struct http_request *rq)
 {
     (void)rq;
-    int64_t set = s->config.settings.max_post_body_bytes;
+    int64_t set = s->config.settings.max_post_body_bytes, most;
     struct http_limits limits;
     http_limits_default(&limits);
-    return set ? set : limits.body_bytes;
+    if (!set)
+        return limits.body_bytes;
+    return __builtin_mul_overflow(set, 2, &most) || __builtin_add_overflow(most, 65536, &most) ? set : most;
 }
 
 static bool is_open_path(const struct site *s, str path)

@@ -53,6 +53,14 @@ bool request_flag(const struct request *rq, const char *name, bool fallback)
     return text.p && args_boolean(text, &b) ? b : fallback;
 }
 
+enum status request_body_check(const struct request *rq, struct err *err)
+{
+    int64_t most = rq->site->config.settings.max_post_body_bytes;
+    if (most && (int64_t)rq->http->body.n > most)
+        return err_set(err, STATUS_TOO_LARGE, "Request body exceeded maximum size of %lld bytes", (long long)most);
+    return STATUS_OK;
+}
+
 const atomic_bool *request_gone(const struct request *rq)
 {
     return rq->exchange ? http_exchange_gone(rq->exchange) : NULL;
@@ -159,17 +167,24 @@ enum status request_open_database(struct request *rq, struct err *err)
 enum status request_connect(struct request *rq, struct err *err)
 {
     enum status st = conn_acquire(rq->db->database, &rq->conn, err);
+    schema_unref(rq->schema); /* of before a write */
+    rq->schema = NULL;
     if (st == STATUS_OK)
         conn_deadline(rq->conn, rq->started_mono_us + LIMIT_SCHEMA_TIME_MS * 1000, request_gone(rq));
     return st == STATUS_OK ? schema_get(rq->conn, &rq->schema, err) : st;
 }
 
+void request_release_conn(struct request *rq)
+{
+    conn_release(rq->conn);
+    rq->conn = NULL;
+}
+
 void request_disconnect(struct request *rq)
 {
+    request_release_conn(rq);
     schema_unref(rq->schema);
-    conn_release(rq->conn);
     rq->schema = NULL;
-    rq->conn = NULL;
 }
 
 /* ---- answers --------------------------------------------------------------------------------------------------------

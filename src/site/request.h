@@ -13,6 +13,20 @@
 #define ROUTE_PARAMS_MAX 4
 
 struct route;
+struct request;
+struct writer;
+
+/* What a view that writes leaves behind (write/write.h): it has looked and planned, now the database's writer works. */
+struct write_step {
+    /* Writer's thread, inside a transaction: runs the plan and makes the answer, which is sent after the COMMIT. May be
+     * called twice. rq->conn is not there. */
+    enum status (*apply)(struct request *rq, struct conn *c, void *plan, struct err *err);
+    /* After the COMMIT or the failure, on a worker: makes another answer, or one for a failure. NULL = the answer of
+     * apply; a failure becomes JSON. Returns OK. */
+    enum status (*finish)(struct request *rq, void *plan, enum status st, struct err *err);
+    void *plan;
+    struct writer *writer;
+};
 
 struct request {
     struct site *site;
@@ -40,6 +54,7 @@ struct request {
     const char *error_title;    /* of the error page; NULL = "Error 404" and so on */
     const char *error_template; /* NULL = by status; set = always this page, never JSON */
     struct value error_extra;   /* DICT: more keys of the JSON error, "sql" for the page; or UNDEFINED */
+    struct write_step write;    /* the view returned AGAIN: its write waits for the writer */
 };
 
 /* Splits path and query, strips base_url, finds the route. No database. */
@@ -54,6 +69,9 @@ bool request_flag(const struct request *rq, const char *name, bool fallback);
 /* Address of the client without its port, for counting what it does. Behind a proxy on this machine (a loopback address
  * or a Unix socket) it is the last address of X-Forwarded-For, which the proxy wrote. */
 str request_client(const struct request *rq);
+/* TOO_LARGE: the body is over max_post_body_bytes. */
+enum status request_body_check(const struct request *rq, struct err *err) MUST_USE;
+
 /* Set once the client went away; NULL for the later pieces of a stream. */
 const atomic_bool *request_gone(const struct request *rq);
 bool request_is_get(const struct request *rq); /* GET or HEAD */
@@ -75,6 +93,8 @@ enum status request_open_database(struct request *rq, struct err *err) MUST_USE;
 /* Acquires a connection for rq->db and its schema; the worker releases both after the view. */
 enum status request_connect(struct request *rq, struct err *err) MUST_USE;
 void request_disconnect(struct request *rq);
+/* Gives the connection back, on the thread that acquired it, but keeps rq->schema for the answer. */
+void request_release_conn(struct request *rq);
 /* For templates: DICT name -> value; DICT database, table, pks, format. */
 struct value request_cookies(const struct request *rq, struct arena *a);
 struct value request_url_vars(const struct request *rq, struct arena *a);

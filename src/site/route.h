@@ -18,7 +18,8 @@ enum route_flags {
     ROUTE_ANY_METHOD = 4, /* PUT, DELETE and OPTIONS are answered as GET, as Datasette's table page does */
     ROUTE_SLOW = 8,       /* runs visitors' SQL: slow lane */
     ROUTE_NO_CACHE = 16,  /* never from the answer cache */
-    ROUTE_HASHES = 32     /* a POST hashes a password: lane of its own */
+    ROUTE_HASHES = 32,    /* a POST hashes a password: lane of its own */
+    ROUTE_WRITE = ROUTE_POST | ROUTE_NO_CACHE
 };
 
 struct route {

@@ -176,7 +176,8 @@ enum status page_number_arg(const struct request *rq, int64_t *ret, struct err *
 
 enum status form_parse(const struct request *rq, struct args *ret, struct err *err)
 {
-    return args_parse(rq->arena, rq->http->body, ret, err);
+    enum status st = request_body_check(rq, err);
+    return st == STATUS_OK ? args_parse(rq->arena, rq->http->body, ret, err) : st;
 }
 
 /* ---- answers ---- */

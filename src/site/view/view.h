@@ -17,8 +17,9 @@ struct request;
         V(jump) V(instance_schema) V(auth_token) V(logout) V(allow_debug) V(check) V(allowed) V(rules) V(permissions)  \
             V(messages) V(create_token) V(instance_queries) V(patterns) V(api) V(debug_autocomplete) V(download)       \
                 V(database) V(query_parameters) V(query) V(database_queries) V(database_schema) V(table_schema)        \
-                    V(autocomplete) V(query_definition) V(foreign_key_targets) V(fragment) V(table) V(row)     \
-                        V(login) V(password_tool)
+                    V(autocomplete) V(query_definition) V(foreign_key_targets) V(fragment) V(table) V(row)             \
+                        V(login) V(password_tool)                                                                     \
+    V(insert) V(upsert) V(row_update) V(row_delete) V(drop) V(create) V(set_column_type) V(alter)
 /* clang-format on */
 #define VIEW_DECLARE(name) enum status view_##name(struct request *rq, struct err *err);
 VIEWS(VIEW_DECLARE)
