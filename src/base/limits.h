@@ -19,6 +19,7 @@
 #define LIMIT_HTML_DEPTH   128      /* tags inside each other in HTML from outside; deeper ones are text */
 #define LIMIT_MARKDOWN     65536    /* one Markdown text; a larger one is shown as it is */
 #define LIMIT_SIGN_PAYLOAD 1048576  /* JSON inside a signed text; more: TOO_LARGE, or nothing is signed */
+#define LIMIT_CSV_CELLS    2000000  /* cells of one CSV record; more: TOO_LARGE */
 #define LIMIT_PASSWORD     1024     /* bytes of a password; longer ones are refused */
 /* costs that a configured hash may name; more: refused at start, for each sign-in would pay them */
 #define LIMIT_PASSWORD_ROUNDS 10000000 /* of PBKDF2 */
@@ -133,6 +134,26 @@
 #define LIMIT_KNOWN_PASSWORDS  256     /* passwords known to be right; then the oldest are hashed again */
 #define LIMIT_SIGN_IN_QUEUE    64      /* sign-ins waiting to be hashed; more: 503 */
 #define LIMIT_SIGN_IN_NEXT     2048    /* bytes of the page to go to after signing in; longer: the home page */
+
+/* ingest */
+#define LIMIT_INGEST_BLOCK        1048576   /* bytes of text read at once; a longer record makes the block grow */
+#define LIMIT_INGEST_RECORD       134217728 /* bytes of one record; longer: TOO_LARGE names its line */
+#define LIMIT_INGEST_COLUMNS      2000      /* columns of a table (SQLite's own limit); more: TOO_LARGE */
+#define LIMIT_INGEST_NAME         200       /* bytes of a column or table name made from a file; the rest is cut off */
+#define LIMIT_INGEST_SAMPLE       262144    /* bytes looked at to find encoding, delimiter and header */
+#define LIMIT_INGEST_SAMPLE_ROWS  200       /* ... and rows of it */
+#define LIMIT_INGEST_TITLE_LINES  20        /* lines before the header that are taken for titles and notes */
+#define LIMIT_INGEST_NOTE_LINES   20        /* lines after the data that are taken for notes */
+#define LIMIT_INGEST_OPEN_QUOTES  16        /* unclosed quotes set right in one file; more: INVALID */
+#define LIMIT_INGEST_UNPACK_RATIO 1100      /* unpacked bytes a packed one, past the first 64 MiB: deflate's 1032 */
+#define LIMIT_INGEST_UNPACK_FREE  67108864  /* unpacked bytes before the ratio counts */
+#define LIMIT_INGEST_UNPACKED     1099511627776 /* unpacked bytes of one file; more: TOO_LARGE */
+#define LIMIT_INGEST_ZIP_ENTRIES  10000         /* files in one zip; more: TOO_LARGE */
+#define LIMIT_INGEST_DISTINCT     1000          /* different values counted exactly; more are estimated */
+#define LIMIT_INGEST_REJECT_TEXT  134217728     /* bytes of a rejected row kept; the rest is cut off, and says so */
+#define LIMIT_INGEST_ARENA        67108864      /* names, options and report of one import; more: TOO_LARGE */
+#define LIMIT_INGEST_CACHE_KB     16384         /* page cache of an import */
+#define LIMIT_INGEST_TABLE_NAMES  1000          /* names tried to find a free one; then CONFLICT */
 
 /* cli */
 

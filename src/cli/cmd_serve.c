@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "cli/command.h"
+#include "cli/import_files.h"
 #include "http/server.h"
 #include "rt/proc.h"
 #include "rt/signal.h"
@@ -50,6 +51,7 @@ enum {
     OPT_NOTE,
     OPT_INTERNAL,
     OPT_STATE,
+    OPT_KEEP,
     OPT_PLUGINS,
     OPT_SYNC,
     OPT_SETTINGS_HELP,
@@ -92,6 +94,8 @@ static const struct option options[] = {
      OPT_STATE},
     {"--sync", 0, OPTION_VALUE, "full|normal", "Writes survive a power cut (full, default) or a crash (normal)",
      OPT_SYNC},
+    {"--keep", 0, OPTION_VALUE, "FILE", "Where data files (CSV, ...) are imported to (default: thrown away at the end)",
+     OPT_KEEP},
     {"--plugins-dir", 0, OPTION_VALUE, "DIR", "Accepted for compatibility: Python plugins cannot run here",
      OPT_PLUGINS},
     {"--help-settings", 0, OPTION_FLAG, NULL, "List the settings", OPT_SETTINGS_HELP},
@@ -109,7 +113,8 @@ struct serve {
     VEC(struct value_entry) settings;
     VEC(str) statics;
     VEC(str) extensions;
-    str host, uds, cert, key;
+    str host, uds, cert, key, keep;
+    struct import_folder imported;
     int64_t port;
     bool open_browser, access_log, note_plugins;
     enum log_level log_level;
@@ -128,7 +133,8 @@ struct serve {
 static int print_help(void)
 {
     printf("Usage: vitrine serve [OPTIONS] FILE...\n\n"
-           "Publishes SQLite databases. A directory given alone is a configuration directory: its\n"
+           "Publishes SQLite databases. Data files (CSV, TSV and so on, also .gz, .zst and .zip) are\n"
+           "imported first, and their tables served. A directory given alone is a configuration directory: its\n"
            "databases, datasette.yaml, metadata.yaml, templates/ and static/ are used.\n\nOptions:\n");
     option_print_help(options, ARRAY_LEN(options));
     return 0;
@@ -257,6 +263,9 @@ static enum status apply(struct serve *s, int id, str value, str second, struct 
         break;
     case OPT_PLUGINS:
         s->note_plugins = true;
+        break;
+    case OPT_KEEP:
+        s->keep = value;
         break;
     case OPT_INTERNAL:
         o->state.internal = value;
@@ -472,6 +481,7 @@ static void finish(struct serve *s)
     signal_source_free(s->signals);
     live_free(s->live);
     loop_free(s->loop);
+    import_folder_remove(&s->imported);
 }
 
 static enum status read_options(struct serve *s, int argc, char **argv, int *ret_exit, struct err *err)
@@ -496,9 +506,30 @@ static enum status read_options(struct serve *s, int argc, char **argv, int *ret
     return st;
 }
 
+/* Data files among the files become one database. */
+static enum status import_data_files(struct serve *s, struct err *err)
+{
+    VEC(str) data = {0};
+    size_t kept = 0;
+    for (size_t i = 0; i < s->files.count; i++) {
+        if (import_is_data(s->arena, s->files.items[i])) {
+            VEC_PUSH(s->arena, &data, s->files.items[i]);
+        } else {
+            s->files.items[kept] = s->files.items[i];
+            s->immutable.items[kept++] = s->immutable.items[i];
+        }
+    }
+    s->files.count = s->immutable.count = kept;
+    if (!data.count)
+        return s->keep.n ? err_set(err, STATUS_USAGE, "--keep needs a data file to import") : STATUS_OK;
+    enum status st = import_files(s->arena, data.items, data.count, s->keep, &s->imported, err);
+    if (st == STATUS_OK)
+        add_file(s, s->imported.database, false);
+    return st;
+}
+
 static void fill_options(struct serve *s)
 {
-    s->site.state.served = s->files.count ? s->files.items[0] : (str){0};
     s->site.config.options = s->settings.items;
     s->site.config.option_count = s->settings.count;
     s->site.static_mounts = s->statics.items;
@@ -520,8 +551,11 @@ int cmd_serve(int argc, char **argv)
         if (s.note_plugins)
             log_line(LOG_WARN, "serve", "--plugins-dir is ignored: Python plugins cannot run here");
         raise_descriptor_limit();
+        s.site.state.served = s.files.count ? s.files.items[0] : (str){0}; /* as it was given, imported or not */
+        st = import_data_files(&s, &err);
         fill_options(&s);
-        st = start(&s, &err);
+        if (st == STATUS_OK)
+            st = start(&s, &err);
         if (st == STATUS_OK) {
             announce(&s);
             st = loop_run(s.loop, &err);

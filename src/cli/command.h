@@ -17,6 +17,8 @@ extern const struct command commands[]; /* ends with a row whose name is NULL */
 int cmd_serve(int argc, char **argv);
 int cmd_healthcheck(int argc, char **argv);
 int cmd_hash_password(int argc, char **argv);
+int cmd_insert(int argc, char **argv);
+int cmd_upsert(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 enum option_kind { OPTION_FLAG, OPTION_VALUE, OPTION_PAIR }; /* PAIR takes two arguments */

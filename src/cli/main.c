@@ -10,6 +10,9 @@
 
 const struct command commands[] = {
     {"serve", "Publish SQLite databases as a website and a JSON API", cmd_serve},
+    {"insert", "Put the rows of a file into a table", cmd_insert},
+    {"import", "The same as insert", cmd_insert},
+    {"upsert", "Put the rows of a file into a table, changing those whose key is there", cmd_upsert},
     {"healthcheck", "Ask a running server whether it is well (for containers)", cmd_healthcheck},
     {"hash-password", "Print the hash of a password for the configuration", cmd_hash_password},
     {"version", "Print the versions of Vitrine, SQLite and OpenSSL", cmd_version},

@@ -176,6 +176,11 @@ void stmt_done(struct stmt *s)
         stmt_free(s);
 }
 
+void stmt_reset(struct stmt *s)
+{
+    sqlite3_reset(s->sqlite); /* its code is that of the last step, told already */
+}
+
 enum status stmt_step(struct stmt *s, struct err *err)
 {
     struct conn *c = s->conn;

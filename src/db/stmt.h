@@ -31,6 +31,8 @@ enum status conn_prepare(struct conn *c, str sql, struct stmt **ret_stmt, struct
 enum status conn_prepare_trusted(struct conn *c, str sql, struct stmt **ret_stmt, struct err *err) MUST_USE;
 /* Resets, clears bindings, gives it back to the cache. NULL is fine. */
 void stmt_done(struct stmt *s);
+/* Makes it ready to run again; parameters keep their values until they are bound anew. */
+void stmt_reset(struct stmt *s);
 
 /* Parameters. index from 1. Text and blobs are copied (..._static: borrowed until stmt_done). Not finding a name is no
  * error of its own: stmt_parameter_index gives 0. Statuses: RANGE (no such index), TOO_LARGE, NO_MEMORY. */

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ingest — the passes, and the transaction around the second one.
+ *
+ *   look    read everything, decide types (again from the start when the encoding or a quote was guessed wrong)
+ *   BEGIN IMMEDIATE -> the table as it is now -> fit -> create or alter -> insert -> ANALYZE -> COMMIT
+ *
+ * Invariants: (1) nothing is written before the whole file has been read once without an error. (2) everything written
+ * is in one transaction: after kill -9 at any point SQLite's journal brings the old state back. (3) a row is either
+ * imported or in the rejects table (or ignored by key, and counted). (4) both passes saw the same number of rows, else
+ * the file was changed meanwhile and nothing is imported.
+ *
+ * Fault points: ingest.begin, ingest.table, ingest.batch, ingest.commit, ingest.committed. Tests: tests/ingest. */
+#include "ingest/ingest.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "ingest/feed.h"
+#include "ingest/row_fault.h"
+#include "ingest/table.h"
+#include "rt/fault.h"
+
+#include "base/banned.h"
+
+struct load {
+    struct arena *arena, *scratch;
+    struct conn *conn;
+    const struct source *source;
+    const struct ingest_options *options;
+    struct progress *progress;
+    struct input *input;
+    struct plan *plan;
+    struct table table;
+    struct rejects rejects;
+    struct stmt *insert;
+    uint64_t rows, inserted;
+};
+
+/* ---- first pass ------------------------------------------------------------------------------------------------- */
+
+static bool enough(const struct load *l, uint64_t rows)
+{
+    return l->options->stop_after > 0 && rows >= (uint64_t)l->options->stop_after;
+}
+
+/* Leaves no more rows in the batch than --stop-after allows. */
+static void cut(const struct load *l, struct batch *b, uint64_t rows)
+{
+    uint64_t max = l->options->stop_after > 0 ? (uint64_t)l->options->stop_after : UINT64_MAX;
+    if (b->rows.row_count > max - rows)
+        b->rows.row_count = (size_t)(max - rows);
+}
+
+static enum status look_once(struct load *l, struct err *err)
+{
+    struct feed *f;
+    struct batch *b;
+    l->plan = plan_new(l->arena, l->options);
+    plan_columns(l->plan, l->input);
+    enum status st = feed_new(l->input, NULL, NULL, &f, err);
+    if (st != STATUS_OK)
+        return st;
+    progress_begin(l->progress, "reading", l->source->size_bytes);
+    while (!enough(l, l->plan->rows) && (b = feed_next(f))) {
+        cut(l, b, l->plan->rows);
+        plan_look(l->plan, b);
+        progress_step(l->progress, l->plan->rows, b->position);
+    }
+    progress_end(l->progress);
+    return feed_free(f, err);
+}
+
+static enum status look(struct load *l, struct err *err)
+{
+    enum status st = look_once(l, err);
+    while (st != STATUS_OK && l->input->class->recover && l->input->class->recover(l->input, err))
+        st = look_once(l, err);
+    return st == STATUS_OK ? plan_decide(l->plan, err) : st;
+}
+
+/* ---- second pass ------------------------------------------------------------------------------------------------ */
+
+static void convert(void *arg, struct batch *b)
+{
+    plan_convert(arg, b);
+}
+
+static enum status reject(struct load *l, const struct batch *b, const struct row *row, str reason, struct err *err)
+{
+    bool of_cell = row->fault == ROW_NO_FIT || row->fault == ROW_ILL_FORMED;
+    str column = of_cell && row->fault_cell < l->plan->count ? l->plan->columns[row->fault_cell].name : STR("");
+    if (l->options->strict) {
+        err_set(err, STATUS_INVALID, "%.*s line %llu%s%.*s: %.*s", STR_ARG(l->source->name),
+                (unsigned long long)row->line, column.n ? ", column " : "", STR_ARG(column), STR_ARG(reason));
+        return err_hint(err, "Nothing was imported. Without --strict such rows go to the table \"%.*s\".",
+                        STR_ARG(l->rejects.table));
+    }
+    return rejects_add_row(&l->rejects, &b->rows, row, column, reason, err);
+}
+
+static inline enum status bind_cell(struct stmt *s, int index, const struct cell *c, struct err *err)
+{
+    switch ((enum cell_kind)c->kind) {
+    case CELL_RAW:
+    case CELL_TEXT:
+        return stmt_bind_text_static(s, index, cell_str(c), err);
+    case CELL_INT:
+        return stmt_bind_i64(s, index, c->i, err);
+    case CELL_REAL:
+        return stmt_bind_f64(s, index, c->f, err);
+    case CELL_OTHER:
+        return stmt_bind_text_static(s, index, str_make(c->other, c->other_n), err);
+    case CELL_BLOB:
+        return stmt_bind_blob(s, index, cell_str(c), err);
+    case CELL_NULL:
+        break;
+    }
+    return stmt_bind_null(s, index, err);
+}
+
+/* CONFLICT: a constraint of the table forbids the row. */
+static inline enum status insert_row(struct load *l, const struct cell *cells, size_t n, struct err *err)
+{
+    enum status st = STATUS_OK;
+    for (size_t i = 0; i < n && st == STATUS_OK; i++)
+        st = bind_cell(l->insert, (int)i + 1, &cells[i], err);
+    for (size_t i = n; i < l->plan->count && st == STATUS_OK; i++)
+        st = stmt_bind_null(l->insert, (int)i + 1, err);
+    if (st == STATUS_OK)
+        st = stmt_step(l->insert, err);
+    stmt_reset(l->insert);
+    return st;
+}
+
+static enum status insert_batch(struct load *l, const struct batch *b, struct err *err)
+{
+    for (size_t r = 0; r < b->rows.row_count; r++) {
+        const struct row *row = &b->rows.rows[r];
+        enum status st = STATUS_OK;
+        if (LIKELY(!row->fault) && l->conn) {
+            st = insert_row(l, &b->rows.cells[row->first], MIN((size_t)row->count, l->plan->count), err);
+            l->inserted += st == STATUS_OK;
+        }
+        if (UNLIKELY(row->fault) || UNLIKELY(st == STATUS_CONFLICT)) {
+            struct arena_mark mark = arena_mark(l->scratch);
+            str reason = row->fault ? plan_fault_text(l->scratch, l->plan, row, &b->rows)
+                                    : arena_str(l->scratch, str_of(err->text));
+            err_clear(err);
+            st = reject(l, b, row, reason, err);
+            arena_rewind(l->scratch, mark);
+        }
+        if (UNLIKELY(st != STATUS_OK))
+            return st;
+    }
+    return STATUS_OK;
+}
+
+static enum status reject_notes(struct load *l, struct err *err)
+{
+    enum status st = STATUS_OK;
+    for (size_t i = 0; i < l->input->notes.count && st == STATUS_OK; i++) {
+        const struct input_note *note = &l->input->notes.items[i];
+        st = rejects_add(&l->rejects, note->line, STR(""), note->text, note->reason, err);
+    }
+    return st;
+}
+
+static enum status insert_all(struct load *l, struct err *err)
+{
+    struct feed *f;
+    struct batch *b;
+    enum status st = reject_notes(l, err);
+    if (st == STATUS_OK)
+        st = feed_new(l->input, convert, l->plan, &f, err);
+    if (st != STATUS_OK)
+        return st;
+    progress_begin(l->progress, "writing", l->source->size_bytes);
+    while (st == STATUS_OK && !enough(l, l->rows) && (b = feed_next(f))) {
+        if (FAULT("ingest.batch"))
+            st = err_set(err, STATUS_IO, "a fault was injected");
+        cut(l, b, l->rows);
+        if (st == STATUS_OK)
+            st = insert_batch(l, b, err);
+        l->rows += b->rows.row_count;
+        progress_step(l->progress, l->rows, b->position);
+    }
+    progress_end(l->progress);
+    enum status read = feed_free(f, st == STATUS_OK ? err : NULL);
+    if (st == STATUS_OK)
+        st = read;
+    if (st == STATUS_OK && l->rows != l->plan->rows) {
+        err_set(err, STATUS_CONFLICT, "%.*s was changed while it was imported", STR_ARG(l->source->name));
+        return err_hint(err, "Nothing was imported; try again.");
+    }
+    return st;
+}
+
+/* ---- the transaction -------------------------------------------------------------------------------------------- */
+
+static enum status change(struct load *l, str table, struct err *err)
+{
+    enum status st = table_look(l->arena, l->conn, table, &l->table, err);
+    if (st == STATUS_OK)
+        st = table_fit(l->arena, &l->table, l->plan, l->options, err);
+    if (st == STATUS_OK)
+        st = table_prepare(l->arena, l->conn, &l->table, l->plan, l->options, err);
+    if (st == STATUS_OK)
+        st = conn_prepare_trusted(l->conn, table_insert_sql(l->arena, &l->table, l->plan, l->options), &l->insert, err);
+    if (st == STATUS_OK)
+        st = insert_all(l, err);
+    if (st == STATUS_OK && l->options->analyze)
+        st = conn_execute(l->conn, STR("ANALYZE"), err);
+    stmt_done(l->insert);
+    rejects_end(&l->rejects);
+    return st;
+}
+
+static enum status load_database(struct load *l, str table, uint64_t *ret_changed, struct err *err)
+{
+    int64_t before = 0, after = 0;
+    if (FAULT("ingest.begin"))
+        return err_set(err, STATUS_IO, "a fault was injected");
+    enum status st = conn_execute(l->conn, STR("BEGIN IMMEDIATE"), err);
+    if (st != STATUS_OK)
+        return st;
+    st = conn_query_i64(l->conn, STR("SELECT total_changes()"), &before, err);
+    if (st == STATUS_OK)
+        st = change(l, table, err);
+    if (st == STATUS_OK)
+        st = conn_query_i64(l->conn, STR("SELECT total_changes()"), &after, err);
+    if (st == STATUS_OK && FAULT("ingest.commit"))
+        st = err_set(err, STATUS_IO, "a fault was injected");
+    if (st == STATUS_OK)
+        st = l->options->dry_run ? conn_execute(l->conn, STR("ROLLBACK"), err)
+                                 : conn_execute(l->conn, STR("COMMIT"), err);
+    if (st != STATUS_OK) {
+        (void)!conn_execute(l->conn, STR("ROLLBACK"), NULL); /* SQLite may have done it itself */
+        return st;
+    }
+    (void)FAULT("ingest.committed");
+    *ret_changed = (uint64_t)(after - before);
+    return STATUS_OK;
+}
+
+static void fill_report(const struct load *l, str table, uint64_t changed, struct ingest_report *r)
+{
+    const struct input *in = l->input;
+    bool ignores = l->options->mode == INGEST_IGNORE && l->conn;
+    uint64_t fresh = ignores && changed >= l->rejects.count ? changed - l->rejects.count : l->inserted;
+    *r = (struct ingest_report){.file = l->source->name,
+                                .table = l->table.name.n ? l->table.name : table,
+                                .rejects_table = l->rejects.table,
+                                .format = in->class->name,
+                                .encoding = in->encoding,
+                                .delimiter = in->delimiter,
+                                .header_line = in->header_line,
+                                .created = !l->table.exists,
+                                .dry_run = l->options->dry_run,
+                                .rows = l->plan->rows,
+                                .imported = l->conn ? fresh : 0,
+                                .ignored = ignores && l->inserted > fresh ? l->inserted - fresh : 0,
+                                .rejected = l->rejects.count,
+                                .too_short = l->plan->too_short,
+                                .replaced_characters = in->replaced,
+                                .first_reject_line = l->rejects.first_line,
+                                .first_reject_reason = arena_str(l->arena, str_of(l->rejects.first_reason)),
+                                .plan = l->plan};
+}
+
+static void free_scratch(void *arg)
+{
+    arena_free(arg);
+}
+
+enum status ingest_run(struct arena *a, struct conn *c, const struct source *s, str table,
+                       const struct ingest_options *o, struct progress *progress, struct ingest_report *ret,
+                       struct err *err)
+{
+    struct progress silent = {0};
+    struct load l = {.arena = a, .conn = c, .source = s, .options = o, .progress = progress ? progress : &silent};
+    int64_t began_us = clock_mono_us();
+    uint64_t changed = 0;
+    struct err local = ERR_INIT;
+    err = err ? err : &local;
+    l.scratch = arena_new(0);
+    arena_defer(a, free_scratch, l.scratch);
+    enum status st = c ? table_look(a, c, table, &l.table, err) : STATUS_OK; /* what cannot work is told at once */
+    if (st == STATUS_OK)
+        st = input_open(a, s, o, &l.input, err);
+    if (st == STATUS_OK)
+        st = look(&l, err);
+    if (st != STATUS_OK)
+        return st;
+    rejects_init(&l.rejects, a, c, l.table.name.n ? l.table.name : table, s->name);
+    if (c)
+        st = load_database(&l, table, &changed, err);
+    else
+        st = insert_all(&l, err);
+    if (st != STATUS_OK)
+        return st;
+    fill_report(&l, table, changed, ret);
+    ret->duration_us = clock_mono_us() - began_us;
+    return STATUS_OK;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options: what the user asks of an import. Filled by the command line, the page or the API; nothing here is changed.
+ */
+#ifndef VITRINE_INGEST_OPTIONS_H
+#define VITRINE_INGEST_OPTIONS_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+enum column_type { COLUMN_TEXT, COLUMN_INTEGER, COLUMN_REAL, COLUMN_BLOB, COLUMN_ANY };
+
+enum ingest_format { FORMAT_AUTO, FORMAT_CSV, FORMAT_TSV, FORMAT_JSON, FORMAT_NDJSON, FORMAT_XLSX, FORMAT_GEOJSON };
+
+enum ingest_mode {
+    INGEST_INSERT,  /* new table, or more rows for one that is there; a key that exists is a rejected row */
+    INGEST_REPLACE, /* rows whose key exists are replaced */
+    INGEST_IGNORE,  /* ... are left out */
+    INGEST_UPSERT,  /* ... get the values of the file in the columns that it has */
+};
+
+struct ingest_pair {
+    str column, value;
+};
+
+struct ingest_options {
+    enum ingest_format format;
+    enum ingest_mode mode;
+    str delimiter, quote; /* one byte each; empty = found out, '"' */
+    bool no_quotes;       /* quotes are text */
+    bool no_headers;      /* the first row is data: columns are column_1, ... */
+    int64_t skip_lines;   /* lines before the header; -1 = found out */
+    str encoding;         /* empty = found out */
+    bool no_types;        /* every column is text */
+    bool no_dates;        /* dates stay as they are */
+    bool empty_null;      /* empty text is NULL */
+    const str *nulls;     /* texts that mean NULL */
+    size_t null_count;
+    const struct ingest_pair *types; /* column -> type name */
+    size_t type_count;
+    const str *pk, *not_null;
+    size_t pk_count, not_null_count;
+    const struct ingest_pair *defaults;
+    size_t default_count;
+    bool alter;         /* add missing columns */
+    bool truncate;      /* empty the table first */
+    bool replace_table; /* drop the table first */
+    bool strict;        /* the first row that does not fit ends it, and nothing is imported */
+    bool analyze;
+    bool dry_run;
+    bool unsafe;        /* no journal, no fsync: for a database that is thrown away */
+    str entry;          /* file inside of a zip */
+    int64_t stop_after; /* rows; 0 = all */
+};
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* progress: a line on a terminal that says how far an import is: rows, bytes, time left. Costs a look at the clock for
+ * each batch; nothing is written more often than ten times a second, and nothing at all where there is no terminal. */
+#ifndef VITRINE_INGEST_PROGRESS_H
+#define VITRINE_INGEST_PROGRESS_H
+
+#include "base/str.h"
+
+struct progress {
+    void (*show)(void *arg, const struct progress *p); /* NULL = nobody looks */
+    void *arg;
+    const char *phase; /* "reading", "writing" */
+    uint64_t rows, position, size;
+    int64_t began_us, shown_us;
+};
+
+void progress_begin(struct progress *p, const char *phase, uint64_t size);
+void progress_step(struct progress *p, uint64_t rows, uint64_t position);
+void progress_end(struct progress *p);
+/* Shows on stderr when that is a terminal; else nothing. */
+struct progress progress_terminal(void);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ingest/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "ingest/zip.h"
+
+#include "base/banned.h"
+
+static void close_fd(void *arg)
+{
+    close((int)(intptr_t)arg);
+}
+
+/* A file without a name in the folder for temporary files. */
+static enum status temporary_file(struct arena *a, int *ret, struct err *err)
+{
+    const char *folder = getenv("TMPDIR");
+    str path = ARENA_CAT(a, str_of(folder && *folder ? folder : "/var/tmp"), STR("/vitrine-import-XXXXXX"));
+    char *name = arena_cstr(a, path);
+    int fd = mkostemp(name, O_CLOEXEC);
+    if (fd < 0) {
+        err_sys(err, STATUS_IO, errno, "cannot make the temporary file %s", name);
+        return err_hint(err, "Set TMPDIR to a folder that is writable and has room.");
+    }
+    unlink(name);
+    *ret = fd;
+    return STATUS_OK;
+}
+
+static enum status spool(struct arena *a, int from, const char *name, int *ret, struct err *err)
+{
+    char *piece = arena_alloc_raw(a, 65536);
+    int to = -1;
+    enum status st = temporary_file(a, &to, err);
+    if (st != STATUS_OK)
+        return st;
+    arena_defer(a, close_fd, (void *)(intptr_t)to);
+    for (;;) {
+        ssize_t n = read(from, piece, 65536);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_sys(err, STATUS_IO, errno, "cannot read %s", name);
+        if (n == 0)
+            break;
+        st = fs_write_fd(to, "a temporary file", str_make(piece, (size_t)n), err);
+        if (st != STATUS_OK)
+            return st;
+    }
+    *ret = to;
+    return STATUS_OK;
+}
+
+static str lower(struct arena *a, str s)
+{
+    char *p = arena_cstr(a, s);
+    for (size_t i = 0; i < s.n; i++)
+        p[i] = p[i] >= 'A' && p[i] <= 'Z' ? (char)(p[i] + 32) : p[i];
+    return str_make(p, s.n);
+}
+
+static str last_ending(struct arena *a, str *name)
+{
+    size_t dot = str_rfind_char(*name, '.');
+    if (dot == STR_NPOS || dot == 0 || name->n - dot > 9)
+        return str_make("", 0);
+    str ending = lower(a, str_from(*name, dot + 1));
+    *name = str_sub(*name, 0, dot);
+    return ending;
+}
+
+static void name_parts(struct arena *a, struct source *s, str path)
+{
+    size_t slash = str_rfind_char(path, '/');
+    str name = slash == STR_NPOS ? path : str_from(path, slash + 1);
+    str ending = last_ending(a, &name);
+    if (str_is(ending, "gz") || str_is(ending, "zst") || str_is(ending, "zip"))
+        ending = last_ending(a, &name);
+    s->stem = name;
+    s->ending = ending;
+}
+
+static enum status find_packing(struct source *s, struct err *err)
+{
+    unsigned char head[4] = {0};
+    ssize_t n = pread(s->fd, head, sizeof head, 0);
+    if (n < 0)
+        return err_sys(err, STATUS_IO, errno, "cannot read %.*s", STR_ARG(s->name));
+    if (n >= 2 && head[0] == 0x1f && head[1] == 0x8b)
+        s->packing = PACKING_GZIP;
+    else if (n == 4 && memcmp(head, "\x28\xb5\x2f\xfd", 4) == 0)
+        s->packing = PACKING_ZSTD;
+    else if (n == 4 && (memcmp(head, "PK\3\4", 4) == 0 || memcmp(head, "PK\5\6", 4) == 0))
+        s->packing = PACKING_ZIP;
+    return STATUS_OK;
+}
+
+static enum status open_fd(struct arena *a, str spec, struct source *s, struct err *err)
+{
+    struct stat st;
+    if (str_is(spec, "-")) {
+        s->name = STR("standard input");
+        s->stem = STR("stdin");
+        if (fstat(0, &st) == 0 && S_ISREG(st.st_mode) && lseek(0, 0, SEEK_CUR) == 0)
+            s->fd = 0;
+        else
+            return spool(a, 0, "standard input", &s->fd, err);
+        return STATUS_OK;
+    }
+    s->name = arena_str(a, spec);
+    name_parts(a, s, s->name);
+    enum status status = fs_open(s->name.p, O_RDONLY | O_NOCTTY, 0, &s->fd, err);
+    if (status != STATUS_OK)
+        return status;
+    arena_defer(a, close_fd, (void *)(intptr_t)s->fd);
+    if (fstat(s->fd, &st) == 0 && S_ISDIR(st.st_mode))
+        return err_set(err, STATUS_INVALID, "%.*s is a directory", STR_ARG(s->name));
+    if (!S_ISREG(st.st_mode)) /* a pipe or a device: /dev/stdin, <(command) */
+        return spool(a, s->fd, s->name.p, &s->fd, err);
+    return STATUS_OK;
+}
+
+static enum status several_files(struct arena *a, const struct source *s, const str *names, size_t count,
+                                 struct err *err)
+{
+    str list = str_make("", 0);
+    for (size_t i = 0; i < MIN(count, 5); i++)
+        list = ARENA_CAT(a, list, i ? STR(", ") : STR(""), names[i]);
+    err_set(err, STATUS_INVALID, "%.*s holds %zu files: %.*s%s", STR_ARG(s->name), count, STR_ARG(list),
+            count > 5 ? ", ..." : "");
+    return err_hint(err, "Choose one with --entry NAME.");
+}
+
+/* Finds the wanted file of a zip, or the only one. */
+static enum status choose_entry(struct arena *a, struct source *s, str wanted, struct err *err)
+{
+    struct zip_entry *entries;
+    size_t count, found = 0;
+    enum status st = zip_list(a, s, &entries, &count, err);
+    if (st != STATUS_OK)
+        return st;
+    str *names = ARENA_ARRAY(a, str, count + 1);
+    const struct zip_entry *chosen = NULL;
+    for (size_t i = 0; i < count; i++) {
+        names[i] = entries[i].name;
+        if (!wanted.n || str_eq(wanted, entries[i].name)) {
+            found++;
+            chosen = &entries[i];
+        }
+    }
+    if (!count)
+        return err_set(err, STATUS_INVALID, "%.*s holds no file", STR_ARG(s->name));
+    if (!found)
+        return err_set(err, STATUS_NOT_FOUND, "%.*s holds no file \"%.*s\"", STR_ARG(s->name), STR_ARG(wanted));
+    if (found > 1 && !wanted.n)
+        return several_files(a, s, names, count, err);
+    s->entry = chosen->name;
+    s->entry_index = chosen->index;
+    name_parts(a, s, s->entry);
+    return STATUS_OK;
+}
+
+/* Everything but the choice inside of a zip. */
+static enum status look(struct arena *a, str spec, struct source *s, struct err *err)
+{
+    struct stat st;
+    *s = (struct source){.fd = -1, .stem = STR("data"), .ending = str_make("", 0)};
+    enum status status = open_fd(a, spec, s, err);
+    if (status == STATUS_OK && fstat(s->fd, &st) != 0)
+        status = err_sys(err, STATUS_IO, errno, "cannot read %.*s", STR_ARG(s->name));
+    if (status != STATUS_OK)
+        return status;
+    s->size_bytes = (uint64_t)st.st_size;
+    return find_packing(s, err);
+}
+
+enum status source_entries(struct arena *a, str spec, str **ret, size_t *ret_count, struct err *err)
+{
+    struct source s;
+    struct zip_entry *entries = NULL;
+    size_t count = 0;
+    enum status status = look(a, spec, &s, err);
+    if (status == STATUS_OK && s.packing == PACKING_ZIP && !str_is(s.ending, "xlsx"))
+        status = zip_list(a, &s, &entries, &count, err);
+    if (status != STATUS_OK)
+        return status;
+    *ret = ARENA_ARRAY(a, str, count + 1);
+    for (size_t i = 0; i < count; i++)
+        (*ret)[i] = entries[i].name;
+    *ret_count = count;
+    return STATUS_OK;
+}
+
+enum status source_open(struct arena *a, str spec, str entry, struct source *ret, struct err *err)
+{
+    struct source s;
+    enum status status = look(a, spec, &s, err);
+    if (status == STATUS_OK && s.packing == PACKING_ZIP && !str_is(s.ending, "xlsx"))
+        status = choose_entry(a, &s, entry, err);
+    if (status == STATUS_OK)
+        *ret = s;
+    return status;
+}

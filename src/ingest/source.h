@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source: where the bytes of an import come from. Whatever it was (a file, standard input, a file inside of a zip), the
+ * rest of the folder sees one regular file that can be read as often as needed, and how it is packed. */
+#ifndef VITRINE_INGEST_SOURCE_H
+#define VITRINE_INGEST_SOURCE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+enum packing { PACKING_NONE, PACKING_GZIP, PACKING_ZSTD, PACKING_ZIP };
+
+struct source {
+    str name;   /* for messages: the path as given, "standard input" */
+    str stem;   /* what a table made of it is called: no folder, no endings */
+    str ending; /* of the data inside, lower case without the dot: "csv" for "a.csv.gz"; may be empty */
+    int fd;     /* regular file; closed by the arena */
+    uint64_t size_bytes;
+    enum packing packing;
+    str entry;            /* ZIP: the file inside */
+    uint64_t entry_index; /* ZIP: which one in the directory */
+};
+
+/* `spec`: a path or "-" for standard input (copied to a temporary file without a name when it is a pipe). `entry`: the
+ * file inside of a zip; empty = the only one. Blocks. Returns OK, NOT_FOUND, FORBIDDEN, INVALID (a directory, a zip of
+ * several files), IO, DISK_FULL. */
+enum status source_open(struct arena *a, str spec, str entry, struct source *ret, struct err *err) MUST_USE;
+/* The data files inside of a zip (no folders, no hidden files); none when it is no zip. */
+enum status source_entries(struct arena *a, str spec, str **ret, size_t *ret_count, struct err *err) MUST_USE;
+
+/* The unpacked bytes from the start; several may read one source at once. */
+struct unpack;
+enum status unpack_new(const struct source *s, struct unpack **ret, struct err *err) MUST_USE;
+void unpack_free(struct unpack *u); /* NULL is fine */
+/* Fills p as far as it can; fewer bytes than `size` only at the end, 0 = end. INVALID: damaged, cut short or a bomb;
+ * TOO_LARGE. */
+enum status unpack_read(struct unpack *u, char *p, size_t size, size_t *ret_n, struct err *err) MUST_USE;
+uint64_t unpack_position(const struct unpack *u); /* packed bytes taken so far */
+
+#endif

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 at every fault point of an import leaves either the old or the new table. Needs a build with -Dfaults=true."""
+import os
+import signal
+import sqlite3
+import subprocess
+
+import pytest
+
+import serving
+
+POINTS = ["ingest.begin", "ingest.table", "ingest.batch", "ingest.commit", "ingest.committed"]
+
+
+def insert(path, table, file, *options, fault=None):
+    env = {**os.environ, **({"VITRINE_FAULT": fault} if fault else {})}
+    return subprocess.run([serving.PROGRAM, "insert", path, table, file, *options], env=env, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def compiled_in(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faults")
+    (folder / "a.csv").write_text("a\n1\n")
+    done = insert(folder / "t.db", "t", folder / "a.csv", fault="ingest.begin:1")
+    if done.returncode == 0:
+        pytest.skip("built without fault points")
+
+
+def state(path):
+    if not path.exists():
+        return {}
+    db = sqlite3.connect(path)
+    try:
+        assert db.execute("pragma integrity_check").fetchall() == [("ok",)]
+        return {name: db.execute(f'select * from "{name}" order by rowid').fetchall()
+                for (name,) in db.execute("select name from sqlite_master where type = 'table'").fetchall()}
+    finally:
+        db.close()
+
+
+@pytest.mark.parametrize("action", ["kill", "fail"])
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("options", [(), ("--replace-table",), ("--truncate",), ("--alter",)], ids=" ".join)
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_old_or_new(compiled_in, tmp_path, point, action, options, mode):
+    old, new, path = tmp_path / "old.csv", tmp_path / "new.csv", tmp_path / "t.db"
+    old.write_text("a,b\n1,x\n2,y\n")
+    new.write_text("a,b" + (",c" if options == ("--alter",) else "") + "\n" + "".join(f"{i},row\n" for i in range(300000))
+                   + "1,2,3,4\n")
+    db = sqlite3.connect(path)
+    db.execute(f"pragma journal_mode = {mode}")
+    db.close()
+    assert insert(path, "t", old).returncode == 0
+    before = state(path)
+    done = insert(path, "t", new, *options, fault=f"{point}:1:{action}")
+    committed = point == "ingest.committed"
+    if action == "kill":
+        assert done.returncode == -signal.SIGKILL
+    else:
+        assert (done.returncode == 0) == committed, done.stderr
+    after = state(path)
+    if committed:
+        assert len(after["t"]) == 300000 + (2 if options in ((), ("--alter",)) else 0) and len(after["t__rejects"]) == 1
+    else:
+        assert after == before
+    assert insert(path, "t", old, "--alter").returncode == 0
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_new_database(compiled_in, tmp_path, point):
+    new, path = tmp_path / "new.csv", tmp_path / "t.db"
+    new.write_text("a\n" + "1\n" * 1000)
+    assert insert(path, "t", new, fault=f"{point}:1:kill").returncode == -signal.SIGKILL
+    after = state(path)
+    assert after == {} or len(after["t"]) == 1000
+    assert insert(path, "t", new).returncode == 0
+
+
+def test_a_full_disk(tmp_path):
+    """A limit on the size of files stands for a full disk."""
+    new, path = tmp_path / "new.csv", tmp_path / "t.db"
+    new.write_text("a,b\n" + "".join(f"{i},some text that takes room\n" for i in range(200000)))
+    assert insert(path, "kept", new, "--stop-after", "10").returncode == 0
+    before = state(path)
+    limited = "ulimit -f 4000; trap '' XFSZ; exec \"$0\" \"$@\""
+    done = subprocess.run(["sh", "-c", limited, serving.PROGRAM, "insert", path, "t", new], capture_output=True, text=True)
+    assert done.returncode not in (0, 139) and done.stderr.startswith("vitrine: "), done
+    assert state(path) == before
