@@ -113,7 +113,10 @@
 #define LIMIT_REQUEST_ARENA    268435456 /* rows and texts of one answer; more: 413 with the remedy */
 #define LIMIT_JSON_OUTPUT      134217728 /* one JSON answer; more: 413 with the remedy */
 #define LIMIT_CSV_PAGE         134217728 /* one page of CSV in memory; more: the answer ends with a line that says so */
-#define LIMIT_KEPT_COUNTS      20000     /* counts and verdicts kept for one data version; more: all are forgotten */
+#define LIMIT_FIGURE_BYTES     8388608   /* counts, facets, verdicts of one database; more: the oldest are forgotten */
+#define LIMIT_FIGURE_QUEUE     256       /* figures waiting to be worked out; more: a later page asks again */
+#define LIMIT_FIGURE_TIME_MS   30000     /* working one out in the background; longer: it stays unknown */
+#define LIMIT_FIGURE_ARENA     16777216  /* memory of that; more: it stays unknown */
 #define LIMIT_CACHE_BUCKETS    16384     /* hash buckets of the answer cache: a power of two */
 #define LIMIT_PAGE_QUEUE       4096      /* pages waiting for a worker; more: 503 */
 #define LIMIT_SQL_QUEUE        512       /* visitors' SQL waiting for a worker; more: 503 */

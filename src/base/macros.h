@@ -9,6 +9,7 @@
 #define LIKELY(x)               __builtin_expect(!!(x), 1)
 #define UNLIKELY(x)             __builtin_expect(!!(x), 0)
 #define ARRAY_LEN(a)            (sizeof(a) / sizeof((a)[0]))
+#define CLAMP(x, low, high)     ((x) < (low) ? (low) : (x) > (high) ? (high) : (x))
 #define MIN(a, b)               ((a) < (b) ? (a) : (b))
 #define MAX(a, b)               ((a) > (b) ? (a) : (b))
 

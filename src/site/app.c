@@ -17,7 +17,7 @@
 #include "db/writer.h"
 #include "site/accounts.h"
 #include "site/cache.h"
-#include "site/counts.h"
+#include "site/figure_store.h"
 #include "site/internal.h"
 #include "site/kept.h"
 #include "site/render/templates.h"
@@ -62,13 +62,19 @@ static str database_name_of(struct site *s, str path)
 
 /* ---- databases ---- */
 
-static void published_unref(struct published *p)
+struct published *published_ref(struct published *p)
+{
+    atomic_fetch_add(&p->refs, 1);
+    return p;
+}
+
+void published_unref(struct published *p)
 {
     if (!p || atomic_fetch_sub(&p->refs, 1) != 1)
         return;
     writer_free(p->writer);
     database_unref(p->database);
-    counts_free(p->counts);
+    figure_store_free(p->figures);
     arena_free(p->arena);
     free((void *)(uintptr_t)p->name.p);
     free((void *)(uintptr_t)p->path.p);
@@ -141,7 +147,7 @@ static enum status publish_new(struct site *s, const struct database_options *d,
     p->inspect_tables = VALUE_UNDEF;
     enum status st = database_new(d, &p->database, err);
     if (st == STATUS_OK) {
-        p->counts = counts_new();
+        p->figures = figure_store_new(LIMIT_FIGURE_BYTES);
         p->is_memory = d->memory;
         p->is_mutable = !d->immutable;
         if (p->is_mutable)
@@ -285,7 +291,9 @@ static void worker_exit(struct worker *w, void *arg)
 }
 
 const char *const site_lane_names[LANE_COUNT] = {
-    [LANE_PAGE] = "page", [LANE_SQL] = "sql", [LANE_SIGN_IN] = "sign-in", [LANE_UPKEEP] = "upkeep"};
+    [LANE_PAGE] = "page",     [LANE_SQL] = "sql",         [LANE_SIGN_IN] = "sign-in",
+    [LANE_UPKEEP] = "upkeep", [LANE_FIGURES] = "figures",
+};
 
 static enum status start_pool(const struct settings *settings, struct pool **ret, struct err *err)
 {
@@ -300,6 +308,7 @@ static enum status start_pool(const struct settings *settings, struct pool **ret
         /* hashing passwords: one at a time, so that no number of sign-ins takes pages their threads */
         [LANE_SIGN_IN] = {.threads = 1, .queue_max = LIMIT_SIGN_IN_QUEUE, .nice = 10},
         [LANE_UPKEEP] = {.threads = 1, .queue_max = LIMIT_UPKEEP_QUEUE, .nice = 10},
+        [LANE_FIGURES] = {.threads = 1, .queue_max = LIMIT_FIGURE_QUEUE, .nice = 19},
     };
     for (size_t i = 0; i < LANE_COUNT; i++)
         lanes[i].name = site_lane_names[i];
@@ -468,6 +477,8 @@ void site_free(struct site *s)
     if (!s)
         return;
     struct site_shared *sh = s->shared;
+    if (sh)
+        atomic_store(&sh->stopping, true);
     if (sh && sh->pool)
         pool_stop(sh->pool, POOL_DRAIN, NULL, NULL);
     generation_free(s);

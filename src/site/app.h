@@ -21,7 +21,7 @@
 
 struct answer_cache;
 struct accounts;
-struct counts;
+struct figure_store;
 struct internal;
 struct kept;
 struct static_blobs;
@@ -32,15 +32,15 @@ struct template_files;
 /* One database as visitors see it: shared by the generations that publish it, immutable. */
 struct published {
     atomic_int refs;
-    uint64_t made_of;          /* hash of the options it was made with */
-    struct arena *arena;       /* ours: of inspect_tables; NULL = none */
-    str name;                  /* also its route, tilde-encoded in URLs */
-    str path;                  /* file; empty for memory */
-    struct database *database; /* ours */
-    struct counts *counts;     /* ours */
-    struct writer *writer;     /* ours; NULL = immutable */
-    char color[7];             /* six hex digits */
-    str hash;                  /* sha256 of an immutable file, or what inspect data says; empty when mutable */
+    uint64_t made_of;             /* hash of the options it was made with */
+    struct arena *arena;          /* ours: of inspect_tables; NULL = none */
+    str name;                     /* also its route, tilde-encoded in URLs */
+    str path;                     /* file; empty for memory */
+    struct database *database;    /* ours */
+    struct figure_store *figures; /* ours: counts, facets */
+    struct writer *writer;        /* ours; NULL = immutable */
+    char color[7];                /* six hex digits */
+    str hash;                     /* sha256 of an immutable file, or what inspect data says; empty when mutable */
     bool is_mutable, is_memory;
     int64_t size_bytes;          /* immutable: fixed; else ask published_size() */
     struct value inspect_tables; /* DICT table -> {count}; UNDEFINED without inspect data */
@@ -73,6 +73,7 @@ struct site_options {
 
 /* One for the process: the generations of its site point here. */
 struct site_shared {
+    atomic_bool stopping; /* work in the background ends now */
     struct arena *arena;
     struct pool *pool;
     struct internal *internal; /* our own state; internal.h */
@@ -112,7 +113,7 @@ struct site {
 };
 
 /* Lanes of the worker pool, in this order. */
-enum site_lane { LANE_PAGE, LANE_SQL, LANE_SIGN_IN, LANE_UPKEEP, LANE_COUNT };
+enum site_lane { LANE_PAGE, LANE_SQL, LANE_SIGN_IN, LANE_UPKEEP, LANE_FIGURES, LANE_COUNT };
 extern const char *const site_lane_names[LANE_COUNT];
 
 /* The first generation, with all that is shared. Opens nothing on disk beyond what the options name; databases open
@@ -134,5 +135,7 @@ void site_free(struct site *s);
 struct published *site_find(const struct site *s, str name); /* NULL = none */
 bool site_had(const struct site *s, str name);               /* an earlier generation had it, this one has not */
 int64_t published_size(const struct published *p);           /* bytes; 0 for memory */
+struct published *published_ref(struct published *p);
+void published_unref(struct published *p); /* any thread; NULL is fine */
 
 #endif

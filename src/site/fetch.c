@@ -114,22 +114,61 @@ void fetch_deadline(struct request *rq, struct conn *conn, int64_t time_limit_ms
     conn_deadline(conn, time_limit_ms ? clock_mono_us() + time_limit_ms * 1000 : 0, request_gone(rq));
 }
 
-enum status fetch_rows(struct request *rq, struct conn *conn, str sql, const struct query_param *params,
-                       size_t param_count, const struct fetch_limits *limits, struct rowset *ret, struct err *err)
+static enum status prepare(struct conn *conn, str sql, const struct query_param *params, size_t param_count,
+                           bool trusted, struct stmt **ret, struct err *err)
 {
     struct stmt *s = NULL;
-    struct rowset r = {0};
-    fetch_deadline(rq, conn, limits->time_limit_ms);
-    enum status st = limits->trusted ? conn_prepare_trusted(conn, sql, &s, err) : conn_prepare(conn, sql, &s, err);
+    enum status st = trusted ? conn_prepare_trusted(conn, sql, &s, err) : conn_prepare(conn, sql, &s, err);
     if (st == STATUS_OK)
         st = bind_all(s, params, param_count, err);
-    if (st == STATUS_OK) {
-        read_columns(rq->arena, s, &r);
-        st = read_rows(rq->arena, s, limits->max_rows, &r, err);
-    }
+    if (st == STATUS_OK)
+        *ret = s;
+    else
+        stmt_done(s);
+    return st;
+}
+
+enum status fetch_on(struct arena *a, struct conn *conn, str sql, const struct query_param *params, size_t param_count,
+                     const struct fetch_limits *limits, struct rowset *ret, struct err *err)
+{
+    struct stmt *s;
+    struct rowset r = {0};
+    enum status st = prepare(conn, sql, params, param_count, limits->trusted, &s, err);
+    if (st != STATUS_OK)
+        return st;
+    read_columns(a, s, &r);
+    st = read_rows(a, s, limits->max_rows, &r, err);
     stmt_done(s);
     if (st == STATUS_OK)
         *ret = r;
+    return st;
+}
+
+enum status fetch_count(struct request *rq, struct conn *conn, str sql, const struct query_param *params,
+                        size_t param_count, int64_t limit, int64_t time_limit_ms, int64_t *ret, bool *ret_all)
+{
+    struct stmt *s;
+    int64_t n = 0;
+    fetch_deadline(rq, conn, time_limit_ms);
+    enum status st = prepare(conn, sql, params, param_count, false, &s, NULL);
+    if (st != STATUS_OK)
+        return st;
+    do
+        st = n < limit ? stmt_step(s, NULL) : STATUS_TIMEOUT;
+    while (st == STATUS_AGAIN && ++n);
+    stmt_done(s);
+    if (st != STATUS_OK && st != STATUS_TIMEOUT)
+        return st;
+    *ret = n;
+    *ret_all = st == STATUS_OK;
+    return STATUS_OK;
+}
+
+enum status fetch_rows(struct request *rq, struct conn *conn, str sql, const struct query_param *params,
+                       size_t param_count, const struct fetch_limits *limits, struct rowset *ret, struct err *err)
+{
+    fetch_deadline(rq, conn, limits->time_limit_ms);
+    enum status st = fetch_on(rq->arena, conn, sql, params, param_count, limits, ret, err);
     if (st == STATUS_TIMEOUT && err) {
         err_set(err, STATUS_TIMEOUT,
                 "SQL query took too long. The time limit is controlled by the sql_time_limit_ms setting.");

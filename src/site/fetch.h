@@ -37,6 +37,12 @@ struct fetch_limits {
 enum status fetch_rows(struct request *rq, struct conn *conn, str sql, const struct query_param *params,
                        size_t param_count, const struct fetch_limits *limits, struct rowset *ret,
                        struct err *err) MUST_USE;
+/* The same on memory and a connection of the caller's, whose deadline is as it is; limits->time_limit_ms is ignored. */
+enum status fetch_on(struct arena *a, struct conn *conn, str sql, const struct query_param *params, size_t param_count,
+                     const struct fetch_limits *limits, struct rowset *ret, struct err *err) MUST_USE;
+/* Number of rows the statement gives, up to `limit`. *ret_all: there are no more; false also when time was up. */
+enum status fetch_count(struct request *rq, struct conn *conn, str sql, const struct query_param *params,
+                        size_t param_count, int64_t limit, int64_t time_limit_ms, int64_t *ret, bool *ret_all) MUST_USE;
 /* First column of the first row as an integer; -1 when there is no row. */
 enum status fetch_integer(struct request *rq, struct conn *conn, str sql, const struct query_param *params,
                           size_t param_count, int64_t time_limit_ms, int64_t *ret, struct err *err) MUST_USE;

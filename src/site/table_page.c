@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "db/count.h"
-#include "site/counts.h"
+#include "site/figures.h"
 #include "site/labels.h"
 #include "site/links.h"
 #include "site/query/search.h"
@@ -53,7 +53,7 @@ enum status table_page_init(struct table_page *p, struct request *rq, const stru
 {
     const struct settings *s = &rq->site->config.settings;
     (void)err;
-    *p = (struct table_page){.rq = rq, .table = t, .count = -1};
+    *p = (struct table_page){.rq = rq, .table = t, .count = -1, .count_estimate = -1};
     p->config = config_table(&rq->site->config, rq->db->name, t->name);
     fill_query_table(p);
     p->query_settings = (struct query_settings){s->default_page_size, s->max_returned_rows, s->default_facet_size,
@@ -144,8 +144,9 @@ static enum status run(struct table_page *p, struct err *err)
         rq->error_title = "SQL Interrupted";
     if (st != STATUS_OK)
         return st;
-    rq->response_varies |= (p->table->kind == SCHEMA_VIEW || p->plan->where_count) &&
-                           fetch_may_vary(rq, ARENA_CAT(rq->arena, p->plan->sql, p->table->sql));
+    p->may_vary = (p->table->kind == SCHEMA_VIEW || p->plan->where_count) &&
+                  fetch_may_vary(rq, ARENA_CAT(rq->arena, p->plan->sql, p->table->sql));
+    rq->response_varies |= p->may_vary;
     find_next(p);
     if (!p->labels_on)
         return STATUS_OK;
@@ -164,6 +165,37 @@ enum status table_page_refetch(struct table_page *p, str next, struct err *err)
     return run(p, err);
 }
 
+#define COUNT_MS 100 /* what counting may hold up a page; small tables take less than 1 ms */
+
+/* A filtered count: up to COUNT_LIMIT + 1 rows and COUNT_MS at once. Filters of our own are then counted to the end in
+ * the background; what visitors wrote as SQL is not given more time than they have. */
+static void count_filtered(struct table_page *p)
+{
+    struct request *rq = p->rq;
+    const struct query_plan *plan = p->plan;
+    struct arena *a = rq->arena;
+    str key = figure_key(a, plan->count_sql, plan->params, plan->count_param_count);
+    struct db_signature begun;
+    int64_t n;
+    bool all;
+    enum figure_state state = p->may_vary ? FIGURE_NONE : figure_look_integer(rq, key, &n);
+    if (state == FIGURE_EXACT) {
+        p->count = n;
+        return;
+    }
+    bool begun_ok = figure_begin(rq, &begun) && !p->may_vary;
+    str sql = query_count_sql_limited(a, plan, COUNT_LIMIT + 1);
+    if (fetch_count(rq, rq->conn, sql, plan->params, plan->count_param_count, COUNT_LIMIT + 1,
+                    MIN(time_limit_ms(p), COUNT_MS), &n, &all) != STATUS_OK)
+        return;
+    p->count = n || all ? n : -1;
+    p->count_truncated = n && !all;
+    if (begun_ok && all)
+        figure_keep_integer(rq, &begun, key, n);
+    else if (!all && !p->may_vary && !plan->where_count)
+        figure_want(rq, key, plan->count_sql, plan->params, plan->count_param_count, 1);
+}
+
 void table_page_count(struct table_page *p)
 {
     struct request *rq = p->rq;
@@ -176,17 +208,15 @@ void table_page_count(struct table_page *p)
     bool whole = !plan->selection_count && !plan->where_count && !plan->count_param_count &&
                  str_eq(plan->count_sql, ARENA_CAT(rq->arena, STR("select count(*) from "),
                                                    query_identifier(rq->arena, p->table->name), STR(" ")));
-    if (whole) {
-        p->count = table_count(rq, p->table->name, time_limit_ms(p));
-        bool inspected = VALUE_GET(value_get(rq->db->inspect_tables, p->table->name), "count").kind == VALUE_INT;
-        p->count_truncated = p->count == COUNT_LIMIT + 1 && !inspected;
+    if (!whole) {
+        count_filtered(p);
         return;
     }
-    str sql = query_count_sql_limited(rq->arena, plan, COUNT_LIMIT + 1);
-    if (fetch_integer(rq, rq->conn, sql, plan->params, plan->count_param_count, time_limit_ms(p), &p->count, NULL) !=
-        STATUS_OK)
-        p->count = -1;
-    p->count_truncated = p->count == COUNT_LIMIT + 1;
+    struct row_count rows;
+    table_count(rq, p->table, MIN(time_limit_ms(p), COUNT_MS), true, &rows);
+    p->count = rows.count;
+    p->count_truncated = rows.truncated;
+    p->count_estimate = rows.estimate;
 }
 
 /* ---- facets ---- */
@@ -328,19 +358,18 @@ static bool accepted(struct table_page *p, const struct query_suggestions *s, co
 {
     struct request *rq = p->rq;
     struct arena *a = rq->arena;
-    struct db_signature before, after;
+    struct db_signature begun;
     int64_t verdict;
-    str key = ARENA_CAT(a, str_of(query_facet_type(c->kind)), STR(" "), c->column, STR("\n"), p->plan->facet_sql);
-    for (size_t i = 0; i < p->plan->param_count; i++)
-        key = ARENA_CAT(a, key, STR("\n"), value_to_str(a, p->plan->params[i].value));
-    bool known = database_signature(rq->db->database, &before, NULL) == STATUS_OK;
-    if (known && counts_get(rq->db->counts, &before, key, &verdict))
+    str key = ARENA_CAT(a, STR("suggest "), str_of(query_facet_type(c->kind)), STR(" "), c->column, STR("\n"),
+                        figure_key(a, p->plan->facet_sql, p->plan->params, p->plan->param_count));
+    if (figure_look_integer(rq, key, &verdict) == FIGURE_EXACT)
         return verdict;
+    bool begun_ok = figure_begin(rq, &begun);
     verdict = c->kind == QUERY_FACET_COLUMN ? accept_column(p, s, c, rows)
               : c->kind == QUERY_FACET_DATE ? accept_date(p, c)
                                             : accept_array(p, c);
-    if (known && database_signature(rq->db->database, &after, NULL) == STATUS_OK && db_signature_equal(&before, &after))
-        counts_put(rq->db->counts, &before, key, verdict);
+    if (begun_ok)
+        figure_keep_integer(rq, &begun, key, verdict);
     return verdict;
 }
 

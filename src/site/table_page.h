@@ -22,9 +22,11 @@ struct table_page {
     const str *labels_only; /* _label; NULL with labels_on = all */
     size_t labels_only_count;
     bool labels_on;
-    bool count_known; /* count has been asked for */
-    int64_t count;    /* -1 = not in time or _nocount */
-    bool count_truncated;
+    bool count_known;       /* count has been asked for */
+    int64_t count;          /* -1 = not in time or _nocount */
+    bool count_truncated;   /* at least so many */
+    int64_t count_estimate; /* then: the exact figure of older data; -1 = none */
+    bool may_vary;          /* time or chance decide: nothing is kept */
     bool facets_known;
     struct value facet_results; /* {"results": {...}, "timed_out": [...]} */
     struct value facets_sorted; /* LIST of the same dicts in display order */

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "db/count.h"
-#include "site/counts.h"
+#include "site/figures.h"
 
 struct value str_list(struct arena *a, const str *items, size_t count)
 {
@@ -14,6 +14,9 @@ struct value str_list(struct arena *a, const str *items, size_t count)
         value_push(list, value_str(items[i]));
     return list;
 }
+
+#define COUNT_ONE_MS 100 /* counting up to COUNT_LIMIT takes less than 1 ms unless the disk is asleep */
+#define COUNT_ALL_MS 500 /* for all tables of a database together; then one millisecond each */
 
 bool tables_only_inspected(const struct published *p)
 {
@@ -25,45 +28,70 @@ bool table_is_hidden(const struct request *rq, const struct schema_table *t)
     return t->hidden || value_truth(VALUE_GET(config_table(&rq->site->config, rq->db->name, t->name), "hidden"));
 }
 
-int64_t table_count(struct request *rq, str table, int64_t time_limit_ms)
+/* Up to COUNT_LIMIT + 1 rows are counted at once; what is not known then is left to the background. */
+static void count_now(struct request *rq, const struct schema_table *t, str sql, int64_t time_limit_ms, bool exact,
+                      struct row_count *ret)
 {
-    struct value inspected = VALUE_GET(value_get(rq->db->inspect_tables, table), "count");
-    struct db_signature before, after;
+    struct arena *a = rq->arena;
+    str key = figure_key(a, sql, NULL, 0), least_key = ARENA_CAT(a, STR("at least "), key);
+    struct db_signature begun;
     int64_t n;
-    if (inspected.kind == VALUE_INT)
-        return inspected.i;
-    if (tables_only_inspected(rq->db))
-        return -1;
-    bool signed_ok = database_signature(rq->db->database, &before, NULL) == STATUS_OK;
-    if (signed_ok && counts_get(rq->db->counts, &before, table, &n))
-        return n;
-    conn_deadline(rq->conn, clock_mono_us() + time_limit_ms * 1000, request_gone(rq));
-    if (count_rows(rq->conn, table, COUNT_LIMIT, time_limit_ms, &n, NULL) != STATUS_OK)
-        return -1;
-    if (signed_ok && database_signature(rq->db->database, &after, NULL) == STATUS_OK &&
-        db_signature_equal(&before, &after))
-        counts_put(rq->db->counts, &before, table, n);
-    return n;
+    bool all, may_vary = t->kind == SCHEMA_VIEW && fetch_may_vary(rq, t->sql);
+    enum figure_state state = may_vary ? FIGURE_NONE : figure_look_integer(rq, key, &n);
+    if (state == FIGURE_EXACT) {
+        *ret = (struct row_count){n, false, -1};
+        return;
+    }
+    if (state == FIGURE_OLD)
+        ret->estimate = n;
+    if (may_vary || figure_look_integer(rq, least_key, &ret->count) != FIGURE_EXACT) {
+        bool begun_ok = figure_begin(rq, &begun) && !may_vary;
+        str from = ARENA_CAT(a, STR("select 1 from "), query_identifier(a, t->name));
+        if (fetch_count(rq, rq->conn, from, NULL, 0, COUNT_LIMIT + 1, time_limit_ms, &n, &all) != STATUS_OK)
+            return;
+        ret->count = n || all ? n : -1;
+        if (begun_ok && (all || n > 0))
+            figure_keep_integer(rq, &begun, all ? key : least_key, n);
+        if (all) {
+            ret->estimate = -1;
+            return;
+        }
+    }
+    ret->truncated = ret->count > 0;
+    if (exact && !may_vary)
+        figure_want(rq, key, sql, NULL, 0, 1);
 }
 
-enum status tables_list(struct request *rq, int64_t count_ms, struct table_item **ret, size_t *ret_count,
-                        struct err *err)
+void table_count(struct request *rq, const struct schema_table *t, int64_t time_limit_ms, bool exact,
+                 struct row_count *ret)
+{
+    struct arena *a = rq->arena;
+    struct value inspected = VALUE_GET(value_get(rq->db->inspect_tables, t->name), "count");
+    *ret = (struct row_count){-1, false, -1};
+    if (inspected.kind == VALUE_INT)
+        ret->count = inspected.i;
+    else if (!tables_only_inspected(rq->db))
+        count_now(rq, t, ARENA_CAT(a, STR("select count(*) from "), query_identifier(a, t->name), STR(" ")),
+                  time_limit_ms, exact, ret);
+}
+
+enum status tables_list(struct request *rq, struct table_item **ret, size_t *ret_count, struct err *err)
 {
     const struct schema *s = rq->schema;
     struct table_item *items = ARENA_ARRAY(rq->arena, struct table_item, s->table_count + 1);
     size_t n = 0;
+    int64_t until = clock_mono_us() + COUNT_ALL_MS * 1000;
     for (size_t i = 0; i < s->table_count; i++) {
         const struct schema_table *t = &s->tables[i];
         if (!request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, t->name))
             continue;
         struct table_item *item = &items[n++];
-        *item = (struct table_item){.table = t, .count = -1};
+        *item = (struct table_item){.table = t, .rows = {-1, false, -1}};
         item->hidden = table_is_hidden(rq, t);
         item->is_private = request_private(rq, ACTION_VIEW_TABLE, rq->db->name, t->name);
-        if (t->kind != SCHEMA_VIEW && count_ms)
-            item->count = table_count(rq, t->name, count_ms);
-        bool inspected = VALUE_GET(value_get(rq->db->inspect_tables, t->name), "count").kind == VALUE_INT;
-        item->count_truncated = item->count == COUNT_LIMIT + 1 && !inspected;
+        int64_t left_ms = (until - clock_mono_us()) / 1000;
+        if (t->kind != SCHEMA_VIEW)
+            table_count(rq, t, CLAMP(left_ms, 1, COUNT_ONE_MS), !item->hidden, &item->rows);
         if (request_gone(rq) && atomic_load(request_gone(rq)))
             return err_set(err, STATUS_CANCELLED, "The client went away");
     }

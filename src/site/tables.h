@@ -6,21 +6,27 @@
 #include "db/schema.h"
 #include "site/request.h"
 
+/* What is known about a number of rows. Exact figures come from what is kept for this data version; a big table whose
+ * figure is not kept yet is counted up to COUNT_LIMIT + 1, and the rest of the work goes on in the background. */
+struct row_count {
+    int64_t count;    /* -1 = not known in time */
+    bool truncated;   /* there are at least `count` rows */
+    int64_t estimate; /* when truncated or not known: the exact figure of older data; -1 = none */
+};
+
 struct table_item {
     const struct schema_table *table;
     bool hidden; /* by the schema's rules or by configuration */
     bool is_private;
-    int64_t count; /* rows; COUNT_LIMIT + 1 = more than that; -1 = not known in time */
-    bool count_truncated;
+    struct row_count rows; /* of tables; views are not counted here */
 };
 
-/* Tables and views of rq->db in schema order. Counts (tables only) take at most `count_ms` each and are kept until the
- * data changes; count_ms 0 = do not count. */
-enum status tables_list(struct request *rq, int64_t count_ms, struct table_item **ret, size_t *ret_count,
-                        struct err *err) MUST_USE;
+/* Tables and views of rq->db in schema order. */
+enum status tables_list(struct request *rq, struct table_item **ret, size_t *ret_count, struct err *err) MUST_USE;
 bool table_is_hidden(const struct request *rq, const struct schema_table *t);
-/* Row count as the counting limit gives it, from the kept counts when the data did not change. -1 = not in time. */
-int64_t table_count(struct request *rq, str table, int64_t time_limit_ms);
+/* `exact`: a figure that is not known is worth working out in the background. */
+void table_count(struct request *rq, const struct schema_table *t, int64_t time_limit_ms, bool exact,
+                 struct row_count *ret);
 
 /* Inspect data of an immutable file replaces counting: tables it does not name have no count. */
 bool tables_only_inspected(const struct published *p);

@@ -76,7 +76,7 @@ enum status query_plan_table(struct arena *a, const struct query_table *table, c
 
 /* May the page be sorted by this column (config sortable_columns, else all columns and rowid)? */
 bool query_sortable(const struct query_table *table, str column);
-/* "select count(*) from (select * FROM limit N)": counts no further than `limit` rows. */
+/* "select 1 FROM limit N": one row for each row to count, no more than `limit`. */
 str query_count_sql_limited(struct arena *a, const struct query_plan *plan, int64_t limit);
 
 /* An identifier as SQL text: bare when it is a plain word and not reserved, else in double quotes. */

@@ -9,8 +9,7 @@
 #include "site/view/database.h"
 #include "site/view/view.h"
 
-#define COUNT_MS      100 /* for one table */
-#define QUERIES_SHOWN 5   /* stored queries listed on the page */
+#define QUERIES_SHOWN 5 /* stored queries listed on the page */
 
 static int shown_order(const void *x, const void *y)
 {
@@ -27,8 +26,10 @@ static struct value table_dict(struct arena *a, const struct table_item *item)
     VALUE_SET(d, "name", value_str(t->name));
     VALUE_SET(d, "columns", table_column_list(a, t));
     VALUE_SET(d, "primary_keys", str_list(a, t->pks, t->pk_count));
-    VALUE_SET(d, "count", item->count >= 0 ? value_int(item->count) : VALUE_NULL);
-    VALUE_SET(d, "count_truncated", value_bool(item->count_truncated));
+    VALUE_SET(d, "count", item->rows.count >= 0 ? value_int(item->rows.count) : VALUE_NULL);
+    VALUE_SET(d, "count_truncated", value_bool(item->rows.truncated));
+    if (item->rows.estimate >= 0)
+        VALUE_SET(d, "count_estimate", value_int(item->rows.estimate));
     VALUE_SET(d, "hidden", value_bool(item->hidden));
     VALUE_SET(d, "fts_table", t->fts_table.n ? value_str(t->fts_table) : VALUE_NULL);
     VALUE_SET(d, "foreign_keys", table_foreign_keys(a, t));
@@ -134,7 +135,7 @@ enum status view_database(struct request *rq, struct err *err)
     bool json = str_is(rq->format, "json");
     if (!json && !str_is(rq->format, "html"))
         return err_set(err, STATUS_NOT_FOUND, "Invalid format: %.*s", STR_ARG(rq->format));
-    st = tables_list(rq, COUNT_MS, &items, &n, err);
+    st = tables_list(rq, &items, &n, err);
     if (st != STATUS_OK)
         return st;
     str db = rq->db->name;

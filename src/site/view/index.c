@@ -7,10 +7,8 @@
 #include "site/tables.h"
 #include "site/view/view.h"
 
-#define SHOWN_MAX            5               /* tables and views listed under each database */
-#define COUNT_MS             10              /* for one table */
-#define COUNT_DATABASE_BYTES (100 * 1 << 20) /* bigger mutable databases are not counted here */
-#define UNSTABLE             "This API is not part of Datasette's stable interface and may change at any time"
+#define SHOWN_MAX 5 /* tables and views listed under each database */
+#define UNSTABLE  "This API is not part of Datasette's stable interface and may change at any time"
 
 struct entry {
     struct value dict; /* one table as the page shows it */
@@ -35,7 +33,7 @@ static struct value table_dict(struct arena *a, const struct table_item *item, b
     VALUE_SET(d, "name", value_str(t->name));
     VALUE_SET(d, "columns", table_column_list(a, t));
     VALUE_SET(d, "primary_keys", str_list(a, t->pks, t->pk_count));
-    VALUE_SET(d, "count", counted && item->count >= 0 ? value_int(item->count) : VALUE_NULL);
+    VALUE_SET(d, "count", counted && item->rows.count >= 0 ? value_int(item->rows.count) : VALUE_NULL);
     VALUE_SET(d, "hidden", value_bool(item->hidden));
     VALUE_SET(d, "fts_table", t->fts_table.n ? value_str(t->fts_table) : VALUE_NULL);
     VALUE_SET(d, "num_relationships_for_sorting", value_int(relationships));
@@ -69,7 +67,7 @@ static void shown_list(struct request *rq, const struct table_item *items, size_
             t->views++;
             continue;
         }
-        int64_t rows = counted && item->count > 0 ? item->count : 0;
+        int64_t rows = counted && item->rows.count > 0 ? item->rows.count : 0;
         if (item->hidden) {
             t->hidden++;
             t->hidden_rows += rows;
@@ -100,17 +98,17 @@ static enum status database_entry(struct request *rq, struct value databases, st
     struct table_item *items;
     struct totals t = {0};
     size_t n;
-    bool may_count = !p->is_mutable || published_size(p) < COUNT_DATABASE_BYTES;
-    enum status st = tables_list(rq, may_count ? COUNT_MS : 0, &items, &n, err);
+    enum status st = tables_list(rq, &items, &n, err);
     if (st != STATUS_OK)
         return st;
-    bool counted = may_count;
+    bool counted = true, truncated = false;
     size_t table_total = 0;
     for (size_t i = 0; i < n; i++) {
         if (items[i].table->kind == SCHEMA_VIEW)
             continue;
         table_total++;
-        counted = counted && (items[i].count >= 0 || tables_only_inspected(p));
+        counted = counted && (items[i].rows.count >= 0 || tables_only_inspected(p));
+        truncated = truncated || (items[i].rows.truncated && !items[i].hidden);
     }
     counted = counted && table_total;
     struct value d = value_dict(a), shown = value_list(a);
@@ -124,6 +122,8 @@ static enum status database_entry(struct request *rq, struct value databases, st
     VALUE_SET(d, "tables_count", value_int((int64_t)t.tables));
     VALUE_SET(d, "table_rows_sum", value_int(t.rows));
     VALUE_SET(d, "show_table_row_counts", value_bool(counted));
+    if (counted && truncated) /* a table is still being counted */
+        VALUE_SET(d, "table_rows_truncated", value_bool(true));
     VALUE_SET(d, "hidden_table_rows_sum", value_int(t.hidden_rows));
     VALUE_SET(d, "hidden_tables_count", value_int((int64_t)t.hidden));
     VALUE_SET(d, "views_count", value_int((int64_t)t.views));

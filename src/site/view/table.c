@@ -234,6 +234,7 @@ static enum status html_vars(struct table_page *p, struct value d, struct err *e
     struct value columns, rows;
     extra_display(&c, p->table->kind != SCHEMA_VIEW, &columns, &rows);
     VALUE_SET(d, "ok", value_bool(true));
+    VALUE_SET(d, "count_estimate", p->count_estimate >= 0 ? value_int(p->count_estimate) : VALUE_NULL);
     VALUE_SET(d, "display_columns", columns);
     VALUE_SET(d, "display_rows", rows);
     VALUE_SET(d, "is_sortable", value_bool(any_sortable(columns)));

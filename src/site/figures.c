@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "site/figures.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+
+str figure_key(struct arena *a, str sql, const struct query_param *params, size_t param_count)
+{
+    str *parts = ARENA_ARRAY(a, str, param_count * 2 + 1);
+    parts[0] = sql;
+    for (size_t i = 0; i < param_count; i++) {
+        str text = value_to_str(a, params[i].value);
+        parts[1 + i * 2] = arena_printf(a, "\n%d %zu ", (int)params[i].value.kind, text.n);
+        parts[2 + i * 2] = text;
+    }
+    return arena_concat(a, parts, param_count * 2 + 1);
+}
+
+bool figure_begin(struct request *rq, struct db_signature *ret)
+{
+    return database_signature(rq->db->database, ret, NULL) == STATUS_OK;
+}
+
+enum figure_state figure_look(struct request *rq, str key, struct rowset *ret)
+{
+    struct db_signature now;
+    return figure_begin(rq, &now) ? figure_store_get(rq->db->figures, &now, key, rq->arena, ret) : FIGURE_NONE;
+}
+
+enum figure_state figure_look_integer(struct request *rq, str key, int64_t *ret)
+{
+    struct rowset r;
+    enum figure_state state = figure_look(rq, key, &r);
+    if (state != FIGURE_NONE)
+        *ret = r.cells[0].i;
+    return state;
+}
+
+void figure_keep(struct request *rq, const struct db_signature *begun, str key, const struct rowset *rows)
+{
+    struct db_signature now;
+    if (figure_begin(rq, &now) && db_signature_equal(begun, &now))
+        figure_store_put(rq->db->figures, begun, key, rows);
+}
+
+void figure_keep_integer(struct request *rq, const struct db_signature *begun, str key, int64_t n)
+{
+    struct cell cell = {.kind = CELL_INT, .i = n};
+    const struct rowset rows = {.column_count = 1, .cells = &cell, .row_count = 1};
+    figure_keep(rq, begun, key, &rows);
+}
+
+/* ---- in the background ---- */
+
+struct job {
+    struct arena *arena; /* owns the job */
+    struct published *db;
+    const atomic_bool *stopping;
+    str key, sql;
+    struct query_param *params;
+    size_t param_count, max_rows;
+};
+
+static void job_free(struct job *j)
+{
+    published_unref(j->db);
+    arena_free(j->arena);
+}
+
+/* Keeps what it found as exact when the data stayed the same from before to after, else as an estimate. */
+static enum status work(struct job *j, struct db_signature *ret_before)
+{
+    struct db_signature after;
+    struct rowset rows;
+    struct conn *c;
+    enum status st = database_signature(j->db->database, ret_before, NULL);
+    if (st == STATUS_OK)
+        st = conn_acquire(j->db->database, &c, NULL);
+    if (st != STATUS_OK)
+        return st;
+    conn_deadline(c, clock_mono_us() + LIMIT_FIGURE_TIME_MS * 1000, j->stopping);
+    st = fetch_on(j->arena, c, j->sql, j->params, j->param_count, &(struct fetch_limits){.max_rows = j->max_rows},
+                  &rows, NULL);
+    conn_release(c);
+    if (st != STATUS_OK)
+        return st;
+    st = database_signature(j->db->database, &after, NULL);
+    if (st == STATUS_OK) {
+        if (!db_signature_equal(ret_before, &after))
+            after = (struct db_signature){{0}};
+        figure_store_put(j->db->figures, &after, j->key, &rows);
+    }
+    return st;
+}
+
+static void run(void *arg, struct worker *w)
+{
+    struct job *j = arg;
+    struct db_signature before = {{0}};
+    int64_t begun = clock_mono_us();
+    (void)w;
+    if (!atomic_load(j->stopping)) {
+        enum status st = work(j, &before);
+        int64_t now = clock_mono_us();
+        figure_store_settle(j->db->figures, &before, j->key, st != STATUS_OK, now - begun, now);
+    }
+    job_free(j);
+}
+
+void figure_want(struct request *rq, str key, str sql, const struct query_param *params, size_t param_count,
+                 size_t max_rows)
+{
+    struct db_signature now;
+    int64_t mono = clock_mono_us();
+    rq->response_varies = true;
+    if (!figure_begin(rq, &now) || !figure_store_claim(rq->db->figures, &now, key, mono))
+        return;
+    struct arena *a = arena_new(LIMIT_FIGURE_ARENA);
+    struct job *j = ARENA_NEW(a, struct job);
+    *j = (struct job){.arena = a,
+                      .db = published_ref(rq->db),
+                      .stopping = &rq->site->shared->stopping,
+                      .key = arena_str(a, key),
+                      .sql = arena_str(a, sql),
+                      .params = ARENA_ARRAY(a, struct query_param, param_count + 1),
+                      .param_count = param_count,
+                      .max_rows = max_rows};
+    for (size_t i = 0; i < param_count; i++)
+        j->params[i] = (struct query_param){arena_str(a, params[i].name), value_copy(a, params[i].value)};
+    if (!pool_submit(rq->site->pool, LANE_FIGURES, run, j)) { /* busy: the next page asks again */
+        figure_store_settle(rq->db->figures, &now, key, false, 0, mono);
+        job_free(j);
+    }
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* figures: what pages say about data without reading it all: counts, facets, suggestions. Looked up in what is kept,
+ * kept when they were cheap, and worked out in the background (lane "figures") when they are not. */
+#ifndef VITRINE_SITE_FIGURES_H
+#define VITRINE_SITE_FIGURES_H
+
+#include "site/fetch.h"
+#include "site/figure_store.h"
+
+/* A figure's key: the SQL with the values bound in it. */
+str figure_key(struct arena *a, str sql, const struct query_param *params, size_t param_count);
+/* From what is kept; memory of the request. */
+enum figure_state figure_look(struct request *rq, str key, struct rowset *ret);
+/* One integer likewise. */
+enum figure_state figure_look_integer(struct request *rq, str key, int64_t *ret);
+
+/* Around working one out at once: the signature before it, then keep it if the data did not change meanwhile. */
+bool figure_begin(struct request *rq, struct db_signature *ret);
+void figure_keep(struct request *rq, const struct db_signature *begun, str key, const struct rowset *rows);
+void figure_keep_integer(struct request *rq, const struct db_signature *begun, str key, int64_t n);
+
+/* Has the statement run in the background and its first `max_rows` rows kept under the key, unless that is not needed,
+ * not possible, or too early (figure_store_claim). The answer that is being made must not be kept: it will soon be
+ * better. */
+void figure_want(struct request *rq, str key, str sql, const struct query_param *params, size_t param_count,
+                 size_t max_rows);
+
+#endif
