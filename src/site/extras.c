@@ -294,6 +294,7 @@ static struct value x_form_hidden_args(struct extra_context *c)
     struct value list = value_list(a);
     for (size_t i = 0; i < c->page->plan->form_hidden_arg_count; i++) {
         struct value pair = value_list(a);
+        pair.tuple = true;
         value_push(pair, value_str(c->page->plan->form_hidden_args[i].key));
         value_push(pair, value_str(c->page->plan->form_hidden_args[i].value));
         value_push(list, pair);

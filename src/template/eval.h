@@ -26,14 +26,8 @@ enum status eval_call(struct eval *ev, struct value fn, const struct value_args 
 /* A variable as the running template sees it; UNDEFINED when absent. */
 struct value eval_lookup(struct eval *ev, str name);
 
-/* Iteration over LIST, DICT (keys), text (characters) and OBJECT; UNDEFINED is empty.
- *   struct eval_iter it; struct value item;
- *   if (!eval_iter_init(ev, v, &it)) return failed;   while (eval_iter_next(ev, &it, &item)) ... */
-struct eval_iter {
-    struct value v;
-    size_t at;
-};
-bool eval_iter_init(struct eval *ev, struct value v, struct eval_iter *ret) MUST_USE; /* false: failed, not iterable */
-bool eval_iter_next(struct eval *ev, struct eval_iter *it, struct value *ret);        /* counts a step */
+/* A LIST with the items of v: v itself when it is a LIST, the keys of a DICT, the characters of a text, what an OBJECT
+ * gives when iterated. UNDEFINED: v cannot be iterated, or the rendering has failed. */
+struct value eval_list(struct eval *ev, struct value v);
 
 #endif

@@ -92,6 +92,11 @@ struct value iter_list(struct eval *ev, struct value of)
     return list;
 }
 
+struct value eval_list(struct eval *ev, struct value v)
+{
+    return iter_list(ev, v);
+}
+
 struct loop {
     const struct node *node; /* of a recursive loop */
     struct value previous, next;

@@ -309,7 +309,9 @@ bool method_call(struct eval *ev, struct value of, str name, const struct value_
                  bool *ret_found)
 {
     *ret_found = true;
-    if (value_is_text(of))
+    if (str_is(name, "__len__") && op_length(ev, of) >= 0)
+        *ret = value_int(op_length(ev, of));
+    else if (value_is_text(of))
         *ret_found = text_method(ev, of, name, args, ret);
     else if (of.kind == VALUE_DICT)
         *ret_found = dict_method(ev, of, name, args, ret);

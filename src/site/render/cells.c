@@ -106,6 +106,14 @@ static enum status row_display(void *self, struct eval *ev, const struct value_a
     return STATUS_OK;
 }
 
+static struct value row_cells(struct eval *ev, const struct display_row *r)
+{
+    struct value cells = value_list(eval_arena(ev));
+    for (size_t i = 0; i < r->cell_count; i++)
+        value_push(cells, value_object(&cell_class, &r->cells[i]));
+    return cells;
+}
+
 static struct value row_names(struct eval *ev, const struct display_row *r)
 {
     struct value names = value_list(eval_arena(ev));
@@ -150,6 +158,8 @@ static bool row_attr(void *self, struct eval *ev, str name, struct value *ret)
         *ret = r->linked ? value_str(r->path) : VALUE_NULL;
     else if (str_is(name, "row_label"))
         *ret = r->label.p ? value_str(r->label) : VALUE_NULL;
+    else if (str_is(name, "cells"))
+        *ret = row_cells(ev, r);
     else if (str_is(name, "display"))
         *ret = value_object(&row_display_class, self);
     else if (str_is(name, "keys"))

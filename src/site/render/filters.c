@@ -39,16 +39,30 @@ static enum status lookups(void *self, struct eval *ev, const struct value_args 
     return STATUS_OK;
 }
 
+/* The filters in words; unlike the variable of that name without the order. */
 static enum status human(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
+{
+    const struct query_plan *plan = ((const struct table_page *)self)->plan;
+    str column = plan->sort_desc.n ? plan->sort_desc : plan->sort, text = plan->human;
+    str order = ARENA_CAT(eval_arena(ev), STR("sorted by "), column, plan->sort_desc.n ? STR(" descending") : STR(""));
+    (void)args;
+    if (column.n && str_ends(text, order))
+        text = str_trim(str_sub(text, 0, text.n - order.n));
+    *ret = value_str(text);
+    return STATUS_OK;
+}
+
+static enum status has_selections(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
 {
     (void)ev;
     (void)args;
-    *ret = value_str(((const struct table_page *)self)->plan->human);
+    *ret = value_bool(((const struct table_page *)self)->plan->selection_count > 0);
     return STATUS_OK;
 }
 
 static const struct value_class selections_class = {.name = "method", .call = selections};
 static const struct value_class lookups_class = {.name = "method", .call = lookups};
+static const struct value_class has_selections_class = {.name = "method", .call = has_selections};
 static const struct value_class human_class = {.name = "method", .call = human};
 
 static bool filters_attr(void *self, struct eval *ev, str name, struct value *ret)
@@ -58,6 +72,8 @@ static bool filters_attr(void *self, struct eval *ev, str name, struct value *re
         *ret = value_object(&selections_class, self);
     else if (str_is(name, "lookups"))
         *ret = value_object(&lookups_class, self);
+    else if (str_is(name, "has_selections"))
+        *ret = value_object(&has_selections_class, self);
     else if (str_is(name, "human_description_en"))
         *ret = value_object(&human_class, self);
     else

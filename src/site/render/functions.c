@@ -45,7 +45,7 @@ PAGE_FUNCTION(static)
 static void crumb(struct value list, struct arena *a, str href, str label)
 {
     struct value d = value_dict(a);
-    VALUE_SET(d, "href", value_safe(href));
+    VALUE_SET(d, "href", value_str(href));
     VALUE_SET(d, "label", value_str(label));
     value_push(list, d);
 }
@@ -54,7 +54,9 @@ PAGE_FUNCTION(crumb_items)
 {
     struct request *rq = self;
     struct arena *a = eval_arena(ev);
-    str db = function_text(ev, args, 1, "database"), table = function_text(ev, args, 2, "table");
+    str table = function_text(ev, args, 1, "table"), db = function_text(ev, args, 2, "database");
+    if (table.n && !db.n)
+        return eval_fail(ev, STATUS_INVALID, "crumb_items(): table= needs database=");
     *ret = value_list(a);
     if (request_allowed(rq, ACTION_VIEW_INSTANCE, (str){0}, (str){0}))
         crumb(*ret, a, link_path(rq, STR("")), STR("home"));
@@ -112,16 +114,21 @@ PAGE_FUNCTION(display_actor)
 PAGE_FUNCTION(zip)
 {
     struct arena *a = eval_arena(ev);
-    size_t shortest = (size_t)-1;
+    struct value *lists = ARENA_ARRAY(a, struct value, args->count + 1);
+    size_t shortest = args->count ? SIZE_MAX : 0;
     (void)self;
     *ret = value_list(a);
-    for (size_t i = 0; i < args->count; i++)
-        shortest = MIN(shortest, args->positional[i].kind == VALUE_LIST ? value_count(args->positional[i]) : 0);
-    for (size_t r = 0; args->count && r < shortest; r++) {
+    for (size_t i = 0; i < args->count; i++) {
+        lists[i] = eval_list(ev, args->positional[i]);
+        if (lists[i].kind != VALUE_LIST)
+            return eval_fail(ev, STATUS_INVALID, "zip() takes lists");
+        shortest = MIN(shortest, value_count(lists[i]));
+    }
+    for (size_t r = 0; r < shortest; r++) {
         struct value t = value_list(a);
         t.tuple = true;
         for (size_t i = 0; i < args->count; i++)
-            value_push(t, value_at(args->positional[i], r));
+            value_push(t, value_at(lists[i], r));
         value_push(*ret, t);
     }
     return STATUS_OK;
@@ -151,25 +158,56 @@ PAGE_FUNCTION(append_querystring)
     return STATUS_OK;
 }
 
-/* path_with_replaced_args(request, {key: value or none}): this page with these arguments in place of theirs. */
+/* This page with the arguments of `dropped` left out, and those of `added` that are not none at the end. */
+static struct value changed_path(struct request *rq, struct value dropped, struct value added)
+{
+    struct arena *a = rq->arena;
+    VEC(struct url_pair) kept = {0};
+    for (size_t i = 0; i < rq->args.count; i++)
+        if (!value_has(dropped, rq->args.items[i].key))
+            VEC_PUSH(a, &kept, (struct url_pair){rq->args.items[i].key, rq->args.items[i].value});
+    for (size_t i = 0; i < value_count(added); i++) {
+        const struct value_entry *e = &added.dict->entries[i];
+        if (!value_is_null(e->value))
+            VEC_PUSH(a, &kept, (struct url_pair){e->key, value_to_str(a, e->value)});
+    }
+    str query = url_encode(a, kept.items, kept.count);
+    str path = link_path(rq, rq->path); /* fix_path() puts the prefix in front again, as in Datasette */
+    return value_str(query.n ? ARENA_CAT(a, path, STR("?"), query) : path);
+}
+
+/* path_with_replaced_args(request, {key: value or none}): these arguments in place of those of that key. */
 PAGE_FUNCTION(path_with_replaced_args)
 {
-    struct request *rq = self;
-    struct arena *a = eval_arena(ev);
     struct value dict = eval_arg(args, 1, "args");
     if (dict.kind != VALUE_DICT)
         return eval_fail(ev, STATUS_INVALID, "path_with_replaced_args() takes the request and a dict");
-    VEC(struct url_pair) kept = {0};
-    for (size_t i = 0; i < rq->args.count; i++)
-        if (!value_has(dict, rq->args.items[i].key))
-            VEC_PUSH(a, &kept, (struct url_pair){rq->args.items[i].key, rq->args.items[i].value});
-    for (size_t i = 0; i < dict.dict->count; i++)
-        if (!value_is_null(dict.dict->entries[i].value))
-            VEC_PUSH(a, &kept,
-                     (struct url_pair){dict.dict->entries[i].key, value_to_str(a, dict.dict->entries[i].value)});
-    str query = url_encode(a, kept.items, kept.count);
-    str path = link_path(rq, rq->path); /* fix_path() puts the prefix in front again, as in Datasette */
-    *ret = value_str(query.n ? ARENA_CAT(a, path, STR("?"), query) : path);
+    *ret = changed_path(self, dict, dict);
+    return STATUS_OK;
+}
+
+/* path_with_added_args(request, {key: value}): these too; none drops the key. */
+PAGE_FUNCTION(path_with_added_args)
+{
+    struct value dict = eval_arg(args, 1, "args"), dropped = value_dict(eval_arena(ev));
+    if (dict.kind != VALUE_DICT)
+        return eval_fail(ev, STATUS_INVALID, "path_with_added_args() takes the request and a dict");
+    for (size_t i = 0; i < value_count(dict); i++)
+        if (value_is_null(dict.dict->entries[i].value))
+            value_set(dropped, dict.dict->entries[i].key, VALUE_NULL);
+    *ret = changed_path(self, dropped, dict);
+    return STATUS_OK;
+}
+
+/* path_with_removed_args(request, [key, ...] or {key: ...}): without these. */
+PAGE_FUNCTION(path_with_removed_args)
+{
+    struct value keys = eval_list(ev, eval_arg(args, 1, "args")), dropped = value_dict(eval_arena(ev));
+    if (keys.kind != VALUE_LIST)
+        return eval_fail(ev, STATUS_INVALID, "path_with_removed_args() takes the request and a list of names");
+    for (size_t i = 0; i < value_count(keys); i++)
+        value_set(dropped, value_to_str(eval_arena(ev), value_at(keys, i)), VALUE_NULL);
+    *ret = changed_path(self, dropped, VALUE_UNDEF);
     return STATUS_OK;
 }
 
@@ -197,6 +235,8 @@ static const struct function page_functions[] = {
     PAGE_ROW("show_messages", fn_show_messages),
     PAGE_ROW("append_querystring", fn_append_querystring),
     PAGE_ROW("path_with_replaced_args", fn_path_with_replaced_args),
+    PAGE_ROW("path_with_added_args", fn_path_with_added_args),
+    PAGE_ROW("path_with_removed_args", fn_path_with_removed_args),
     PAGE_ROW("fix_path", fn_fix_path),
     PAGE_ROW("sql", sql_function),
     /* slots and action menus of the pages: filled by plugins and by what the actor may do */

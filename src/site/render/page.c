@@ -10,6 +10,7 @@
 #include "site/accounts.h"
 #include "site/links.h"
 #include "site/render/functions.h"
+#include "site/render/page_vars.h"
 #include "site/template_files.h"
 #include "site/version.h"
 
@@ -61,6 +62,7 @@ void page_base_vars(struct request *rq, struct value vars)
     VALUE_SET(vars, "datasette_version", value_cstr(VERSION_DATASETTE));
     VALUE_SET(vars, "vitrine_version", value_cstr(version_text()));
     functions_add(rq, vars);
+    page_vars_old_names(rq, vars);
 }
 
 void page_cors(struct request *rq)

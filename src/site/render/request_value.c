@@ -24,7 +24,18 @@ static enum status args_getlist_call(void *self, struct eval *ev, const struct v
     return STATUS_OK;
 }
 
+static enum status args_keys_call(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
+{
+    const struct request *rq = self;
+    (void)args;
+    *ret = value_list(eval_arena(ev));
+    for (size_t i = 0; i < rq->args.count; i = args_next_key(&rq->args, i))
+        value_push(*ret, value_str(rq->args.items[i].key));
+    return STATUS_OK;
+}
+
 static const struct function args_functions[] = {
+    {"keys", {.name = "method", .call = args_keys_call}},
     {"get", {.name = "method", .call = args_get_call}},
     {"getlist", {.name = "method", .call = args_getlist_call}},
 };
@@ -63,34 +74,85 @@ static bool args_truth(void *self)
     return ((const struct request *)self)->args.count > 0;
 }
 
-static const struct value_class args_class = {
-    .name = "args", .attr = args_attr, .item = args_item, .next = args_next_item, .truth = args_truth};
+static int64_t args_length(void *self, struct eval *ev)
+{
+    const struct request *rq = self;
+    int64_t n = 0;
+    (void)ev;
+    for (size_t i = 0; i < rq->args.count; i = args_next_key(&rq->args, i))
+        n++;
+    return n;
+}
+
+/* {key: first value} */
+static struct value args_plain(void *self, struct arena *a)
+{
+    const struct request *rq = self;
+    struct value d = value_dict(a);
+    for (size_t i = 0; i < rq->args.count; i = args_next_key(&rq->args, i))
+        value_set(d, rq->args.items[i].key, value_str(rq->args.items[i].value));
+    return d;
+}
+
+static const struct value_class args_class = {.name = "args",
+                                              .attr = args_attr,
+                                              .item = args_item,
+                                              .next = args_next_item,
+                                              .length = args_length,
+                                              .truth = args_truth,
+                                              .plain = args_plain};
+
+static str lower_case(struct arena *a, str s)
+{
+    char *lower = arena_cstr(a, s);
+    for (size_t i = 0; i < s.n; i++)
+        if (lower[i] >= 'A' && lower[i] <= 'Z')
+            lower[i] = (char)(lower[i] + 32);
+    return str_make(lower, s.n);
+}
 
 static struct value headers_dict(const struct request *rq, struct arena *a)
 {
     struct value d = value_dict(a);
     for (size_t i = 0; i < rq->http->headers.count; i++) {
         const struct http_header *h = &rq->http->headers.items[i];
-        char *lower = arena_cstr(a, h->name);
-        for (size_t k = 0; k < h->name.n; k++)
-            if (lower[k] >= 'A' && lower[k] <= 'Z')
-                lower[k] = (char)(lower[k] + 32);
-        value_set(d, str_make(lower, h->name.n), value_str(h->value));
+        value_set(d, lower_case(a, h->name), value_str(h->value));
     }
     return d;
 }
 
-/* What a template reads of one client must not be kept for the next. */
-static struct value of_one_client(struct request *rq, struct value v)
+/* What of ASGI's scope templates can use. */
+static struct value scope_dict(struct request *rq, struct arena *a)
 {
-    rq->response_varies = true;
-    return v;
+    struct value d = value_dict(a), headers = value_list(a), route = value_dict(a);
+    for (size_t i = 0; i < rq->http->headers.count; i++) {
+        struct value pair = value_list(a);
+        pair.tuple = true;
+        value_push(pair, value_bytes(lower_case(a, rq->http->headers.items[i].name)));
+        value_push(pair, value_bytes(rq->http->headers.items[i].value));
+        value_push(headers, pair);
+    }
+    VALUE_SET(route, "kwargs", request_url_vars(rq, a));
+    VALUE_SET(d, "type", value_cstr("http"));
+    VALUE_SET(d, "http_version", value_str(arena_printf(a, "1.%d", rq->http->minor)));
+    VALUE_SET(d, "method", value_str(rq->http->method_text));
+    VALUE_SET(d, "scheme", value_cstr(str_starts(request_origin(rq), STR("https:")) ? "https" : "http"));
+    VALUE_SET(d, "path", value_str(link_path(rq, rq->path)));
+    VALUE_SET(d, "raw_path", value_bytes(link_path(rq, rq->path)));
+    VALUE_SET(d, "route_path", value_str(rq->path));
+    VALUE_SET(d, "query_string", value_bytes(rq->query_string));
+    VALUE_SET(d, "headers", headers);
+    VALUE_SET(d, "actor", rq->actor);
+    VALUE_SET(d, "url_route", route);
+    return d;
 }
 
 static bool request_attr(void *self, struct eval *ev, str name, struct value *ret)
 {
     struct request *rq = self;
     struct arena *a = eval_arena(ev);
+    if (str_is(name, "headers") || str_is(name, "cookies") || str_is(name, "scope"))
+        rq->response_varies = true; /* what is read of one client must not be kept for the next */
     if (str_is(name, "path"))
         *ret = value_str(link_path(rq, rq->path));
     else if (str_is(name, "full_path"))
@@ -109,8 +171,12 @@ static bool request_attr(void *self, struct eval *ev, str name, struct value *re
         *ret = value_object(&args_class, rq);
     else if (str_is(name, "actor"))
         *ret = rq->actor;
-    else if (str_is(name, "headers") || str_is(name, "cookies"))
-        *ret = of_one_client(rq, str_is(name, "headers") ? headers_dict(rq, a) : request_cookies(rq, a));
+    else if (str_is(name, "headers"))
+        *ret = headers_dict(rq, a);
+    else if (str_is(name, "cookies"))
+        *ret = request_cookies(rq, a);
+    else if (str_is(name, "scope"))
+        *ret = scope_dict(rq, a);
     else if (str_is(name, "url_vars"))
         *ret = request_url_vars(rq, a);
     else

@@ -6,13 +6,14 @@
 struct row {
     const struct rowset *rows;
     size_t index;
+    bool labels;
 };
 
 /* An expanded foreign key is {value, label}, as in the JSON of the page. */
 static struct value column_value(const struct row *r, struct arena *a, size_t column)
 {
     const struct cell *c = rowset_cell(r->rows, r->index, column);
-    if (!c->label.p)
+    if (!c->label.p || !r->labels)
         return cell_value(c);
     struct value d = value_dict(a);
     VALUE_SET(d, "value", cell_value(c));
@@ -170,17 +171,27 @@ static struct value row_plain(void *self, struct arena *a)
     return d;
 }
 
+static struct value dict_text(void *self, struct eval *ev)
+{
+    return value_str(value_to_str(eval_arena(ev), row_plain(self, eval_arena(ev))));
+}
+
 static const struct value_class tuple_class = {
     .name = "row", .attr = tuple_attr, .item = row_item, .next = tuple_next, .length = row_length, .plain = row_plain};
-static const struct value_class dict_class = {
-    .name = "row", .attr = dict_attr, .item = row_item, .next = dict_next, .length = row_length, .plain = row_plain};
+static const struct value_class dict_class = {.name = "row",
+                                              .attr = dict_attr,
+                                              .item = row_item,
+                                              .next = dict_next,
+                                              .length = row_length,
+                                              .text = dict_text,
+                                              .plain = row_plain};
 
 struct value row_values(struct arena *a, const struct rowset *rows, size_t count, enum row_kind kind)
 {
     struct value list = value_list(a);
     struct row *all = ARENA_ARRAY(a, struct row, count + 1);
     for (size_t i = 0; i < count; i++) {
-        all[i] = (struct row){rows, i};
+        all[i] = (struct row){rows, i, kind == ROW_DICT};
         value_push(list, value_object(kind == ROW_TUPLE ? &tuple_class : &dict_class, &all[i]));
     }
     return list;

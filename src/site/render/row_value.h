@@ -7,7 +7,7 @@
 
 enum row_kind {
     ROW_TUPLE, /* as Python's sqlite3.Row: iterating gives the values; names of columns in any case */
-    ROW_DICT   /* as a dict: iterating gives the names; also items(), values(), get() */
+    ROW_DICT   /* as a dict: iterating gives the names; an expanded foreign key is {value, label} */
 };
 
 /* LIST of the first `count` rows; they point into `rows`, which must live as long. */

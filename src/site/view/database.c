@@ -37,6 +37,20 @@ static struct value table_dict(struct arena *a, const struct table_item *item)
     return d;
 }
 
+struct value database_tables(struct request *rq)
+{
+    struct value list = value_list(rq->arena);
+    struct table_item *items;
+    size_t n;
+    if (tables_list(rq, 0, &items, &n, NULL) != STATUS_OK)
+        return list;
+    qsort(items, n, sizeof *items, shown_order);
+    for (size_t i = 0; i < n; i++)
+        if (items[i].table->kind != SCHEMA_VIEW)
+            value_push(list, table_dict(rq->arena, &items[i]));
+    return list;
+}
+
 static int by_str(const void *x, const void *y)
 {
     return str_cmp(*(const str *)x, *(const str *)y);

@@ -7,6 +7,8 @@
 
 struct request;
 
+/* The tables the actor may see, visible ones first, by name; not counted. */
+struct value database_tables(struct request *rq);
 /* {table: [columns]} for completion in the editor; views have no columns. */
 struct value database_table_columns(struct request *rq);
 /* Metadata of rq->db without its tables. */

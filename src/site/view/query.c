@@ -12,6 +12,7 @@
 #include "site/render/cells.h"
 #include "site/render/csv.h"
 #include "site/render/page.h"
+#include "site/render/page_vars.h"
 #include "site/render/row_value.h"
 #include "site/render/rows_json.h"
 #include "site/tables.h"
@@ -238,31 +239,6 @@ static struct value all_params(struct query_page *p)
     return d;
 }
 
-static int by_name(const void *x, const void *y)
-{
-    return str_cmp(VALUE_GET(*(const struct value *)x, "name").s, VALUE_GET(*(const struct value *)y, "name").s);
-}
-
-/* Visible ones first, by name. */
-static struct value table_list(struct request *rq)
-{
-    struct arena *a = rq->arena;
-    struct value list = value_list(a), hidden = value_list(a);
-    for (size_t i = 0; i < rq->schema->table_count; i++) {
-        const struct schema_table *t = &rq->schema->tables[i];
-        if (t->kind == SCHEMA_VIEW || !request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, t->name))
-            continue;
-        struct value d = value_dict(a);
-        VALUE_SET(d, "name", value_str(t->name));
-        VALUE_SET(d, "hidden", value_bool(table_is_hidden(rq, t)));
-        value_push(table_is_hidden(rq, t) ? hidden : list, d);
-    }
-    qsort(list.list->items, list.list->count, sizeof *list.list->items, by_name);
-    for (size_t i = 0; i < value_count(hidden); i++)
-        value_push(list, value_at(hidden, i));
-    return list;
-}
-
 static enum status respond_as_html(struct query_page *p, struct err *err)
 {
     struct request *rq = p->rq;
@@ -283,7 +259,7 @@ static enum status respond_as_html(struct query_page *p, struct err *err)
     VALUE_SET(d, "error", p->error.status == STATUS_OK ? VALUE_NULL : value_cstr(p->error.text));
     VALUE_SET(d, "editable", value_bool(!is_stored(p)));
     VALUE_SET(d, "allow_execute_sql", value_bool(may_sql));
-    VALUE_SET(d, "tables", table_list(rq));
+    VALUE_SET(d, "tables", database_tables(rq));
     VALUE_SET(d, "named_parameter_values", p->values);
     VALUE_SET(d, "columns", str_list(a, p->rows.columns, p->rows.column_count));
     VALUE_SET(d, "rows", row_values(a, &p->rows, p->rows.row_count, ROW_TUPLE));
@@ -293,6 +269,7 @@ static enum status respond_as_html(struct query_page *p, struct err *err)
     VALUE_SET(d, "table_columns", may_sql ? database_table_columns(rq) : value_dict(a));
     const struct arg csv[] = {{STR("_size"), STR("max")}};
     VALUE_SET(d, "url_csv", value_str(link_this_format(rq, STR("csv"), csv, 1)));
+    VALUE_SET(d, "settings", page_vars_settings(rq));
     hide_vars(p, d);
     edit_vars(p, d, may_sql);
     str db = css_class(a, rq->db->name);

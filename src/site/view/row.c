@@ -8,6 +8,7 @@
 #include "site/render/cells.h"
 #include "site/render/csv.h"
 #include "site/render/page.h"
+#include "site/render/page_vars.h"
 #include "site/render/row_value.h"
 #include "site/render/rows_json.h"
 #include "site/tables.h"
@@ -161,7 +162,7 @@ static enum status respond_as_html(struct row_page *p, struct err *err)
     VALUE_SET(d, "primary_key_values", str_list(a, p->values, p->pk_count));
     VALUE_SET(d, "display_columns", columns);
     VALUE_SET(d, "display_rows", rows);
-    VALUE_SET(d, "rows", row_values(a, &p->rows, 1, ROW_DICT));
+    VALUE_SET(d, "rows", row_values(a, &p->rows, 1, ROW_TUPLE));
     VALUE_SET(d, "foreign_key_tables", extras_get(&c, "foreign_key_tables"));
     VALUE_SET(d, "private", extras_get(&c, "private"));
     VALUE_SET(d, "metadata", value_dict(a));
@@ -170,7 +171,8 @@ static enum status respond_as_html(struct row_page *p, struct err *err)
     VALUE_SET(d, "row_actions", value_list(a));
     VALUE_SET(d, "row_mutation_ui", value_bool(false));
     VALUE_SET(d, "table_page_data", value_dict(a));
-    VALUE_SET(d, "url_csv", value_str(link_this_format(rq, STR("csv"), NULL, 0)));
+    VALUE_SET(d, "settings", page_vars_settings(rq));
+    page_vars_csv(rq, d, false);
     VALUE_SET(d, "query_ms", value_float((double)(clock_mono_us() - rq->started_mono_us) / 1000.0));
     const str names[] = {
         ARENA_CAT(a, STR("row-"), css_class(a, rq->db->name), STR("-"), css_class(a, p->table->name), STR(".html")),

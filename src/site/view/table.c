@@ -8,6 +8,7 @@
 #include "site/render/csv.h"
 #include "site/render/filters.h"
 #include "site/render/page.h"
+#include "site/render/page_vars.h"
 #include "site/render/row_value.h"
 #include "site/render/rows_json.h"
 #include "site/tables.h"
@@ -103,38 +104,6 @@ static enum status respond_as_json(struct table_page *p, struct err *err)
 
 /* ---- html ---- */
 
-static struct value pair_list(struct arena *a, const struct arg *items, size_t n)
-{
-    struct value list = value_list(a);
-    for (size_t i = 0; i < n; i++) {
-        struct value pair = value_list(a);
-        pair.tuple = true;
-        value_push(pair, value_str(items[i].key));
-        value_push(pair, value_str(items[i].value));
-        value_push(list, pair);
-    }
-    return list;
-}
-
-static void csv_vars(struct request *rq, struct value d, bool labels)
-{
-    struct arena *a = rq->arena;
-    const struct arg extra[] = {{STR("_labels"), STR("on")}, {STR("_size"), STR("max")}};
-    str url = link_this_format(rq, STR("csv"), labels ? extra : extra + 1, labels ? 2 : 1), path, rest;
-    struct arg *hidden = ARENA_ARRAY(a, struct arg, rq->args.count + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < rq->args.count; i++) {
-        str k = rq->args.items[i].key;
-        if (!str_is(k, "_labels") && !str_is(k, "_facet") && !str_is(k, "_size") && rq->args.items[i].value.n)
-            hidden[n++] = rq->args.items[i];
-    }
-    hidden[n++] = extra[1];
-    str_cut(url, '?', &path, &rest);
-    VALUE_SET(d, "url_csv", value_str(url));
-    VALUE_SET(d, "url_csv_path", value_str(path));
-    VALUE_SET(d, "url_csv_hidden_args", pair_list(a, hidden, n));
-}
-
 static struct value filter_columns(struct table_page *p)
 {
     struct arena *a = p->rq->arena;
@@ -167,14 +136,6 @@ static struct value extra_wheres(struct table_page *p)
         value_push(list, d);
     }
     return list;
-}
-
-static struct value settings_dict(struct request *rq)
-{
-    struct value d = value_dict(rq->arena);
-    for (size_t i = 0; i < setting_row_count; i++)
-        value_set(d, str_of(setting_rows[i].name), settings_get(&rq->site->config.settings, &setting_rows[i]));
-    return d;
 }
 
 static struct value page_data(struct table_page *p)
@@ -246,7 +207,7 @@ static enum status html_vars(struct table_page *p, struct value d, struct err *e
     VALUE_SET(d, "search", value_str(STR(""))); /* Datasette leaves the box empty */
     VALUE_SET(d, "search_text", value_str(p->plan->search));
     VALUE_SET(d, "extra_wheres_for_ui", extra_wheres(p));
-    VALUE_SET(d, "settings", settings_dict(rq));
+    VALUE_SET(d, "settings", page_vars_settings(rq));
     VALUE_SET(d, "datasette_allow_facet", value_cstr(rq->site->config.settings.allow_facet ? "true" : "false"));
     VALUE_SET(d, "allow_execute_sql", value_bool(p->query_request.may_execute_sql));
     VALUE_SET(d, "query_ms", value_float(1.2));
@@ -255,7 +216,7 @@ static enum status html_vars(struct table_page *p, struct value d, struct err *e
     VALUE_SET(d, "table_alter_ui", VALUE_NULL);
     VALUE_SET(d, "rows", row_values(rq->arena, &p->rows, p->row_count, ROW_DICT));
     sort_vars(p, d);
-    csv_vars(rq, d, value_count(VALUE_GET(d, "expandable_columns")) > 0);
+    page_vars_csv(rq, d, value_count(VALUE_GET(d, "expandable_columns")) > 0);
     return STATUS_OK;
 }
 
