@@ -42,7 +42,7 @@ struct value database_tables(struct request *rq)
     struct value list = value_list(rq->arena);
     struct table_item *items;
     size_t n;
-    if (tables_list(rq, 0, &items, &n, NULL) != STATUS_OK)
+    if (tables_list(rq, &items, &n, NULL) != STATUS_OK)
         return list;
     qsort(items, n, sizeof *items, shown_order);
     for (size_t i = 0; i < n; i++)

@@ -7,7 +7,7 @@
 
 struct request;
 
-/* The tables the actor may see, visible ones first, by name; not counted. */
+/* The tables the actor may see, visible ones first, by name. */
 struct value database_tables(struct request *rq);
 /* {table: [columns]} for completion in the editor; views have no columns. */
 struct value database_table_columns(struct request *rq);
