@@ -17,6 +17,7 @@ import sqlite3
 import subprocess
 import tempfile
 import threading
+import time
 import urllib.parse
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
@@ -106,6 +107,13 @@ class Server:
 
     def log(self):
         return "".join(self.output)
+
+    def logs(self, text):
+        """Waits until the text is in the log: it is read by a thread of its own."""
+        end = time.monotonic() + READY_SECONDS
+        while text not in self.log() and time.monotonic() < end:
+            time.sleep(0.01)
+        return text in self.log()
 
     def connect(self):
         return UnixConnection(self.uds, self.timeout) if self.uds else http.client.HTTPConnection(

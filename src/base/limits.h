@@ -75,6 +75,9 @@
 #define LIMIT_HTTP_MULTIPART_HEAD   8192      /* header lines of one part; more: TOO_LARGE */
 #define LIMIT_HTTP_FORM_FIELDS      4096      /* fields of one form; more: TOO_LARGE */
 #define LIMIT_HTTP_REQUEST_ARENA    268435456 /* arena of one exchange; past it the sticky over flag is set */
+#define LIMIT_TRUSTED_PROXIES       64        /* addresses and ranges of trusted_proxies; more: INVALID */
+#define LIMIT_FORWARDED_HOPS        32        /* proxies of a chain that are looked at, from its end */
+#define LIMIT_REQUEST_ID            128       /* bytes of an X-Request-ID; longer: a new one is made */
 #define LIMIT_HTTP_WORK_SPARE       64        /* idle request buffers kept for reuse */
 #define LIMIT_STATIC_CACHE          33554432  /* memory for small static files of one directory; then the oldest go */
 /* a new file up to this size is hashed and compressed on the loop (under 1 ms) */
@@ -120,9 +123,10 @@
 #define LIMIT_CACHE_BUCKETS    16384     /* hash buckets of the answer cache: a power of two */
 #define LIMIT_PAGE_QUEUE       4096      /* pages waiting for a worker; more: 503 */
 #define LIMIT_SQL_QUEUE        512       /* visitors' SQL waiting for a worker; more: 503 */
-#define LIMIT_REMOVED_NAMES    256  /* removed databases whose names are remembered; then the oldest are forgotten */
-#define LIMIT_UPKEEP_QUEUE     1024 /* things to renew or to free; more are done by whoever asks */
-#define LIMIT_CHECK_AT_START   64   /* with more databases than this, files are checked when they are first asked for */
+#define LIMIT_REMOVED_NAMES    256 /* removed databases whose names are remembered; then the oldest are forgotten */
+#define LIMIT_METRICS_PAGE     16777216 /* text of /-/metrics; more: 500 */
+#define LIMIT_UPKEEP_QUEUE     1024     /* things to renew or to free; more are done by whoever asks */
+#define LIMIT_CHECK_AT_START   64 /* with more databases than this, files are checked when they are first asked for */
 #define LIMIT_SCHEMA_TIME_MS   10000 /* reading one schema; longer: the request fails */
 #define LIMIT_TEMPLATE_FILES   20000 /* entries looked at below --template-dir; changes of later ones are not noticed */
 #define LIMIT_PAGE_MATCH_STEPS 100000  /* work for fitting an address to one template with {variables}; more: no fit */

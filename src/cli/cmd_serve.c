@@ -58,6 +58,8 @@ enum {
     OPT_LOG_LEVEL,
     OPT_LOG_FORMAT,
     OPT_ACCESS_LOG,
+    OPT_DRAIN,
+    OPT_GRACE,
     OPT_HELP
 };
 static const struct option options[] = {
@@ -102,6 +104,8 @@ static const struct option options[] = {
     {"--log-level", 0, OPTION_VALUE, "LEVEL", "debug, info, warn, error or off (default info)", OPT_LOG_LEVEL},
     {"--log-format", 0, OPTION_VALUE, "FORMAT", "text or json (default text)", OPT_LOG_FORMAT},
     {"--access-log", 0, OPTION_FLAG, NULL, "Log every request", OPT_ACCESS_LOG},
+    {"--drain", 0, OPTION_VALUE, "SECONDS", "After SIGTERM: go on, but not ready, this long (default 0)", OPT_DRAIN},
+    {"--grace", 0, OPTION_VALUE, "SECONDS", "Then finish what is on its way, this long (default 10)", OPT_GRACE},
     {"--help", 0, OPTION_FLAG, NULL, "Show this text", OPT_HELP},
 };
 
@@ -115,7 +119,7 @@ struct serve {
     VEC(str) extensions;
     str host, uds, cert, key, keep;
     struct import_folder imported;
-    int64_t port;
+    int64_t port, drain_s, grace_s;
     bool open_browser, access_log, note_plugins;
     enum log_level log_level;
     enum log_format log_format;
@@ -125,6 +129,7 @@ struct serve {
     struct sources sources;
     struct live *live;
     struct signal_source *signals;
+    struct loop_timer drain;
     bool stopping, stopped;
 };
 
@@ -261,6 +266,10 @@ static enum status apply(struct serve *s, int id, str value, str second, struct 
     case OPT_ACCESS_LOG:
         s->access_log = true;
         break;
+    case OPT_DRAIN:
+        return number(value, "--drain", 0, 3600, &s->drain_s, err);
+    case OPT_GRACE:
+        return number(value, "--grace", 0, 3600, &s->grace_s, err);
     case OPT_PLUGINS:
         s->note_plugins = true;
         break;
@@ -289,7 +298,7 @@ static enum status from_environment(struct serve *s, struct err *err)
 {
     const char *host = getenv("HOST"), *port = getenv("DATASETTE_PORT") ? getenv("DATASETTE_PORT") : getenv("PORT");
     const char *secret = getenv("VITRINE_SECRET") ? getenv("VITRINE_SECRET") : getenv("DATASETTE_SECRET");
-    const char *level = getenv("DATASETTE_LOG_LEVEL");
+    const char *level = getenv("DATASETTE_LOG_LEVEL"), *metrics = getenv("VITRINE_METRICS_TOKEN");
     const char *state = getenv("VITRINE_STATE"), *internal = getenv("VITRINE_INTERNAL");
     if (state)
         s->site.state.folder = str_of(state);
@@ -297,6 +306,8 @@ static enum status from_environment(struct serve *s, struct err *err)
         s->site.state.internal = str_of(internal);
     if (host && *host)
         s->host = str_of(host);
+    if (metrics)
+        s->site.metrics_token = str_of(metrics);
     if (secret)
         s->site.secret = str_of(secret);
     if (level && !log_level_parse(str_of(level), &s->log_level))
@@ -321,11 +332,25 @@ static void on_stopped(void *arg)
     loop_stop(s->loop);
 }
 
+static void end_drain(void *arg)
+{
+    struct serve *s = arg;
+    http_server_stop(s->server, (uint32_t)s->grace_s * 1000, on_stopped, s);
+}
+
+/* The first signal: not ready any more; requests are taken for `drain`, then those on their way are finished. The
+ * second one cuts what is left. */
 static void stop(struct serve *s)
 {
     bool again = s->stopping;
     s->stopping = true;
-    http_server_stop(s->server, again ? 0 : 10000, on_stopped, s);
+    atomic_store(&live_site(s->live)->shared->draining, true);
+    if (again)
+        http_server_stop(s->server, 0, on_stopped, s);
+    else if (s->drain_s)
+        loop_timer_after_ms(s->loop, &s->drain, s->drain_s * 1000);
+    else
+        end_drain(s);
 }
 
 static enum status read_tls(const struct serve *s, struct tls_server **ret, struct err *err)
@@ -359,14 +384,6 @@ static void on_signal(void *arg, int signo, int sender_pid)
         live_renew(s->live);
         renew_certificate(s);
     }
-}
-
-static void on_access(void *app, const struct http_access *a)
-{
-    (void)app;
-    LOG_WITH(LOG_INFO, "access", STR("request"), LOG_STR("peer", a->peer), LOG_STR("method", a->method),
-             LOG_STR("target", a->target), LOG_I64("status", a->status), LOG_I64("bytes", a->sent_bytes),
-             LOG_I64("us", a->duration_us));
 }
 
 static void open_browser(const char *url)
@@ -418,6 +435,7 @@ static enum status start_site(struct serve *s, struct err *err)
     const struct live_config c = {
         .loop = s->loop,
         .sources = &s->sources,
+        .access_log = s->access_log,
         .watch = s->site.reload || sources_may_change(&s->sources, s->arena),
     };
     return live_new(&c, &s->live, err);
@@ -428,6 +446,7 @@ static enum status start(struct serve *s, struct err *err)
     struct listener *listener = NULL;
     struct tls_server *tls = NULL;
     enum status st = loop_new(&s->loop, err);
+    loop_timer_init(&s->drain, end_drain, s);
     if (st == STATUS_OK && s->cert.n)
         st = read_tls(s, &tls, err);
     if (st == STATUS_OK)
@@ -450,7 +469,7 @@ static enum status start(struct serve *s, struct err *err)
                                    .app = s->live,
                                    .handler = live_handle,
                                    .body_limit = live_body_limit,
-                                   .access = s->access_log ? on_access : NULL};
+                                   .access = live_access};
     http_limits_default(&c.limits);
     st = http_server_new(&c, &s->server, err);
     tls_server_unref(tls);
@@ -479,6 +498,8 @@ static void finish(struct serve *s)
         pool_stop(live_site(s->live)->pool, POOL_DRAIN, NULL, NULL);
     http_server_free(s->server);
     signal_source_free(s->signals);
+    if (s->loop)
+        loop_timer_cancel(s->loop, &s->drain);
     live_free(s->live);
     loop_free(s->loop);
     import_folder_remove(&s->imported);
@@ -541,7 +562,7 @@ static void fill_options(struct serve *s)
 int cmd_serve(int argc, char **argv)
 {
     struct arena *a = arena_new(0);
-    struct serve s = {.arena = a, .host = STR("127.0.0.1"), .port = 8001, .log_level = LOG_INFO};
+    struct serve s = {.arena = a, .host = STR("127.0.0.1"), .port = 8001, .grace_s = 10, .log_level = LOG_INFO};
     struct err err = ERR_INIT;
     int code = -1;
     s.site.cache_bytes = (size_t)64 << 20;

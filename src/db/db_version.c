@@ -96,6 +96,11 @@ static void ask_extensions(struct conn *c, struct arena *a, struct db_versions *
     v->extension_count = found.count;
 }
 
+const char *db_version_text(void)
+{
+    return sqlite3_libversion();
+}
+
 enum status db_versions(struct arena *a, const str *load_extensions, size_t load_extension_count,
                         struct db_versions *ret, struct err *err)
 {

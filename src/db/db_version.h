@@ -12,6 +12,8 @@ enum status db_version_check(struct err *err) MUST_USE;
 /* The rule itself: version as 3051003. */
 enum status db_version_judge(int library, int header, struct err *err) MUST_USE;
 
+const char *db_version_text(void); /* "3.54.1" */
+
 struct db_extension {
     str name;    /* "json1", "spatialite" */
     str version; /* .p NULL = it has none */

@@ -11,7 +11,9 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "db/conn_impl.h"
 #include "db/sqlite_status.h"
 
@@ -22,6 +24,7 @@ struct stmt {
     struct conn *conn;
     str sql; /* owned */
     uint64_t hash, used_at;
+    int64_t began_us; /* of the first step; 0 = not stepped yet */
     bool trusted, kept, in_use, writes;
     struct stmt *next, **link; /* conn->stmts_in_use */
 };
@@ -164,6 +167,11 @@ void stmt_done(struct stmt *s)
     if (!s)
         return;
     ASSERT(s->in_use);
+    if (s->began_us) {
+        metric_add(METRIC_SQL_SECONDS, (uint64_t)(clock_mono_us() - s->began_us));
+        metric_add(METRIC_SQL_STATEMENTS, 1);
+        s->began_us = 0;
+    }
     sqlite3_reset(s->sqlite);
     sqlite3_clear_bindings(s->sqlite);
     *s->link = s->next;
@@ -185,6 +193,8 @@ enum status stmt_step(struct stmt *s, struct err *err)
 {
     struct conn *c = s->conn;
     c->trusted = s->trusted;
+    if (!s->began_us)
+        s->began_us = clock_mono_us();
     int rc = sqlite3_step(s->sqlite);
     c->trusted = false;
     if (LIKELY(rc == SQLITE_ROW))
@@ -194,7 +204,10 @@ enum status stmt_step(struct stmt *s, struct err *err)
             database_touch(c->db);
         return STATUS_OK;
     }
-    return conn_error(c, rc, err);
+    enum status st = conn_error(c, rc, err);
+    if (st == STATUS_TIMEOUT || st == STATUS_CANCELLED)
+        metric_add(st == STATUS_TIMEOUT ? METRIC_SQL_TIMED_OUT : METRIC_SQL_CANCELLED, 1);
+    return st;
 }
 
 /* ---- parameters ---- */

@@ -22,6 +22,7 @@ struct http_blob {
     str head_304;      /* ... for 304: ETag, Vary, Cache-Control and such (RFC 9110 section 15.4.5) */
     size_t size;       /* bytes of memory the blob takes, for cache budgets */
     atomic_int file;   /* memory file that holds `body`; 0 = none made (see http_blob_file) */
+    unsigned label;    /* of whoever made it, for http_exchange_note; 0 = none */
     atomic_uint asked; /* how often http_blob_file was called */
 };
 

@@ -31,6 +31,8 @@ void http_exchange_reset(struct http_exchange *x)
     atomic_store_explicit(&x->answered, false, memory_order_relaxed);
     x->ready = false;
     x->on_gone = NULL;
+    x->label = 0;
+    x->note = NULL;
     x->blob = (struct blob_choice){{NULL, 0}, {NULL, 0}};
     x->request = (struct http_request){.arena = x->arena};
     x->started_us = 0;
@@ -54,6 +56,17 @@ const atomic_bool *http_exchange_gone(const struct http_exchange *x)
 int64_t http_exchange_started_us(const struct http_exchange *x)
 {
     return x->started_us;
+}
+
+void http_exchange_note(struct http_exchange *x, unsigned label, const void *note)
+{
+    x->label = label;
+    x->note = note;
+}
+
+void http_exchange_stats(const struct http_exchange *x, struct http_stats *ret)
+{
+    http_server_stats(x->conn->server, ret);
 }
 
 void http_exchange_on_gone(struct http_exchange *x, void (*fn)(void *arg), void *arg)
@@ -158,11 +171,10 @@ void http_exchange_log(struct h1_conn *c, bool complete)
         return;
     bool begun = w->sent_bytes > 0 || complete;
     struct http_access a = {
+        .request = &x->request,
         .peer = str_of(c->peer),
-        .method = x->request.method_text,
-        .target = x->request.target,
-        .user_agent = http_header(&x->request, STR("user-agent")),
-        .referer = http_header(&x->request, STR("referer")),
+        .label = x->label,
+        .note = x->note,
         .status = begun ? x->response.status : 0,
         .sent_bytes = MAX(w->sent_bytes - w->head_bytes, 0),
         .duration_us = loop_refresh_now_us(s->config.loop) - x->started_us,

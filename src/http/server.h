@@ -35,6 +35,9 @@ const atomic_bool *http_exchange_gone(const struct http_exchange *x);
 /* fn(arg) once on the loop's thread when the client goes away before the answer was given. Set it on the loop's thread
  * (in the handler). `arg` must live as long as the exchange's arena: a call may cross the answer of a worker. */
 void http_exchange_on_gone(struct http_exchange *x, void (*fn)(void *arg), void *arg);
+/* For the access callback: a number, and something that lives as long as the exchange's arena. Set it on the loop's
+ * thread, in the handler; what `note` points to may change until the answer is given. */
+void http_exchange_note(struct http_exchange *x, unsigned label, const void *note);
 int64_t http_exchange_started_us(const struct http_exchange *x); /* loop clock when the head was complete */
 
 /* ---- server ---- */
@@ -59,8 +62,14 @@ struct http_listen {
     struct tls_server *tls;    /* NULL = plain; the server takes a reference of its own */
 };
 
-struct http_access { /* one finished exchange, for an access log; borrowed during the call */
-    str peer, method, target, user_agent, referer;
+struct http_stats;
+void http_exchange_stats(const struct http_exchange *x, struct http_stats *ret); /* of its server; loop's thread */
+
+struct http_access {                    /* one finished exchange, for an access log; borrowed during the call */
+    const struct http_request *request; /* a refused one may have no method and no target */
+    str peer;
+    unsigned label; /* of http_exchange_note; 0 = none was given */
+    const void *note;
     int status;         /* 0: the client went away before the answer */
     int64_t sent_bytes; /* body bytes handed to the kernel */
     int64_t duration_us;

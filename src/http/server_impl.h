@@ -44,6 +44,8 @@ struct http_exchange {
     void (*on_gone)(void *arg);
     void *on_gone_arg;
     int64_t started_us;
+    unsigned label; /* for the access callback: http_exchange_note */
+    const void *note;
     struct http_response response;
     struct buf head; /* header lines of the answer, written by whoever answered */
     struct blob_choice blob;

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -20,6 +21,7 @@
 #include "site/figure_store.h"
 #include "site/internal.h"
 #include "site/kept.h"
+#include "site/metrics.h"
 #include "site/render/templates.h"
 #include "site/state.h"
 #include "site/static.h"
@@ -327,6 +329,7 @@ static void shared_free(struct site_shared *sh)
         pool_free(sh->pool);
     kept_free(sh->kept);
     internal_free(sh->internal);
+    metrics_free(sh->metrics);
     arena_free(sh->arena);
 }
 
@@ -336,6 +339,9 @@ static enum status shared_new(const struct site_options *o, struct site_shared *
     struct site_shared *sh = ARENA_NEW(a, struct site_shared);
     sh->arena = a;
     sh->started_unix_us = clock_unix_us();
+    sh->metrics = metrics_new();
+    if (getrandom(&sh->id_state, sizeof sh->id_state, GRND_NONBLOCK) < 0)
+        sh->id_state = (uint64_t)sh->started_unix_us; /* ids are no secrets */
     enum status st = open_state(sh, o, err);
     if (st == STATUS_OK && o->root)
         st = state_random(a, &sh->root_token, err);
@@ -363,9 +369,13 @@ static enum status fill(struct site *s, const struct site *old, const struct sit
     if (st == STATUS_OK)
         st = accounts_new(s->arena, &s->config, &s->accounts, err);
     if (st == STATUS_OK)
+        st = proxy_list_parse(s->config.settings.trusted_proxies, &s->proxies, err);
+    if (st == STATUS_OK)
         st = read_inspect(s, o->inspect_file, err);
     s->policy = (struct permit_policy){&s->config, o->root, o->default_deny};
     s->cors = o->cors;
+    s->files_may_go = o->files_may_go;
+    s->metrics_token = arena_str(s->arena, o->metrics_token);
     static_init(s);
     s->crossdb = o->crossdb;
     s->cache_headers = !o->reload;

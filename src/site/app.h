@@ -12,6 +12,7 @@
 
 #include "codec/value.h"
 #include "db/database.h"
+#include "http/forwarded.h"
 #include "http/server.h"
 #include "rt/pool.h"
 #include "site/config.h"
@@ -26,6 +27,7 @@ struct internal;
 struct kept;
 struct static_blobs;
 struct static_dir;
+struct metrics;
 struct site_shared;
 struct template_files;
 
@@ -69,6 +71,8 @@ struct site_options {
     size_t cache_bytes; /* answer cache; 0 = off */
     bool sync_normal;   /* --sync normal: see db/writer.h */
     str version_note;
+    str metrics_token; /* opens /-/metrics; empty = none */
+    bool files_may_go; /* from a directory or a pattern */
 };
 
 /* One for the process: the generations of its site point here. */
@@ -79,7 +83,10 @@ struct site_shared {
     struct internal *internal; /* our own state; internal.h */
     struct kept *kept;         /* stored queries and column types in it; kept.h */
     str secret;
-    str root_token; /* one-time; n becomes 0 (atomically) once it was used */
+    struct metrics *metrics;
+    uint64_t id_state;    /* of request ids; loop's thread */
+    atomic_bool draining; /* /-/ready says so */
+    str root_token;       /* one-time; n becomes 0 (atomically) once it was used */
     int64_t started_unix_us;
 };
 
@@ -106,7 +113,10 @@ struct site {
     struct value inspect;      /* whole inspect file or UNDEFINED */
     str secret;                /* of shared */
     struct internal *internal; /* of shared */
+    str metrics_token;         /* empty = none */
+    struct proxy_list proxies;
     bool cors, crossdb, cache_headers;
+    bool files_may_go; /* a file that is gone is noticed soon, and no fault */
     str version_note;
     const str *load_extensions; /* borrowed from the options */
     size_t load_extension_count;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "base/metric.h"
 
 struct entry {
     struct entry *next_in_bucket;
@@ -104,12 +105,12 @@ struct http_blob *answer_cache_get(struct answer_cache *c, str key)
     pthread_mutex_lock(&c->lock);
     struct entry *e = find(c, key, hash);
     if (!e) {
-        c->stats.misses++;
+        metric_add(METRIC_CACHE_MISSES, 1);
     } else if (!is_current(e)) {
-        c->stats.stale++;
+        metric_add(METRIC_CACHE_STALE, 1);
         entry_remove(c, e);
     } else {
-        c->stats.hits++;
+        metric_add(METRIC_CACHE_HITS, 1);
         if (c->newest != e) {
             unlink_use(c, e);
             link_newest(c, e);
@@ -150,7 +151,7 @@ void answer_cache_put(struct answer_cache *c, str key, struct database *db, cons
     c->stats.entries++;
     c->stats.bytes += cost;
     while (c->stats.bytes > c->max_bytes) {
-        c->stats.evicted++;
+        metric_add(METRIC_CACHE_EVICTED, 1);
         entry_remove(c, c->oldest);
     }
     pthread_mutex_unlock(&c->lock);

@@ -21,8 +21,8 @@ struct http_blob *answer_cache_get(struct answer_cache *c, str key);
 void answer_cache_put(struct answer_cache *c, str key, struct database *db, const struct db_signature *made_under,
                       struct http_blob *blob);
 
+/* Hits and misses are in base/metric.h. */
 struct answer_cache_stats {
-    uint64_t hits, misses, stale, evicted;
     size_t entries, bytes;
 };
 void answer_cache_stats(struct answer_cache *c, struct answer_cache_stats *ret);

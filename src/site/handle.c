@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "db/writer.h"
 #include "http/accept.h"
 #include "site/accounts.h"
@@ -30,6 +31,7 @@
 #include "site/cache.h"
 #include "site/csrf.h"
 #include "site/kept.h"
+#include "site/metrics.h"
 #include "site/render/page.h"
 #include "site/route.h"
 #include "site/static.h"
@@ -43,6 +45,7 @@ struct job {
     struct request request;
     struct http_response response;
     struct db_signature made_under;
+    int64_t began_us; /* on a worker */
     struct writer_job write;
     str cache_key; /* empty = do not keep */
     bool may_be_static;
@@ -60,7 +63,7 @@ static bool is_anonymous(const struct http_request *http)
 /* scheme, host, target: answers hold absolute links. The generation of the templates: an answer made with one that
  * changed since is not found again. Clients that take gzip have entries of their own: packing is work
  * that the others need not wait for, and an answer first made for one of those would stay unpacked. */
-static str cache_key(struct site *s, const struct http_request *http)
+static str cache_key(struct site *s, const struct http_request *http, const struct request_note *note)
 {
     str param = accounts_token_param(s->accounts);
     if (param.n && str_find(http->query, param) != STR_NPOS)
@@ -68,11 +71,16 @@ static str cache_key(struct site *s, const struct http_request *http)
     if (!s->cache || (http->method != HTTP_GET && http->method != HTTP_HEAD) || !is_anonymous(http))
         return (str){0};
     bool gzip = accept_gzip(http_header(http, STR("accept-encoding")));
-    str generation =
-        arena_printf(http->arena, "%llu %llu ", (unsigned long long)template_files_generation(s->template_files),
-                     (unsigned long long)kept_generation(s->kept));
-    return ARENA_CAT(http->arena, generation, http->secure ? STR("s") : STR("p"), gzip ? STR("z ") : STR(" "),
-                     http->host, STR(" "), http->target);
+    uint64_t templates = template_files_generation(s->template_files), kept = kept_generation(s->kept);
+    str generation = arena_printf(http->arena, "%llu %llu ", (unsigned long long)templates, (unsigned long long)kept);
+    bool secure = http->secure || note->from.secure;
+    return ARENA_CAT(http->arena, generation, secure ? STR("s") : STR("p"), gzip ? STR("z ") : STR(" "), http->host,
+                     STR(" "), http->target);
+}
+
+static unsigned label_of(const struct request *rq)
+{
+    return rq->route ? METRICS_ROUTES + (unsigned)(rq->route - routes) : METRICS_NOWHERE;
 }
 
 /* ---- worker ---- */
@@ -179,9 +187,17 @@ static void keep(struct job *j, const struct db_signature *made_under)
     struct http_blob *blob = http_blob_from_response(rq->response, HTTP_BLOB_ETAG | (gzip ? HTTP_BLOB_GZIP : 0));
     if (!blob)
         return;
+    blob->label = label_of(rq);
     answer_cache_put(j->site->cache, j->cache_key, rq->db ? rq->db->database : NULL, made_under, blob);
     response_clear(rq->response);
     response_body_blob(rq->response, blob);
+}
+
+static void note_actor(struct request *rq)
+{
+    struct value id = VALUE_GET(rq->actor, "id");
+    if (value_is_text(id))
+        rq->note->actor = id.s;
 }
 
 /* A static file whose client has only now shown its password. */
@@ -195,6 +211,8 @@ static bool run_static(struct job *j)
 static void respond(struct job *j, enum status st, struct err *err)
 {
     struct request *rq = &j->request;
+    struct request_note *note = rq->note;
+    uint64_t sql_us = metric_mine(METRIC_SQL_SECONDS);
     request_disconnect(rq);
     if (st == STATUS_NOT_FOUND)
         st = redirect_instead(rq) ? STATUS_OK : custom_page_respond(rq, err);
@@ -203,6 +221,9 @@ static void respond(struct job *j, enum status st, struct err *err)
     else
         page_respond_error(rq, err, rq->error_title, rq->error_extra);
     keep(j, &j->made_under);
+    note->sql_us += (int64_t)(metric_mine(METRIC_SQL_SECONDS) - sql_us);
+    note_actor(rq);
+    access_headers(j->site, note, MAX(clock_mono_us() - j->began_us - note->sql_us, 0), rq->response);
     response_prepare(rq->response, rq->http);
     http_exchange_respond(j->exchange, rq->response);
 }
@@ -266,6 +287,8 @@ static void run(void *arg, struct worker *w)
     struct job *j = arg;
     struct request *rq = &j->request;
     struct err err = ERR_INIT;
+    uint64_t sql_us = metric_mine(METRIC_SQL_SECONDS);
+    j->began_us = clock_mono_us();
     (void)w;
     if (run_static(j))
         return;
@@ -274,6 +297,7 @@ static void run(void *arg, struct worker *w)
     if (p && database_signature(p->database, &j->made_under, NULL) != STATUS_OK)
         j->made_under = (struct db_signature){0};
     enum status st = dispatch(rq, &err);
+    rq->note->sql_us = (int64_t)(metric_mine(METRIC_SQL_SECONDS) - sql_us);
     if (st != STATUS_AGAIN)
         respond(j, st, &err);
     else if (!hand_over(j, &err))
@@ -287,6 +311,8 @@ static void respond_busy(struct job *j)
     struct http_response *r = &j->response;
     response_clear(r);
     r->status = 503;
+    j->request.note->reason = STR("busy");
+    access_headers(j->site, j->request.note, 0, r);
     response_header(r, STR("retry-after"), STR("1"));
     response_header(r, STR("content-type"), STR("text/plain; charset=utf-8"));
     response_body_text(r, STR("The server is busy: too many requests are waiting. Try again in a moment.\n"));
@@ -343,6 +369,7 @@ static enum site_lane lane_of(const struct job *j, bool new_password)
 void site_handle(struct site *s, struct http_exchange *x)
 {
     const struct http_request *http = http_exchange_request(x);
+    http_exchange_note(x, METRICS_STATIC, NULL);
     bool closed = accounts_basic_required(s->accounts) && !is_open_path(s, http->path);
     bool new_password = has_new_password(s, http);
     if (static_respond_builtin(s, x))
@@ -353,13 +380,19 @@ void site_handle(struct site *s, struct http_exchange *x)
     }
     if (!(closed && new_password) && static_respond(s, x))
         return;
-    str key = closed ? (str){0} : cache_key(s, http);
+    struct request_note *note = access_note(s, http);
+    if (s->proxies.count || s->proxies.unix_peers)
+        access_client(s, http, note);
+    str key = closed ? (str){0} : cache_key(s, http, note);
     if (key.n) {
         struct http_blob *blob = answer_cache_get(s->cache, key);
         if (blob) {
             struct http_response r;
             response_init(&r, http->arena);
             response_body_blob(&r, blob);
+            note->cached = true;
+            access_headers(s, note, -1, &r);
+            http_exchange_note(x, blob->label, note);
             http_exchange_respond(x, &r);
             return;
         }
@@ -371,6 +404,13 @@ void site_handle(struct site *s, struct http_exchange *x)
     j->cache_key = key;
     response_init(&j->response, http->arena);
     request_init(&j->request, s, x, &j->response);
+    j->request.note = note;
+    http_exchange_note(x, label_of(&j->request), note);
+    if (j->request.route && (j->request.route->flags & ROUTE_STATS)) {
+        struct http_stats *stats = ARENA_NEW(http->arena, struct http_stats);
+        http_exchange_stats(x, stats);
+        j->request.http_stats = stats;
+    }
     j->may_be_static = closed && new_password;
     if (!pool_submit(s->pool, lane_of(j, new_password), run, j))
         respond_busy(j);

@@ -30,9 +30,12 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "db/conn_cache.h"
 #include "rt/watch.h"
+#include "site/access.h"
 #include "site/handle.h"
+#include "site/metrics.h"
 
 #define DEBOUNCE_MS 100
 #define POLL_MS     5000
@@ -179,6 +182,8 @@ static void on_looked(void *arg)
         l->result = NULL;
     }
     site_unref(l->old);
+    if (renewed || l->failed)
+        metric_add(renewed ? METRIC_RENEWALS : METRIC_RENEWALS_REFUSED, 1);
     l->busy = l->again = l->again_forced = false;
     if (l->config.done && (renewed || l->failed))
         l->config.done(l->config.arg, renewed);
@@ -214,6 +219,14 @@ void live_handle(void *live, struct http_exchange *x)
 {
     struct live *l = live;
     site_handle(l->now, x);
+}
+
+void live_access(void *live, const struct http_access *a)
+{
+    struct live *l = live;
+    metrics_count(l->now->shared->metrics, a);
+    if (l->config.access_log)
+        access_log(l->now, a);
 }
 
 int64_t live_body_limit(void *live, const struct http_request *rq)

@@ -11,6 +11,7 @@ struct live;
 struct live_config {
     struct loop *loop;
     const struct sources *sources; /* kept: must outlive the object */
+    bool access_log;               /* a line for each request */
     bool watch;                    /* renew by itself; else only live_renew does */
     /* After each renewal, also one that failed: loop's thread. May be NULL. */
     void (*done)(void *arg, bool renewed);
@@ -27,6 +28,7 @@ void live_free(struct live *l);
 struct site *live_site(const struct live *l); /* borrowed until the next round */
 void live_renew(struct live *l);              /* now, whatever changed or not; connections are opened anew */
 void live_handle(void *live, struct http_exchange *x);
+void live_access(void *live, const struct http_access *a);
 int64_t live_body_limit(void *live, const struct http_request *rq);
 
 #endif

@@ -108,7 +108,7 @@ str request_origin(const struct request *rq)
     str host = rq->http->host;
     if (!host_is_safe(host))
         host = STR("localhost");
-    bool https = rq->site->config.settings.force_https_urls || rq->http->secure;
+    bool https = rq->site->config.settings.force_https_urls || rq->http->secure || (rq->note && rq->note->from.secure);
     return ARENA_CAT(rq->arena, https ? STR("https://") : STR("http://"), host);
 }
 

@@ -7,6 +7,7 @@
 #include "db/schema.h"
 #include "http/message.h"
 #include "http/server.h"
+#include "site/access.h"
 #include "site/app.h"
 #include "site/query/args.h"
 
@@ -45,6 +46,8 @@ struct request {
     struct conn *conn;           /* acquired for `db`; released by the worker when the view has returned */
     const struct schema *schema; /* of rq->db, once request_connect() ran; released with conn */
     struct http_response *response;
+    struct request_note *note;           /* ids, cost */
+    const struct http_stats *http_stats; /* of ROUTE_STATS, else NULL */
     int64_t started_mono_us;
     int64_t page_sql_us;        /* spent in sql() of templates */
     bool response_varies;       /* by time, chance or the client: never kept */

@@ -19,6 +19,8 @@ const struct route routes[] = {
     {"/-/actions[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_actions, "Actions that permissions know"},
     {"/-/threads[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_threads, "Threads and their state"},
     {"/-/health[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_health, "Answers ok while the process lives"},
+    {"/-/ready[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_ready, "Answers 503 while requests should go elsewhere"},
+    {"/-/metrics", ROUTE_GET | ROUTE_NO_CACHE | ROUTE_STATS, view_metrics, "Metrics for Prometheus (private)"},
     {"/-/jump[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_jump, "Search for databases, tables and views by name"},
     {"/-/schema[.*]", ROUTE_GET, view_instance_schema, "SQL schema of all databases"},
     {"/-/auth-token", ROUTE_GET | ROUTE_NO_CACHE, view_auth_token, "Signs in as root with a one-time token"},

@@ -19,6 +19,7 @@ enum route_flags {
     ROUTE_SLOW = 8,       /* runs visitors' SQL: slow lane */
     ROUTE_NO_CACHE = 16,  /* never from the answer cache */
     ROUTE_HASHES = 32,    /* a POST hashes a password: lane of its own */
+    ROUTE_STATS = 64,     /* gets the statistics of the HTTP server */
     ROUTE_WRITE = ROUTE_POST | ROUTE_NO_CACHE
 };
 

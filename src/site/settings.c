@@ -6,8 +6,12 @@
 #define SETTING_TEXT_STR(v)  (v)
 const struct setting_row setting_rows[] = {
 #define X(type, name, default_value, help)                                                                             \
-    {#name, SETTING_##type, SETTING_TEXT_##type(default_value), help, offsetof(struct settings, name)},
+    {#name, SETTING_##type, SETTING_TEXT_##type(default_value), help, offsetof(struct settings, name), false},
 #include "site/tbl/settings.h"
+#undef X
+#define X(type, name, default_value, help)                                                                             \
+    {#name, SETTING_##type, SETTING_TEXT_##type(default_value), help, offsetof(struct settings, name), true},
+#include "site/tbl/settings_own.h"
 #undef X
 };
 const size_t setting_row_count = ARRAY_LEN(setting_rows);
@@ -19,6 +23,7 @@ void settings_default(struct settings *s)
 #define SETTING_VALUE_STR(v)               STR(v)
 #define X(type, name, default_value, help) s->name = SETTING_VALUE_##type(default_value);
 #include "site/tbl/settings.h"
+#include "site/tbl/settings_own.h"
 #undef X
 }
 

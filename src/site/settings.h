@@ -14,6 +14,7 @@ struct settings {
 #define SETTING_TYPE_STR                   str
 #define X(type, name, default_value, help) SETTING_TYPE_##type name;
 #include "site/tbl/settings.h"
+#include "site/tbl/settings_own.h"
 #undef X
 };
 
@@ -25,6 +26,7 @@ struct setting_row {
     const char *default_text; /* as a user would type it */
     const char *help;
     size_t offset; /* of the field in struct settings */
+    bool own;      /* Datasette has no such setting */
 };
 
 extern const struct setting_row setting_rows[];

@@ -113,6 +113,7 @@ enum status sources_expand(const struct sources *src, bool again, struct arena *
             return err_hint(err, "Give the path of an SQLite file.");
         }
     }
+    o.files_may_go = sources_may_change(src, a);
     o.files = f.files.items;
     o.file_immutable = f.immutable.items;
     o.file_count = f.files.count;

@@ -242,7 +242,9 @@ void page_respond_error(struct request *rq, const struct err *err, const char *t
         http_status = 500;
     response_clear(rq->response);
     if (http_status >= 500)
-        log_line(LOG_ERROR, "site", "%.*s: %s", STR_ARG(rq->http->target), err->text);
+        LOG_WITH(LOG_ERROR, "site", str_of(err->text), LOG_STR("target", rq->http->target),
+                 LOG_STR("request_id", rq->note->id),
+                 LOG_STR("trace_id", rq->note->trace_id.n ? rq->note->trace_id : STR("none")));
     if (http_status == 401)
         response_header(rq->response, STR("www-authenticate"),
                         rq->challenge ? str_of(rq->challenge) : STR("Bearer error=\"invalid_token\""));
@@ -262,6 +264,7 @@ void page_respond_error(struct request *rq, const struct err *err, const char *t
         VALUE_SET(vars, "error", value_cstr(err->text));
         VALUE_SET(vars, "hint", err->hint[0] ? value_cstr(err->hint) : VALUE_NULL);
         VALUE_SET(vars, "status", value_int(http_status));
+        VALUE_SET(vars, "request_id", value_str(rq->note->id));
         VALUE_SET(vars, "title", title ? value_cstr(title) : http_status == 403 ? value_cstr("Forbidden") : VALUE_NULL);
         VALUE_SET(vars, "login_url", http_status == 403 ? sign_in_link(rq) : VALUE_NULL);
         if (extra.kind == VALUE_DICT && value_has(extra, STR("sql")))

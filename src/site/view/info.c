@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* info — the /-/ pages that only report: versions, settings, configuration, databases, actor, threads, health. */
+/* info — the /-/ pages that only report: versions, settings, configuration, databases, actor, threads. */
 #include <stdlib.h>
 
 #include "assets/assets.h"
-#include "base/clock.h"
 #include "base/version.h"
 #include "codec/digest.h"
 #include "db/db_version.h"
@@ -97,8 +96,14 @@ enum status view_settings(struct request *rq, struct err *err)
 {
     struct value d = ok_dict(rq->arena);
     enum status st = require_instance(rq, err);
-    for (size_t i = 0; i < setting_row_count; i++)
-        value_set(d, str_of(setting_rows[i].name), settings_get(&rq->site->config.settings, &setting_rows[i]));
+    struct settings defaults;
+    settings_default(&defaults);
+    for (size_t i = 0; i < setting_row_count; i++) {
+        const struct setting_row *row = &setting_rows[i];
+        struct value v = settings_get(&rq->site->config.settings, row);
+        if (!row->own || !value_equal(v, settings_get(&defaults, row)))
+            value_set(d, str_of(row->name), v);
+    }
     return st == STATUS_OK ? page_respond_json_page(rq, "Settings", "settings.json", d, err) : st;
 }
 
@@ -215,16 +220,4 @@ enum status view_threads(struct request *rq, struct err *err)
     VALUE_SET(d, "num_tasks", value_int(0));
     VALUE_SET(d, "tasks", value_list(a));
     return page_respond_json_page(rq, "Threads", "threads.json", d, err);
-}
-
-enum status view_health(struct request *rq, struct err *err)
-{
-    struct value d = ok_dict(rq->arena);
-    VALUE_SET(d, "status", value_cstr("ok"));
-    VALUE_SET(d, "version", value_cstr(version_text()));
-    VALUE_SET(d, "commit", value_cstr(version_commit()));
-    VALUE_SET(d, "uptime_s", value_int((clock_unix_us() - rq->site->shared->started_unix_us) / 1000000));
-    (void)err;
-    respond_json(rq, 200, d);
-    return STATUS_OK;
 }

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Settings that Datasette does not have: as tbl/settings.h. /-/settings shows them only where they were changed, so
+ * that it says what Datasette would. */
+X(BOOL, server_timing, 1, "Tell in a Server-Timing header how long SQL and rendering took")
+X(STR, trusted_proxies, "", "Addresses of proxies whose X-Forwarded-For is believed: 127.0.0.1, 10.0.0.0/8, unix")
