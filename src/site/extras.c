@@ -7,6 +7,7 @@
 #include "site/labels.h"
 #include "site/links.h"
 #include "site/render/cells.h"
+#include "site/render/formats.h"
 #include "site/tables.h"
 #include "site/write/column_types.h"
 
@@ -340,15 +341,7 @@ static struct value x_view_definition(struct extra_context *c)
     return text_or_null(sql);
 }
 
-struct value extra_renderers(struct request *rq, bool labels)
-{
-    const struct arg extra[] = {{STR("_labels"), STR("on")}};
-    struct value d = value_dict(rq->arena);
-    VALUE_SET(d, "json", value_str(link_this_format(rq, STR("json"), extra, labels ? 1 : 0)));
-    return d;
-}
-
-static bool has_single_fk(const struct schema_table *t)
+bool extra_has_labels(const struct schema_table *t)
 {
     for (size_t i = 0; i < t->fk_count; i++)
         if (t->fks[i].count == 1)
@@ -358,7 +351,7 @@ static bool has_single_fk(const struct schema_table *t)
 
 static struct value x_renderers(struct extra_context *c)
 {
-    return extra_renderers(c->rq, has_single_fk(c->table));
+    return format_links(c->rq, c->rows->columns, c->rows->column_count, extra_has_labels(c->table), false);
 }
 
 static struct value x_is_view(struct extra_context *c)

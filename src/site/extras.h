@@ -34,7 +34,7 @@ struct value extras_get(struct extra_context *c, const char *name);
 /* Parts that HTML pages use too. */
 struct value extra_table_metadata(struct request *rq, str table);
 struct value extra_column_types(struct request *rq, str table);
-struct value extra_renderers(struct request *rq, bool labels);
+bool extra_has_labels(const struct schema_table *t); /* has keys that can be shown with labels */
 struct value extra_display_templates(struct request *rq, str table, const char *kind);
 void extra_display(struct extra_context *c, bool link_column, struct value *ret_columns, struct value *ret_rows);
 

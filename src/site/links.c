@@ -72,6 +72,23 @@ str link_this_format(const struct request *rq, str format, const struct arg *ext
     return link_path(rq, add_format(rq->arena, path, rq->query_string, format, extra, extra_count));
 }
 
+str link_other_format(const struct request *rq, str format, const struct arg *extra, size_t extra_count)
+{
+    str path = rq->path, suffix = ARENA_CAT(rq->arena, STR("."), rq->format);
+    if (str_ends(path, suffix))
+        path = str_sub(path, 0, path.n - suffix.n);
+    if (format.n)
+        return link_path(rq, add_format(rq->arena, path, rq->query_string, format, extra, extra_count));
+    path = link_path(rq, path);
+    return rq->query_string.n ? ARENA_CAT(rq->arena, path, STR("?"), rq->query_string) : path;
+}
+
+str link_this_replaced(const struct request *rq, const char *key, const char *value)
+{
+    const struct url_pair pair = {str_of(key), str_of(value)};
+    return url_with_replaced(rq->arena, link_path(rq, rq->path), rq->query_string, &pair, 1);
+}
+
 str link_this_with(const struct request *rq, const struct arg *added, size_t count)
 {
     struct arena *a = rq->arena;

@@ -16,6 +16,10 @@ str link_blob(const struct request *rq, str db, str table, str row_path, str col
 str link_with_format(const struct request *rq, str path, str format);
 /* This page (raw path and query string) in another format with extra arguments behind its own, by key. */
 str link_this_format(const struct request *rq, str format, const struct arg *extra, size_t extra_count);
+/* The same without the extension this page has itself; format empty = the HTML page. */
+str link_other_format(const struct request *rq, str format, const struct arg *extra, size_t extra_count);
+/* This page, extension and all, with one argument in place of any other of that name. */
+str link_this_replaced(const struct request *rq, const char *key, const char *value);
 /* This page with arguments added / one removed / replaced, as Datasette's path_with_*_args. */
 str link_this_with(const struct request *rq, const struct arg *added, size_t count);
 

@@ -150,9 +150,10 @@ static void prepare_columns(struct writer *w)
         w->keys[i] = arena_str(w->a, buf_str(&key));
         buf_release(&key);
         w->source[i] = i;
+        w->repeated[i] = w->spec->skip.p && str_eq(w->spec->skip, r->columns[i]);
         for (size_t k = 0; k < w->spec->parsed_count; k++)
             w->parsed[i] |= str_eq(w->spec->parsed[k], r->columns[i]);
-        for (size_t k = 0; k < i && r->column_count <= 2000; k++) {
+        for (size_t k = 0; k < i && !w->repeated[i] && r->column_count <= 2000; k++) {
             if (!w->repeated[k] && str_eq(r->columns[k], r->columns[i])) {
                 w->source[k] = i;
                 w->repeated[i] = true;
@@ -167,23 +168,27 @@ void rows_json_write(struct arena *a, const struct rows_json *spec, struct buf *
     struct writer w = {.a = a, .spec = spec, .out = out};
     enum query_shape shape = spec->shaping.shape;
     bool envelope = shape == QUERY_SHAPE_OBJECTS || shape == QUERY_SHAPE_ARRAYS, first = true;
-    bool lines = spec->shaping.lines, object = shape == QUERY_SHAPE_OBJECT;
+    bool lines = spec->shaping.lines, object = shape == QUERY_SHAPE_OBJECT, bare = lines || spec->bare;
     prepare_columns(&w);
     if (envelope) {
         buf_putc(out, '{');
         write_entries(out, spec->head, &first);
         buf_puts(out, first ? STR("\"rows\": ") : STR(", \"rows\": "));
     }
-    if (!lines)
+    if (!bare)
         buf_putc(out, object ? '{' : '[');
     for (size_t i = 0; i < spec->row_count; i++) {
         if (i)
             buf_puts(out, lines ? STR("\n") : STR(", "));
+        if (spec->before_row)
+            spec->before_row(spec, i, out);
         write_row(&w, i);
+        if (spec->before_row)
+            buf_putc(out, '}');
         if (out->over)
             return;
     }
-    if (!lines)
+    if (!bare)
         buf_putc(out, object ? '}' : ']');
     if (envelope) {
         first = false;

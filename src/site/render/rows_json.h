@@ -18,6 +18,11 @@ struct rows_json {
     size_t pk_count;
     struct value head; /* DICT written before "rows"; ignored by array, arrayfirst and object */
     struct value tail; /* DICT written after "rows" */
+    bool bare;         /* rows without brackets around them */
+    str skip;          /* a column that objects leave out; p == NULL = none */
+    /* Writes what wraps one row, from "{" to the name it has in there; "}" follows the row. NULL = nothing. */
+    void (*before_row)(const struct rows_json *spec, size_t row, struct buf *out);
+    size_t geo[2]; /* for before_row: columns of the geometry, or of latitude and longitude */
 };
 
 /* Appends the document to `out`. */

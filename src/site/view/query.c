@@ -10,7 +10,7 @@
 #include "site/query/sql.h"
 #include "site/render/blob.h"
 #include "site/render/cells.h"
-#include "site/render/csv.h"
+#include "site/render/formats.h"
 #include "site/render/page.h"
 #include "site/render/page_vars.h"
 #include "site/render/row_value.h"
@@ -265,7 +265,7 @@ static enum status respond_as_html(struct query_page *p, struct err *err)
     VALUE_SET(d, "rows", row_values(a, &p->rows, p->rows.row_count, ROW_TUPLE));
     VALUE_SET(d, "display_rows", cells_query_rows(rq, &p->rows));
     VALUE_SET(d, "truncated", value_bool(p->rows.truncated));
-    VALUE_SET(d, "renderers", extra_renderers(rq, false));
+    VALUE_SET(d, "renderers", format_links(rq, p->rows.columns, p->rows.column_count, false, true));
     VALUE_SET(d, "table_columns", may_sql ? database_table_columns(rq) : value_dict(a));
     const struct arg csv[] = {{STR("_size"), STR("max")}};
     VALUE_SET(d, "url_csv", value_str(link_this_format(rq, STR("csv"), csv, 1)));
@@ -288,7 +288,8 @@ static enum status respond_page(struct query_page *p, struct err *err)
 {
     struct request *rq = p->rq;
     bool html = str_is(rq->format, "html");
-    if (!html && !str_is(rq->format, "json") && !str_is(rq->format, "csv") && !str_is(rq->format, "blob"))
+    const struct format *f = format_find(rq->format);
+    if (!f)
         return err_set(err, STATUS_NOT_FOUND, "Invalid format: %.*s", STR_ARG(rq->format));
     if (!p->sql.n && !html)
         return err_set(err, STATUS_INVALID, "?sql= is required");
@@ -304,18 +305,23 @@ static enum status respond_page(struct query_page *p, struct err *err)
         }
         enum status st = run(p, &p->error);
         bool shown_here = st == STATUS_SQL || (st == STATUS_INVALID && p->error.status == STATUS_INVALID);
-        if (st != STATUS_OK && (!shown_here || str_is(rq->format, "csv") || str_is(rq->format, "blob"))) {
+        if (st != STATUS_OK && (!shown_here || !(html || str_is(rq->format, "json")))) {
             *err = p->error;
             if (shown_here)
                 rq->error_title = "Invalid SQL";
             return st;
         }
     }
-    if (str_is(rq->format, "csv"))
-        return csv_respond_rows(rq, &p->rows, is_stored(p) ? p->name : rq->db->name, NULL, err);
+    str name = is_stored(p) ? p->name : rq->db->name;
+    if (f->rows)
+        return row_stream_rows(rq, &p->rows, name, NULL, f->rows, err);
     if (str_is(rq->format, "blob"))
         return blob_respond(rq, &p->rows, p->rows.row_count, (str){0}, (str){0}, err);
-    return html ? respond_as_html(p, err) : respond_as_json(p, err);
+    struct value title = VALUE_GET(p->stored, "title");
+    struct export x = {.rq = rq, .rows = &p->rows, .row_count = p->rows.row_count, .name = name, .sql = p->sql};
+    x.title = value_is_text(title) ? title.s : (str){0};
+    x.is_stored = is_stored(p) && value_truth(VALUE_GET(p->stored, "is_trusted"));
+    return f->respond ? f->respond(&x, err) : html ? respond_as_html(p, err) : respond_as_json(p, err);
 }
 
 enum status view_query(struct request *rq, struct err *err)

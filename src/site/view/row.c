@@ -6,7 +6,7 @@
 #include "site/links.h"
 #include "site/render/blob.h"
 #include "site/render/cells.h"
-#include "site/render/csv.h"
+#include "site/render/formats.h"
 #include "site/render/page.h"
 #include "site/render/page_vars.h"
 #include "site/render/row_value.h"
@@ -167,7 +167,7 @@ static enum status respond_as_html(struct row_page *p, struct err *err)
     VALUE_SET(d, "private", extras_get(&c, "private"));
     VALUE_SET(d, "metadata", value_dict(a));
     VALUE_SET(d, "custom_table_templates", extra_display_templates(rq, p->table->name, "row"));
-    VALUE_SET(d, "renderers", extra_renderers(rq, false));
+    VALUE_SET(d, "renderers", format_links(rq, p->rows.columns, p->rows.column_count, false, true));
     VALUE_SET(d, "row_actions", value_list(a));
     VALUE_SET(d, "row_mutation_ui", value_bool(false));
     VALUE_SET(d, "table_page_data", value_dict(a));
@@ -190,13 +190,16 @@ static enum status respond_page(struct row_page *p, struct err *err)
         return st;
     if (str_is(rq->format, "json"))
         return respond_as_json(p, err);
-    if (str_is(rq->format, "csv"))
-        return csv_respond_rows(rq, &p->rows, p->table->name, p->table, err);
     if (str_is(rq->format, "blob"))
         return blob_respond(rq, &p->rows, 1, p->table->name, rq->params[2], err);
-    if (!str_is(rq->format, "html"))
+    const struct format *f = format_find(rq->format);
+    if (!f)
         return err_set(err, STATUS_NOT_FOUND, "Invalid format: %.*s", STR_ARG(rq->format));
-    return respond_as_html(p, err);
+    if (f->rows)
+        return row_stream_rows(rq, &p->rows, p->table->name, p->table, f->rows, err);
+    struct export x = {
+        .rq = rq, .rows = &p->rows, .row_count = 1, .table = p->table, .name = p->table->name, .sql = p->sql};
+    return f->respond ? f->respond(&x, err) : respond_as_html(p, err);
 }
 
 enum status view_row(struct request *rq, struct err *err)

@@ -5,8 +5,8 @@
 #include "site/queries.h"
 #include "site/query/redirect.h"
 #include "site/render/blob.h"
-#include "site/render/csv.h"
 #include "site/render/filters.h"
+#include "site/render/formats.h"
 #include "site/render/page.h"
 #include "site/render/page_vars.h"
 #include "site/render/row_value.h"
@@ -169,7 +169,6 @@ static enum status html_vars(struct table_page *p, struct value d, struct err *e
         "database",
         "table",
         "database_color",
-        "renderers",
         "table_definition",
         "view_definition",
         "is_view",
@@ -196,6 +195,8 @@ static enum status html_vars(struct table_page *p, struct value d, struct err *e
     extra_display(&c, p->table->kind != SCHEMA_VIEW, &columns, &rows);
     VALUE_SET(d, "ok", value_bool(true));
     VALUE_SET(d, "count_estimate", p->count_estimate >= 0 ? value_int(p->count_estimate) : VALUE_NULL);
+    VALUE_SET(d, "renderers",
+              format_links(rq, p->rows.columns, p->rows.column_count, extra_has_labels(p->table), true));
     VALUE_SET(d, "display_columns", columns);
     VALUE_SET(d, "display_rows", rows);
     VALUE_SET(d, "is_sortable", value_bool(any_sortable(columns)));
@@ -247,8 +248,9 @@ static enum status respond_page(struct table_page *p, struct err *err)
 {
     struct request *rq = p->rq;
     bool html = str_is(rq->format, "html");
-    if (str_is(rq->format, "csv"))
-        return csv_respond_table(p, err);
+    const struct format *f = format_find(rq->format);
+    if (f->rows)
+        return row_stream_table(p, f->rows, err);
     enum status st = table_page_fetch(p, html, err);
     if (st == STATUS_OK)
         st = check_facets_allowed(rq, err);
@@ -256,7 +258,14 @@ static enum status respond_page(struct table_page *p, struct err *err)
         return st;
     if (str_is(rq->format, "blob"))
         return blob_respond(rq, &p->rows, p->row_count, p->table->name, (str){0}, err);
-    st = html ? respond_as_html(p, err) : respond_as_json(p, err);
+    struct export x = {.rq = rq,
+                       .rows = &p->rows,
+                       .row_count = p->row_count,
+                       .table = p->table,
+                       .page = p,
+                       .name = p->table->name,
+                       .sql = p->plan->sql};
+    st = f->respond ? f->respond(&x, err) : html ? respond_as_html(p, err) : respond_as_json(p, err);
     if (st == STATUS_OK)
         next_link(p);
     return st;
@@ -286,11 +295,10 @@ enum status view_table(struct request *rq, struct err *err)
         st = table_page_init(p, rq, t, err);
     if (st != STATUS_OK)
         return st;
-    if (!str_is(rq->format, "html") && !str_is(rq->format, "json") && !str_is(rq->format, "csv") &&
-        !str_is(rq->format, "blob")) {
-        err_set(err, STATUS_INVALID, "Invalid format: %.*s", STR_ARG(rq->format));
-        return err_hint(err, "Use .json or .csv.");
-    }
+    const struct format *f;
+    st = format_require(rq->format, &f, err);
+    if (st != STATUS_OK)
+        return st;
     if (query_redirect(rq->arena, &p->query_request, &location)) {
         respond_redirect(rq, 302, location);
         response_header(rq->response, STR("link"), ARENA_CAT(rq->arena, STR("<"), location, STR(">; rel=preload")));
