@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "cli/command.h"
+#include "cli/get.h"
 #include "cli/import_files.h"
 #include "http/server.h"
 #include "rt/proc.h"
@@ -54,6 +55,11 @@ enum {
     OPT_KEEP,
     OPT_PLUGINS,
     OPT_SYNC,
+    OPT_GET,
+    OPT_HEADERS,
+    OPT_TOKEN,
+    OPT_ACTOR,
+    OPT_PDB,
     OPT_SETTINGS_HELP,
     OPT_LOG_LEVEL,
     OPT_LOG_FORMAT,
@@ -100,6 +106,12 @@ static const struct option options[] = {
      OPT_KEEP},
     {"--plugins-dir", 0, OPTION_VALUE, "DIR", "Accepted for compatibility: Python plugins cannot run here",
      OPT_PLUGINS},
+    {"--get", 0, OPTION_VALUE, "PATH", "Print the answer to one request, serve nothing; exit 0 when it is 200",
+     OPT_GET},
+    {"--headers", 0, OPTION_FLAG, NULL, "With --get: print status and header fields too", OPT_HEADERS},
+    {"--token", 0, OPTION_VALUE, "TOKEN", "With --get: ask with this API token", OPT_TOKEN},
+    {"--actor", 0, OPTION_VALUE, "JSON", "With --get: ask as this actor, for example '{\"id\": \"root\"}'", OPT_ACTOR},
+    {"--pdb", 0, OPTION_FLAG, NULL, "Accepted for compatibility: there is no Python debugger here", OPT_PDB},
     {"--help-settings", 0, OPTION_FLAG, NULL, "List the settings", OPT_SETTINGS_HELP},
     {"--log-level", 0, OPTION_VALUE, "LEVEL", "debug, info, warn, error or off (default info)", OPT_LOG_LEVEL},
     {"--log-format", 0, OPTION_VALUE, "FORMAT", "text or json (default text)", OPT_LOG_FORMAT},
@@ -120,7 +132,8 @@ struct serve {
     str host, uds, cert, key, keep;
     struct import_folder imported;
     int64_t port, drain_s, grace_s;
-    bool open_browser, access_log, note_plugins;
+    bool open_browser, access_log, note_plugins, note_pdb;
+    struct get get; /* path empty = serve */
     enum log_level log_level;
     enum log_format log_format;
 
@@ -276,6 +289,21 @@ static enum status apply(struct serve *s, int id, str value, str second, struct 
     case OPT_KEEP:
         s->keep = value;
         break;
+    case OPT_GET:
+        s->get.path = value;
+        break;
+    case OPT_HEADERS:
+        s->get.headers = true;
+        break;
+    case OPT_TOKEN:
+        s->get.token = value;
+        break;
+    case OPT_ACTOR:
+        s->get.actor = value;
+        break;
+    case OPT_PDB:
+        s->note_pdb = true;
+        break;
     case OPT_INTERNAL:
         o->state.internal = value;
         break;
@@ -293,34 +321,33 @@ static enum status apply(struct serve *s, int id, str value, str second, struct 
     return STATUS_OK;
 }
 
-/* DATASETTE_NAME sets the setting `name`; options win because they come later. */
+static enum status apply_variable(void *arg, int id, str value, struct err *err)
+{
+    return apply(arg, id, value, (str){0}, err);
+}
+
+/* Options win because they come later. */
 static enum status from_environment(struct serve *s, struct err *err)
 {
-    const char *host = getenv("HOST"), *port = getenv("DATASETTE_PORT") ? getenv("DATASETTE_PORT") : getenv("PORT");
-    const char *secret = getenv("VITRINE_SECRET") ? getenv("VITRINE_SECRET") : getenv("DATASETTE_SECRET");
-    const char *level = getenv("DATASETTE_LOG_LEVEL"), *metrics = getenv("VITRINE_METRICS_TOKEN");
-    const char *state = getenv("VITRINE_STATE"), *internal = getenv("VITRINE_INTERNAL");
-    if (state)
-        s->site.state.folder = str_of(state);
-    if (internal)
-        s->site.state.internal = str_of(internal);
+    const char *host = getenv("HOST"), *port = getenv("PORT"), *extension = getenv("SQLITE_EXTENSIONS");
+    const char *metrics = getenv("VITRINE_METRICS_TOKEN");
+    enum status st = STATUS_OK;
+    str text;
     if (host && *host)
         s->host = str_of(host);
     if (metrics)
         s->site.metrics_token = str_of(metrics);
-    if (secret)
-        s->site.secret = str_of(secret);
-    if (level && !log_level_parse(str_of(level), &s->log_level))
-        return err_set(err, STATUS_USAGE, "DATASETTE_LOG_LEVEL must be debug, info, warn, error or off");
-    for (size_t i = 0; i < setting_row_count; i++) {
-        str name = str_of(setting_rows[i].name);
-        char *env = arena_cstr(s->arena, ARENA_CAT(s->arena, STR("DATASETTE_"), name));
-        for (char *p = env; *p; p++)
-            *p = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
-        if (getenv(env))
-            VEC_PUSH(s->arena, &s->settings, (struct value_entry){.key = name, .value = value_cstr(getenv(env))});
-    }
-    return port && *port ? number(str_of(port), "PORT", 0, 65535, &s->port, err) : STATUS_OK;
+    if (port && *port)
+        st = number(str_of(port), "PORT", 0, 65535, &s->port, err);
+    if (st == STATUS_OK)
+        st = environment_options(s->arena, options, ARRAY_LEN(options), apply_variable, s, err);
+    if (extension && *extension && !s->extensions.count) /* Datasette's name before 1.0 */
+        VEC_PUSH(s->arena, &s->extensions, str_of(extension));
+    for (size_t i = 0; i < setting_row_count; i++)
+        if (environment_find(s->arena, setting_rows[i].name, &text))
+            VEC_PUSH(s->arena, &s->settings,
+                     (struct value_entry){.key = str_of(setting_rows[i].name), .value = value_str(text)});
+    return st;
 }
 
 /* ---- running --------------------------------------------------------------------------------------------------- */
@@ -524,7 +551,7 @@ static enum status read_options(struct serve *s, int argc, char **argv, int *ret
     }
     if (st == STATUS_OK && s->key.n && !s->cert.n)
         return err_set(err, STATUS_USAGE, "--ssl-keyfile needs --ssl-certfile");
-    return st;
+    return st == STATUS_OK ? get_check(&s->get, err) : st;
 }
 
 /* Data files among the files become one database. */
@@ -559,6 +586,29 @@ static void fill_options(struct serve *s)
     s->site.load_extension_count = s->extensions.count;
 }
 
+static enum status run(struct serve *s, struct err *err)
+{
+    enum status st = start(s, err);
+    if (st != STATUS_OK)
+        return st;
+    announce(s);
+    return loop_run(s->loop, err);
+}
+
+/* --get */
+static enum status run_once(struct serve *s, int *ret_exit, struct err *err)
+{
+    enum status st = get_prepare(&s->get, s->arena, &s->uds, err);
+    if (st == STATUS_OK)
+        st = start(s, err);
+    if (st == STATUS_OK)
+        st = get_start(&s->get, s->arena, live_site(s->live)->secret, s->loop, err);
+    if (st == STATUS_OK)
+        st = loop_run(s->loop, err);
+    *ret_exit = get_finish(&s->get);
+    return st;
+}
+
 int cmd_serve(int argc, char **argv)
 {
     struct arena *a = arena_new(0);
@@ -571,16 +621,15 @@ int cmd_serve(int argc, char **argv)
         log_setup(s.log_level, s.log_format, 2);
         if (s.note_plugins)
             log_line(LOG_WARN, "serve", "--plugins-dir is ignored: Python plugins cannot run here");
+        if (s.note_pdb)
+            log_line(LOG_WARN, "serve",
+                     "--pdb is ignored: there is no Python debugger here; --log-level debug says more");
         raise_descriptor_limit();
         s.site.state.served = s.files.count ? s.files.items[0] : (str){0}; /* as it was given, imported or not */
         st = import_data_files(&s, &err);
         fill_options(&s);
         if (st == STATUS_OK)
-            st = start(&s, &err);
-        if (st == STATUS_OK) {
-            announce(&s);
-            st = loop_run(s.loop, &err);
-        }
+            st = s.get.path.n ? run_once(&s, &code, &err) : run(&s, &err);
         finish(&s);
     }
     if (st != STATUS_OK)

@@ -60,9 +60,16 @@ enum status option_next(struct option_reader *r, int *ret_id, str *ret_value, st
         *ret_value = value;
     else if (o->kind != OPTION_FLAG)
         st = take(r, o, ret_value, err);
-    if (st == STATUS_OK && o->kind == OPTION_PAIR)
+    if (st == STATUS_OK && o->kind >= OPTION_PAIR)
         st = take(r, o, ret_second, err);
+    if (st == STATUS_OK && o->kind == OPTION_TRIPLE)
+        st = take(r, o, &value, err); /* option_third() */
     return st == STATUS_OK ? STATUS_AGAIN : st;
+}
+
+str option_third(const struct option_reader *r)
+{
+    return str_of(r->argv[r->at - 1]);
 }
 
 void option_print_help(const struct option *options, size_t count)

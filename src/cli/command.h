@@ -16,12 +16,14 @@ extern const struct command commands[]; /* ends with a row whose name is NULL */
 
 int cmd_serve(int argc, char **argv);
 int cmd_healthcheck(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_create_token(int argc, char **argv);
 int cmd_hash_password(int argc, char **argv);
 int cmd_insert(int argc, char **argv);
 int cmd_upsert(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
-enum option_kind { OPTION_FLAG, OPTION_VALUE, OPTION_PAIR }; /* PAIR takes two arguments */
+enum option_kind { OPTION_FLAG, OPTION_VALUE, OPTION_PAIR, OPTION_TRIPLE }; /* PAIR takes two arguments */
 
 struct option {
     const char *name; /* "--port" */
@@ -41,11 +43,21 @@ struct option_reader {
     bool only_positional; /* after "--" */
 };
 
+/* The third argument of the TRIPLE that option_next() gave last. */
+str option_third(const struct option_reader *r);
 /* Next option or positional argument: *ret_id is the option's id, or -1 for a positional one (its text in *ret_value).
  * AGAIN = one was read, OK = the end, USAGE = unknown option or missing value (with the nearest names). */
 enum status option_next(struct option_reader *r, int *ret_id, str *ret_value, str *ret_second,
                         struct err *err) MUST_USE;
 void option_print_help(const struct option *options, size_t count);
+/* Calls apply for each option that $VITRINE_NAME or $DATASETTE_NAME gives; what only makes sense typed (--help, --get)
+ * has none. USAGE names the variable. */
+enum status environment_options(struct arena *a, const struct option *options, size_t count,
+                                enum status (*apply)(void *arg, int id, str value, struct err *err), void *arg,
+                                struct err *err) MUST_USE;
+/* The variable that gives `name` ("--port", "default_page_size") and its text; NULL = none. Empty ones count as none.
+ */
+const char *environment_find(struct arena *a, const char *name, str *ret);
 /* Prints "vitrine: text" and the hint on stderr; returns the status's exit code. */
 int command_fail(const struct err *err);
 

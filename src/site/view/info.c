@@ -30,8 +30,8 @@ enum status view_redirect_internals(struct request *rq, struct err *err)
     return STATUS_OK;
 }
 
-/* For programs that ask for /favicon.ico without reading a page (pages name their own icon): Datasette's, byte for byte,
- * under its Apache-2.0 licence, because tools recognise an instance by it. */
+/* For programs that ask for /favicon.ico without reading a page (pages name their own icon): Datasette's, byte for
+ * byte, under its Apache-2.0 licence, because tools recognise an instance by it. */
 enum status view_favicon(struct request *rq, struct err *err)
 {
     const struct asset *icon = asset_find(STR("static/favicon-ico.png"));
