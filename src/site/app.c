@@ -43,6 +43,20 @@ bool site_had(const struct site *s, str name)
     return false;
 }
 
+bool site_allowed(const struct site *s, struct value actor, enum action a, str parent, str child)
+{
+    const struct published *p = s->crossdb && a == ACTION_EXECUTE_SQL ? site_find(s, parent) : NULL;
+    size_t attached = 0;
+    for (size_t i = 0; p && p->is_memory && i < s->published_count && attached < LIMIT_DB_ATTACHED; i++) {
+        if (s->published[i]->is_memory)
+            continue;
+        attached++;
+        if (!permit_allowed(&s->policy, actor, a, s->published[i]->name, (str){0}))
+            return false;
+    }
+    return permit_allowed(&s->policy, actor, a, parent, child);
+}
+
 int64_t published_size(const struct published *p)
 {
     return p->is_mutable ? database_size_bytes(p->database) : p->size_bytes;

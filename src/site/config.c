@@ -298,6 +298,7 @@ enum status config_load(const struct config_sources *src, struct arena *a, struc
         if (st != STATUS_OK)
             return st;
     }
+    c.as_written = value_copy(a, c.root);
     st = resolve_plugins(a, c.root, err);
     if (st == STATUS_OK)
         *ret = c;

@@ -135,12 +135,12 @@ struct value request_url_vars(const struct request *rq, struct arena *a)
 
 bool request_allowed(const struct request *rq, enum action a, str parent, str child)
 {
-    return permit_allowed(&rq->site->policy, rq->actor, a, parent, child);
+    return site_allowed(rq->site, rq->actor, a, parent, child);
 }
 
 bool request_private(const struct request *rq, enum action a, str parent, str child)
 {
-    return !permit_allowed(&rq->site->policy, VALUE_NULL, a, parent, child);
+    return !site_allowed(rq->site, VALUE_NULL, a, parent, child);
 }
 
 enum status request_require(const struct request *rq, enum action a, str parent, str child, const char *message,
@@ -151,17 +151,23 @@ enum status request_require(const struct request *rq, enum action a, str parent,
     return err_set(err, STATUS_FORBIDDEN, "%s", message ? message : action_rows[a].name);
 }
 
-enum status request_open_database(struct request *rq, struct err *err)
+enum status request_find_database(struct request *rq, struct err *err)
 {
     rq->db = site_find(rq->site, rq->params[0]);
+    if (!rq->db && !request_allowed(rq, ACTION_VIEW_DATABASE, rq->params[0], (str){0}))
+        return err_set(err, STATUS_FORBIDDEN, "You do not have permission to view this database");
     if (!rq->db && site_had(rq->site, rq->params[0])) {
         err_set(err, STATUS_NOT_FOUND, "Database not found: the file of %.*s was removed or renamed",
                 STR_ARG(rq->params[0]));
         return err_hint(err, "Look at the home page for the databases that are there.");
     }
-    if (!rq->db)
-        return err_set(err, STATUS_NOT_FOUND, "Database not found");
-    return request_connect(rq, err);
+    return rq->db ? STATUS_OK : err_set(err, STATUS_NOT_FOUND, "Database not found");
+}
+
+enum status request_open_database(struct request *rq, struct err *err)
+{
+    enum status st = request_find_database(rq, err);
+    return st == STATUS_OK ? request_connect(rq, err) : st;
 }
 
 enum status request_connect(struct request *rq, struct err *err)

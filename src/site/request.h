@@ -91,7 +91,10 @@ bool request_private(const struct request *rq, enum action a, str parent, str ch
 enum status request_require(const struct request *rq, enum action a, str parent, str child, const char *message,
                             struct err *err) MUST_USE;
 
-/* Resolves params[0] to rq->db and acquires a connection. NOT_FOUND "Database not found". */
+/* Resolves params[0] to rq->db. NOT_FOUND "Database not found"; FORBIDDEN for who may not see a database of that name,
+ * so that names that are there and names that are not look alike. */
+enum status request_find_database(struct request *rq, struct err *err) MUST_USE;
+/* The same, and acquires a connection. */
 enum status request_open_database(struct request *rq, struct err *err) MUST_USE;
 /* Acquires a connection for rq->db and its schema; the worker releases both after the view. */
 enum status request_connect(struct request *rq, struct err *err) MUST_USE;

@@ -23,9 +23,10 @@ static void fill_query_table(struct table_page *p)
     struct arena *a = p->rq->arena;
     const struct schema_table *t = p->table;
     struct query_incoming *incoming = ARENA_ARRAY(a, struct query_incoming, t->incoming_count + 1);
-    for (size_t i = 0; i < t->incoming_count; i++)
-        incoming[i] =
-            (struct query_incoming){t->incoming[i].other_table, t->incoming[i].other_column, t->incoming[i].column};
+    struct table_link *links;
+    size_t incoming_count = table_incoming(p->rq, t, &links);
+    for (size_t i = 0; i < incoming_count; i++)
+        incoming[i] = (struct query_incoming){links[i].other_table, links[i].other_column, links[i].column};
     const str *columns;
     size_t column_count = table_columns(a, t, &columns);
     bool *untyped = ARENA_ARRAY(a, bool, column_count + 1);
@@ -42,7 +43,7 @@ static void fill_query_table(struct table_page *p)
         .pk_count = t->pk_count,
         .fts_table = t->fts_table,
         .incoming = incoming,
-        .incoming_count = t->incoming_count,
+        .incoming_count = incoming_count,
         .columns_of = columns_of,
         .self = p,
         .config = p->config,
@@ -52,7 +53,11 @@ static void fill_query_table(struct table_page *p)
 enum status table_page_init(struct table_page *p, struct request *rq, const struct schema_table *t, struct err *err)
 {
     const struct settings *s = &rq->site->config.settings;
-    (void)err;
+    str index = request_arg(rq, "_fts_table");
+    const struct schema_table *found = index.n ? schema_table(rq->schema, index) : NULL;
+    if (index.n && (found ? !table_allowed(rq, found)
+                          : !request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, index)))
+        return err_set(err, STATUS_FORBIDDEN, "You do not have permission to search that table");
     *p = (struct table_page){.rq = rq, .table = t, .count = -1, .count_estimate = -1};
     p->config = config_table(&rq->site->config, rq->db->name, t->name);
     fill_query_table(p);

@@ -83,7 +83,7 @@ enum status tables_list(struct request *rq, struct table_item **ret, size_t *ret
     int64_t until = clock_mono_us() + COUNT_ALL_MS * 1000;
     for (size_t i = 0; i < s->table_count; i++) {
         const struct schema_table *t = &s->tables[i];
-        if (!request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, t->name))
+        if (!table_allowed(rq, t))
             continue;
         struct table_item *item = &items[n++];
         *item = (struct table_item){.table = t, .rows = {-1, false, -1}};
@@ -108,14 +108,18 @@ static int by_table_and_column(const void *x, const void *y)
     return c ? c : str_cmp(a->other_column, b->other_column);
 }
 
-size_t table_incoming(struct arena *a, const struct schema_table *t, struct table_link **ret)
+size_t table_incoming(const struct request *rq, const struct schema_table *t, struct table_link **ret)
 {
-    struct table_link *links = ARENA_ARRAY(a, struct table_link, t->incoming_count + 1);
-    for (size_t i = 0; i < t->incoming_count; i++)
-        links[i] = (struct table_link){t->incoming[i].other_table, t->incoming[i].column, t->incoming[i].other_column};
-    qsort(links, t->incoming_count, sizeof *links, by_table_and_column);
+    struct table_link *links = ARENA_ARRAY(rq->arena, struct table_link, t->incoming_count + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < t->incoming_count; i++) {
+        const struct schema_incoming *in = &t->incoming[i];
+        if (request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, in->other_table))
+            links[n++] = (struct table_link){in->other_table, in->column, in->other_column};
+    }
+    qsort(links, n, sizeof *links, by_table_and_column);
     *ret = links;
-    return t->incoming_count;
+    return n;
 }
 
 static size_t table_outgoing(struct arena *a, const struct schema_table *t, struct table_link **ret)
@@ -159,21 +163,46 @@ struct value table_column_list(struct arena *a, const struct schema_table *t)
     return str_list(a, names, n);
 }
 
-struct value table_foreign_keys(struct arena *a, const struct schema_table *t)
+struct value table_foreign_keys(const struct request *rq, const struct schema_table *t)
 {
+    struct arena *a = rq->arena;
     struct value d = value_dict(a);
     struct table_link *in, *out;
-    size_t in_count = table_incoming(a, t, &in), out_count = table_outgoing(a, t, &out);
+    size_t in_count = table_incoming(rq, t, &in), out_count = table_outgoing(a, t, &out);
     struct value incoming = link_list(a, in, in_count), outgoing = link_list(a, out, out_count);
     VALUE_SET(d, "incoming", incoming);
     VALUE_SET(d, "outgoing", outgoing);
     return d;
 }
 
+static bool is_index_of(const struct schema_table *index, const struct schema_table *t)
+{
+    str fts = t->fts_table;
+    if (!fts.n || str_eq(index->name, t->name))
+        return false;
+    return str_eq(index->name, fts) ||
+           (index->is_shadow && index->name.n > fts.n && str_starts(index->name, fts) && index->name.p[fts.n] == '_');
+}
+
+bool table_allowed(const struct request *rq, const struct schema_table *t)
+{
+    const struct schema *s = rq->schema;
+    if (!request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, t->name))
+        return false;
+    for (size_t i = 0; (t->is_fts || t->is_shadow) && i < s->table_count; i++)
+        if (is_index_of(t, &s->tables[i]) &&
+            !request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, s->tables[i].name))
+            return false;
+    return true;
+}
+
 enum status tables_find(struct request *rq, str name, const struct schema_table **ret, struct err *err)
 {
     const struct schema_table *t = schema_table(rq->schema, name);
-    if (!t || !str_eq(t->name, name))
+    bool exists = t && str_eq(t->name, name);
+    if (exists ? !table_allowed(rq, t) : !request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, name))
+        return err_set(err, STATUS_FORBIDDEN, "You do not have permission to view this table");
+    if (!exists)
         return err_set(err, STATUS_NOT_FOUND, "Table not found");
     if (t->error.n) {
         err_set(err, STATUS_SQL, "%.*s cannot be read: %.*s", STR_ARG(name), STR_ARG(t->error));

@@ -36,13 +36,18 @@ struct value table_column_list(struct arena *a, const struct schema_table *t);
 struct table_link {
     str other_table, column, other_column;
 };
-/* Single-column keys of other tables that point here, by table and column. */
-size_t table_incoming(struct arena *a, const struct schema_table *t, struct table_link **ret);
+/* Single-column keys of other tables that point here, by table and column. Tables that the actor may not see are left
+ * out. */
+size_t table_incoming(const struct request *rq, const struct schema_table *t, struct table_link **ret);
 /* {"incoming": [...], "outgoing": [...]} */
-struct value table_foreign_keys(struct arena *a, const struct schema_table *t);
+struct value table_foreign_keys(const struct request *rq, const struct schema_table *t);
 struct value str_list(struct arena *a, const str *items, size_t count);
 
-/* Table of the request: NOT_FOUND "Table not found". */
+/* May the actor see this table? A search index holds the text of its table: whoever may not see that, may not see the
+ * index or its inner tables either. */
+bool table_allowed(const struct request *rq, const struct schema_table *t);
+/* Table of the request, which the actor may see: FORBIDDEN, NOT_FOUND "Table not found". Permission comes before
+ * existence: who may not look cannot tell a refused name from a missing one. */
 enum status tables_find(struct request *rq, str name, const struct schema_table **ret, struct err *err) MUST_USE;
 
 #endif

@@ -200,9 +200,6 @@ enum status view_autocomplete(struct request *rq, struct err *err)
         st = tables_find(rq, rq->params[1], &c.table, err);
     if (st == STATUS_OK && c.table->kind == SCHEMA_VIEW)
         return err_set(err, STATUS_INVALID, "Autocomplete is only available for tables");
-    if (st == STATUS_OK)
-        st = request_require(rq, ACTION_VIEW_TABLE, rq->db->name, c.table->name,
-                             "You do not have permission to view this table", err);
     if (st != STATUS_OK)
         return st;
     bool initial = !c.q.n && request_flag(rq, "_initial", false);

@@ -19,8 +19,9 @@ static int shown_order(const void *x, const void *y)
     return str_cmp(a->table->name, b->table->name);
 }
 
-static struct value table_dict(struct arena *a, const struct table_item *item)
+static struct value table_dict(const struct request *rq, const struct table_item *item)
 {
+    struct arena *a = rq->arena;
     const struct schema_table *t = item->table;
     struct value d = value_dict(a);
     VALUE_SET(d, "name", value_str(t->name));
@@ -32,7 +33,7 @@ static struct value table_dict(struct arena *a, const struct table_item *item)
         VALUE_SET(d, "count_estimate", value_int(item->rows.estimate));
     VALUE_SET(d, "hidden", value_bool(item->hidden));
     VALUE_SET(d, "fts_table", t->fts_table.n ? value_str(t->fts_table) : VALUE_NULL);
-    VALUE_SET(d, "foreign_keys", table_foreign_keys(a, t));
+    VALUE_SET(d, "foreign_keys", table_foreign_keys(rq, t));
     VALUE_SET(d, "private", value_bool(item->is_private));
     return d;
 }
@@ -116,7 +117,7 @@ static void list_all(struct request *rq, struct table_item *items, size_t n, str
             VALUE_SET(v, "private", value_bool(items[i].is_private));
             value_push(views, v);
         } else if (!only_inspected || value_has(rq->db->inspect_tables, t->name)) {
-            value_push(tables, table_dict(a, &items[i]));
+            value_push(tables, table_dict(rq, &items[i]));
             hidden += items[i].hidden;
         }
     }
@@ -130,7 +131,7 @@ static struct value attached(struct request *rq)
     struct value list = value_list(rq->arena);
     const struct site *s = rq->site;
     for (size_t i = 0; rq->db->is_memory && s->crossdb && i < s->published_count && value_count(list) < 10; i++)
-        if (!s->published[i]->is_memory)
+        if (!s->published[i]->is_memory && request_allowed(rq, ACTION_VIEW_DATABASE, s->published[i]->name, (str){0}))
             value_push(list, value_str(s->published[i]->name));
     return list;
 }
@@ -191,9 +192,8 @@ enum status view_database(struct request *rq, struct err *err)
 enum status view_download(struct request *rq, struct err *err)
 {
     struct arena *a = rq->arena;
-    rq->db = site_find(rq->site, rq->params[0]);
-    if (!rq->db)
-        return err_set(err, STATUS_NOT_FOUND, "Database not found");
+    if (request_find_database(rq, err) != STATUS_OK)
+        return err->status;
     struct published *p = rq->db;
     enum status st = request_require(rq, ACTION_VIEW_DATABASE_DOWNLOAD, p->name, (str){0}, NULL, err);
     if (st != STATUS_OK)

@@ -140,9 +140,6 @@ enum status view_fragment(struct request *rq, struct err *err)
     if (st == STATUS_OK)
         st = tables_find(rq, rq->params[1], &t, err);
     if (st == STATUS_OK)
-        st = request_require(rq, ACTION_VIEW_TABLE, rq->db->name, t->name,
-                             "You do not have permission to view this table", err);
-    if (st == STATUS_OK)
         st = narrow_to_row(rq, t, err);
     if (st == STATUS_OK)
         st = table_page_init(p, rq, t, err);
@@ -190,7 +187,8 @@ static struct value targets(struct request *rq)
     size_t n = 0;
     for (size_t i = 0; i < rq->schema->table_count; i++) {
         const struct schema_table *t = &rq->schema->tables[i];
-        if (t->kind != SCHEMA_VIEW && t->pk_count == 1 && !t->hidden && !like_matches(STR("sqlite_%"), t->name))
+        if (t->kind != SCHEMA_VIEW && t->pk_count == 1 && !t->hidden && !like_matches(STR("sqlite_%"), t->name) &&
+            table_allowed(rq, t))
             tables[n++] = t;
     }
     qsort(tables, n, sizeof *tables, by_table);

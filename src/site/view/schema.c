@@ -2,12 +2,13 @@
 /* schema — the CREATE statements of everything, of one database, or of one table or view: HTML, JSON or Markdown. */
 #include "site/fetch.h"
 #include "site/render/page.h"
+#include "site/tables.h"
 #include "site/view/resources.h"
 #include "site/view/view.h"
 
 #define OBJECTS_MAX 1000000 /* entries of one sqlite_schema that are read */
-#define SQL_ALL     "select sql from sqlite_master where sql is not null"
-#define SQL_ONE     "select sql from sqlite_master where name = :name and sql is not null limit 1"
+#define SQL_ALL     "select sql, tbl_name from sqlite_master where sql is not null"
+#define SQL_ONE     "select sql, tbl_name from sqlite_master where name = :name and sql is not null limit 1"
 
 static enum status check_format(const struct request *rq, struct err *err)
 {
@@ -29,13 +30,26 @@ static enum status read_sql(struct request *rq, struct published *p, str sql, co
     return st;
 }
 
-/* All statements with ";" and a line feed between them. */
-static str join_statements(struct arena *a, const struct rowset *r)
+/* The statement makes a table that the actor may see, or an index or a trigger of one. Who may run SQL may read
+ * sqlite_schema itself: nothing is hidden from them here, as in Datasette. */
+static bool statement_allowed(const struct request *rq, const struct rowset *r, size_t row)
 {
-    str *parts = ARENA_ARRAY(a, str, r->row_count + 1);
+    if (request_allowed(rq, ACTION_EXECUTE_SQL, rq->db->name, (str){0}))
+        return true;
+    str name = cell_text(rq->arena, rowset_cell(r, row, 1));
+    const struct schema_table *t = schema_table(rq->schema, name);
+    return t ? table_allowed(rq, t) : request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, name);
+}
+
+/* All statements that the actor may see, with ";" and a line feed between them. While connected. */
+static str join_statements(struct request *rq, const struct rowset *r)
+{
+    str *parts = ARENA_ARRAY(rq->arena, str, r->row_count + 1);
+    size_t n = 0;
     for (size_t i = 0; i < r->row_count; i++)
-        parts[i] = cell_text(a, rowset_cell(r, i, 0));
-    return query_join(a, parts, r->row_count, STR(";\n"));
+        if (statement_allowed(rq, r, i))
+            parts[n++] = cell_text(rq->arena, rowset_cell(r, i, 0));
+    return query_join(rq->arena, parts, n, STR(";\n"));
 }
 
 static struct value entry(struct arena *a, str db, str schema)
@@ -104,12 +118,12 @@ static enum status all_schemas(struct request *rq, struct value schemas, struct 
         if (!request_allowed(rq, ACTION_VIEW_DATABASE, order[i]->name, (str){0}))
             continue;
         enum status st = read_sql(rq, order[i], STR(SQL_ALL), NULL, 0, &r, err);
+        if (st == STATUS_OK)
+            value_push(schemas, entry(rq->arena, order[i]->name, join_statements(rq, &r)));
         request_disconnect(rq);
         rq->db = NULL;
         if (st == STATUS_CANCELLED)
             return st;
-        if (st == STATUS_OK)
-            value_push(schemas, entry(rq->arena, order[i]->name, join_statements(rq->arena, &r)));
     }
     return STATUS_OK;
 }
@@ -155,7 +169,7 @@ enum status view_database_schema(struct request *rq, struct err *err)
     if (!p)
         return not_found(rq, "Database not found", err);
     st = read_sql(rq, p, STR(SQL_ALL), NULL, 0, &r, err);
-    return st == STATUS_OK ? respond_one(rq, p->name, (str){0}, join_statements(rq->arena, &r), err) : st;
+    return st == STATUS_OK ? respond_one(rq, p->name, (str){0}, join_statements(rq, &r), err) : st;
 }
 
 enum status view_table_schema(struct request *rq, struct err *err)
@@ -176,5 +190,7 @@ enum status view_table_schema(struct request *rq, struct err *err)
         return st;
     if (!r.row_count)
         return not_found(rq, "Table not found", err);
+    if (!statement_allowed(rq, &r, 0))
+        return err_set(err, STATUS_FORBIDDEN, "%s", action_rows[ACTION_VIEW_TABLE].name);
     return respond_one(rq, p->name, table, cell_text(rq->arena, rowset_cell(&r, 0, 0)), err);
 }

