@@ -144,10 +144,10 @@ void site_free(struct site *s);
 
 struct published *site_find(const struct site *s, str name); /* NULL = none */
 bool site_had(const struct site *s, str name);               /* an earlier generation had it, this one has not */
-/* permit_allowed() with what the site adds: SQL on the memory database of --crossdb reads every attached one, so it needs
- * execute-sql on all of them. */
+/* permit_allowed() with what the site adds: SQL on the memory database of --crossdb reads every attached one, so it
+ * needs execute-sql on all of them. */
 bool site_allowed(const struct site *s, struct value actor, enum action a, str parent, str child);
-int64_t published_size(const struct published *p);           /* bytes; 0 for memory */
+int64_t published_size(const struct published *p); /* bytes; 0 for memory */
 struct published *published_ref(struct published *p);
 void published_unref(struct published *p); /* any thread; NULL is fine */
 

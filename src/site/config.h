@@ -12,9 +12,9 @@
 #include "site/settings.h"
 
 struct config {
-    struct value root;     /* DICT: settings, databases, plugins, allow, permissions, extra_css_urls ... */
+    struct value root;       /* DICT: settings, databases, plugins, allow, permissions, extra_css_urls ... */
     struct value as_written; /* the same as root, with {"$env": ...} and {"$file": ...} still in place */
-    struct value metadata; /* DICT: title, description, databases.DB.tables.T ... */
+    struct value metadata;   /* DICT: title, description, databases.DB.tables.T ... */
     struct settings settings;
 };
 

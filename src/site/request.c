@@ -155,7 +155,10 @@ enum status request_find_database(struct request *rq, struct err *err)
 {
     rq->db = site_find(rq->site, rq->params[0]);
     if (!rq->db && !request_allowed(rq, ACTION_VIEW_DATABASE, rq->params[0], (str){0}))
-        return err_set(err, STATUS_FORBIDDEN, "You do not have permission to view this database");
+        return err_set(err, STATUS_FORBIDDEN, "%s",
+                       rq->refusal           ? rq->refusal
+                       : rq->param_count > 1 ? "You do not have permission to view this table"
+                                             : "You do not have permission to view this database");
     if (!rq->db && site_had(rq->site, rq->params[0])) {
         err_set(err, STATUS_NOT_FOUND, "Database not found: the file of %.*s was removed or renamed",
                 STR_ARG(rq->params[0]));

@@ -52,6 +52,7 @@ struct request {
     int64_t page_sql_us;        /* spent in sql() of templates */
     bool response_varies;       /* by time, chance or the client: never kept */
     int64_t retry_after_s;      /* of an error with Retry-After; 0 = the status's own */
+    const char *refusal;        /* said to who may not see rq's database, also when there is none; NULL = by the path */
     const char *challenge;      /* WWW-Authenticate of a 401; NULL = that of a bearer token */
     bool response_is_constant;  /* depends on no database: may be cached for ever */
     const char *error_title;    /* of the error page; NULL = "Error 404" and so on */

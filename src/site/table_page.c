@@ -55,8 +55,7 @@ enum status table_page_init(struct table_page *p, struct request *rq, const stru
     const struct settings *s = &rq->site->config.settings;
     str index = request_arg(rq, "_fts_table");
     const struct schema_table *found = index.n ? schema_table(rq->schema, index) : NULL;
-    if (index.n && (found ? !table_allowed(rq, found)
-                          : !request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, index)))
+    if (index.n && (found ? !table_allowed(rq, found) : !request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, index)))
         return err_set(err, STATUS_FORBIDDEN, "You do not have permission to search that table");
     *p = (struct table_page){.rq = rq, .table = t, .count = -1, .count_estimate = -1};
     p->config = config_table(&rq->site->config, rq->db->name, t->name);

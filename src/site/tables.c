@@ -175,34 +175,70 @@ struct value table_foreign_keys(const struct request *rq, const struct schema_ta
     return d;
 }
 
-static bool is_index_of(const struct schema_table *index, const struct schema_table *t)
+/* Content table of an FTS table: the value of content=... in its CREATE statement, unquoted. Empty = it has its own. */
+static str fts_content(str sql)
 {
-    str fts = t->fts_table;
-    if (!fts.n || str_eq(index->name, t->name))
+    for (size_t i = 0; i + 8 < sql.n; i++) {
+        str rest = str_from(sql, i + 7);
+        if (!str_eq_nocase(str_sub(sql, i, i + 7), STR("content")))
+            continue;
+        rest = str_trim(rest);
+        if (!rest.n || rest.p[0] != '=')
+            continue;
+        rest = str_trim(str_from(rest, 1));
+        char close = !rest.n ? 0 : rest.p[0] == '[' ? ']' : rest.p[0];
+        size_t end = 0;
+        if (close == '"' || close == '\'' || close == '`' || close == ']') {
+            end = str_find_char(str_from(rest, 1), close);
+            return end == STR_NPOS ? (str){0} : str_sub(rest, 1, end + 1);
+        }
+        while (end < rest.n && !strchr(",) \t\r\n", rest.p[end]))
+            end++;
+        return str_sub(rest, 0, end);
+    }
+    return (str){0};
+}
+
+static bool name_allowed(const struct request *rq, str name)
+{
+    const struct schema_table *t = schema_table(rq->schema, name); /* as SQLite compares names */
+    return request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, t ? t->name : name);
+}
+
+bool table_source_allowed(const struct request *rq, const struct schema_table *t)
+{
+    const struct schema *s = rq->schema;
+    str content = t->is_fts ? fts_content(t->sql) : (str){0};
+    if (content.n && !name_allowed(rq, content))
         return false;
-    return str_eq(index->name, fts) ||
-           (index->is_shadow && index->name.n > fts.n && str_starts(index->name, fts) && index->name.p[fts.n] == '_');
+    for (size_t i = 0; t->is_shadow && i < s->table_count; i++) {
+        const struct schema_table *fts = &s->tables[i];
+        bool inner = fts->is_fts && fts != t && t->name.n > fts->name.n && str_starts(t->name, fts->name) &&
+                     t->name.p[fts->name.n] == '_';
+        if (inner && !(name_allowed(rq, fts->name) && table_source_allowed(rq, fts)))
+            return false;
+    }
+    return true;
 }
 
 bool table_allowed(const struct request *rq, const struct schema_table *t)
 {
-    const struct schema *s = rq->schema;
-    if (!request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, t->name))
-        return false;
-    for (size_t i = 0; (t->is_fts || t->is_shadow) && i < s->table_count; i++)
-        if (is_index_of(t, &s->tables[i]) &&
-            !request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, s->tables[i].name))
-            return false;
-    return true;
+    return request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, t->name) && table_source_allowed(rq, t);
 }
 
-enum status tables_find(struct request *rq, str name, const struct schema_table **ret, struct err *err)
+enum status tables_open(struct request *rq, str name, const struct schema_table **ret, struct err *err)
 {
     const struct schema_table *t = schema_table(rq->schema, name);
     bool exists = t && str_eq(t->name, name);
     if (exists ? !table_allowed(rq, t) : !request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, name))
         return err_set(err, STATUS_FORBIDDEN, "You do not have permission to view this table");
-    if (!exists)
+    return tables_find(rq, name, ret, err);
+}
+
+enum status tables_find(struct request *rq, str name, const struct schema_table **ret, struct err *err)
+{
+    const struct schema_table *t = schema_table(rq->schema, name);
+    if (!t || !str_eq(t->name, name))
         return err_set(err, STATUS_NOT_FOUND, "Table not found");
     if (t->error.n) {
         err_set(err, STATUS_SQL, "%.*s cannot be read: %.*s", STR_ARG(name), STR_ARG(t->error));

@@ -46,8 +46,11 @@ struct value str_list(struct arena *a, const str *items, size_t count);
 /* May the actor see this table? A search index holds the text of its table: whoever may not see that, may not see the
  * index or its inner tables either. */
 bool table_allowed(const struct request *rq, const struct schema_table *t);
+bool table_source_allowed(const struct request *rq, const struct schema_table *t); /* the second half of it alone */
 /* Table of the request, which the actor may see: FORBIDDEN, NOT_FOUND "Table not found". Permission comes before
  * existence: who may not look cannot tell a refused name from a missing one. */
+enum status tables_open(struct request *rq, str name, const struct schema_table **ret, struct err *err) MUST_USE;
+/* The same for whoever asks: permission is the caller's business. */
 enum status tables_find(struct request *rq, str name, const struct schema_table **ret, struct err *err) MUST_USE;
 
 #endif

@@ -111,7 +111,7 @@ static enum status pull_page(struct row_stream *s, struct buf *out, struct err *
     enum status st = schema_get(rq->conn, &rq->schema, err);
     if (st != STATUS_OK)
         return st;
-    st = tables_find(rq, rq->params[1], &t, err);
+    st = tables_open(rq, rq->params[1], &t, err);
     if (st == STATUS_OK)
         st = table_page_init(&s->page, rq, t, err);
     if (st == STATUS_OK && s->next)

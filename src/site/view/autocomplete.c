@@ -197,7 +197,7 @@ enum status view_autocomplete(struct request *rq, struct err *err)
     struct rowset r = {0};
     enum status st = request_open_database(rq, err);
     if (st == STATUS_OK)
-        st = tables_find(rq, rq->params[1], &c.table, err);
+        st = tables_open(rq, rq->params[1], &c.table, err);
     if (st == STATUS_OK && c.table->kind == SCHEMA_VIEW)
         return err_set(err, STATUS_INVALID, "Autocomplete is only available for tables");
     if (st != STATUS_OK)

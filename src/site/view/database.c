@@ -192,6 +192,7 @@ enum status view_database(struct request *rq, struct err *err)
 enum status view_download(struct request *rq, struct err *err)
 {
     struct arena *a = rq->arena;
+    rq->refusal = action_rows[ACTION_VIEW_DATABASE_DOWNLOAD].name;
     if (request_find_database(rq, err) != STATUS_OK)
         return err->status;
     struct published *p = rq->db;

@@ -138,7 +138,7 @@ enum status view_fragment(struct request *rq, struct err *err)
     str location;
     enum status st = request_open_database(rq, err);
     if (st == STATUS_OK)
-        st = tables_find(rq, rq->params[1], &t, err);
+        st = tables_open(rq, rq->params[1], &t, err);
     if (st == STATUS_OK)
         st = narrow_to_row(rq, t, err);
     if (st == STATUS_OK)

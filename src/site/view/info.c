@@ -117,7 +117,8 @@ static struct value only_allowed(const struct request *rq, struct value names, e
         return names;
     for (size_t i = 0; i < names.dict->count; i++) {
         const struct value_entry *e = &names.dict->entries[i];
-        if (request_allowed(rq, a, a == ACTION_VIEW_DATABASE ? e->key : db, a == ACTION_VIEW_DATABASE ? (str){0} : e->key))
+        if (request_allowed(rq, a, a == ACTION_VIEW_DATABASE ? e->key : db,
+                            a == ACTION_VIEW_DATABASE ? (str){0} : e->key))
             value_set(out, e->key, e->value);
         else if (a == ACTION_VIEW_QUERY)
             value_set(out, e->key, value_cstr("***")); /* the name stays, as in Datasette */

@@ -327,6 +327,7 @@ static enum status respond_page(struct query_page *p, struct err *err)
 enum status view_query(struct request *rq, struct err *err)
 {
     struct query_page p = {.rq = rq, .error = ERR_INIT};
+    rq->refusal = action_rows[ACTION_EXECUTE_SQL].name;
     enum status st = request_open_database(rq, err);
     if (st == STATUS_OK)
         st = request_require(rq, ACTION_EXECUTE_SQL, rq->db->name, (str){0}, NULL, err);
@@ -339,8 +340,10 @@ enum status view_query(struct request *rq, struct err *err)
 enum status view_stored_query(struct request *rq, struct err *err)
 {
     struct query_page p = {.rq = rq, .error = ERR_INIT, .name = rq->params[1]};
-    enum status st = request_require(rq, ACTION_VIEW_QUERY, rq->db->name, p.name,
-                                     "You do not have permission to view this query", err);
+    /* where neither tables nor queries are open, a query's name answers as one that is nothing */
+    const char *what = request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, p.name) ? "query" : "table";
+    const char *text = arena_printf(rq->arena, "You do not have permission to view this %s", what).p;
+    enum status st = request_require(rq, ACTION_VIEW_QUERY, rq->db->name, p.name, text, err);
     if (st != STATUS_OK)
         return st;
     p.stored = queries_get(rq, rq->db->name, p.name);

@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "site/render/page.h"
+#include "site/tables.h"
 
 struct collected {
     VEC(struct resource) items;
@@ -38,6 +39,8 @@ static enum status add_tables(struct request *rq, struct published *p, struct co
     enum status st = request_connect(rq, err);
     for (size_t i = 0; st == STATUS_OK && i < rq->schema->table_count; i++) {
         const struct schema_table *t = &rq->schema->tables[i];
+        if (!table_source_allowed(rq, t))
+            continue;
         struct resource r = {p->name, arena_str(rq->arena, t->name), t->kind == SCHEMA_VIEW};
         VEC_PUSH(rq->arena, &c->items, r);
     }

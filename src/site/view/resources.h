@@ -14,7 +14,8 @@ struct resource {
 };
 
 /* All databases, tables with views, or stored queries, sorted by parent and child; strings live in the request's arena.
- * `parent` empty = of all databases. A database that cannot be read now has no tables here. Nothing at the global
+ * `parent` empty = of all databases. A database that cannot be read now has no tables here, and neither
+ * has it search indexes of tables that the actor may not see. Nothing at the global
  * level. rq->db and rq->conn must be unused and are so again afterwards. Statuses: CANCELLED. */
 enum status resources_list(struct request *rq, enum action_level level, str parent, struct resource **ret,
                            size_t *ret_count, struct err *err) MUST_USE;

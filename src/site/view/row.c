@@ -207,7 +207,7 @@ enum status view_row(struct request *rq, struct err *err)
     struct row_page p = {.rq = rq};
     enum status st = request_open_database(rq, err);
     if (st == STATUS_OK)
-        st = tables_find(rq, rq->params[1], &p.table, err);
+        st = tables_open(rq, rq->params[1], &p.table, err);
     if (st == STATUS_OK && p.table->kind == SCHEMA_VIEW)
         return err_set(err, STATUS_NOT_FOUND, "Row not found");
     if (st != STATUS_OK)

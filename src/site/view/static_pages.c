@@ -4,6 +4,7 @@
 #include "codec/url.h"
 #include "site/links.h"
 #include "site/render/page.h"
+#include "site/tables.h"
 #include "site/view/resources.h"
 #include "site/view/view.h"
 
@@ -110,7 +111,7 @@ static void add_database(struct request *rq, struct value databases)
     struct value d = value_dict(a), tables = value_list(a), links = value_list(a);
     for (size_t i = 0; i < rq->schema->table_count; i++) {
         const struct schema_table *t = &rq->schema->tables[i];
-        if (t->kind == SCHEMA_VIEW || !request_allowed(rq, ACTION_VIEW_TABLE, db, t->name))
+        if (t->kind == SCHEMA_VIEW || !table_allowed(rq, t))
             continue;
         struct value e = value_dict(a);
         str name = arena_str(a, t->name);

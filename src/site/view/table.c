@@ -282,7 +282,7 @@ enum status view_table(struct request *rq, struct err *err)
     t = schema_table(rq->schema, rq->params[1]);
     if ((!t || !str_eq(t->name, rq->params[1])) && queries_exists(rq, rq->db->name, rq->params[1]))
         return view_stored_query(rq, err);
-    st = tables_find(rq, rq->params[1], &t, err);
+    st = tables_open(rq, rq->params[1], &t, err);
     if (st != STATUS_OK)
         return st;
     if (rq->http->method == HTTP_POST) {

@@ -213,6 +213,8 @@ static enum status set_column_type(struct request *rq, struct err *err)
     struct setting s;
     enum status st = request_open_database(rq, err);
     if (st == STATUS_OK)
+        st = write_require_any(rq, ACTION_SET_COLUMN_TYPE, err);
+    if (st == STATUS_OK)
         st = tables_find(rq, rq->params[1], &t, err);
     if (st == STATUS_OK)
         st = write_require(rq, ACTION_SET_COLUMN_TYPE, rq->db->name, t->name, "Permission denied", err);

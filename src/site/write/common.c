@@ -149,13 +149,26 @@ enum status write_body_any(struct request *rq, struct value *ret, bool *ret_is_j
     return STATUS_OK;
 }
 
+/* Who may neither see the table nor do `a` on it is refused before anything is looked up: the order of Datasette, where
+ * a missing row or table is told first, would tell strangers which names and keys are there. */
+enum status write_require_any(const struct request *rq, enum action a, struct err *err)
+{
+    str db = rq->db->name, table = rq->params[1];
+    if (request_allowed(rq, ACTION_VIEW_TABLE, db, table) || request_allowed(rq, a, db, table))
+        return STATUS_OK;
+    return err_set(err, STATUS_FORBIDDEN, "Permission denied");
+}
+
 enum status write_open_table(struct request *rq, const struct schema_table **ret, struct err *err)
 {
     enum status st = request_open_database(rq, err);
     if (st != STATUS_OK)
         return st;
     const struct schema_table *t = schema_table(rq->schema, rq->params[1]);
-    if (!t || !str_eq(t->name, rq->params[1]))
+    bool exists = t && str_eq(t->name, rq->params[1]);
+    if (!exists && !request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, rq->params[1]))
+        return err_set(err, STATUS_FORBIDDEN, "Permission denied");
+    if (!exists)
         return err_set(err, STATUS_NOT_FOUND, "Table not found");
     if (t->kind == SCHEMA_VIEW)
         return err_set(err, STATUS_NOT_FOUND, "Table not found: %.*s", STR_ARG(t->name));

@@ -81,6 +81,8 @@ static enum status open_row(struct request *rq, enum action a, const struct sche
 {
     enum status st = request_open_database(rq, err);
     if (st == STATUS_OK)
+        st = write_require_any(rq, a, err);
+    if (st == STATUS_OK)
         st = tables_find(rq, rq->params[1], ret_table, err);
     if (st == STATUS_OK)
         st = read_key(rq, *ret_table, p, err);

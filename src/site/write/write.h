@@ -33,6 +33,8 @@ bool write_body_is_json(const struct request *rq); /* by content type */
 enum status write_body_any(struct request *rq, struct value *ret, bool *ret_is_json, struct err *err) MUST_USE;
 /* Opens rq->db and finds params[1]: NOT_FOUND also for views. */
 enum status write_open_table(struct request *rq, const struct schema_table **ret, struct err *err) MUST_USE;
+/* FORBIDDEN when the actor may neither view the table of the address nor do `a` on it. */
+enum status write_require_any(const struct request *rq, enum action a, struct err *err) MUST_USE;
 enum status write_require(const struct request *rq, enum action a, str db, str table, const char *message,
                           struct err *err) MUST_USE;
 enum status write_require_mutable(const struct request *rq, struct err *err) MUST_USE;

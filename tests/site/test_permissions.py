@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every route x actors x configurations: the status that a model of the permission rules, written here, foretells.
+
+A route of src/site/route.c without a row in ROUTES fails this test: say there what it needs."""
+import json
+import pathlib
+import re
+import time
+
+import pytest
+
+import serving
+import signing
+from serving import make
+
+SECRET = "matrix"
+HASH = "pbkdf2_sha256$1$salt$Eg+2z/z4syxD5yJSVsT4N6hlSMkszDVICAWYfLcL4Xs="
+SITE = serving.TOP / "src/site"
+SCHEMA = """
+create table open (id integer primary key, name text);
+insert into open values (1, 'one'), (2, 'two');
+create table closed (id integer primary key, open_id integer references open(id), name text);
+insert into closed values (1, 1, 'hush');
+create view v as select * from open;
+"""
+
+# ---- the model
+
+
+def actions():
+    rows = re.findall(r'^X\((\w+), "([\w-]+)", "(\w+)", (\w+), (\w+), (true|false)', (SITE / "tbl/actions.h").read_text(),
+                      re.M)
+    ids = {row[0]: row[1] for row in rows}
+    return {name: (abbr, level, ids.get(requires), default == "true") for _, name, abbr, level, requires, default in rows}
+
+
+ACTIONS = actions()
+
+
+def matches(allow, actor):
+    """An allow block."""
+    if allow is None or isinstance(allow, bool):
+        return allow is not False
+    if actor is None:
+        return allow.get("unauthenticated") is True
+    for key, wanted in allow.items():
+        have = actor.get(key)
+        if wanted == "*" and key in actor:
+            return True
+        have, wanted = (x if isinstance(x, list) else [x] for x in (have, wanted))
+        if have != [None] and set(have) & set(wanted):
+            return True
+    return False
+
+
+class Model:
+    def __init__(self, config, default_deny=False, root=True):
+        self.config, self.default_deny, self.root = config, default_deny, root
+
+    def rules(self, actor, action, parent, child):
+        """(level, verdict) of every rule that touches the resource."""
+        root = self.config
+        db = root.get("databases", {}).get(parent, {})
+        kind = "queries" if ACTIONS[action][1] == "QUERY" else "tables"
+        item = db.get(kind, {}).get(child, {}) if child else {}
+        for level, where in ((0, root), (1, db if parent else {}), (2, item if isinstance(item, dict) else {})):
+            block = where.get("permissions", {}).get(action)
+            if block is not None:
+                yield level, matches(block, actor)
+            own = {"view-instance": (0,), "view-database": (0, 1), "view-table": (0, 1, 2), "view-query": (0, 1, 2)}
+            key = "allow_sql" if action == "execute-sql" and level < 2 else "allow" if level in own.get(action, ()) else None
+            if key and where.get(key) is not None:
+                verdict = matches(where[key], actor)
+                yield level, verdict
+                if not verdict:
+                    yield from self.gate(actor, action, level, parent, child)
+        if ACTIONS[action][3] and not self.default_deny:
+            yield 0, True
+        if self.root and actor and actor.get("id") == "root":
+            yield 0, True
+
+    def gate(self, actor, action, level, parent, child):
+        """What an allow block refuses a restricted actor, it refuses at the resources that the restrictions name too."""
+        r = (actor or {}).get("_r") or {}
+        both = {action, ACTIONS[action][0]}
+        if level < 1 and both & set(r.get("d", {}).get(parent, [])):
+            yield 1, False
+        if level < 2 and both & set(r.get("r", {}).get(parent, {}).get(child, [])):
+            yield 2, False
+
+    def allowed(self, actor, action, parent=None, child=None):
+        abbr, _, requires, _ = ACTIONS[action]
+        r = (actor or {}).get("_r")
+        if r is not None:
+            named = r.get("a", []) + r.get("d", {}).get(parent, []) + r.get("r", {}).get(parent, {}).get(child, [])
+            if not {action, abbr} & set(named):
+                return False
+        found = list(self.rules(actor, action, parent, child))
+        if not found:
+            return False
+        best = max(level for level, _ in found)
+        verdict = all(allow for level, allow in found if level == best)
+        return verdict and (requires is None or self.allowed(actor, requires, parent))
+
+
+# ---- routes
+
+
+def needs(*wanted, ok=200, denied=403):
+    return lambda m, actor: ok if all(m.allowed(actor, *one) for one in wanted) else denied
+
+
+def always(status):
+    return lambda m, actor: status
+
+
+def is_person(actor):
+    return actor is not None and "token" not in actor
+
+
+INSTANCE = needs(("view-instance",))
+DEBUG = needs(("permissions-debug",))
+BOTH = needs(("view-instance",), ("permissions-debug",))
+CLOSED = [("view-table", "d", "closed")]
+
+
+def a_row(action):
+    """A row that is not there: only who may see or change the table learns that."""
+    return lambda m, actor: 404 if m.allowed(actor, *CLOSED[0]) or m.allowed(actor, action, "d", "closed") else 403
+
+
+def writes(action, where="closed", pk=None, ok=400):
+    """A body that nobody may send changes nothing: 400 for who may do the action, 403 for others."""
+    path = f"/d/{where}/" + (f"{pk}/" if pk else "")
+    return lambda verb, body="{}": (f"POST {path}-/{verb} {body}", needs((action, "d", where), ok=ok))
+
+
+# pattern: [(path, what is foretold)], GET unless the path begins with another method
+ROUTES = {
+    "/[.json]": [("/", INSTANCE), ("/.json", INSTANCE)],
+    "/-/[.json]": [("/-/", INSTANCE), ("/-/.json", INSTANCE)],
+    "/-": [("/-", always(301))],
+    "/favicon.ico": [("/favicon.ico", always(200))],
+    "/robots.txt": [("/robots.txt", always(200))],
+    "/-/versions[.json]": [("/-/versions", INSTANCE), ("/-/versions.json", INSTANCE)],
+    "/-/plugins[.json]": [("/-/plugins.json", INSTANCE)],
+    "/-/settings[.json]": [("/-/settings.json", INSTANCE)],
+    "/-/config[.json]": [("/-/config.json", INSTANCE)],
+    "/-/databases[.json]": [("/-/databases.json", INSTANCE)],
+    "/-/actor[.json]": [("/-/actor.json", always(200))],
+    "/-/actions[.json]": [("/-/actions.json", DEBUG)],
+    "/-/threads[.json]": [("/-/threads.json", DEBUG)],
+    "/-/health[.json]": [("/-/health", always(200))],
+    "/-/jump[.json]": [("/-/jump.json", always(200))],
+    "/-/schema[.*]": [("/-/schema.json", always(200))],
+    "/-/auth-token": [("/-/auth-token?token=x", lambda m, a: 302 if a and a.get("id") == "root" else 403)],
+    "/-/login": [("/-/login", always(200))],
+    "/-/password-tool": [("/-/password-tool", always(200))],
+    "/-/logout": [("/-/logout", lambda m, a: 200 if a else 302)],
+    "/-/allow-debug": [("/-/allow-debug", always(200))],
+    "/-/check[.json]": [("/-/check", DEBUG), ("/-/check.json?action=view-instance", DEBUG)],
+    "/-/allowed[.json]": [("/-/allowed", always(200)), ("/-/allowed.json?action=view-table", always(200))],
+    "/-/rules[.json]": [("/-/rules", BOTH), ("/-/rules.json?action=view-table", BOTH)],
+    "/-/permissions": [("/-/permissions", BOTH), ("POST /-/permissions actor=null&permission=view-instance", BOTH)],
+    "/-/messages": [("/-/messages", INSTANCE), ("POST /-/messages message=x", needs(("view-instance",), ok=302))],
+    "/-/create-token": [("/-/create-token", lambda m, a: 200 if is_person(a) else 403),
+                        ("POST /-/create-token x=y", lambda m, a: 200 if is_person(a) else 403)],
+    "/-/queries[.json]": [("/-/queries.json", always(200))],
+    "/-/patterns": [("/-/patterns", INSTANCE)],
+    "/-/api": [("/-/api", INSTANCE)],
+    "/-/debug/autocomplete": [("/-/debug/autocomplete", INSTANCE),
+                              ("/-/debug/autocomplete?database=d&table=closed", needs(("view-instance",), *CLOSED))],
+    "/:db.db": [("/i.db", needs(("view-database-download", "i"))), ("/d.db", always(403))],
+    "/:db[.*]": [("/d", needs(("view-database", "d"))), ("/d.json", needs(("view-database", "d"))),
+                 ("/nope", needs(("view-database", "nope"), ok=404))],
+    "/:db/-/query/parameters": [("/d/-/query/parameters?sql=select+:a", needs(("execute-sql", "d")))],
+    "/:db/-/query[.*]": [("/d/-/query?sql=select+1", needs(("execute-sql", "d"))),
+                         ("/d/-/query.json?sql=select+*+from+closed", needs(("execute-sql", "d"))),
+                         ("/d/-/query.csv?sql=select+1", needs(("execute-sql", "d")))],
+    "/:db/-/queries[.json]": [("/d/-/queries.json", lambda m, a: 200 if m.allowed(a, "view-database", "d") or any(
+        m.allowed(a, "view-query", "d", q) for q in ("q", "u")) else 403)],
+    "/:db/-/foreign-key-targets": [("/d/-/foreign-key-targets", needs(("create-table", "d")))],
+    "/:db/-/schema[.*]": [("/d/-/schema.json", needs(("view-database", "d"))), ("/d/-/schema", needs(("view-database", "d")))],
+    "/:db/-/create": [("POST /d/-/create {}", needs(("create-table", "d"), ok=400))],
+    "/:db/:table/-/insert": [writes("insert-row")("insert")],
+    "/:db/:table/-/upsert": [("POST /d/closed/-/upsert {}", needs(
+        ("insert-row", "d", "closed"), ("update-row", "d", "closed"), ok=400))],
+    "/:db/:table/-/alter": [writes("alter-table")("alter")],
+    "/:db/:table/-/drop": [writes("drop-table", ok=200)("drop")],
+    "/:db/:table/-/set-column-type": [writes("set-column-type")("set-column-type")],
+    "/:db/:table/:pks*/-/update": [writes("update-row", pk=1)("update"), ("POST /d/closed/99/-/update {}", a_row("update-row"))],
+    "/:db/:table/:pks*/-/delete": [("POST /d/closed/99/-/delete {}", a_row("delete-row"))],
+    "/:db/:table/-/schema[.*]": [("/d/closed/-/schema.json", needs(*CLOSED))],
+    "/:db/:table/-/autocomplete[.json]": [("/d/closed/-/autocomplete.json?q=h", needs(*CLOSED))],
+    "/:db/:table/-/fragment": [("/d/closed/-/fragment", needs(*CLOSED))],
+    "/:db/:query/-/definition[.json]": [("/d/q/-/definition.json", needs(("view-query", "d", "q"))),
+                                        ("/d/nope/-/definition.json", needs(("view-query", "d", "nope"), ok=404))],
+    "/:db/:table[.*]": [("/d/closed", needs(*CLOSED)), ("/d/closed.json", needs(*CLOSED)), ("/d/closed.csv", needs(*CLOSED)),
+                        ("/d/closed.csv?_stream=1", needs(*CLOSED)), ("/d/open", needs(("view-table", "d", "open"))),
+                        ("/d/v.json", needs(("view-table", "d", "v"))), ("/d/q", needs(("view-query", "d", "q"))),
+                        ("/d/q.json", needs(("view-query", "d", "q"))),
+                        ("/d/u.json", needs(("view-query", "d", "u"), ("execute-sql", "d"))),
+                        ("/d/nope.json", needs(("view-table", "d", "nope"), ok=404)),
+                        ("POST /d/closed x=y", needs(*CLOSED, ok=405))],
+    "/:db/:table/:pks*[.*]": [("/d/closed/1", needs(*CLOSED)), ("/d/closed/1.json", needs(*CLOSED)),
+                              ("/d/closed/99.json", needs(*CLOSED, ok=404)), ("/d/nope/1", needs(
+                                  ("view-table", "d", "nope"), ok=404))],
+}
+
+
+def test_every_route_has_a_row():
+    patterns = re.findall(r'^\s*\{"(/[^"]*)",', (SITE / "route.c").read_text(), re.M)
+    assert len(patterns) > 40
+    missing = set(patterns) - set(ROUTES)
+    assert not missing, f"say in ROUTES of {pathlib.Path(__file__).name} what these need: {sorted(missing)}"
+    assert not set(ROUTES) - set(patterns), "these routes are gone"
+
+
+# ---- actors and configurations
+
+NOW = int(time.time())
+ANN = {"id": "ann"}
+NARROW = {"r": {"d": {"open": ["vt"], "q": ["vq"]}}}
+WIDE = {"a": ["vi", "vd", "view-table", "vq", "es", "vdd"]}
+
+
+def actors():
+    """name: (headers, the actor that they make; "401" = refused wherever it goes)."""
+    good = signing.cookie(SECRET, ANN)["Cookie"]
+    other = signing.cookie("another secret", ANN)
+    return {
+        "anonymous": ({}, None),
+        "ann": (signing.cookie(SECRET, ANN), ANN),
+        "bob": (signing.cookie(SECRET, {"id": "bob"}), {"id": "bob"}),
+        "root": (signing.cookie(SECRET, {"id": "root"}, expires_in=1000), {"id": "root"}),
+        "narrow token": (signing.bearer(SECRET, "ann", NARROW), {**ANN, "token": "dstok", "_r": NARROW}),
+        "wide token": (signing.bearer(SECRET, "ann", WIDE, duration=1000), {**ANN, "token": "dstok", "_r": WIDE}),
+        "token that may nothing": (signing.bearer(SECRET, "ann", {"a": []}), {**ANN, "token": "dstok", "_r": {"a": []}}),
+        "expired token": (signing.bearer(SECRET, "ann", issued=NOW - 1000, duration=10), "401"),
+        "forged token": (signing.bearer("another secret", "root"), "401"),
+        "forged cookie": (other, None),
+        "expired cookie": (signing.cookie(SECRET, ANN, expires_in=-10), None),
+        "truncated cookie": ({"Cookie": good[:-1]}, None),
+        "changed cookie": ({"Cookie": good.replace("ds_actor=e", "ds_actor=f")}, None),
+    }
+
+
+ONLY_ANN = {"id": "ann"}
+QUERIES = {"q": "select 1", "u": {"sql": "select 2", "is_trusted": False}}
+
+
+def database(**keys):
+    return {"databases": {"d": {"queries": QUERIES, **keys}}}
+
+
+CONFIGURATIONS = {
+    "default": ({**database()}, ()),
+    "default deny": ({**database()}, ("--default-deny",)),
+    "default deny, ann may look": ({**database(permissions={"view-table": ONLY_ANN}), "permissions": {
+        "view-instance": ONLY_ANN, "view-database": ONLY_ANN}}, ("--default-deny",)),
+    "instance for ann": ({**database(), "allow": ONLY_ANN}, ()),
+    "database for ann": ({**database(allow=ONLY_ANN)}, ()),
+    "database for nobody": ({**database(allow=False)}, ()),
+    "table for ann": ({**database(tables={"closed": {"allow": ONLY_ANN}})}, ()),
+    "table for all in a closed database": ({**database(allow={}, tables={"open": {"allow": True}})}, ()),
+    "query for ann": ({**database(queries={"q": {"sql": "select 1", "allow": ONLY_ANN}, "u": QUERIES["u"]})}, ()),
+    "no queries": ({**database(permissions={"view-query": False})}, ()),
+    "SQL for ann": ({**database(allow_sql=ONLY_ANN)}, ()),
+    "no SQL anywhere": ({**database(), "allow_sql": False}, ()),
+    "debug for bob": ({**database(), "permissions": {"permissions-debug": {"id": "bob"}, "create-table": {"id": "bob"}}}, ()),
+    "bob may write what he may not see": ({**database(tables={"closed": {"allow": ONLY_ANN, "permissions": {
+        name: {"id": "bob"} for name in ("insert-row", "update-row", "delete-row", "alter-table", "drop-table")}}})}, ()),
+    "no download": ({**database(), "permissions": {"view-database-download": {"id": ["ann", "root"]}}}, ()),
+}
+
+
+@pytest.mark.parametrize("name, root", [(name, True) for name in CONFIGURATIONS] + [
+    (name, False) for name in ("default", "default deny", "database for nobody")])
+def test_matrix(server, tmp_path, name, root):
+    config, options = CONFIGURATIONS[name]
+    plugins = {"plugins": {"datasette-auth-passwords": {"x_password_hash": HASH}}}
+    (tmp_path / "config.json").write_text(json.dumps({**config, **plugins}))
+    s = server(make(tmp_path / "d.db", SCHEMA), "-i", make(tmp_path / "i.db", SCHEMA), "-c", tmp_path / "config.json",
+               "--secret", SECRET, *options, *(["--root"] if root else []))
+    model = Model(config, "--default-deny" in options, root)
+    wrong = []
+    everybody = list(actors().items())
+    for who, (headers, actor) in everybody + everybody[:2]:  # anonymous again: what was kept meanwhile is theirs alone
+        for pattern, cases in ROUTES.items():
+            for path, foretold in cases:
+                method, body = "GET", None
+                if path.startswith("POST "):
+                    method, path, body = path.split(" ", 2)
+                wanted = 401 if actor == "401" else foretold(model, actor)
+                kind = "json" if (body or "").startswith("{") else "x-www-form-urlencoded"
+                form = {"Content-Type": "application/" + kind} if body else {}
+                got = s.ask(method, path, {**headers, **form}, body)
+                if got.status != wanted:
+                    wrong.append(f"{who}: {method} {path}: {got.status}, not {wanted}: {got.text[:100]!r}")
+                if wanted in (401, 403) and ("hush" in got.text or "private" in (got.header("cache-control") or "")):
+                    wrong.append(f"{who}: {path}: shows what it refuses")
+    assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong[:40])
