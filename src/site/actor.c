@@ -6,6 +6,7 @@
 #include "codec/digest.h"
 #include "codec/sign.h"
 #include "http/cookie.h"
+#include "site/access.h"
 #include "site/accounts.h"
 #include "site/fetch.h"
 #include "site/request.h"
@@ -90,8 +91,8 @@ static enum status from_password(struct request *rq, str authorization, struct e
     struct accounts *accounts = rq->site->accounts;
     bool required = accounts_basic_required(accounts) && !actor_is_open_path(rq->path);
     struct err local = ERR_INIT;
-    enum status st =
-        accounts_basic(accounts, rq->arena, authorization, request_client(rq), &rq->actor, &rq->retry_after_s, &local);
+    enum status st = accounts_basic(accounts, rq->arena, authorization, access_client(rq->site, rq->http, rq->note),
+                                    &rq->actor, &rq->retry_after_s, &local);
     if (st == STATUS_RATE) {
         *err = local;
         return st;
@@ -158,7 +159,11 @@ static str token_argument(struct request *rq)
 
 bool actor_is_open_path(str path)
 {
-    return str_is(path, "/-/health") || str_is(path, "/-/health.json");
+    static const char *const open[] = {"/-/health", "/-/health.json", "/-/ready", "/-/ready.json"};
+    for (size_t i = 0; i < ARRAY_LEN(open); i++)
+        if (str_is(path, open[i]))
+            return true;
+    return false;
 }
 
 enum status actor_authenticate(struct request *rq, struct err *err)

@@ -66,21 +66,6 @@ const atomic_bool *request_gone(const struct request *rq)
     return rq->exchange ? http_exchange_gone(rq->exchange) : NULL;
 }
 
-static str without_port(str address)
-{
-    size_t colon = str_rfind_char(address, ':'), bracket = str_rfind_char(address, ']');
-    return colon == STR_NPOS || (bracket != STR_NPOS && colon < bracket) ? address : str_sub(address, 0, colon);
-}
-
-str request_client(const struct request *rq)
-{
-    str peer = without_port(rq->http->peer), list = http_header(rq->http, STR("x-forwarded-for"));
-    bool near = str_is(peer, "unix") || str_starts(peer, STR("127.")) || str_is(peer, "[::1]");
-    size_t comma = str_rfind_char(list, ',');
-    str last = str_trim(comma == STR_NPOS ? list : str_from(list, comma + 1));
-    return near && last.n ? last : peer;
-}
-
 bool request_is_get(const struct request *rq)
 {
     return rq->http->method == HTTP_GET || rq->http->method == HTTP_HEAD;

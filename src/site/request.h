@@ -70,9 +70,6 @@ bool request_has_arg(const struct request *rq, const char *name);
 /* on/off/true/false/1/0; `fallback` for anything else */
 bool request_flag(const struct request *rq, const char *name, bool fallback);
 
-/* Address of the client without its port, for counting what it does. Behind a proxy on this machine (a loopback address
- * or a Unix socket) it is the last address of X-Forwarded-For, which the proxy wrote. */
-str request_client(const struct request *rq);
 /* TOO_LARGE: the body is over max_post_body_bytes. */
 enum status request_body_check(const struct request *rq, struct err *err) MUST_USE;
 

@@ -63,7 +63,8 @@ STRANGERS = {"anonymous": {}, "bob": BOB, "narrow token": TOKEN}
 
 
 def clean(answer, path, own_schema=False):
-    text = re.sub(r'(&#34;|")zq_query(&#34;|"): (&#34;|")[*]{3}', "", answer.text) + "\n".join(f"{k}: {v}" for k, v in answer.headers)
+    text = re.sub(r'(&#34;|")zq_query(&#34;|"): (&#34;|")[*]{3}', "", answer.text)
+    text += "\n".join(f"{k}: {v}" for k, v in answer.headers)
     if own_schema:
         text = OWN_SCHEMA.sub("", text)
     at = text.find(MARK)

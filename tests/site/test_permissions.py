@@ -151,6 +151,8 @@ ROUTES = {
     "/-/actions[.json]": [("/-/actions.json", DEBUG)],
     "/-/threads[.json]": [("/-/threads.json", DEBUG)],
     "/-/health[.json]": [("/-/health", always(200))],
+    "/-/ready[.json]": [("/-/ready", always(200))],
+    "/-/metrics": [("/-/metrics", DEBUG)],
     "/-/jump[.json]": [("/-/jump.json", always(200))],
     "/-/schema[.*]": [("/-/schema.json", always(200))],
     "/-/auth-token": [("/-/auth-token?token=x", lambda m, a: 302 if a and a.get("id") == "root" else 403)],

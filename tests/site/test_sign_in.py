@@ -155,7 +155,7 @@ def test_hashes_are_not_shown(server, tmp_path):
 
 
 def test_attempts_of_a_client(server, tmp_path):
-    s = with_plugins(server, tmp_path, passwords={"a_password_hash": QUICK})
+    s = with_plugins(server, tmp_path, "--setting", "trusted_proxies", "127.0.0.1", passwords={"a_password_hash": QUICK})
     answers = [sign_in(s, "a", f"wrong {i}") for i in range(14)]
     assert [a.status for a in answers[:10]] == [403] * 10 and answers[-1].status == 429
     limited = next(a for a in answers if a.status == 429)
@@ -163,15 +163,22 @@ def test_attempts_of_a_client(server, tmp_path):
     assert sign_in(s, "a", "password").status == 429  # the right one too: nobody learns which it was
     assert s.get("/").status == 200
     other = sign_in(s, "a", "password", {"X-Forwarded-For": "9.9.9.9, 203.0.113.7"})
-    assert other.status == 302  # we stand behind a proxy on this machine: another client
+    assert other.status == 302  # a trusted proxy says: another client
 
 
 def test_attempts_at_a_user(server, tmp_path):
-    s = with_plugins(server, tmp_path, passwords={"a_password_hash": QUICK, "b_password_hash": QUICK})
+    s = with_plugins(server, tmp_path, "--setting", "trusted_proxies", "127.0.0.1",
+                     passwords={"a_password_hash": QUICK, "b_password_hash": QUICK})
     for i in range(40):
         answer = sign_in(s, "a", f"wrong {i}", {"X-Forwarded-For": f"203.0.113.{i}"})
     assert answer.status == 429 and int(answer.header("retry-after")) >= 1
     assert sign_in(s, "b", "password", {"X-Forwarded-For": "203.0.113.200"}).status == 302
+
+
+def test_a_client_cannot_say_who_it_is(server, tmp_path):
+    s = with_plugins(server, tmp_path, passwords={"a_password_hash": QUICK})
+    answers = [sign_in(s, "a", f"wrong {i}", {"X-Forwarded-For": f"203.0.113.{i}"}) for i in range(14)]
+    assert answers[-1].status == 429
 
 
 def test_right_passwords_are_not_counted(server, tmp_path):

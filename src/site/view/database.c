@@ -48,7 +48,7 @@ struct value database_tables(struct request *rq)
     qsort(items, n, sizeof *items, shown_order);
     for (size_t i = 0; i < n; i++)
         if (items[i].table->kind != SCHEMA_VIEW)
-            value_push(list, table_dict(rq->arena, &items[i]));
+            value_push(list, table_dict(rq, &items[i]));
     return list;
 }
 

@@ -3,6 +3,7 @@
  * template names are those of datasette-auth-passwords. */
 #include "base/limits.h"
 #include "codec/password.h"
+#include "site/access.h"
 #include "site/accounts.h"
 #include "site/actor.h"
 #include "site/links.h"
@@ -58,7 +59,7 @@ static enum status sign_in(struct request *rq, struct err *err)
         return st;
     str next = ARGS_GET(&form, "next");
     st = accounts_sign_in(rq->site->accounts, ARGS_GET(&form, "username"), ARGS_GET(&form, "password"),
-                          request_client(rq), &actor, &wait_s, &why);
+                          access_client(rq->site, rq->http, rq->note), &actor, &wait_s, &why);
     if (st == STATUS_OK) {
         actor_set_cookie(rq, actor, 0, true);
         respond_redirect(rq, 302, safe_path(next).n ? next : link_path(rq, STR("")));
@@ -84,7 +85,7 @@ static enum status make_hash(struct request *rq, struct value d, int *http_statu
     struct args form;
     struct err why = ERR_INIT;
     str hash;
-    int64_t wait_s = accounts_take_attempt(rq->site->accounts, request_client(rq));
+    int64_t wait_s = accounts_take_attempt(rq->site->accounts, access_client(rq->site, rq->http, rq->note));
     enum status st = form_parse(rq, &form, err);
     if (st != STATUS_OK)
         return st;
