@@ -6,6 +6,7 @@
 #include "base/str.h"
 
 int64_t clock_mono_us(void);
+int64_t clock_thread_cpu_us(void); /* processor time of the calling thread */
 int64_t clock_mono_ms(void);
 int64_t clock_unix_us(void);
 int64_t clock_unix_s(void);

@@ -132,11 +132,11 @@ int64_t query_facet_size(const struct query_plan *plan)
     return MIN(size, max);
 }
 
-static str facet_sql(struct arena *a, const struct query_plan *plan, const struct query_facet *f, int64_t size)
+static str facet_sql(struct arena *a, str rows, const struct query_facet *f, int64_t size)
 {
     str c = query_identifier(a, f->column), limit = arena_printf(a, "%" PRId64, size + 1);
     if (f->kind == QUERY_FACET_ARRAY)
-        return ARENA_CAT(a, STR("with inner as ("), plan->facet_sql,
+        return ARENA_CAT(a, STR("with inner as ("), rows,
                          STR("),\ndeduped_array_items as (\n    select distinct j.value, inner.*\n"
                              "    from json_each([inner]."),
                          c,
@@ -144,7 +144,7 @@ static str facet_sql(struct arena *a, const struct query_plan *plan, const struc
                              "group by value order by count(*) desc, value limit "),
                          limit);
     str value = f->kind == QUERY_FACET_DATE ? ARENA_CAT(a, STR("date("), c, STR(")")) : c;
-    return ARENA_CAT(a, STR("select "), value, STR(" as value, count(*) as count from (\n    "), plan->facet_sql,
+    return ARENA_CAT(a, STR("select "), value, STR(" as value, count(*) as count from (\n    "), rows,
                      STR("\n)\nwhere "), value, STR(" is not null\ngroup by "), value,
                      STR(" order by count desc, value limit "), limit);
 }
@@ -176,7 +176,9 @@ enum status query_facets(struct arena *a, const struct query_plan *plan, struct 
     for (size_t i = 0; i < list.v.count; i++) {
         struct query_facet *f = &list.v.items[i];
         f->key = free_key(a, list.v.items, i);
-        f->sql = facet_sql(a, plan, f, size);
+        f->sql = facet_sql(a, plan->facet_sql, f, size);
+        f->sampled_sql = plan->sampled_sql.n ? facet_sql(a, plan->sampled_sql, f, size) : STR("");
+        f->first_sql = facet_sql(a, plan->first_sql, f, size);
         str link = query_link_removed(a, r, f->option, f->asked);
         f->toggle_url = f->kind == QUERY_FACET_DATE ? link : query_link_path(a, r, link);
     }
@@ -209,6 +211,18 @@ void query_facet_value(struct arena *a, const struct query_plan *plan, const str
     ret->value = facet->kind == QUERY_FACET_ARRAY ? value_str(text) : value;
     ret->selected = selected;
     ret->toggle_url = query_link_absolute(a, r, link, kinds[facet->kind].prefixed);
+}
+
+int64_t query_facet_estimate(int64_t count, double factor)
+{
+    double n = (double)count * factor;
+    if (n >= 9e18)
+        return INT64_MAX;
+    int64_t unit = 1, whole = (int64_t)(n + 0.5);
+    if (factor != 1.0)
+        while (whole / unit >= 100)
+            unit *= 10;
+    return MAX((whole + unit / 2) / unit * unit, 1);
 }
 
 /* ---- order of display ---- */

@@ -5,6 +5,9 @@
 
 #include "site/query/plan.h"
 
+/* A count in a sample, scaled to the whole and rounded to two digits: it says no more than it knows. At least 1. */
+int64_t query_facet_estimate(int64_t count, double factor);
+
 enum query_facet_kind { QUERY_FACET_COLUMN, QUERY_FACET_DATE, QUERY_FACET_ARRAY };
 const char *query_facet_type(enum query_facet_kind kind);   /* "column", "date", "array" */
 const char *query_facet_option(enum query_facet_kind kind); /* "_facet", "_facet_date", "_facet_array" */
@@ -12,12 +15,14 @@ const char *query_facet_option(enum query_facet_kind kind); /* "_facet", "_facet
 struct query_facet {
     enum query_facet_kind kind;
     str column;
-    str asked;      /* the argument that asked for it, as given: the column, or JSON that names it */
-    str option;     /* the option it came with: "_facet", "_facet_date", .. */
-    str key;        /* key in the result dictionary: column, or column_2 .. when taken */
-    bool hideable;  /* false: from the configuration */
-    str sql;        /* gives value, count; at most facet_size + 1 rows; bind plan->params */
-    str toggle_url; /* a path: the page without this facet */
+    str asked;       /* the argument that asked for it, as given: the column, or JSON that names it */
+    str option;      /* the option it came with: "_facet", "_facet_date", .. */
+    str key;         /* key in the result dictionary: column, or column_2 .. when taken */
+    bool hideable;   /* false: from the configuration */
+    str sql;         /* gives value, count; at most facet_size + 1 rows; bind plan->params */
+    str sampled_sql; /* likewise over plan->sampled_sql; empty when there is none */
+    str first_sql;   /* likewise over plan->first_sql */
+    str toggle_url;  /* a path: the page without this facet */
 };
 
 struct query_facets {

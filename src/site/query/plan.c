@@ -154,6 +154,13 @@ static void write_sql(struct query_draft *d, struct query_plan *p, const struct 
     p->stable_sql = page_sql(a, p, columns->sql, table, where, with_ties);
     p->sql = p->paged ? p->stable_sql : page_sql(a, p, columns->sql, table, where, sort->order_by);
     p->facet_sql = ARENA_CAT(a, STR("select "), all->sql, STR(" from "), table, STR(" "), where);
+    bool rowid = p->table->has_rowid;
+    for (size_t i = 0; i < p->table->column_count && rowid; i++)
+        rowid = !str_eq_nocase(p->table->columns[i], STR("rowid"));
+    if (rowid)
+        p->sampled_sql = ARENA_CAT(a, p->facet_sql, d->where.count ? STR("and ") : STR("where "),
+                                   STR("rowid in (select value from json_each(:" QUERY_SAMPLE "))"));
+    p->first_sql = ARENA_CAT(a, STR("select * from ("), p->facet_sql, arena_printf(a, ") limit %d", QUERY_FIRST_ROWS));
     p->columns = columns->names;
     p->column_count = columns->count;
     p->facet_columns = all->names;

@@ -24,6 +24,9 @@ struct query_where {
 
 struct query_selection;
 
+#define QUERY_SAMPLE     "_sample" /* parameter of sampled_sql */
+#define QUERY_FIRST_ROWS 5000      /* of first_sql: some 10 ms */
+
 struct query_plan {
     const struct query_table *table;
     const struct query_settings *settings;
@@ -34,6 +37,9 @@ struct query_plan {
      * on the way to the second (docs/internals/query.md). Elsewhere the same text. */
     str stable_sql;
     str facet_sql; /* the same rows without order and limit, all columns: what facets are counted over */
+    /* facet_sql over a part of the rows: those with the rowids of the JSON list bound to QUERY_SAMPLE (empty: the table
+     * has none), and the first QUERY_FIRST_ROWS that match. */
+    str sampled_sql, first_sql;
     str count_sql; /* "select count(*) from T where ... ": without the page's own condition; keeps its trailing space */
     str from_sql;  /* "from T where ... ": the tail of count_sql */
     const struct query_param *params; /* for sql and facet_sql, in the order they came up */

@@ -176,3 +176,13 @@ TEST(query_suggestions_rules)
     CHECK(!query_suggest_array_sample(a, STR("nope")));
     arena_free(a);
 }
+
+TEST(query_facet_estimates_say_what_they_know)
+{
+    CHECK_INT(query_facet_estimate(7, 1), 7);
+    CHECK_INT(query_facet_estimate(123456, 1), 123456);
+    CHECK_INT(query_facet_estimate(1, 1250), 1300);
+    CHECK_INT(query_facet_estimate(101, 1250), 130000);
+    CHECK_INT(query_facet_estimate(1, 0.001), 1);
+    CHECK(query_facet_estimate(INT64_MAX, 2) == INT64_MAX);
+}
