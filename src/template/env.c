@@ -292,8 +292,19 @@ static struct value range_text(void *self, struct eval *ev)
                                   : arena_printf(ev->arena, "%.*s, %lld)", STR_ARG(start_stop), (long long)r->step));
 }
 
-static const struct value_class range_class = {
-    .name = "range", .next = range_next, .length = range_length, .truth = range_truth, .text = range_text};
+static bool range_item(void *self, struct eval *ev, struct value key, struct value *ret)
+{
+    const struct range *r = self;
+    int64_t i = key.kind != VALUE_INT ? r->length : key.i < 0 ? key.i + r->length : key.i;
+    return i >= 0 && range_next(self, ev, (size_t)i, ret);
+}
+
+static const struct value_class range_class = {.name = "range",
+                                               .item = range_item,
+                                               .next = range_next,
+                                               .length = range_length,
+                                               .truth = range_truth,
+                                               .text = range_text};
 
 static enum status g_range(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
 {

@@ -139,7 +139,7 @@ F(forceescape)
 }
 
 /* "a.b.0" as map(attribute=...) takes it */
-static struct value attr_path(struct eval *ev, struct value v, struct value path)
+static struct value one_path(struct eval *ev, struct value v, struct value path)
 {
     if (path.kind == VALUE_INT) {
         struct value out = VALUE_UNDEF;
@@ -158,6 +158,19 @@ static struct value attr_path(struct eval *ev, struct value v, struct value path
         v = out;
     }
     return v;
+}
+
+/* "a.b" of v; "a,b.c" a list of several, to sort by one after the other. */
+static struct value attr_path(struct eval *ev, struct value v, struct value path)
+{
+    if (!value_is_text(path) || str_find_char(path.s, ',') == STR_NPOS)
+        return one_path(ev, v, path);
+    struct value list = value_list(ev->arena);
+    for (str rest = path.s, part; rest.n;) {
+        str_cut(rest, ',', &part, &rest);
+        value_push(list, one_path(ev, v, value_str(part)));
+    }
+    return list;
 }
 
 F(join)
@@ -271,6 +284,11 @@ F(format)
     list.tuple = true;
     for (size_t i = 0; i < args->count; i++)
         value_push(list, args->positional[i]);
+    if (args->keyword_count && !args->count) {
+        list = value_dict(ev->arena);
+        for (size_t i = 0; i < args->keyword_count; i++)
+            value_set(list, args->keywords[i].key, args->keywords[i].value);
+    }
     format_percent(ev, value_text(ev, in), in.kind == VALUE_SAFE, list, ret);
     return ev->status;
 }
@@ -462,15 +480,21 @@ F(groupby)
     return ev->status;
 }
 
+/* By printed form and kind, upper and lower case alike: no search through all that came before. */
 F(unique)
 {
-    struct value attr = eval_arg(args, 1, "attribute"), list = iter_list(ev, in), seen = value_list(ev->arena);
+    struct value sensitive = eval_arg(args, 0, "case_sensitive"), attr = eval_arg(args, 1, "attribute");
+    struct value list = iter_list(ev, in), seen = value_dict(ev->arena);
     *ret = value_list(ev->arena);
-    for (size_t i = 0; i < value_count(list); i++) {
+    for (size_t i = 0; i < value_count(list) && run_step(ev, ev->node); i++) {
         struct value item = value_at(list, i), key = value_is_null(attr) ? item : attr_path(ev, item, attr);
-        if (op_contains(ev, seen, key))
+        str text = value_to_str(ev->arena, key);
+        if (value_is_text(key) && !value_truth(sensitive))
+            text = letters_case(ev->arena, text, 'l');
+        text = ARENA_CAT(ev->arena, value_is_text(key) ? STR("s") : STR("v"), text);
+        if (value_has(seen, text))
             continue;
-        value_push(seen, key);
+        value_set(seen, text, VALUE_NULL);
         value_push(*ret, item);
     }
     return ev->status;
@@ -646,30 +670,6 @@ F(filesizeformat)
     return STATUS_OK;
 }
 
-F(urlize)
-{
-    struct buf b;
-    str s = value_text(ev, in);
-    (void)args;
-    buf_init(&b, ev->out->max);
-    size_t i = 0;
-    while (i < s.n) {
-        size_t end = i;
-        while (end < s.n && s.p[end] != ' ' && s.p[end] != '\n' && s.p[end] != '<')
-            end++;
-        str word = html_escape_arena(ev->arena, str_sub(s, i, end));
-        if (str_starts(word, STR("http://")) || str_starts(word, STR("https://")))
-            buf_puts(&b, ARENA_CAT(ev->arena, STR("<a href=\""), word, STR("\" rel=\"noopener\">"), word, STR("</a>")));
-        else
-            buf_puts(&b, word);
-        for (i = end; i < s.n && (s.p[i] == ' ' || s.p[i] == '\n' || s.p[i] == '<'); i++)
-            html_escape(&b, str_sub(s, i, i + 1));
-    }
-    *ret = value_safe(arena_str(ev->arena, buf_str(&b)));
-    buf_release(&b);
-    return STATUS_OK;
-}
-
 F(xmlattr)
 {
     struct buf b;
@@ -718,6 +718,8 @@ const struct named_filter builtin_filters[] = {
     {"map", f_map},
     {"max", f_max},
     {"min", f_min},
+    {"pprint", filter_pprint},
+    {"random", filter_random},
     {"reject", f_reject},
     {"rejectattr", f_rejectattr},
     {"replace", f_replace},
@@ -726,6 +728,7 @@ const struct named_filter builtin_filters[] = {
     {"safe", f_safe},
     {"select", f_select},
     {"selectattr", f_selectattr},
+    {"slice", filter_slice},
     {"sort", f_sort},
     {"string", f_string},
     {"striptags", f_striptags},
@@ -737,8 +740,9 @@ const struct named_filter builtin_filters[] = {
     {"unique", f_unique},
     {"upper", f_upper},
     {"urlencode", f_urlencode},
-    {"urlize", f_urlize},
+    {"urlize", filter_urlize},
     {"wordcount", f_wordcount},
+    {"wordwrap", filter_wordwrap},
     {"xmlattr", f_xmlattr},
 };
 const size_t builtin_filter_count = ARRAY_LEN(builtin_filters);

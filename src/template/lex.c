@@ -98,11 +98,35 @@ static enum status lex_string(struct lexer *l)
     return STATUS_OK;
 }
 
+/* 0x1f, 0o17, 0b11 */
+static bool lex_based(struct lexer *l)
+{
+    str rest = str_from(l->src, l->at);
+    int64_t value = 0, base = 0;
+    if (rest.n > 2 && rest.p[0] == '0')
+        base = (rest.p[1] | 32) == 'x' ? 16 : (rest.p[1] | 32) == 'o' ? 8 : (rest.p[1] | 32) == 'b' ? 2 : 0;
+    size_t n = 2;
+    for (; base && n < rest.n && n < 18; n++) {
+        char c = rest.p[n];
+        int digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : 99;
+        if (digit >= base || value > INT64_MAX / 16 - 1)
+            break;
+        value = value * base + digit;
+    }
+    if (!base || n == 2)
+        return false;
+    push(l, (struct token){.kind = TOK_INT, .i = value, .s = str_sub(rest, 0, n), .at = rest.p});
+    l->at += n;
+    return true;
+}
+
 static enum status lex_number(struct lexer *l)
 {
     char text[64];
     size_t n = 0, start = l->at;
     bool real = false;
+    if (lex_based(l))
+        return STATUS_OK;
     while (l->at < l->src.n && n + 1 < sizeof text) {
         char c = l->src.p[l->at];
         bool digit = c >= '0' && c <= '9';

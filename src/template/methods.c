@@ -79,23 +79,6 @@ static str replace(struct eval *ev, str s, str from, str to, int64_t max)
     return done;
 }
 
-/* ASCII letters; others stay as they are. */
-static str change_case(struct eval *ev, str s, char how)
-{
-    char *p = arena_cstr(ev->arena, s);
-    bool start = true;
-    for (size_t i = 0; i < s.n; i++) {
-        bool upper = p[i] >= 'A' && p[i] <= 'Z', lower = p[i] >= 'a' && p[i] <= 'z';
-        bool up = how == 'u' || ((how == 't' || how == 'c') && start);
-        if (lower && (up || how == 's'))
-            p[i] = (char)(p[i] - 32);
-        else if (upper && ((how != 'u' && !up) || how == 's'))
-            p[i] = (char)(p[i] + 32);
-        start = how == 't' ? !(upper || lower || (p[i] & 0x80) || p[i] == '\'') : false;
-    }
-    return str_make(p, s.n);
-}
-
 static bool all_of(str s, bool (*test)(char c))
 {
     for (size_t i = 0; i < s.n; i++)
@@ -140,6 +123,46 @@ static bool prefix_test(struct eval *ev, struct value of, struct value with, boo
     return end ? str_ends(of.s, w) : str_starts(of.s, w);
 }
 
+static size_t find_last(str s, str what)
+{
+    for (size_t i = s.n + 1; i-- > 0;)
+        if (str_starts(str_from(s, i), what))
+            return i;
+    return STR_NPOS;
+}
+
+static struct value partition(struct eval *ev, struct value of, str sep, bool last)
+{
+    struct value t = value_list(ev->arena), empty = like(of, STR(""));
+    size_t at = !sep.n ? STR_NPOS : last ? find_last(of.s, sep) : str_find(of.s, sep);
+    t.tuple = true;
+    if (at == STR_NPOS) {
+        value_push(t, last ? empty : of);
+        value_push(t, empty);
+        value_push(t, last ? of : empty);
+        return t;
+    }
+    value_push(t, like(of, str_sub(of.s, 0, at)));
+    value_push(t, like(of, sep));
+    value_push(t, like(of, str_from(of.s, at + sep.n)));
+    return t;
+}
+
+#define PAD_MAX 1000 /* columns; wider is cut */
+
+/* how: 'l' text left, 'r' right, 'c' in the middle */
+static str pad(struct eval *ev, str s, int64_t width, struct value fill, char how)
+{
+    int64_t n = MIN(width, PAD_MAX) - (int64_t)utf8_count(s);
+    if (n <= 0)
+        return s;
+    size_t left = how == 'l' ? 0 : how == 'r' ? (size_t)n : (size_t)n / 2;
+    char *p = arena_alloc_raw(ev->arena, s.n + (size_t)n + 1);
+    memset(p, value_is_text(fill) && fill.s.n ? fill.s.p[0] : ' ', s.n + (size_t)n);
+    memcpy(p + left, s.p, s.n);
+    return str_make(p, s.n + (size_t)n);
+}
+
 static bool text_method(struct eval *ev, struct value of, str name, const struct value_args *args, struct value *ret)
 {
     str a0 = arg_text(ev, args, 0);
@@ -166,15 +189,15 @@ static bool text_method(struct eval *ev, struct value of, str name, const struct
     } else if (str_is(name, "join"))
         *ret = text_join(ev, of, eval_arg(args, 0, NULL));
     else if (str_is(name, "lower"))
-        *ret = like(of, change_case(ev, of.s, 'l'));
+        *ret = like(of, letters_case(ev->arena, of.s, 'l'));
     else if (str_is(name, "upper"))
-        *ret = like(of, change_case(ev, of.s, 'u'));
+        *ret = like(of, letters_case(ev->arena, of.s, 'u'));
     else if (str_is(name, "title"))
-        *ret = like(of, change_case(ev, of.s, 't'));
+        *ret = like(of, letters_case(ev->arena, of.s, 't'));
     else if (str_is(name, "capitalize"))
-        *ret = like(of, change_case(ev, of.s, 'c'));
+        *ret = like(of, letters_case(ev->arena, of.s, 'c'));
     else if (str_is(name, "swapcase"))
-        *ret = like(of, change_case(ev, of.s, 's'));
+        *ret = like(of, letters_case(ev->arena, of.s, 's'));
     else if (str_is(name, "strip"))
         *ret = like(of, strip(of.s, a0, true, true));
     else if (str_is(name, "lstrip"))
@@ -189,9 +212,28 @@ static bool text_method(struct eval *ev, struct value of, str name, const struct
         *ret = value_bool(prefix_test(ev, of, eval_arg(args, 0, NULL), false));
     else if (str_is(name, "endswith"))
         *ret = value_bool(prefix_test(ev, of, eval_arg(args, 0, NULL), true));
-    else if (str_is(name, "find")) {
-        size_t at = str_find(of.s, a0);
+    else if (str_is(name, "find") || str_is(name, "index") || str_is(name, "rfind")) {
+        size_t at = str_is(name, "rfind") ? find_last(of.s, a0) : str_find(of.s, a0);
+        if (at == STR_NPOS && str_is(name, "index"))
+            return run_fail(ev, ev->node, STATUS_INVALID, "the text does not hold it");
         *ret = value_int(at == STR_NPOS ? -1 : (int64_t)utf8_count(str_sub(of.s, 0, at)));
+    } else if (str_is(name, "partition") || str_is(name, "rpartition")) {
+        *ret = partition(ev, of, a0, str_is(name, "rpartition"));
+    } else if (str_is(name, "removeprefix")) {
+        *ret = like(of, str_starts(of.s, a0) ? str_from(of.s, a0.n) : of.s);
+    } else if (str_is(name, "removesuffix")) {
+        *ret = like(of, str_ends(of.s, a0) ? str_sub(of.s, 0, of.s.n - a0.n) : of.s);
+    } else if (str_is(name, "ljust") || str_is(name, "rjust") || str_is(name, "center")) {
+        struct value width = eval_arg(args, 0, NULL), fill = eval_arg(args, 1, NULL);
+        *ret = like(of, pad(ev, of.s, width.kind == VALUE_INT ? width.i : 0, fill, name.p[0]));
+    } else if (str_is(name, "islower") || str_is(name, "isupper")) {
+        char how = str_is(name, "islower") ? 'l' : 'u', other = how == 'l' ? 'u' : 'l';
+        *ret = value_bool(str_eq(of.s, letters_case(ev->arena, of.s, how)) &&
+                          !str_eq(of.s, letters_case(ev->arena, of.s, other)));
+    } else if (str_is(name, "casefold")) {
+        *ret = like(of, letters_case(ev->arena, of.s, 'l'));
+    } else if (str_is(name, "encode")) {
+        *ret = value_bytes(of.s);
     } else if (str_is(name, "count")) {
         int64_t n = 0;
         for (str s = of.s; a0.n && str_find(s, a0) != STR_NPOS; n++)

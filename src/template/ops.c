@@ -217,7 +217,7 @@ bool op_contains(struct eval *ev, struct value container, struct value item)
     if (container.kind == VALUE_DICT)
         return value_has(container, value_to_str(ev->arena, item));
     struct value v, list = iter_list(ev, container);
-    if (container.kind == VALUE_OBJECT && container.object.class->item &&
+    if (container.kind == VALUE_OBJECT && container.object.class->item && value_is_text(item) &&
         container.object.class->item(container.object.self, ev, item, &v))
         return true;
     for (size_t i = 0; i < value_count(list); i++)

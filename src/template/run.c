@@ -64,6 +64,37 @@ struct value eval_arg(const struct value_args *args, size_t i, const char *keywo
     return VALUE_UNDEF;
 }
 
+static bool typed(struct eval *ev, struct value v, bool fits, const char *keyword, const char *wanted)
+{
+    if (v.kind != VALUE_UNDEFINED && !fits)
+        eval_fail(ev, STATUS_INVALID, "%s must be %s", keyword ? keyword : "the argument", wanted);
+    return v.kind == VALUE_UNDEFINED || fits;
+}
+
+bool eval_arg_int(struct eval *ev, const struct value_args *args, size_t i, const char *keyword, int64_t *ret)
+{
+    struct value v = eval_arg(args, i, keyword);
+    if (v.kind == VALUE_INT)
+        *ret = v.i;
+    return typed(ev, v, v.kind == VALUE_INT, keyword, "a whole number");
+}
+
+bool eval_arg_str(struct eval *ev, const struct value_args *args, size_t i, const char *keyword, str *ret)
+{
+    struct value v = eval_arg(args, i, keyword);
+    if (value_is_text(v))
+        *ret = v.s;
+    return typed(ev, v, value_is_text(v) || v.kind == VALUE_NONE, keyword, "a text");
+}
+
+bool eval_arg_bool(struct eval *ev, const struct value_args *args, size_t i, const char *keyword, bool *ret)
+{
+    struct value v = eval_arg(args, i, keyword);
+    if (v.kind == VALUE_BOOL)
+        *ret = v.b;
+    return typed(ev, v, v.kind == VALUE_BOOL, keyword, "true or false");
+}
+
 /* ---- scopes ---- */
 
 struct scope *scope_new(struct eval *ev, struct scope *parent)
@@ -101,6 +132,8 @@ struct value eval_lookup(struct eval *ev, str name)
     for (size_t i = 0; i < ev->env->global_count; i++)
         if (str_is(name, ev->env->globals[i].name))
             return ev->env->globals[i].value;
+    if (str_is(name, "self"))
+        return value_object(&self_class, ev);
     return global_lookup(name, &v) ? v : VALUE_UNDEF;
 }
 
@@ -382,6 +415,29 @@ static bool run_block_at(struct eval *ev, str name, size_t level, struct scope *
     ev->depth--;
     return ok;
 }
+
+/* self.NAME(): a block once more, by name. */
+static enum status self_block_call(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
+{
+    const struct super_value *s = self;
+    return super_call(&(struct super_value){s->name, 0}, ev, args, ret);
+}
+
+static const struct value_class self_block_class = {.name = "block", .call = self_block_call};
+
+static bool self_attr(void *self, struct eval *ev, str name, struct value *ret)
+{
+    size_t level = 0;
+    (void)self;
+    if (!find_block(ev->chain, name, &level))
+        return false;
+    struct super_value *s = ARENA_NEW(ev->arena, struct super_value);
+    *s = (struct super_value){name, 0};
+    *ret = value_object(&self_block_class, s);
+    return true;
+}
+
+const struct value_class self_class = {.name = "self", .attr = self_attr};
 
 static bool run_block(struct eval *ev, const struct node *n)
 {

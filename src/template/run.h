@@ -90,6 +90,8 @@ bool iter_begin(struct eval *ev, const struct node *n, struct value of, struct i
 bool iter_next(struct eval *ev, struct iter *it, struct value *ret);
 struct value iter_list(struct eval *ev, struct value of); /* as a LIST; UNDEFINED when it cannot be iterated */
 
+extern const struct value_class self_class; /* of `self` in templates */
+
 /* ops.c */
 bool op_binary(struct eval *ev, const struct node *n, enum op op, struct value a, struct value b, struct value *ret);
 bool op_compare(struct eval *ev, const struct node *n, enum op op, struct value a, struct value b, bool *ret);
@@ -116,6 +118,11 @@ extern const size_t builtin_filter_count;
 extern const struct named_test builtin_tests[];
 extern const size_t builtin_test_count;
 bool global_lookup(str name, struct value *ret); /* range, dict, namespace, cycler, joiner */
+
+/* filters_more.c */
+template_filter_fn filter_urlize, filter_wordwrap, filter_pprint, filter_random, filter_slice;
+/* letters.c: how = 'u'pper, 'l'ower, 't'itle, 'c'apitalize, 's'wap. Latin, Greek and Cyrillic letters. */
+str letters_case(struct arena *a, str s, char how);
 
 str value_text(struct eval *ev, struct value v); /* what printing gives, unescaped */
 str value_html(struct eval *ev, struct value v); /* escaped unless SAFE */

@@ -105,5 +105,24 @@ TEST(methods_and_tests)
             "2,5,8 [5, 3, 1] 0 3");
     RENDERS("{{ range(3) }}{{ range(1, 5, 2) }}{% for i in range(2) %}{{ loop.last }}{% else %}x{% endfor %}", NULL,
             "range(0, 3)range(1, 5, 2)FalseTrue");
+    RENDERS("{{ range(10)[2] }} {{ range(5)[-1] }} {{ 3 in range(5) }} {{ 7 in range(5) }}", NULL, "2 4 True False");
+    RENDERS("{{ 'ünï'|upper }} {{ 'ÄÖÜ Ž'|lower }} {{ 'éa öb'|title }} {{ 'привет'|capitalize }} {{ 'ΑΒΓ'|lower }}",
+            NULL, "ÜNÏ äöü ž Éa Öb Привет αβγ");
+    RENDERS("{{ [1, 2, 3, 4, 5]|slice(2)|list }} {{ [1]|slice(2, 'x')|list }}", NULL,
+            "[[1, 2, 3], [4, 5]] [[1], [&#39;x&#39;]]");
+    RENDERS("{{ 'hello world this is long'|wordwrap(10) }} {{ 'abcdef'|wordwrap(4) }}", NULL,
+            "hello\nworld this\nis long abcd\nef");
+    RENDERS("{{ ['a', 'A', 'b', 1, 1.5, 1]|unique|list }} {{ 'it'|pprint }} {{ [5]|random }}", NULL,
+            "[&#39;a&#39;, &#39;b&#39;, 1, 1.5] &#39;it&#39; 5");
+    RENDERS("{{ 'go www.a.org, (http://b.org/x?y=1&z) or x@y.com.'|urlize }}", NULL,
+            "go <a href=\"https://www.a.org\" rel=\"noopener\">www.a.org</a>, (<a href=\"http://b.org/x?y=1&amp;z\" "
+            "rel=\"noopener\">http://b.org/x?y=1&amp;z</a>) or <a href=\"mailto:x@y.com\">x@y.com</a>.");
+    RENDERS("{{ 'a-b-c'.partition('-') }} {{ 'a-b-c'.rpartition('-')[2] }} {{ 'abab'.rfind('b') }} {{ 'ab'.rjust(4) }}",
+            NULL, "(&#39;a&#39;, &#39;-&#39;, &#39;b-c&#39;) c 3   ab");
+    RENDERS("{{ 'abc'.removeprefix('a') }} {{ 'abc'.removesuffix('c') }} {{ 'abc'.islower() }} {{ [1, 2].__len__() }}",
+            NULL, "bc ab True 2");
+    RENDERS("{{ 0x1f }} {{ 0b11 }} {{ 0o17 }} {{ 0 }}", NULL, "31 3 15 0");
+    RENDERS("{% block t %}<b>{{ 1 }}</b>{% endblock %} {{ self.t() }} {{ self.nope is defined }}", NULL,
+            "<b>1</b> <b>1</b> False");
     RENDERS("{{ [1, 2] * 2 }} {{ 'ab' * 3 }} {{ 'ab' * -1 }}|", NULL, "[1, 2, 1, 2] ababab |");
 }
