@@ -329,3 +329,27 @@ def test_context_as_json(pages):
     data = json.loads(html.unescape(text[5:-6]))
     assert data["rows"] == [{"AlbumId": 1, "Title": "For Those About To Rock We Salute You", "ArtistId": {
         "value": 1, "label": "AC/DC"}}] or data["rows"][0]["AlbumId"] == 1
+
+
+HELPED = {  # functions that sites bring along as plugins, under their usual names
+    'json.loads("[1, {\\"a\\": null}]")[1].a is none': "True",
+    'json.dumps({"a": [1, "ä"]})': '{"a": [1, "\\u00e4"]}',
+    'pluralize(1)': "", 'pluralize(2)': "s", 'pluralize(1, "y", "ies")': "y", 'pluralize(0, "y", "ies")': "ies",
+    'intcomma(1234567)': "1,234,567", 'intcomma(-12)': "-12", 'intcomma(1234.5)': "1,234.5", 'intcomma("x")': "x",
+    'nicer_date("2019-11-08T01:02:03")': "8 November 2019", 'nicer_date(none)': "", 'nicer_date("soon")': "soon",
+    'prettydate("2020-01-01")': "1st January 2020", 'prettydate("2020-02-12")': "12th February 2020",
+    'prettydate("2020-03-22")': "22nd March 2020", 'prettydate("2020-13-22")': "2020-13-22",
+    'first_paragraph("<pre>x</pre><p class=a>1</p><p>2</p>")': "<p class=a>1</p>", 'first_paragraph("x")': "",
+    'args.q ~ args.nope': "a&b", 'args["q"]': "a&b", 'q': "a&b", 'path': "/helped",
+}
+
+
+def test_helpers(pages):
+    site = pages({"pages/helped.html": "\n".join("{{ %s }}" % e for e in HELPED)})
+    import html
+    text = html.unescape(site.get("/helped", q="a&b").text)
+    assert dict(zip(HELPED, text.split("\n"))) == HELPED
+    put(site.folder, {"pages/bad.html": "\n{{ json.loads('{') }}"})
+    assert "bad.html:2: json.loads()" in site.get("/bad").text
+    put(site.folder, {"pages/mine.html": "{% macro pluralize(n) %}mine{% endmacro %}{{ pluralize(1) }}"})
+    assert site.get("/mine").text == "mine"

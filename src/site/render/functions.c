@@ -255,6 +255,7 @@ void functions_add(struct request *rq, struct value vars)
 {
     VALUE_SET(vars, "urls", urls_value(rq));
     VALUE_SET(vars, "request", request_value(rq));
+    request_shortcuts(rq, vars);
     for (size_t i = 0; i < ARRAY_LEN(page_functions); i++)
         if (!value_has(vars, str_of(page_functions[i].name)))
             value_set(vars, str_of(page_functions[i].name), value_object(&page_functions[i].class, rq));

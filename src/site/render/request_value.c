@@ -190,3 +190,14 @@ struct value request_value(struct request *rq)
 {
     return value_object(&request_class, rq);
 }
+
+void request_shortcuts(struct request *rq, struct value vars)
+{
+    str q = request_arg(rq, "q");
+    if (!value_has(vars, STR("args")))
+        VALUE_SET(vars, "args", value_object(&args_class, rq));
+    if (!value_has(vars, STR("path")))
+        VALUE_SET(vars, "path", value_str(link_path(rq, rq->path)));
+    if (!value_has(vars, STR("q")))
+        VALUE_SET(vars, "q", value_str(q.p ? q : STR("")));
+}

@@ -9,5 +9,7 @@
 struct request;
 
 struct value request_value(struct request *rq);
+/* args, path and q (the argument of that name, or ""), which many sites have a plugin for; unless the page has such. */
+void request_shortcuts(struct request *rq, struct value vars);
 
 #endif
