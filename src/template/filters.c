@@ -664,8 +664,11 @@ F(filesizeformat)
         return STATUS_OK;
     }
     size_t unit = 0;
-    for (n /= base; n >= base && unit + 1 < ARRAY_LEN(decimal); n /= base)
+    n /= base;
+    while (n >= base && unit + 1 < ARRAY_LEN(decimal)) {
+        n /= base;
         unit++;
+    }
     *ret = value_str(arena_printf(ev->arena, "%.1f %s", n, binary ? bin[unit] : decimal[unit]));
     return STATUS_OK;
 }

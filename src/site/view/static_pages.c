@@ -134,9 +134,10 @@ static void add_database(struct request *rq, struct value databases)
 static enum status example_links(struct request *rq, struct value databases, struct err *err)
 {
     const struct site *s = rq->site;
-    for (size_t i = 0; i < 2 * s->published_count; i++) {
-        struct published *p = s->published[i % s->published_count];
-        bool mutable_turn = i < s->published_count;
+    size_t count = s->published_count;
+    for (size_t i = 0; i < 2 * count; i++) {
+        struct published *p = s->published[i < count ? i : i - count];
+        bool mutable_turn = i < count;
         if (p->is_mutable != mutable_turn || !request_allowed(rq, ACTION_VIEW_DATABASE, p->name, (str){0}))
             continue;
         rq->db = p;
