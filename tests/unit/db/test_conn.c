@@ -351,7 +351,7 @@ TEST(deadline_stops_what_has_no_progress)
     int64_t start = clock_mono_us();
     CHECK_INT(try_sql(c, "select count(*) from t", &err), STATUS_OK);
     int64_t whole_us = clock_mono_us() - start;
-    if (whole_us > 60000) { /* else this machine is too fast to tell */
+    if (whole_us > 60000) {         /* else this machine is too fast to tell */
         enum status st = STATUS_OK; /* on a busy machine the watchdog may get its turn too late, but not always */
         for (int i = 0; i < 20 && st == STATUS_OK; i++) {
             conn_deadline(c, clock_mono_us() + 5000, NULL);
