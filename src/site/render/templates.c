@@ -8,7 +8,7 @@
 #include "codec/url.h"
 #include "site/app.h"
 #include "site/links.h"
-#include "site/render/helpers.h"
+#include "site/render/plugin_functions.h"
 #include "site/template_files.h"
 #include "template/eval.h"
 
@@ -100,6 +100,6 @@ enum status templates_new(struct site *s, str dir, struct err *err)
     template_env_add_filter(s->templates, "escape_sqlite", filter_escape_sqlite);
     template_env_add_filter(s->templates, "quote_plus", filter_quote_plus);
     template_env_add_filter(s->templates, "escape_css_string", filter_escape_css);
-    helpers_add(s->templates);
+    plugin_functions_add(s->templates);
     return STATUS_OK;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "site/render/helpers.h"
+#include "site/render/plugin_functions.h"
 
 #include "base/limits.h"
 #include "site/render/functions.h"
@@ -159,7 +159,7 @@ static const struct function helpers[] = {
     {"first_paragraph", {.name = "function", .call = help_first_paragraph}},
 };
 
-void helpers_add(struct template_env *env)
+void plugin_functions_add(struct template_env *env)
 {
     template_env_set_global(env, STR("json"), value_object(&json_class, NULL));
     for (size_t i = 0; i < ARRAY_LEN(helpers); i++)
