@@ -57,6 +57,19 @@ bool site_allowed(const struct site *s, struct value actor, enum action a, str p
     return permit_allowed(&s->policy, actor, a, parent, child);
 }
 
+str site_cors_origin(const struct site *s, str origin)
+{
+    str one, rest = s->config.settings.cors_origins;
+    if (!rest.n)
+        return s->cors ? STR("*") : (str){0};
+    while (rest.n) {
+        str_cut(rest, ' ', &one, &rest);
+        if (str_is(one, "*") || (origin.n && str_eq_nocase(one, origin)))
+            return one;
+    }
+    return (str){0};
+}
+
 int64_t published_size(const struct published *p)
 {
     return p->is_mutable ? database_size_bytes(p->database) : p->size_bytes;

@@ -147,6 +147,9 @@ bool site_had(const struct site *s, str name);               /* an earlier gener
 /* permit_allowed() with what the site adds: SQL on the memory database of --crossdb reads every attached one, so it
  * needs execute-sql on all of them. */
 bool site_allowed(const struct site *s, struct value actor, enum action a, str parent, str child);
+/* What Access-Control-Allow-Origin says to a page of `origin`: "*", that origin, or empty. cors_origins wins over
+ * --cors, so that a list given for a site that was open closes it. */
+str site_cors_origin(const struct site *s, str origin);
 int64_t published_size(const struct published *p); /* bytes; 0 for memory */
 struct published *published_ref(struct published *p);
 void published_unref(struct published *p); /* any thread; NULL is fine */

@@ -75,7 +75,7 @@ static str cache_key(struct site *s, const struct http_request *http, const stru
     str generation = arena_printf(http->arena, "%llu %llu ", (unsigned long long)templates, (unsigned long long)kept);
     bool secure = http->secure || note->from.secure;
     return ARENA_CAT(http->arena, generation, secure ? STR("s") : STR("p"), gzip ? STR("z ") : STR(" "), http->host,
-                     STR(" "), http->target);
+                     STR(" "), site_cors_origin(s, http_header(http, STR("origin"))), STR(" "), http->target);
 }
 
 static unsigned label_of(const struct request *rq)
@@ -363,6 +363,8 @@ static enum site_lane lane_of(const struct job *j, bool new_password)
     unsigned flags = j->request.route ? j->request.route->flags : 0;
     if (new_password || ((flags & ROUTE_HASHES) && j->request.http->method == HTTP_POST))
         return LANE_SIGN_IN;
+    if ((flags & ROUTE_POST_SLOW) && j->request.http->method == HTTP_POST)
+        return LANE_SQL;
     return flags & ROUTE_SLOW ? LANE_SQL : LANE_PAGE;
 }
 

@@ -15,11 +15,12 @@ struct request;
 enum route_flags {
     ROUTE_GET = 1,
     ROUTE_POST = 2,
-    ROUTE_ANY_METHOD = 4, /* PUT, DELETE and OPTIONS are answered as GET, as Datasette's table page does */
-    ROUTE_SLOW = 8,       /* runs visitors' SQL: slow lane */
-    ROUTE_NO_CACHE = 16,  /* never from the answer cache */
-    ROUTE_HASHES = 32,    /* a POST hashes a password: lane of its own */
-    ROUTE_STATS = 64,     /* gets the statistics of the HTTP server */
+    ROUTE_ANY_METHOD = 4,  /* PUT, DELETE and OPTIONS are answered as GET, as Datasette's table page does */
+    ROUTE_SLOW = 8,        /* runs visitors' SQL: slow lane */
+    ROUTE_NO_CACHE = 16,   /* never from the answer cache */
+    ROUTE_HASHES = 32,     /* a POST hashes a password: lane of its own */
+    ROUTE_POST_SLOW = 128, /* a POST runs visitors' SQL */
+    ROUTE_STATS = 64,      /* gets the statistics of the HTTP server */
     ROUTE_WRITE = ROUTE_POST | ROUTE_NO_CACHE
 };
 

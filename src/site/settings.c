@@ -4,6 +4,7 @@
 #define SETTING_TEXT_INT(v)  #v
 #define SETTING_TEXT_BOOL(v) ((v) ? "on" : "off")
 #define SETTING_TEXT_STR(v)  (v)
+#define SETTING_TEXT_LIST(v) (v)
 const struct setting_row setting_rows[] = {
 #define X(type, name, default_value, help)                                                                             \
     {#name, SETTING_##type, SETTING_TEXT_##type(default_value), help, offsetof(struct settings, name), false},
@@ -21,6 +22,7 @@ void settings_default(struct settings *s)
 #define SETTING_VALUE_INT(v)               (v)
 #define SETTING_VALUE_BOOL(v)              (v)
 #define SETTING_VALUE_STR(v)               STR(v)
+#define SETTING_VALUE_LIST(v)              STR(v)
 #define X(type, name, default_value, help) s->name = SETTING_VALUE_##type(default_value);
 #include "site/tbl/settings.h"
 #include "site/tbl/settings_own.h"
@@ -65,6 +67,23 @@ static str clean_base_url(struct arena *a, str text)
     return text.n ? ARENA_CAT(a, STR("/"), text, STR("/")) : STR("/");
 }
 
+static str join(struct arena *a, struct value list)
+{
+    str out = {0};
+    for (size_t i = 0; i < value_count(list); i++)
+        if (value_is_text(value_at(list, i)))
+            out = ARENA_CAT(a, out, STR(" "), value_at(list, i).s);
+    return out;
+}
+
+static bool all_texts(struct value list)
+{
+    for (size_t i = 0; i < value_count(list); i++)
+        if (!value_is_text(value_at(list, i)))
+            return false;
+    return list.kind == VALUE_LIST;
+}
+
 static bool parse_bool(str text, bool *ret)
 {
     static const struct {
@@ -79,6 +98,21 @@ static bool parse_bool(str text, bool *ret)
         }
     }
     return false;
+}
+
+/* "a, b", "a b" and ["a", "b"] become "a b". */
+static str clean_list(struct arena *a, str text)
+{
+    struct value list = value_list(a);
+    VEC(char) out = {0};
+    if (text.n && text.p[0] == '[' && value_from_json(a, text, &list, NULL) == STATUS_OK)
+        text = join(a, list);
+    for (size_t i = 0; i < text.n; i++) {
+        bool gap = text.p[i] == ' ' || text.p[i] == ',' || text.p[i] == '\n' || text.p[i] == '\t';
+        if (!gap || (out.count && out.items[out.count - 1] != ' '))
+            VEC_PUSH(a, &out, gap ? ' ' : text.p[i]);
+    }
+    return str_trim(str_make(out.items, out.count));
 }
 
 enum status settings_set(struct settings *s, struct arena *a, str name, str text, struct err *err)
@@ -104,6 +138,9 @@ enum status settings_set(struct settings *s, struct arena *a, str name, str text
     case SETTING_STR:
         *(str *)field(s, row) = str_is(name, "base_url") ? clean_base_url(a, text) : arena_str(a, text);
         return STATUS_OK;
+    case SETTING_LIST:
+        *(str *)field(s, row) = clean_list(a, text);
+        return STATUS_OK;
     }
     return STATUS_INTERNAL;
 }
@@ -123,11 +160,14 @@ enum status settings_set_value(struct settings *s, struct arena *a, str name, st
         *(bool *)field(s, row) = v.i == 1;
         return STATUS_OK;
     }
-    if (row->type == SETTING_STR && value_is_text(v))
+    if ((row->type == SETTING_STR || row->type == SETTING_LIST) && value_is_text(v))
         return settings_set(s, a, name, v.s, err);
+    if (row->type == SETTING_LIST && all_texts(v))
+        return settings_set(s, a, name, join(a, v), err);
     return err_set(err, STATUS_INVALID, "The setting %s must be %s", row->name,
                    row->type == SETTING_INT    ? "an integer"
                    : row->type == SETTING_BOOL ? "true or false"
+                   : row->type == SETTING_LIST ? "a list of strings"
                                                : "a string");
 }
 
@@ -140,6 +180,7 @@ struct value settings_get(const struct settings *s, const struct setting_row *ro
     case SETTING_BOOL:
         return value_bool(*(const bool *)p);
     case SETTING_STR:
+    case SETTING_LIST:
         return value_str(*(const str *)p);
     }
     return VALUE_UNDEF;

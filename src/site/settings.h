@@ -12,13 +12,14 @@ struct settings {
 #define SETTING_TYPE_INT                   int64_t
 #define SETTING_TYPE_BOOL                  bool
 #define SETTING_TYPE_STR                   str
+#define SETTING_TYPE_LIST                  str
 #define X(type, name, default_value, help) SETTING_TYPE_##type name;
 #include "site/tbl/settings.h"
 #include "site/tbl/settings_own.h"
 #undef X
 };
 
-enum setting_type { SETTING_INT, SETTING_BOOL, SETTING_STR };
+enum setting_type { SETTING_INT, SETTING_BOOL, SETTING_STR, SETTING_LIST };
 
 struct setting_row {
     const char *name;

@@ -68,12 +68,18 @@ void page_base_vars(struct request *rq, struct value vars)
 void page_cors(struct request *rq)
 {
     static const char *const headers[][2] = {
-        {"access-control-allow-origin", "*"},      {"access-control-allow-headers", "Authorization, Content-Type"},
-        {"access-control-expose-headers", "Link"}, {"access-control-allow-methods", "GET, POST, HEAD, OPTIONS"},
+        {"access-control-allow-headers", "Authorization, Content-Type"},
+        {"access-control-expose-headers", "Link"},
+        {"access-control-allow-methods", "GET, POST, HEAD, OPTIONS"},
         {"access-control-max-age", "3600"},
     };
-    if (!rq->site->cors)
+    const struct site *s = rq->site;
+    str origin = site_cors_origin(s, http_header(rq->http, STR("origin")));
+    if (s->config.settings.cors_origins.n)
+        response_header(rq->response, STR("vary"), STR("Origin"));
+    if (!origin.n)
         return;
+    response_header(rq->response, STR("access-control-allow-origin"), origin);
     for (size_t i = 0; i < ARRAY_LEN(headers); i++)
         response_header(rq->response, str_of(headers[i][0]), str_of(headers[i][1]));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One row a setting, in the order of /-/settings: X(TYPE, name, default, help). TYPE: INT BOOL STR. Names and defaults
- * are Datasette 1.0a37's. */
+/* One row a setting, in the order of /-/settings: X(TYPE, name, default, help). TYPE: INT BOOL STR, LIST (kept
+ * as text with spaces between). Names and defaults are Datasette 1.0a37's. */
 X(INT, default_page_size, 100, "Rows on a table page")
 X(INT, max_returned_rows, 1000, "Most rows that one page or query returns")
 X(INT, max_insert_rows, 100, "Most rows that one insert or upsert call takes")

@@ -3,3 +3,4 @@
  * that it says what Datasette would. */
 X(BOOL, server_timing, 1, "Tell in a Server-Timing header how long SQL and rendering took")
 X(STR, trusted_proxies, "", "Addresses of proxies whose X-Forwarded-For is believed: 127.0.0.1, 10.0.0.0/8, unix")
+X(LIST, cors_origins, "", "Origins whose pages may use the API; --cors alone lets all of them")

@@ -141,6 +141,8 @@ enum status view_database(struct request *rq, struct err *err)
     struct arena *a = rq->arena;
     struct table_item *items;
     size_t n;
+    if (rq->http->method == HTTP_POST)
+        return view_sql_post(rq, err);
     enum status st = request_open_database(rq, err);
     if (st == STATUS_OK)
         st = request_require(rq, ACTION_VIEW_DATABASE, rq->db->name, (str){0},

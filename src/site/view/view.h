@@ -24,6 +24,7 @@ struct request;
 /* clang-format on */
 #define VIEW_DECLARE(name) enum status view_##name(struct request *rq, struct err *err);
 VIEWS(VIEW_DECLARE)
+VIEW_DECLARE(sql_post)     /* of view_database, for POST */
 VIEW_DECLARE(stored_query) /* of view_table, for names that are no table */
 
 #endif

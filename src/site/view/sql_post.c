@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sql_post — POST /DB.json {"sql": "select ...", "params": {...}}: the short form of a query, for statements that are
+ * too long for an address. Same rules, same answer as GET /DB/-/query.json; every other key of the object is an option
+ * or a parameter, as it would be in the query string. */
+#include "codec/url.h"
+#include "site/request.h"
+#include "site/view/database.h"
+#include "site/view/view.h"
+
+/* Parameters are bound as text, so numbers may come as numbers; a list or an object is bound as its JSON. */
+static str text_of(struct arena *a, struct value v)
+{
+    struct buf b;
+    if (v.kind == VALUE_BOOL)
+        return v.b ? STR("1") : STR("0");
+    if (v.kind != VALUE_LIST && v.kind != VALUE_DICT)
+        return value_to_str(a, v);
+    buf_init(&b, LIMIT_QUERY_TEXT);
+    value_to_json(&b, v, VALUE_JSON_UTF8);
+    str text = arena_str(a, buf_str(&b));
+    buf_release(&b);
+    return text;
+}
+
+static enum status read_body(struct request *rq, struct value *ret, struct err *err)
+{
+    enum status st = value_from_json(rq->arena, rq->http->body, ret, err);
+    if (st != STATUS_OK)
+        return err_prefix(err, "Invalid JSON");
+    struct value sql = VALUE_GET(*ret, "sql"), params = VALUE_GET(*ret, "params");
+    if (ret->kind != VALUE_DICT || !value_is_text(sql))
+        err_set(err, STATUS_INVALID, "The body must be a JSON object with a \"sql\" key that holds a statement");
+    else if (!value_is_null(params) && params.kind != VALUE_DICT)
+        err_set(err, STATUS_INVALID, "\"params\" must be an object: names and values");
+    else
+        return STATUS_OK;
+    return err_hint(err, "For example {\"sql\": \"select :n\", \"params\": {\"n\": 1}}.");
+}
+
+enum status view_sql_post(struct request *rq, struct err *err)
+{
+    struct arena *a = rq->arena;
+    VEC(struct url_pair) pairs = {0};
+    struct value body = VALUE_UNDEF;
+    if (!str_is(rq->format, "json"))
+        return err_set(err, STATUS_METHOD, "Method not allowed");
+    enum status st = read_body(rq, &body, err);
+    if (st != STATUS_OK)
+        return st;
+    struct value params = VALUE_GET(body, "params");
+    for (size_t i = 0; i < value_count(params); i++)
+        if (!value_is_null(params.dict->entries[i].value))
+            VEC_PUSH(a, &pairs,
+                     (struct url_pair){params.dict->entries[i].key, text_of(a, params.dict->entries[i].value)});
+    for (size_t i = 0; i < value_count(body); i++) {
+        const struct value_entry *e = &body.dict->entries[i];
+        if (!str_is(e->key, "params") && !value_is_null(e->value))
+            VEC_PUSH(a, &pairs, (struct url_pair){e->key, text_of(a, e->value)});
+    }
+    str query = url_encode(a, pairs.items, pairs.count);
+    if (rq->query_string.n)
+        query = ARENA_CAT(a, query, STR("&"), rq->query_string);
+    st = args_parse(a, query, &rq->args, err);
+    return st == STATUS_OK ? view_query(rq, err) : st;
+}
