@@ -181,6 +181,8 @@ static enum status resolve_secrets(struct arena *a, struct value *v, struct err 
         if (value_is_text(file)) {
             str text;
             enum status st = fs_read_file(arena_cstr(a, file.s), LIMIT_CONFIG_FILE, a, &text, err);
+            while (st == STATUS_OK && text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
+                text.n--; /* editors end a file with a line feed; no secret does */
             if (st == STATUS_OK)
                 *v = value_str(text);
             return st;

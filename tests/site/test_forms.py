@@ -106,19 +106,25 @@ def test_keys_of_databases_and_tables(server, forms, kind):
     assert site.get("/fts/docs.json").status == 403
     out = run("serve", forms, "--get", "/fts/docs.json?_search=fish&_shape=arrays&_col=id", "--actor", '{"id": "root"}')[1]
     assert [row[0] for row in json.loads(out)["rows"]] == [2, 1]
-    shown = site.json("/-/config.json")["databases"]["fts"]["tables"]["docs"]
+    shown = run("serve", forms, "--get", "/-/config.json", "--actor", '{"id": "root"}')[1]
+    shown = json.loads(shown)["databases"]["fts"]["tables"]["docs"]
     assert shown["plugins"] == {"datasette-vega": {"mark": "bar"}} and shown["sort_desc"] == "id"
     assert ("belong in the configuration" in site.log()) == (kind == "metadata.json")
 
 
 def test_plugin_secrets_come_from_outside(server, chinook, tmp_path):
-    (tmp_path / "secret").write_text("from a file\n")
+    (tmp_path / "secret").write_text("from-a-file\n")
     config = tmp_path / "c.json"
-    config.write_text(json.dumps({"plugins": {"datasette-auth-github": {
-        "client_id": {"$env": "GH_ID"}, "note": {"$file": str(tmp_path / "secret")}, "client_secret": {"$env": "GH_ID"}}}}))
-    site = server(chinook, "--config", config, env={"GH_ID": "abc"})
-    shown = site.json("/-/config.json")["plugins"]["datasette-auth-github"]
-    assert shown["client_id"] == "abc" and shown["client_secret"] == "***" and shown["note"].strip() == "from a file"
+    tokens = [{"token": {"$env": "API_TOKEN"}, "actor": {"id": "env"}},
+              {"token": {"$file": str(tmp_path / "secret")}, "actor": {"id": "file"}}]
+    config.write_text(json.dumps({"plugins": {"datasette-auth-tokens": {"tokens": tokens},
+                                              "datasette-auth-github": {"client_id": {"$env": "GH_ID"}}}}))
+    site = server(chinook, "--config", config, env={"GH_ID": "abc", "API_TOKEN": "from-outside"})
+    for token, actor in (("from-outside", "env"), ("from-a-file", "file")):
+        answer = site.get("/-/actor.json", headers={"Authorization": f"Bearer {token}"})
+        assert answer.json()["actor"]["id"] == actor
+    shown = site.get("/-/config.json").text
+    assert "from-outside" not in shown and "from-a-file" not in shown and "abc" not in shown and "GH_ID" in shown
 
 
 def test_pattern_is_expanded_here(server, tmp_path):
