@@ -120,6 +120,8 @@
 #define LIMIT_FIGURE_QUEUE     256       /* figures waiting to be worked out; more: a later page asks again */
 #define LIMIT_FIGURE_TIME_MS   30000     /* working one out in the background; longer: it stays unknown */
 #define LIMIT_FIGURE_ARENA     16777216  /* memory of that; more: it stays unknown */
+#define LIMIT_PAGE_MARKDOWN    2097152   /* Markdown rendered on one page; later cells show their text as it is */
+#define LIMIT_CELL_JSON_ARENA  33554432  /* one cell's JSON set out in lines; larger: shown as it is */
 #define LIMIT_CACHE_BUCKETS    16384     /* hash buckets of the answer cache: a power of two */
 #define LIMIT_PAGE_QUEUE       4096      /* pages waiting for a worker; more: 503 */
 #define LIMIT_SQL_QUEUE        512       /* visitors' SQL waiting for a worker; more: 503 */

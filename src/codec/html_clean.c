@@ -324,7 +324,8 @@ static bool allowed_attr(const struct cleaner *c, const struct tag *t, str tag, 
         if (str_is(attr, t->attrs[i]))
             return true;
     for (size_t i = 0; c->extra && i < c->extra->attr_count; i++)
-        if (str_eq(c->extra->attrs[2 * i], tag) && str_eq(c->extra->attrs[2 * i + 1], attr) && html_attr_harmless(attr))
+        if ((str_eq(c->extra->attrs[2 * i], tag) || str_is(c->extra->attrs[2 * i], "*")) &&
+            str_eq(c->extra->attrs[2 * i + 1], attr) && html_attr_harmless(attr))
             return true;
     return false;
 }

@@ -6,6 +6,7 @@
 #include "codec/url.h"
 #include "site/labels.h"
 #include "site/links.h"
+#include "site/render/cell_html.h"
 #include "site/render/cells.h"
 #include "site/render/formats.h"
 #include "site/tables.h"
@@ -176,11 +177,16 @@ static struct value x_render_cell(struct extra_context *c)
 {
     struct arena *a = c->rq->arena;
     struct value list = value_list(a), types = c->table ? extra_column_types(c->rq, c->table->name) : value_dict(a);
+    struct cell_html h;
+    cell_html_init(&h, c->rq, c->table ? c->table->name : (str){0});
     for (size_t r = 0; r < c->row_count; r++) {
         struct value d = value_dict(a);
         for (size_t i = 0; i < c->rows->column_count; i++) {
             struct value type = VALUE_GET(value_get(types, c->rows->columns[i]), "type");
             str html = value_is_text(type) ? cells_render_typed(a, type.s, rowset_cell(c->rows, r, i)) : (str){0};
+            const struct cell *cell = rowset_cell(c->rows, r, i);
+            if (!value_is_text(type) && cell->kind == CELL_TEXT && !cell->label.p)
+                html = cell_html(&h, cell_html_is_markdown(&h, c->rows->columns[i]), cell->s);
             if (html.p)
                 value_set(d, c->rows->columns[i], value_str(html));
         }

@@ -7,6 +7,7 @@
 #include "codec/html_escape.h"
 #include "codec/url.h"
 #include "site/links.h"
+#include "site/render/cell_html.h"
 #include "template/eval.h"
 
 /* ---- what templates see: row and cell objects ---------------------------------------------------------------------
@@ -326,6 +327,7 @@ struct column_plan {
     str name;
     str type;        /* column type: url, email, json; empty = none */
     str other_table; /* of an expanded foreign key */
+    bool markdown;
     str attrs[TYPE_COUNT];
 };
 
@@ -343,8 +345,8 @@ static str plan_attrs(struct arena *a, struct column_plan *p, unsigned type)
     return p->attrs[type];
 }
 
-static void fill_cell(const struct cells_spec *spec, struct column_plan *p, size_t row, const str *path,
-                      struct display_cell *out)
+static void fill_cell(const struct cells_spec *spec, struct cell_html *h, struct column_plan *p, size_t row,
+                      const str *path, struct display_cell *out)
 {
     struct request *rq = spec->rq;
     struct arena *a = rq->arena;
@@ -352,6 +354,8 @@ static void fill_cell(const struct cells_spec *spec, struct column_plan *p, size
     *out = (struct display_cell){.column = p->name, .raw = c, .value_type = type_names[c->kind]};
     out->attrs = plan_attrs(a, p, c->kind);
     str typed = p->type.n ? cells_render_typed(a, p->type, c) : (str){0};
+    if (!p->type.n && c->kind == CELL_TEXT && !c->label.p)
+        typed = cell_html(h, p->markdown, c->s);
     if (typed.p) {
         out->value = value_safe(typed);
     } else if (c->kind == CELL_BLOB) {
@@ -436,6 +440,8 @@ void cells_build(const struct cells_spec *spec, struct value *ret_columns, struc
     struct column_plan link = {.name = t->pk_count == 1 ? t->pks[0] : STR("Link")};
     struct column_plan *plans = ARENA_ARRAY(a, struct column_plan, rows->column_count + 1);
     size_t plan_count = 0;
+    struct cell_html h;
+    cell_html_init(&h, rq, t->name);
     struct value columns = value_list(a);
     if (spec->link_column)
         value_push(columns, link_column_dict(spec));
@@ -449,6 +455,7 @@ void cells_build(const struct cells_spec *spec, struct value *ret_columns, struc
         *p = (struct column_plan){.source = i, .name = name};
         p->type = value_is_text(type) ? type.s : (str){0};
         p->other_table = fk ? fk->other_table : (str){0};
+        p->markdown = cell_html_is_markdown(&h, name);
         value_push(columns, column_dict(spec, name));
     }
     size_t label = spec->label_column.n ? rowset_column(rows, spec->label_column) : (size_t)-1;
@@ -471,7 +478,7 @@ void cells_build(const struct cells_spec *spec, struct value *ret_columns, struc
             d->label = cell_text(a, rowset_cell(rows, r, label));
         struct display_cell *out = d->cells + (spec->link_column ? 1 : 0);
         for (size_t i = 0; i < plan_count; i++)
-            fill_cell(spec, &plans[i], r, &d->path, &out[i]);
+            fill_cell(spec, &h, &plans[i], r, &d->path, &out[i]);
         value_push(list, value_object(&row_class, d));
         if (arena_over(a))
             break;
@@ -485,6 +492,11 @@ struct value cells_query_rows(struct request *rq, const struct rowset *rows)
     struct arena *a = rq->arena;
     struct value list = value_list(a);
     int64_t truncate = rq->site->config.settings.truncate_cells_html;
+    struct cell_html h;
+    cell_html_init(&h, rq, (str){0});
+    bool *markdown = ARENA_ARRAY(a, bool, rows->column_count + 1);
+    for (size_t i = 0; i < rows->column_count; i++)
+        markdown[i] = cell_html_is_markdown(&h, rows->columns[i]);
     for (size_t r = 0; r < rows->row_count; r++) {
         struct value line = value_list(a);
         for (size_t i = 0; i < rows->column_count; i++) {
@@ -495,7 +507,8 @@ struct value cells_query_rows(struct request *rq, const struct rowset *rows)
                 const struct arg extra[] = {{STR("_blob_column"), rows->columns[i]}, {STR("_blob_hash"), str_of(hash)}};
                 value_push(line, value_safe(blob_html(a, link_this_format(rq, STR("blob"), extra, 2), c->s.n)));
             } else {
-                value_push(line, plain_html(a, c, truncate));
+                str html = c->kind == CELL_TEXT ? cell_html(&h, markdown[i], c->s) : (str){0};
+                value_push(line, html.p ? value_safe(html) : plain_html(a, c, truncate));
             }
         }
         value_push(list, line);

@@ -5,6 +5,7 @@
 #include "codec/url.h"
 #include "site/accounts.h"
 #include "site/links.h"
+#include "site/render/cell_html.h"
 #include "site/render/cells.h"
 #include "site/render/messages.h"
 #include "site/render/request_value.h"
@@ -217,6 +218,18 @@ PAGE_FUNCTION(fix_path)
     return STATUS_OK;
 }
 
+/* render_markdown(text, extensions=[...], extra_tags=[...], extra_attrs={...}) */
+PAGE_FUNCTION(render_markdown)
+{
+    struct arena *a = eval_arena(ev);
+    struct html_extra extra;
+    (void)self;
+    unsigned flags = cell_html_options(a, eval_arg(args, 1, "extensions"), eval_arg(args, 2, "extra_tags"),
+                                       eval_arg(args, 3, "extra_attrs"), &extra);
+    *ret = cell_html_markdown(a, function_text(ev, args, 0, "value"), &extra, flags);
+    return STATUS_OK;
+}
+
 #define PAGE_ROW(id, fn)                                                                                               \
     {                                                                                                                  \
         id,                                                                                                            \
@@ -238,6 +251,7 @@ static const struct function page_functions[] = {
     PAGE_ROW("path_with_added_args", fn_path_with_added_args),
     PAGE_ROW("path_with_removed_args", fn_path_with_removed_args),
     PAGE_ROW("fix_path", fn_fix_path),
+    PAGE_ROW("render_markdown", fn_render_markdown),
     PAGE_ROW("sql", sql_function),
     /* slots and action menus of the pages: filled by plugins and by what the actor may do */
     PAGE_ROW("actions", fn_empty_list),

@@ -8,6 +8,7 @@
 #include "codec/url.h"
 #include "site/app.h"
 #include "site/links.h"
+#include "site/render/cell_html.h"
 #include "site/render/plugin_functions.h"
 #include "site/template_files.h"
 #include "template/eval.h"
@@ -89,6 +90,14 @@ static enum status filter_escape_css(struct eval *ev, struct value in, const str
     return STATUS_OK;
 }
 
+static enum status filter_render_markdown(struct eval *ev, struct value in, const struct value_args *args,
+                                          struct value *ret)
+{
+    (void)args;
+    *ret = cell_html_markdown(eval_arena(ev), value_is_null(in) ? (str){0} : value_to_str(eval_arena(ev), in), NULL, 0);
+    return STATUS_OK;
+}
+
 enum status templates_new(struct site *s, str dir, struct err *err)
 {
     enum status st = template_files_new(dir, &s->template_files, err);
@@ -101,5 +110,6 @@ enum status templates_new(struct site *s, str dir, struct err *err)
     template_env_add_filter(s->templates, "quote_plus", filter_quote_plus);
     template_env_add_filter(s->templates, "escape_css_string", filter_escape_css);
     plugin_functions_add(s->templates);
+    template_env_add_filter(s->templates, "render_markdown", filter_render_markdown);
     return STATUS_OK;
 }
