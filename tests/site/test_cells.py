@@ -51,7 +51,7 @@ def serve(folder, **plugins):
 
 @pytest.fixture(scope="module")
 def server(folder):
-    server = serve(folder)
+    server = serve(folder, **{"datasette-json-html": {}})
     yield server
     server.stop()
 
@@ -104,7 +104,7 @@ def test_plugins_are_configured(folder):
 
 
 def test_off(folder):
-    server = serve(folder, **{"datasette-render-markdown": False, "datasette-json-html": False})
+    server = serve(folder, **{"datasette-render-markdown": False})
     assert "# Hi" in cell(server.get("/c/notes").text, "body_markdown")
     assert "<a" not in cell(server.get("/c/cells?kind=link").text, "value")
     server.stop()
@@ -112,7 +112,8 @@ def test_off(folder):
 
 def test_column_types_win(folder):
     config = {"databases": {"c": {"tables": {"notes": {"column_types": {"body_markdown": "textarea"}},
-                                             "cells": {"column_types": {"value": "json"}}}}}}
+                                             "cells": {"column_types": {"value": "json"}}}}},
+              "plugins": {"datasette-json-html": {}}}
     (folder / "datasette.json").write_text(json.dumps(config))
     server = serving.Server(folder / "c.db", "--config", folder / "datasette.json").wait()
     assert cell(server.get("/c/cells?kind=link").text, "value").startswith("<pre>{")

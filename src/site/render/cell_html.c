@@ -6,8 +6,9 @@
  *                               extra_attrs
  *   datasette-json-html         {"href", "label", "title"}, a list of those, {"img_src", "alt", "href", "caption",
  *                               "width"}, {"pre"}
- *   datasette-pretty-json       any other JSON object or list; off unless configured, as it changes ordinary cells
- * A plugin set to false is off. Tests: tests/site/test_cells.py. */
+ *   datasette-pretty-json       any other JSON object or list
+ * The two of JSON are off unless configured: they change what a page of Datasette without plugins shows. Tests:
+ * tests/site/test_cells.py. */
 #include "site/render/cell_html.h"
 
 #include <fnmatch.h>
@@ -63,13 +64,18 @@ static bool is_off(struct value v)
     return v.kind == VALUE_BOOL && !v.b;
 }
 
+/* Named in the configuration, be it with an empty block. */
+static bool is_on(struct value v)
+{
+    return v.kind != VALUE_UNDEFINED && !is_off(v);
+}
+
 void cell_html_init(struct cell_html *h, const struct request *rq, str table)
 {
-    struct value md = plugin(rq, "datasette-render-markdown", table),
-                 pretty = plugin(rq, "datasette-pretty-json", table);
+    struct value md = plugin(rq, "datasette-render-markdown", table);
     *h = (struct cell_html){.arena = rq->arena, .budget = LIMIT_PAGE_MARKDOWN};
-    h->json_html = !is_off(plugin(rq, "datasette-json-html", table));
-    h->pretty_json = pretty.kind != VALUE_UNDEFINED && !is_off(pretty);
+    h->json_html = is_on(plugin(rq, "datasette-json-html", table));
+    h->pretty_json = is_on(plugin(rq, "datasette-pretty-json", table));
     h->markdown = !is_off(md);
     h->columns = VALUE_GET(md, "columns");
     h->patterns = VALUE_GET(md, "patterns");
