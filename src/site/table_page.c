@@ -17,6 +17,18 @@ static size_t columns_of(void *self, str table, const str **ret)
     return table_columns(p->rq->arena, t, ret);
 }
 
+/* "id INTEGER PRIMARY KEY" is another name of the rowid, unless the key has an index of its own (DESC). */
+static bool key_is_rowid(const struct schema_table *t)
+{
+    if (t->use_rowid || !t->has_rowid || t->pk_count != 1)
+        return t->use_rowid;
+    for (size_t i = 0; i < t->index_count; i++)
+        if (t->indexes[i].origin == 'p')
+            return false;
+    const struct schema_column *key = schema_column(t, t->pks[0]);
+    return key && str_eq_nocase(key->type, STR("INTEGER"));
+}
+
 static void fill_query_table(struct table_page *p)
 {
     struct arena *a = p->rq->arena;
@@ -36,6 +48,7 @@ static void fill_query_table(struct table_page *p)
         .is_view = t->kind == SCHEMA_VIEW,
         .use_rowid = t->use_rowid,
         .has_rowid = t->kind == SCHEMA_TABLE && t->has_rowid,
+        .key_is_rowid = key_is_rowid(t),
         .columns = columns,
         .column_count = column_count,
         .untyped = untyped,
@@ -141,7 +154,8 @@ static enum status run(struct table_page *p, struct err *err)
     if (st != STATUS_OK)
         return st;
     struct fetch_limits limits = {.max_rows = (size_t)p->plan->page_size + 1, .time_limit_ms = time_limit_ms(p)};
-    st = fetch_rows(rq, rq->conn, p->plan->stable_sql, p->plan->params, p->plan->param_count, &limits, &p->rows, err);
+    str sql = p->plan->search_sql.n ? p->plan->search_sql : p->plan->stable_sql;
+    st = fetch_rows(rq, rq->conn, sql, p->plan->params, p->plan->param_count, &limits, &p->rows, err);
     if (st == STATUS_SQL || st == STATUS_INVALID)
         rq->error_title = "Invalid SQL";
     if (st == STATUS_TIMEOUT)

@@ -104,3 +104,31 @@ def test_facets_are_estimated_then_exact(server, tmp_path):
 def test_facets_of_a_small_table_are_exact_at_once(server, big):
     data = server(big).json("/big/small.json?_facet=a")["facet_results"]
     assert "estimated" not in data["results"]["a"] and data["timed_out"] == []
+
+
+def test_search_of_many_rows_is_walked_in_order(server, tmp_path):
+    """A search that matches most of a table: pages, counts and facets agree with the plain query."""
+    path = make(tmp_path / "words.db", """
+        create table t (id integer primary key, body text, kind integer);
+        with recursive c(i) as (select 1 union all select i + 1 from c where i < 30000)
+            insert into t select i * 2, case i % 3 when 0 then 'stone' else 'river and stone' end, i % 5 from c;
+        create virtual table t_fts using fts5(body, content='t', content_rowid='id');
+        insert into t_fts(t_fts) values ('rebuild');
+        create table plain (body text);
+        insert into plain select body from t;
+        create virtual table plain_fts using fts4(content="plain", body);
+        insert into plain_fts(plain_fts) values ('rebuild');
+        """)
+    site = server(path)
+    for table, key, step in (("t", "id", 2), ("plain", "rowid", 1)):
+        found, where = [], ""
+        while where is not None:
+            data = site.json(f"/words/{table}.json?_search=river&_size=1000{where}")
+            found += [row[key] for row in data["rows"]]
+            where = data["next"] and f"&_next={data['next']}"
+        assert found == [i * step for i in range(1, 30001) if i % 3]
+        asked = f"/words/{table}.json?_search=river&_size=0&_extra=count"
+        assert until(lambda: site.json(asked), lambda d: not d["count_truncated"])["count"] == 20000  # noqa: B023
+    facet = until(lambda: site.json("/words/t.json?_search=river&_facet=kind&_size=0")["facet_results"]["results"]["kind"],
+                  lambda f: "estimated" not in f)
+    assert [(r["value"], r["count"]) for r in facet["results"]] == [(k, 4000) for k in range(5)]

@@ -184,7 +184,8 @@ static bool keys_condition(struct query_draft *d, const struct token *t, str *re
 {
     const struct query_table *table = d->table;
     if (table->use_rowid) {
-        *ret = ARENA_CAT(d->a, STR("rowid > "), query_draft_next_param(d, t->parts.items[0]));
+        d->page_param = query_draft_next_param(d, t->parts.items[0]);
+        *ret = ARENA_CAT(d->a, STR("rowid > "), d->page_param);
         return true;
     }
     if (t->parts.count != table->pk_count || table->pk_count == 0)
@@ -193,6 +194,7 @@ static bool keys_condition(struct query_draft *d, const struct token *t, str *re
     for (size_t i = 0; i < t->parts.count; i++)
         params[i] = query_draft_next_param(d, t->parts.items[i]);
     *ret = after_keys(d->a, table->pks, params, table->pk_count);
+    d->page_param = params[0];
     return true;
 }
 

@@ -143,6 +143,43 @@ static str page_sql(struct arena *a, const struct query_plan *p, str columns, st
     return ARENA_CAT(a, STR("select "), columns, STR(" from "), table, STR(" "), where, order, limit, offset);
 }
 
+static bool mentions(str condition, str word)
+{
+    for (size_t i = 0; i + word.n <= condition.n; i++)
+        if (str_eq_nocase(str_sub(condition, i, i + word.n), word))
+            return true;
+    return false;
+}
+
+/* "from (select rowid as "_found" from F where F match X) cross join T on T.rowid = "_found" where ...": the search
+ * leads. Columns of T mean what they did, since the inner table has only a name of its own; `rowid` does not, so
+ * conditions that may say it keep the other form. Empty when that is so. `page`: with the condition of the page. */
+static str found_from(struct query_draft *d, const struct query_table *table, size_t count, bool page)
+{
+    struct arena *a = d->a;
+    str *conditions = ARENA_ARRAY(a, str, count + 2), name = query_identifier(a, table->name);
+    size_t n = 0;
+    if (!d->found_sql.n || !table->key_is_rowid || d->wheres.count)
+        return STR("");
+    for (size_t i = 0; i < count; i++) {
+        if (i == d->found_where)
+            continue;
+        if (mentions(d->where.items[i], STR("rowid")) || mentions(d->where.items[i], STR("oid")))
+            return STR("");
+        conditions[n++] = d->where.items[i];
+    }
+    if (page && d->page_param.n)
+        conditions[n++] = ARENA_CAT(a, STR(QUERY_FOUND " > cast("), d->page_param, STR(" as integer)"));
+    return ARENA_CAT(a, STR("from ("), d->found_sql, STR(") cross join "), name, STR(" on "), name,
+                     STR(".rowid = " QUERY_FOUND " "), n ? STR("where ") : STR(""),
+                     query_join(a, conditions, n, STR(" and ")), n ? STR(" ") : STR(""));
+}
+
+static str found_columns(struct arena *a, const struct query_table *table, str columns)
+{
+    return table->use_rowid ? ARENA_CAT(a, query_identifier(a, table->name), STR("."), columns) : columns;
+}
+
 /* Everything that is text made of the finished draft. */
 static void write_sql(struct query_draft *d, struct query_plan *p, const struct query_columns *columns,
                       const struct query_columns *all, const struct query_sort *sort)
@@ -154,13 +191,23 @@ static void write_sql(struct query_draft *d, struct query_plan *p, const struct 
     p->stable_sql = page_sql(a, p, columns->sql, table, where, with_ties);
     p->sql = p->paged ? p->stable_sql : page_sql(a, p, columns->sql, table, where, sort->order_by);
     p->facet_sql = ARENA_CAT(a, STR("select "), all->sql, STR(" from "), table, STR(" "), where);
-    bool rowid = p->table->has_rowid;
+    size_t without_page = d->where.count - (p->paged && !p->table->is_view);
+    bool by_key = !p->sort.n && !p->sort_desc.n;
+    str found = found_from(d, p->table, without_page, by_key);
+    bool ok = found.n && (by_key || !p->paged);
+    p->search_sql = ok && by_key
+                        ? ARENA_CAT(a, STR("select "), found_columns(a, p->table, columns->sql), STR(" "), found,
+                                    STR("order by " QUERY_FOUND), arena_printf(a, " limit %" PRId64, p->page_size + 1))
+                        : STR("");
+    p->rows_sql =
+        ok ? ARENA_CAT(a, STR("select "), found_columns(a, p->table, all->sql), STR(" "), found) : p->facet_sql;
+    bool rowid = p->table->has_rowid && !ok;
     for (size_t i = 0; i < p->table->column_count && rowid; i++)
         rowid = !str_eq_nocase(p->table->columns[i], STR("rowid"));
     if (rowid)
         p->sampled_sql = ARENA_CAT(a, p->facet_sql, d->where.count ? STR("and ") : STR("where "),
                                    STR("rowid in (select value from json_each(:" QUERY_SAMPLE "))"));
-    p->first_sql = ARENA_CAT(a, STR("select * from ("), p->facet_sql, arena_printf(a, ") limit %d", QUERY_FIRST_ROWS));
+    p->first_sql = ARENA_CAT(a, STR("select * from ("), p->rows_sql, arena_printf(a, ") limit %d", QUERY_FIRST_ROWS));
     p->columns = columns->names;
     p->column_count = columns->count;
     p->facet_columns = all->names;
@@ -193,6 +240,7 @@ static enum status make(struct query_draft *d, struct query_plan *p, struct err 
     p->from_sql = ARENA_CAT(a, STR("from "), query_identifier(a, p->table->name), STR(" "), where_clause(d));
     p->count_sql = ARENA_CAT(a, STR("select count(*) "), p->from_sql);
     p->count_param_count = d->params.count;
+    p->found_from_sql = found_from(d, p->table, d->where.count, false);
 
     if ((st = query_page_size(p->table, p->settings, &p->request->args, &p->page_size, err)) != STATUS_OK ||
         (st = query_page_apply(d, &sort, &p->paged, &p->offset, err)) != STATUS_OK ||
@@ -223,5 +271,6 @@ enum status query_plan_table(struct arena *a, const struct query_table *table, c
 
 str query_count_sql_limited(struct arena *a, const struct query_plan *plan, int64_t limit)
 {
-    return ARENA_CAT(a, STR("select 1 "), plan->from_sql, arena_printf(a, " limit %" PRId64, limit));
+    return ARENA_CAT(a, STR("select 1 "), plan->found_from_sql.n ? plan->found_from_sql : plan->from_sql,
+                     arena_printf(a, " limit %" PRId64, limit));
 }

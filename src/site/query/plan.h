@@ -36,12 +36,17 @@ struct query_plan {
     /* What to run: `sql`, but with ties of the first sorted page in key order too, so that no row is repeated or missed
      * on the way to the second (docs/internals/query.md). Elsewhere the same text. */
     str stable_sql;
+    /* Searches come in the order of rowids out of their index. When the page wants that order, or none, this reads no
+     * further than it shows, where `stable_sql` first collects every match. Empty = run stable_sql. */
+    str search_sql;
+    str rows_sql;  /* facet_sql, or the same rows in that cheaper way: for looking at the first of them */
     str facet_sql; /* the same rows without order and limit, all columns: what facets are counted over */
     /* facet_sql over a part of the rows: those with the rowids of the JSON list bound to QUERY_SAMPLE (empty: the table
      * has none), and the first QUERY_FIRST_ROWS that match. */
     str sampled_sql, first_sql;
     str count_sql; /* "select count(*) from T where ... ": without the page's own condition; keeps its trailing space */
     str from_sql;  /* "from T where ... ": the tail of count_sql */
+    str found_from_sql;               /* the same rows in the way of search_sql; empty = none */
     const struct query_param *params; /* for sql and facet_sql, in the order they came up */
     size_t param_count;
     size_t count_param_count; /* count_sql and from_sql use the first so many of params */
@@ -103,7 +108,12 @@ struct query_draft {
     struct query_selection *selections;
     size_t selection_count;
     str fts_table, search;
+    str found_sql;      /* gives the rowids of a search as QUERY_FOUND; empty = none */
+    size_t found_where; /* its condition in `where` */
+    str page_param;     /* ":p3": key of the last row of the page before, when it is one value; empty = first page */
 };
+
+#define QUERY_FOUND "\"_found\""
 
 /* Sets a parameter; one of the same name is replaced in place. */
 void query_draft_param(struct query_draft *d, str name, struct value value);

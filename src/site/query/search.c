@@ -28,6 +28,15 @@ static str match_clause(struct arena *a, str name, bool raw)
     return raw ? ARENA_CAT(a, STR(":"), name) : ARENA_CAT(a, STR("escape_fts(:"), name, STR(")"));
 }
 
+/* Remembers the last condition as one that can lead instead of being looked up: the first search only. */
+static void found(struct query_draft *d, str from)
+{
+    if (d->found_sql.n)
+        return;
+    d->found_sql = ARENA_CAT(d->a, STR("select rowid as " QUERY_FOUND " from "), from);
+    d->found_where = d->where.count - 1;
+}
+
 static void search_all(struct query_draft *d, str text, bool raw)
 {
     struct arena *a = d->a;
@@ -41,6 +50,8 @@ static void search_all(struct query_draft *d, str text, bool raw)
     VEC_PUSH(a, &d->where,
              ARENA_CAT(a, query_identifier(a, pk), STR(" in (select rowid from "), fts, STR(" where "), fts,
                        STR(" match "), match_clause(a, STR("search"), raw), STR(")")));
+    if (str_eq_nocase(pk, STR("rowid")))
+        found(d, ARENA_CAT(a, fts, STR(" where "), fts, STR(" match "), match_clause(a, STR("search"), raw)));
     VEC_PUSH(a, &d->human, ARENA_CAT(a, STR("search matches \""), text, STR("\"")));
     query_draft_param(d, STR("search"), value_str(text));
     d->search = text;
@@ -60,6 +71,8 @@ static enum status search_column(struct query_draft *d, str column, str text, si
     VEC_PUSH(a, &d->where,
              ARENA_CAT(a, STR("rowid in (select rowid from "), query_identifier(a, d->fts_table), STR(" where "),
                        query_identifier(a, column), STR(" match "), match_clause(a, name, raw), STR(")")));
+    found(d, ARENA_CAT(a, query_identifier(a, d->fts_table), STR(" where "), query_identifier(a, column),
+                       STR(" match "), match_clause(a, name, raw)));
     VEC_PUSH(a, &d->human, ARENA_CAT(a, STR("search column \""), column, STR("\" matches \""), text, STR("\"")));
     query_draft_param(d, name, value_str(text));
     d->search = text;

@@ -20,7 +20,7 @@ static bool enabled(const struct query_facets *on, enum query_facet_kind kind, s
 
 static str probe_sql(struct arena *a, const struct query_plan *plan, enum query_facet_kind kind, str c, int64_t size)
 {
-    str rows = plan->facet_sql;
+    str rows = plan->rows_sql;
     if (kind == QUERY_FACET_COLUMN)
         return ARENA_CAT(a, STR("with limited as (select * from ("), rows, STR(") limit " CONSIDER ")\nselect "), c,
                          STR(" as value, count(*) as n from limited\nwhere value is not null\ngroup by value\nlimit "),
@@ -38,8 +38,8 @@ static str probe_sql(struct arena *a, const struct query_plan *plan, enum query_
 
 static str sample_sql(struct arena *a, const struct query_plan *plan, str c)
 {
-    return ARENA_CAT(a, STR("select "), c, STR(" from ("), plan->facet_sql, STR(") where "), c,
-                     STR(" is not null and "), c, STR(" != '' and json_array_length("), c, STR(") > 0 limit 100"));
+    return ARENA_CAT(a, STR("select "), c, STR(" from ("), plan->rows_sql, STR(") where "), c, STR(" is not null and "),
+                     c, STR(" != '' and json_array_length("), c, STR(") > 0 limit 100"));
 }
 
 void query_suggestions(struct arena *a, const struct query_plan *plan, const struct query_facets *on,
@@ -69,7 +69,7 @@ void query_suggestions(struct arena *a, const struct query_plan *plan, const str
     ret->items = list.items;
     ret->count = list.count;
     ret->row_count_sql =
-        ARENA_CAT(a, STR("select count(*) from (select * from ("), plan->facet_sql, STR(") limit " CONSIDER ")"));
+        ARENA_CAT(a, STR("select count(*) from (select * from ("), plan->rows_sql, STR(") limit " CONSIDER ")"));
 }
 
 bool query_suggest_column(size_t distinct, bool repeated, int64_t row_count, int64_t facet_size)

@@ -19,6 +19,7 @@ struct query_table {
     bool is_view;
     bool use_rowid;     /* a table without primary key: rowid is selected first and pages are made by it */
     bool has_rowid;     /* rows can be looked up by rowid */
+    bool key_is_rowid;  /* no key, or one that is another name of the rowid */
     const str *columns; /* in table order, hidden ones left out */
     size_t column_count;
     const bool *untyped; /* one each: keeps numbers and texts apart (no affinity); NULL = none does */

@@ -181,6 +181,50 @@ TEST(query_exec_filters)
     bench_release(&b);
 }
 
+/* The way a search is run and the way it is shown give the same rows; NULL = there is only one way. */
+static void check_search(struct bench *b, sqlite3 *db, const char *query, const char *page, const char *rows)
+{
+    const struct query_plan *plan = bench_plan(b, query);
+    if (!plan)
+        test_fail(__FILE__, __LINE__, "%s: %s", query, b->err.text);
+    const struct query_param *params = plan->params;
+    size_t n = plan->param_count;
+    if ((plan->search_sql.n > 0) != (page != NULL) || str_eq(plan->rows_sql, plan->facet_sql) != (rows == NULL))
+        test_fail(__FILE__, __LINE__, "%s: wrong way: " STR_FMT, query, STR_ARG(plan->rows_sql));
+    if (page)
+        CHECK_STR(ids(b, run(b->a, db, plan->search_sql, params, n)), page);
+    if (page)
+        CHECK_STR(ids(b, run_plan(b, db, plan)), page);
+    CHECK(rows == NULL || str_is(ids(b, run(b->a, db, plan->rows_sql, params, n)), rows));
+    struct value all = run(b->a, db, plan->count_sql, params, plan->count_param_count);
+    struct value limited = run(b->a, db, query_count_sql_limited(b->a, plan, 100), params, plan->count_param_count);
+    CHECK_INT(value_count(limited), value_at(value_at(all, 0), 0).i);
+}
+
+TEST(query_exec_search_in_the_order_of_its_index)
+{
+    struct bench b;
+    use_fixture(&b);
+    b.table.key_is_rowid = true;
+    sqlite3 *db = open_fixture(fixture);
+    check_search(&b, db, "_search=a*+OR+b*+OR+c*+OR+x&_searchmode=raw", "1 2 3 6 7", "1 2 3 6 7");
+    check_search(&b, db, "_search=a*+OR+b*+OR+c*+OR+x&_searchmode=raw&_size=2&_next=2", "3 6 7", "3 6 7");
+    check_search(&b, db, "_search=a*+OR+c*&_searchmode=raw&_city__exact=1&price__gt=0", "1", "1");
+    check_search(&b, db, "_search=a*+OR+c*&_searchmode=raw&_col=name", "1 3 6", "1 3 6");
+    check_search(&b, db, "_search=a*+OR+c*&_searchmode=raw&_sort=price", NULL, "1 3 6");
+    check_search(&b, db, "_search=a*+OR+c*&_searchmode=raw&_sort=price&_next=1.5,1", NULL, NULL);
+    check_search(&b, db, "_search=a*+OR+c*&_searchmode=raw&rowid__gt=2", NULL, NULL);
+    check_search(&b, db, "_search=a*+OR+c*&_searchmode=raw&_where=id+>+2", NULL, NULL);
+    check_search(&b, db, "name=apple", NULL, NULL);
+    b.table.key_is_rowid = false;
+    check_search(&b, db, "_search=a*+OR+c*&_searchmode=raw", NULL, NULL);
+    b.table.key_is_rowid = true;
+    bench_pks(&b, "");
+    check_search(&b, db, "_search=a*+OR+b*+OR+c*+OR+x&_searchmode=raw&_size=1&_next=1", "2 3", "2 3 6 7");
+    sqlite3_close(db);
+    bench_release(&b);
+}
+
 TEST(query_exec_limited_count)
 {
     struct bench b;
