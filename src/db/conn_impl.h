@@ -46,5 +46,7 @@ void conn_rest(struct conn *c);
 /* Message and status of the last SQLite error on this connection, with what the deadline and the authorizer know. */
 enum status conn_error(struct conn *c, int code, struct err *err);
 void stmt_drop_all(struct conn *c);
+/* One statement, compiled as visitors' SQL, in no cache: the caller finalizes it. */
+enum status stmt_compile(struct conn *c, str sql, struct sqlite3_stmt **ret, struct err *err) MUST_USE;
 
 #endif

@@ -132,6 +132,11 @@ static enum status compile(struct conn *c, str sql, bool trusted, sqlite3_stmt *
     return STATUS_OK;
 }
 
+enum status stmt_compile(struct conn *c, str sql, struct sqlite3_stmt **ret, struct err *err)
+{
+    return compile(c, sql, false, ret, err);
+}
+
 static enum status prepare(struct conn *c, str sql, bool trusted, struct stmt **ret_stmt, struct err *err)
 {
     uint64_t hash = str_hash(sql);

@@ -3,10 +3,19 @@
 
 #include <stdlib.h>
 
-bool queries_exists(const struct request *rq, str db, str name)
+#include "site/kept.h"
+
+static bool in_config(const struct request *rq, str db, str name)
 {
     struct value q = value_get(config_queries(&rq->site->config, db), name);
     return value_is_text(q) || q.kind == VALUE_DICT;
+}
+
+bool queries_exists(const struct request *rq, str db, str name)
+{
+    str owner;
+    bool is_private;
+    return in_config(rq, db, name) || kept_query_owner(rq->site->kept, rq->arena, db, name, &owner, &is_private);
 }
 
 static struct value or_null(struct value v)
@@ -31,6 +40,38 @@ static bool flag(struct value q, const char *key, bool fallback)
     return v.kind == VALUE_UNDEFINED ? fallback : value_truth(v);
 }
 
+/* One that a visitor stored, with the keys in the order of the API. */
+static struct value stored(struct request *rq, str db, str name)
+{
+    static const char *const keys[] = {"sql",
+                                       "title",
+                                       "description",
+                                       "description_html",
+                                       "hide_sql",
+                                       "fragment",
+                                       "parameters",
+                                       "is_write",
+                                       "is_private",
+                                       "is_trusted",
+                                       "source",
+                                       "owner_id",
+                                       "on_success_message",
+                                       "on_success_message_sql",
+                                       "on_success_redirect",
+                                       "on_error_message",
+                                       "on_error_redirect"};
+    struct value q = kept_query(rq->site->kept, rq->arena, db, name), d = value_dict(rq->arena);
+    if (q.kind != VALUE_DICT)
+        return VALUE_UNDEF;
+    VALUE_SET(d, "database", value_str(db));
+    VALUE_SET(d, "name", value_str(name));
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        value_set(d, str_of(keys[i]), or_null(value_get(q, str_of(keys[i]))));
+    VALUE_SET(d, "private",
+              value_bool(value_truth(VALUE_GET(q, "is_private")) || request_private(rq, ACTION_VIEW_QUERY, db, name)));
+    return d;
+}
+
 struct value queries_get(struct request *rq, str db, str name)
 {
     static const char *const texts[] = {"title", "description", "description_html"};
@@ -38,8 +79,8 @@ struct value queries_get(struct request *rq, str db, str name)
                                            "on_error_message", "on_error_redirect"};
     struct arena *a = rq->arena;
     struct value q = value_get(config_queries(&rq->site->config, db), name), d = value_dict(a);
-    if (!queries_exists(rq, db, name))
-        return VALUE_UNDEF;
+    if (!in_config(rq, db, name))
+        return stored(rq, db, name);
     VALUE_SET(d, "database", value_str(db));
     VALUE_SET(d, "name", value_str(name));
     VALUE_SET(d, "sql", value_is_text(q) ? q : VALUE_GET(q, "sql"));
@@ -81,6 +122,12 @@ struct value queries_visible(struct request *rq, str db)
     for (size_t i = 0; all.kind == VALUE_DICT && i < all.dict->count; i++)
         if (request_allowed(rq, ACTION_VIEW_QUERY, db, all.dict->entries[i].key))
             value_push(list, queries_get(rq, db, all.dict->entries[i].key));
+    struct value kept = kept_queries(rq->site->kept, a, db);
+    for (size_t i = 0; i < value_count(kept); i++) {
+        str name = kept.dict->entries[i].key;
+        if (!in_config(rq, db, name) && request_allowed(rq, ACTION_VIEW_QUERY, db, name))
+            value_push(list, stored(rq, db, name));
+    }
     if (value_count(list))
         qsort(list.list->items, list.list->count, sizeof *list.list->items, by_title);
     return list;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* queries: stored queries. Today those of the configuration: trusted unless it says otherwise. */
+/* queries: stored queries: those of the configuration (trusted unless it says otherwise), then those that visitors
+ * stored (kept.h; never trusted). */
 #ifndef VITRINE_SITE_QUERIES_H
 #define VITRINE_SITE_QUERIES_H
 

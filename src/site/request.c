@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "http/cookie.h"
+#include "site/kept.h"
 #include "site/links.h"
 #include "site/route.h"
 
@@ -118,14 +119,38 @@ struct value request_url_vars(const struct request *rq, struct arena *a)
     return d;
 }
 
+/* A query that a visitor stored is its owner's: he may see, change and delete it, and a private one is for nobody else.
+ */
+static bool owner_rule(const struct request *rq, struct value actor, enum action a, str parent, str child,
+                       bool *ret_allowed)
+{
+    str owner;
+    bool is_private;
+    if (action_rows[a].level != ACTION_LEVEL_QUERY || !child.n ||
+        !kept_query_owner(rq->site->kept, rq->arena, parent, child, &owner, &is_private))
+        return false;
+    struct value id = VALUE_GET(actor, "id");
+    bool is_owner = owner.n && !value_is_null(id) && str_eq(value_to_str(rq->arena, id), owner);
+    *ret_allowed = is_owner && permit_within_restrictions(actor, a, parent, child);
+    return is_owner || is_private;
+}
+
+static bool actor_allowed(const struct request *rq, struct value actor, enum action a, str parent, str child)
+{
+    bool allowed = false;
+    if (a != ACTION_NONE && owner_rule(rq, actor, a, parent, child, &allowed))
+        return allowed;
+    return site_allowed(rq->site, actor, a, parent, child);
+}
+
 bool request_allowed(const struct request *rq, enum action a, str parent, str child)
 {
-    return site_allowed(rq->site, rq->actor, a, parent, child);
+    return actor_allowed(rq, rq->actor, a, parent, child);
 }
 
 bool request_private(const struct request *rq, enum action a, str parent, str child)
 {
-    return !site_allowed(rq->site, VALUE_NULL, a, parent, child);
+    return !actor_allowed(rq, VALUE_NULL, a, parent, child);
 }
 
 enum status request_require(const struct request *rq, enum action a, str parent, str child, const char *message,

@@ -19,6 +19,7 @@
 #include "site/view/database.h"
 #include "site/view/resources.h"
 #include "site/view/view.h"
+#include "site/write/stored.h"
 
 struct query_page {
     struct request *rq;
@@ -349,10 +350,10 @@ enum status view_stored_query(struct request *rq, struct err *err)
     p.stored = queries_get(rq, rq->db->name, p.name);
     p.sql = VALUE_GET(p.stored, "sql").s;
     p.is_write = value_truth(VALUE_GET(p.stored, "is_write"));
-    if (!p.is_write && !value_truth(VALUE_GET(p.stored, "is_trusted")))
-        st = request_require(rq, ACTION_EXECUTE_SQL, rq->db->name, (str){0}, NULL, err);
-    if (st == STATUS_OK && rq->http->method == HTTP_POST)
-        return err_set(err, STATUS_METHOD, "Method not allowed");
+    if (rq->http->method == HTTP_POST)
+        return p.is_write ? stored_query_post(rq, p.stored, err) : err_set(err, STATUS_METHOD, "Method not allowed");
+    if (!p.is_write)
+        st = stored_query_may_run(rq, p.stored, NULL, err);
     if (st != STATUS_OK)
         return st;
     st = respond_page(&p, err);

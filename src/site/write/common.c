@@ -143,7 +143,7 @@ enum status write_body_any(struct request *rq, struct value *ret, bool *ret_is_j
     if (st != STATUS_OK)
         return st;
     struct value d = value_dict(rq->arena);
-    for (size_t i = 0; i < form.count; i = args_next_key(&form, i))
+    for (size_t i = 0; i < form.count; i++) /* the last value of a key wins: a checkbox follows its hidden "0" */
         value_set(d, form.items[i].key, value_str(form.items[i].value));
     *ret = d;
     return STATUS_OK;

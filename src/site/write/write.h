@@ -29,7 +29,7 @@ enum status write_body_object(struct request *rq, struct value *ret, struct err 
 /* Pure part of it: integers that do not fit 64 bits are refused, since they would be stored as other numbers. */
 enum status write_json(struct arena *a, str text, struct value *ret, struct err *err) MUST_USE;
 bool write_body_is_json(const struct request *rq); /* by content type */
-/* A JSON object, or a form as DICT of texts (first value of a key). */
+/* A JSON object, or a form as DICT of texts (last value of a key). */
 enum status write_body_any(struct request *rq, struct value *ret, bool *ret_is_json, struct err *err) MUST_USE;
 /* Opens rq->db and finds params[1]: NOT_FOUND also for views. */
 enum status write_open_table(struct request *rq, const struct schema_table **ret, struct err *err) MUST_USE;
@@ -38,6 +38,8 @@ enum status write_require_any(const struct request *rq, enum action a, struct er
 enum status write_require(const struct request *rq, enum action a, str db, str table, const char *message,
                           struct err *err) MUST_USE;
 enum status write_require_mutable(const struct request *rq, struct err *err) MUST_USE;
+/* INVALID "Invalid keys: x" when there is another query argument than sql. */
+enum status write_only_sql_argument(const struct request *rq, struct err *err) MUST_USE;
 /* Keys of `d` that are not in `known`, sorted, joined by `between`; empty = none. */
 str write_unknown_keys(struct arena *a, struct value d, const char *const *known, size_t count, str between);
 /* "a, b" */
