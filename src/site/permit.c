@@ -189,9 +189,21 @@ static struct value allow_key(struct value level, enum action a)
     return a == ACTION_EXECUTE_SQL ? VALUE_GET(level, "allow_sql") : VALUE_GET(level, "allow");
 }
 
+/* tables.T.allow_write: who may insert, change and delete rows. true means whoever is signed in: anonymous visitors
+ * write only where an allow block says {"unauthenticated": true}. */
+static void add_allow_write(struct collector *c, str db, str child, struct value block)
+{
+    bool rows = c->action == ACTION_INSERT_ROW || c->action == ACTION_UPDATE_ROW || c->action == ACTION_DELETE_ROW;
+    if (!rows || value_is_null(block))
+        return;
+    bool ok = block.kind == VALUE_BOOL ? block.b && !value_is_null(c->actor) : permit_matches_allow(c->actor, block);
+    add(c, db, child, ok, ok ? "config allow_write" : "config deny allow_write");
+}
+
 static void collect_child(struct collector *c, str db, str child, struct value level, enum action own)
 {
     add_permissions(c, db, child, level);
+    add_allow_write(c, db, child, VALUE_GET(level, "allow_write"));
     if (c->action == own)
         add_allow(c, db, child, VALUE_GET(level, "allow"));
 }

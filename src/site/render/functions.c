@@ -11,6 +11,7 @@
 #include "site/render/request_value.h"
 #include "site/render/sql_function.h"
 #include "site/render/urls.h"
+#include "site/write/actions.h"
 #include "template/eval.h"
 
 str function_text(struct eval *ev, const struct value_args *args, size_t i, const char *keyword)
@@ -79,13 +80,17 @@ PAGE_FUNCTION(menu_links)
     return STATUS_OK;
 }
 
-PAGE_FUNCTION(empty_list)
-{
-    (void)self;
-    (void)args;
-    *ret = value_list(eval_arena(ev));
-    return STATUS_OK;
-}
+#define ACTIONS_FUNCTION(name)                                                                                         \
+    PAGE_FUNCTION(actions_##name)                                                                                      \
+    {                                                                                                                  \
+        (void)ev;                                                                                                      \
+        (void)args;                                                                                                    \
+        *ret = actions_of_##name(self);                                                                                \
+        return STATUS_OK;                                                                                              \
+    }
+ACTIONS_FUNCTION(database)
+ACTIONS_FUNCTION(table)
+ACTIONS_FUNCTION(query)
 
 PAGE_FUNCTION(empty_text)
 {
@@ -254,9 +259,9 @@ static const struct function page_functions[] = {
     PAGE_ROW("render_markdown", fn_render_markdown),
     PAGE_ROW("sql", sql_function),
     /* slots and action menus of the pages: filled by plugins and by what the actor may do */
-    PAGE_ROW("actions", fn_empty_list),
-    PAGE_ROW("database_actions", fn_empty_list),
-    PAGE_ROW("query_actions", fn_empty_list),
+    PAGE_ROW("actions", fn_actions_table),
+    PAGE_ROW("database_actions", fn_actions_database),
+    PAGE_ROW("query_actions", fn_actions_query),
     PAGE_ROW("top_homepage", fn_empty_text),
     PAGE_ROW("top_database", fn_empty_text),
     PAGE_ROW("top_table", fn_empty_text),

@@ -13,6 +13,7 @@
 #include "site/render/rows_json.h"
 #include "site/tables.h"
 #include "site/view/view.h"
+#include "site/write/actions.h"
 
 struct row_page {
     struct request *rq;
@@ -168,7 +169,7 @@ static enum status respond_as_html(struct row_page *p, struct err *err)
     VALUE_SET(d, "metadata", value_dict(a));
     VALUE_SET(d, "custom_table_templates", extra_display_templates(rq, p->table->name, "row"));
     VALUE_SET(d, "renderers", format_links(rq, p->rows.columns, p->rows.column_count, false, true));
-    VALUE_SET(d, "row_actions", value_list(a));
+    VALUE_SET(d, "row_actions", actions_of_row(rq));
     VALUE_SET(d, "row_mutation_ui", value_bool(false));
     VALUE_SET(d, "table_page_data", value_dict(a));
     VALUE_SET(d, "settings", page_vars_settings(rq));

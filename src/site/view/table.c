@@ -13,6 +13,7 @@
 #include "site/render/rows_json.h"
 #include "site/tables.h"
 #include "site/view/view.h"
+#include "site/write/write.h"
 
 static struct value param_dict(struct arena *a, const struct query_plan *plan)
 {
@@ -285,6 +286,8 @@ enum status view_table(struct request *rq, struct err *err)
     st = tables_open(rq, rq->params[1], &t, err);
     if (st != STATUS_OK)
         return st;
+    if (rq->http->method == HTTP_POST && str_is(rq->format, "json") && write_is_short_form(rq))
+        return view_insert(rq, err);
     if (rq->http->method == HTTP_POST) {
         respond_text(rq, 405, "text/plain; charset=utf-8", STR("Method not allowed"));
         page_cache_headers(rq, false);

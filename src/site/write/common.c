@@ -129,6 +129,11 @@ bool write_body_is_json(const struct request *rq)
     return str_starts(http_header(rq->http, STR("content-type")), STR("application/json"));
 }
 
+bool write_is_short_form(const struct request *rq)
+{
+    return str_starts(str_trim(rq->http->body), STR("{"));
+}
+
 enum status write_body_any(struct request *rq, struct value *ret, bool *ret_is_json, struct err *err)
 {
     *ret_is_json = write_body_is_json(rq);
@@ -161,7 +166,7 @@ enum status write_require_any(const struct request *rq, enum action a, struct er
 
 enum status write_open_table(struct request *rq, const struct schema_table **ret, struct err *err)
 {
-    enum status st = request_open_database(rq, err);
+    enum status st = rq->conn ? STATUS_OK : request_open_database(rq, err);
     if (st != STATUS_OK)
         return st;
     const struct schema_table *t = schema_table(rq->schema, rq->params[1]);

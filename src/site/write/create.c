@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* create — POST /DB/-/create: a table from a list of columns, or from rows (their values say the types); rows for a
  * table that exists are added to it. Refusals have Datasette's words, in its order. */
+#include "site/write/create.h"
+
 #include "site/links.h"
 #include "site/query/plan.h"
 #include "site/view/view.h"
 #include "site/write/insert.h"
 #include "site/write/table_def.h"
 #include "site/write/write.h"
-
-struct create_plan {
-    str table, db;
-    struct value rows; /* LIST of DICT; empty = from columns */
-    struct table_def def;
-    bool ignore, replace, alter;
-};
 
 /* ---- body -> plan ---- */
 
@@ -173,7 +168,7 @@ static enum status decode_rows(struct arena *a, struct value rows, struct value 
     return STATUS_OK;
 }
 
-static enum status create_plan_read(struct arena *a, struct value body, struct create_plan *p, struct err *err)
+enum status create_plan_read(struct arena *a, struct value body, struct create_plan *p, struct err *err)
 {
     static const char *const known[] = {"table", "rows", "row", "columns", "pk", "pks", "ignore", "replace", "alter"};
     struct value table = VALUE_GET(body, "table"), columns = VALUE_GET(body, "columns");
@@ -324,12 +319,9 @@ static enum status already_there(const struct create_plan *p, struct err *err)
     return err_set(err, STATUS_INVALID, "table \"%.*s\" already exists", STR_ARG(p->table));
 }
 
-static enum status create_apply(struct request *rq, struct conn *c, void *plan, struct err *err)
+enum status create_run(struct arena *a, struct conn *c, struct create_plan *p, str *ret_schema, struct err *err)
 {
-    struct create_plan *p = plan;
-    struct arena *a = rq->arena;
-    struct value d = value_dict(a);
-    str now, schema = {0};
+    str now;
     enum status st = write_schema_of(a, c, p->table, &now, err);
     if (st == STATUS_OK && now.n && !value_count(p->rows))
         st = already_there(p, err);
@@ -339,8 +331,16 @@ static enum status create_apply(struct request *rq, struct conn *c, void *plan, 
         st = write_add_missing_columns(a, c, p->table, p->rows, err);
     if (st == STATUS_OK)
         st = add_rows(a, c, p, err);
-    if (st == STATUS_OK)
-        st = write_schema_of(a, c, p->table, &schema, err);
+    return st == STATUS_OK ? write_schema_of(a, c, p->table, ret_schema, err) : st;
+}
+
+static enum status create_apply(struct request *rq, struct conn *c, void *plan, struct err *err)
+{
+    struct create_plan *p = plan;
+    struct arena *a = rq->arena;
+    struct value d = value_dict(a);
+    str schema = {0};
+    enum status st = create_run(a, c, p, &schema, err);
     if (st != STATUS_OK)
         return st;
     str url = link_table(rq, p->db, p->table);

@@ -31,6 +31,8 @@ enum status write_json(struct arena *a, str text, struct value *ret, struct err 
 bool write_body_is_json(const struct request *rq); /* by content type */
 /* A JSON object, or a form as DICT of texts (last value of a key). */
 enum status write_body_any(struct request *rq, struct value *ret, bool *ret_is_json, struct err *err) MUST_USE;
+/* POST /DB/TABLE.json with a JSON object: the short form of /-/insert. */
+bool write_is_short_form(const struct request *rq);
 /* Opens rq->db and finds params[1]: NOT_FOUND also for views. */
 enum status write_open_table(struct request *rq, const struct schema_table **ret, struct err *err) MUST_USE;
 /* FORBIDDEN when the actor may neither view the table of the address nor do `a` on it. */

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "site/write/actions.h"
+
+#include "db/schema.h"
+#include "site/links.h"
+#include "site/queries.h"
+
+static void push(struct request *rq, struct value list, str base, const char *path, const char *label,
+                 const char *description)
+{
+    struct value d = value_dict(rq->arena);
+    VALUE_SET(d, "href", value_str(ARENA_CAT(rq->arena, base, str_of(path))));
+    VALUE_SET(d, "label", value_cstr(label));
+    VALUE_SET(d, "description", value_cstr(description));
+    value_push(list, d);
+}
+
+static bool may(struct request *rq, enum action a, str child)
+{
+    return request_allowed(rq, a, rq->db->name, child);
+}
+
+struct value actions_of_database(struct request *rq)
+{
+    struct value list = value_list(rq->arena);
+    if (!rq->db || !rq->db->writer)
+        return list;
+    str base = link_database(rq, rq->db->name);
+    if (may(rq, ACTION_CREATE_TABLE, (str){0}))
+        push(rq, list, base, "/-/create-table", "Create table", "Make a table with columns of your own.");
+    if (may(rq, ACTION_EXECUTE_WRITE_SQL, (str){0}))
+        push(rq, list, base, "/-/execute-write", "Execute write SQL",
+             "Run SQL that changes data; each table asks for its permissions.");
+    return list;
+}
+
+static const struct schema_table *table_of(struct request *rq)
+{
+    const struct schema_table *t =
+        rq->db && rq->db->writer && rq->schema && rq->param_count > 1 ? schema_table(rq->schema, rq->params[1]) : NULL;
+    return t && t->kind == SCHEMA_TABLE ? t : NULL;
+}
+
+struct value actions_of_table(struct request *rq)
+{
+    struct value list = value_list(rq->arena);
+    const struct schema_table *t = table_of(rq);
+    if (!t)
+        return list;
+    str base = link_table(rq, rq->db->name, t->name);
+    if (may(rq, ACTION_INSERT_ROW, t->name))
+        push(rq, list, base, "/-/insert-row", "Insert row", "Add one row with a form.");
+    return list;
+}
+
+struct value actions_of_row(struct request *rq)
+{
+    struct value list = value_list(rq->arena);
+    const struct schema_table *t = table_of(rq);
+    if (!t || rq->param_count < 3)
+        return list;
+    str base = link_row(rq, rq->db->name, t->name, rq->params[2]);
+    if (may(rq, ACTION_UPDATE_ROW, t->name))
+        push(rq, list, base, "/-/edit-row", "Edit row", "Change the values of this row.");
+    if (may(rq, ACTION_DELETE_ROW, t->name))
+        push(rq, list, base, "/-/delete-row", "Delete row", "Remove this row.");
+    return list;
+}
+
+struct value actions_of_query(struct request *rq)
+{
+    struct value list = value_list(rq->arena);
+    bool stored = rq->db && rq->param_count > 1 && queries_exists(rq, rq->db->name, rq->params[1]);
+    struct value q = stored ? queries_get(rq, rq->db->name, rq->params[1]) : VALUE_UNDEF;
+    if (!stored || str_is(VALUE_GET(q, "source").s, "config"))
+        return list;
+    str base = link_table(rq, rq->db->name, rq->params[1]);
+    if (may(rq, ACTION_UPDATE_QUERY, rq->params[1]))
+        push(rq, list, base, "/-/edit", "Edit query", "Change its SQL, title or who may see it.");
+    if (may(rq, ACTION_DELETE_QUERY, rq->params[1]))
+        push(rq, list, base, "/-/delete", "Delete query", "Remove it for everybody.");
+    return list;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* write/create: the body of /-/create as a plan, and running it. */
+#ifndef VITRINE_SITE_WRITE_CREATE_H
+#define VITRINE_SITE_WRITE_CREATE_H
+
+#include "site/write/table_def.h"
+
+struct conn;
+
+struct create_plan {
+    str table, db;
+    struct value rows; /* LIST of DICT; empty = from columns */
+    struct table_def def;
+    bool ignore, replace, alter;
+};
+
+/* Pure. INVALID with Datasette's words. Strings are borrowed from the body. */
+enum status create_plan_read(struct arena *a, struct value body, struct create_plan *p, struct err *err) MUST_USE;
+/* Writer's thread. *ret_schema: the CREATE TABLE as it is then. */
+enum status create_run(struct arena *a, struct conn *c, struct create_plan *p, str *ret_schema,
+                       struct err *err) MUST_USE;
+
+#endif
