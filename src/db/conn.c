@@ -145,7 +145,7 @@ static enum status conn_setup(struct conn *c, struct err *err)
     if (st != STATUS_OK)
         return st;
     set_config(c);
-    deadline_init(&c->deadline, c->sqlite, busy_timeout_ms(c));
+    deadline_init(&c->deadline, c->sqlite, busy_timeout_ms(c), c->mode == CONN_READ ? &c->db->reader_waited_us : NULL);
     st = set_pragmas(c, &o, err);
     for (size_t i = 0; st == STATUS_OK && i < c->db->extension_count; i++)
         st = load_extension(c, c->db->extensions[i], err);

@@ -36,9 +36,10 @@ struct database {
     atomic_int refs;   /* owners + connections + 1 while owners > 0 */
     atomic_int owners; /* database_new and database_ref; 0 = retired */
     atomic_bool retired;
-    atomic_bool fixed;        /* immutable, and its file is open: file does not change any more */
-    atomic_ullong touched;    /* counts commits of this process to a memory database */
-    atomic_ullong generation; /* counts replacements of the file, attached ones included */
+    atomic_bool fixed;             /* immutable, and its file is open: file does not change any more */
+    atomic_llong reader_waited_us; /* monotonic time when a reader of this process last met a lock */
+    atomic_ullong touched;         /* counts commits of this process to a memory database */
+    atomic_ullong generation;      /* counts replacements of the file, attached ones included */
 
     pthread_mutex_t lock; /* below this line; held for some system calls, never while SQLite runs */
     struct db_file *file;

@@ -118,6 +118,8 @@ static int on_progress(void *arg)
     return deadline_passed(arg);
 }
 
+#define READER_LOOK_US 2000
+
 /* Waits 1, 2, 5, 10 ... 100 ms between tries, as sqlite3_busy_timeout() does, but never past the deadline. */
 static int on_busy(void *arg, int tries)
 {
@@ -129,6 +131,10 @@ static int on_busy(void *arg, int tries)
     if (deadline_passed(d) || now - d->busy_since_us >= d->busy_timeout_us)
         return 0;
     int64_t wait_us = wait_ms[MIN((size_t)tries, ARRAY_LEN(wait_ms) - 1)] * 1000L;
+    if (d->waited_us) {
+        atomic_store_explicit(d->waited_us, now, memory_order_relaxed);
+        wait_us = MIN(wait_us, READER_LOOK_US);
+    }
     wait_us = MIN(wait_us, d->busy_since_us + d->busy_timeout_us - now);
     if (d->at_mono_us)
         wait_us = MIN(wait_us, d->at_mono_us - now);
@@ -137,9 +143,9 @@ static int on_busy(void *arg, int tries)
     return 1;
 }
 
-void deadline_init(struct deadline *d, struct sqlite3 *sqlite, int64_t busy_timeout_ms)
+void deadline_init(struct deadline *d, struct sqlite3 *sqlite, int64_t busy_timeout_ms, atomic_llong *waited_us)
 {
-    *d = (struct deadline){.sqlite = sqlite, .busy_timeout_us = busy_timeout_ms * 1000};
+    *d = (struct deadline){.sqlite = sqlite, .busy_timeout_us = busy_timeout_ms * 1000, .waited_us = waited_us};
     sqlite3_progress_handler(sqlite, LIMIT_DB_PROGRESS_OPS, on_progress, d);
     sqlite3_busy_handler(sqlite, on_busy, d);
 }

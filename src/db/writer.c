@@ -33,6 +33,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -44,6 +45,9 @@
 #include "rt/thread.h"
 
 #include "base/banned.h"
+
+#define READERS_FIRST_US 20000 /* longest pause between two transactions for readers that wait */
+#define READER_IS_IN_US  5000  /* who waits looks more often than that */
 
 struct writer {
     struct database *db;
@@ -95,8 +99,22 @@ static bool transaction_is_lost(const struct writer *w)
     return sqlite3_get_autocommit(w->conn->sqlite) != 0;
 }
 
+/* In rollback mode a COMMIT keeps readers out while it waits for the disk. Under load one would follow the other, and a
+ * reader that looks in vain each time would give up in the end: so who waits is let in first. They look every 2 ms. */
+static void let_readers_in(struct writer *w)
+{
+    int64_t until = clock_mono_us() + READERS_FIRST_US;
+    struct timespec pause = {.tv_nsec = 500000};
+    for (int64_t now; (now = clock_mono_us()) < until;) {
+        if (now - atomic_load_explicit(&w->db->reader_waited_us, memory_order_relaxed) > READER_IS_IN_US)
+            return;
+        nanosleep(&pause, NULL);
+    }
+}
+
 static enum status begin(struct writer *w, struct err *err)
 {
+    let_readers_in(w);
     enum status st = open_conn(w, err);
     if (st == STATUS_OK && FAULT("writer.begin"))
         st = err_set(err, STATUS_BUSY, "database is locked (injected)");

