@@ -122,10 +122,13 @@
 #define LIMIT_FIGURE_ARENA     16777216  /* memory of that; more: it stays unknown */
 #define LIMIT_PAGE_MARKDOWN    2097152   /* Markdown rendered on one page; later cells show their text as it is */
 #define LIMIT_CELL_JSON_ARENA  33554432  /* one cell's JSON set out in lines; larger: shown as it is */
-#define LIMIT_CACHE_BUCKETS    16384     /* hash buckets of the answer cache: a power of two */
-#define LIMIT_PAGE_QUEUE       4096      /* pages waiting for a worker; more: 503 */
-#define LIMIT_SQL_QUEUE        512       /* visitors' SQL waiting for a worker; more: 503 */
-#define LIMIT_REMOVED_NAMES    256 /* removed databases whose names are remembered; then the oldest are forgotten */
+#define LIMIT_SEARCH_MS        2000  /* /-/search in all tables; those it did not reach by then are listed as links */
+#define LIMIT_SEARCH_TEXT      4096  /* bytes to search for; more: 400 */
+#define LIMIT_SEARCH_DATABASES 256   /* databases looked at for the link in the menu */
+#define LIMIT_CACHE_BUCKETS    16384 /* hash buckets of the answer cache: a power of two */
+#define LIMIT_PAGE_QUEUE       4096  /* pages waiting for a worker; more: 503 */
+#define LIMIT_SQL_QUEUE        512   /* visitors' SQL waiting for a worker; more: 503 */
+#define LIMIT_REMOVED_NAMES    256   /* removed databases whose names are remembered; then the oldest are forgotten */
 #define LIMIT_METRICS_PAGE     16777216 /* text of /-/metrics; more: 500 */
 #define LIMIT_UPKEEP_QUEUE     1024     /* things to renew or to free; more are done by whoever asks */
 #define LIMIT_CHECK_AT_START   64 /* with more databases than this, files are checked when they are first asked for */

@@ -145,6 +145,14 @@ static enum status share(struct conn *c, int64_t version, const struct schema **
     return STATUS_OK;
 }
 
+const struct schema *schema_newest(struct database *db)
+{
+    pthread_mutex_lock(&db->lock);
+    const struct schema *s = db->schema ? schema_ref(db->schema) : NULL;
+    pthread_mutex_unlock(&db->lock);
+    return s;
+}
+
 enum status schema_get(struct conn *c, const struct schema **ret, struct err *err)
 {
     struct db_signature signature;

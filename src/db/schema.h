@@ -89,6 +89,9 @@ struct schema {
 /* The snapshot that fits what `c` reads now. Costs one database_signature() when nothing changed; a reload runs in one
  * read transaction under the connection's deadline. The caller owns a reference. Statuses: those of stmt_step. */
 enum status schema_get(struct conn *c, const struct schema **ret, struct err *err) MUST_USE;
+/* The newest snapshot that any connection read, with a reference for the caller; NULL before the first. May be out of
+ * date: for hints, not for answers. No I/O. */
+const struct schema *schema_newest(struct database *db);
 const struct schema *schema_ref(const struct schema *s);
 void schema_unref(const struct schema *s); /* NULL is fine */
 

@@ -22,6 +22,7 @@ const struct route routes[] = {
     {"/-/ready[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_ready, "Answers 503 while requests should go elsewhere"},
     {"/-/metrics", ROUTE_GET | ROUTE_NO_CACHE | ROUTE_STATS, view_metrics, "Metrics for Prometheus (private)"},
     {"/-/jump[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_jump, "Search for databases, tables and views by name"},
+    {"/-/search[.json]", ROUTE_GET | ROUTE_NO_CACHE | ROUTE_SLOW, view_search, "Search in all tables"},
     {"/-/schema[.*]", ROUTE_GET, view_instance_schema, "SQL schema of all databases"},
     {"/-/auth-token", ROUTE_GET | ROUTE_NO_CACHE, view_auth_token, "Signs in as root with a one-time token"},
     {"/-/login", ROUTE_GET | ROUTE_POST | ROUTE_NO_CACHE | ROUTE_HASHES, view_login, "Signs in with a password"},

@@ -11,6 +11,7 @@
 #include "site/render/request_value.h"
 #include "site/render/sql_function.h"
 #include "site/render/urls.h"
+#include "site/searchable.h"
 #include "site/write/actions.h"
 #include "template/eval.h"
 
@@ -77,6 +78,8 @@ PAGE_FUNCTION(menu_links)
     *ret = value_list(a);
     if (accounts_configured(rq->site->accounts) && value_is_null(rq->actor))
         crumb(*ret, a, link_path(rq, STR("-/login")), STR("Log in"));
+    if (searchable_any(rq))
+        crumb(*ret, a, link_path(rq, STR("-/search")), STR("Search all tables"));
     return STATUS_OK;
 }
 

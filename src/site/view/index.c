@@ -4,6 +4,7 @@
 #include "db/count.h"
 #include "site/links.h"
 #include "site/render/page.h"
+#include "site/searchable.h"
 #include "site/tables.h"
 #include "site/view/view.h"
 
@@ -185,6 +186,7 @@ enum status view_index(struct request *rq, struct err *err)
     VALUE_SET(d, "metadata", metadata);
     VALUE_SET(d, "private", value_bool(request_private(rq, ACTION_VIEW_INSTANCE, (str){0}, (str){0})));
     VALUE_SET(d, "homepage_actions", value_list(a));
+    VALUE_SET(d, "has_searchable", value_bool(searchable_any(rq)));
     VALUE_SET(d, "noindex", value_bool(builtin));
     const str names[] = {builtin ? STR("default:index.html") : STR("index.html")};
     return page_respond(rq, 200, names, 1, d, true, err);

@@ -14,7 +14,7 @@ struct request;
     V(redirect_internals)                                                                                              \
     V(favicon)                                                                                                         \
     V(robots) V(versions) V(plugins) V(settings) V(config) V(databases) V(actor) V(actions) V(threads) V(health)       \
-        V(ready) V(metrics)                                                                                            \
+        V(ready) V(metrics) V(search)                                                                                  \
         V(jump) V(instance_schema) V(auth_token) V(logout) V(allow_debug) V(check) V(allowed) V(rules) V(permissions)  \
             V(messages) V(create_token) V(instance_queries) V(patterns) V(api) V(debug_autocomplete) V(download)       \
                 V(database) V(query_parameters) V(query) V(database_queries) V(database_schema) V(table_schema)        \
