@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* load: asks one server for one resource over N kept connections and measures the answers.
  *
- *   load [-c CONNECTIONS] [-d SECONDS] [-n REQUESTS] [-w WARM_UP_SECONDS] [-r REQUESTS_A_SECOND] HOST:PORT TARGET
+ *   load [-c CONNECTIONS] [-d SECONDS] [-n REQUESTS] [-w WARM_UP_SECONDS] [-r REQUESTS_A_SECOND] [-a] [-x FIELD]
+ *        HOST:PORT TARGET
  *
  * Prints one JSON object. Closed loop: each connection has one request under way. With -r the requests are due at fixed
  * times and a time is measured from the moment the request was due, so that a stall is paid by all who would have come
  * in it (no coordinated omission). One thread, epoll, no allocation after the start.
  *
  * An answer counts only if its status is 200 and its decoded length is that of the first answer (give or take -t
- * bytes, for bodies that tell their own duration); anything else is an error and the exit status is 1. Times go into
- * log-linear buckets: 64 a power of two, so a percentile is exact to 1.6 %. */
+ * bytes, for bodies that tell their own duration); anything else is an error and the exit status is 1. With -a every
+ * answer counts and the statuses are told apart. {n} in TARGET is another number for each request; -x adds a header
+ * field. Times go into log-linear buckets: 64 a power of two, so a percentile is exact to 1.6 %. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -55,6 +57,9 @@ static struct {
     int64_t max;
     uint64_t buckets[BUCKETS];
     char first_error[200];
+    bool any;                       /* every status counts */
+    const char *field;              /* one more header field */
+    unsigned long long statuses[6]; /* by first digit */
 } g;
 
 static char read_buffer[READ_SIZE];
@@ -117,6 +122,16 @@ static void connection_open(struct connection *c)
         die("epoll_ctl");
 }
 
+/* The request, with {n} replaced. */
+static size_t compose(char *out, size_t size)
+{
+    const char *mark = strstr(g.request, "{n}");
+    if (!mark)
+        return 0;
+    int n = snprintf(out, size, "%.*s%llu%s", (int)(mark - g.request), g.request, (unsigned long long)g.sent, mark + 3);
+    return n > 0 && (size_t)n < size ? (size_t)n : 0;
+}
+
 static void connection_send(struct connection *c, int64_t now)
 {
     c->began = g.interval ? c->due : now;
@@ -125,7 +140,11 @@ static void connection_send(struct connection *c, int64_t now)
     c->length = c->left = 0;
     c->busy = true;
     g.sent++;
-    if (send(c->fd, g.request, g.request_n, MSG_NOSIGNAL) != (ssize_t)g.request_n)
+    char own[sizeof(g.request) + 32];
+    size_t n = compose(own, sizeof(own));
+    const char *request = n ? own : g.request;
+    n = n ? n : g.request_n;
+    if (send(c->fd, request, n, MSG_NOSIGNAL) != (ssize_t)n)
         note_error("send failed, errno", errno);
 }
 
@@ -143,9 +162,11 @@ static void connection_done(struct connection *c)
         g.length = c->length;
     }
     uint64_t off = c->length > g.length ? c->length - g.length : g.length - c->length;
-    if (c->status != 200)
+    if (g.any)
+        g.statuses[c->status >= 100 && c->status < 600 ? c->status / 100 : 0]++;
+    if (!g.any && c->status != 200)
         note_error("status", c->status);
-    else if (off > g.tolerance)
+    else if (!g.any && off > g.tolerance)
         note_error("length", (int64_t)c->length);
     else if (now >= g.measure_from) {
         int64_t took = now - c->began;
@@ -309,7 +330,7 @@ static void run(void)
 static void usage(void)
 {
     fputs("usage: load [-c CONNECTIONS] [-d SECONDS] [-n REQUESTS] [-w WARM_UP_SECONDS] [-r REQUESTS_A_SECOND]\n"
-          "            [-t BYTES] HOST:PORT TARGET\n",
+          "            [-t BYTES] [-a] [-x FIELD] HOST:PORT TARGET\n",
           stderr);
     exit(64);
 }
@@ -327,7 +348,8 @@ static void prepare(const char *address, const char *target)
     if (inet_pton(AF_INET, host, &g.to.sin_addr) != 1)
         usage();
     int n = snprintf(g.request, sizeof(g.request),
-                     "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n", target, address);
+                     "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: load\r\nAccept: */*\r\n%s%s\r\n", target, address,
+                     g.field ? g.field : "", g.field ? "\r\n" : "");
     if (n < 0 || (size_t)n >= sizeof(g.request))
         usage();
     g.request_n = (size_t)n;
@@ -344,10 +366,11 @@ static void report(int64_t began)
     double seconds = (double)(now_ns() - (began > g.measure_from ? began : g.measure_from)) / 1e9;
     printf(
         "{\"requests\": %llu, \"seconds\": %.3f, \"rps\": %.1f, \"p50_us\": %.1f, \"p90_us\": %.1f, \"p99_us\": %.1f, "
-        "\"max_us\": %.1f, \"length\": %llu, \"errors\": %llu, \"first_error\": \"%s\"}\n",
+        "\"max_us\": %.1f, \"length\": %llu, \"errors\": %llu, \"first_error\": \"%s\", "
+        "\"statuses\": [%llu, %llu, %llu, %llu, %llu, %llu]}\n",
         (unsigned long long)g.done, seconds, (double)g.done / seconds, percentile_us(0.5), percentile_us(0.9),
         percentile_us(0.99), (double)g.max / 1000.0, (unsigned long long)g.length, (unsigned long long)g.errors,
-        g.first_error);
+        g.first_error, g.statuses[0], g.statuses[1], g.statuses[2], g.statuses[3], g.statuses[4], g.statuses[5]);
 }
 
 int main(int argc, char **argv)
@@ -355,7 +378,7 @@ int main(int argc, char **argv)
     double seconds = 2, warm_up = 0, rate = 0;
     int option;
     g.connection_count = 16;
-    while ((option = getopt(argc, argv, "c:d:n:w:r:t:")) != -1) {
+    while ((option = getopt(argc, argv, "c:d:n:w:r:t:ax:")) != -1) {
         switch (option) {
         case 'c':
             g.connection_count = (int)strtol(optarg, NULL, 10);
@@ -371,6 +394,12 @@ int main(int argc, char **argv)
             break;
         case 'r':
             rate = strtod(optarg, NULL);
+            break;
+        case 'a':
+            g.any = true;
+            break;
+        case 'x':
+            g.field = optarg;
             break;
         case 't':
             g.tolerance = strtoull(optarg, NULL, 10);

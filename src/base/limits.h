@@ -46,6 +46,7 @@
 #define LIMIT_LOOP_EVENTS    256   /* events taken from epoll in one round; the rest wait for the next */
 #define LIMIT_POOL_LANES     8     /* lanes of a worker pool; more: INVALID at start */
 #define LIMIT_POOL_THREADS   256   /* threads of one lane; more: INVALID at start */
+#define LIMIT_POOL_FLOWS     256   /* clients told apart in a lane; more share their turns */
 #define LIMIT_POOL_QUEUE     65536 /* jobs waiting in one lane, at most; a full lane answers 503 */
 #define LIMIT_FAULTS         16    /* fault points armed at once; more: INVALID */
 #define LIMIT_FAULT_SLEEP_MS 60000 /* longest sleep of a fault point */
@@ -129,6 +130,8 @@
 #define LIMIT_PAGE_QUEUE       4096  /* pages waiting for a worker; more: 503 */
 #define LIMIT_SQL_QUEUE        512   /* visitors' SQL waiting for a worker; more: 503 */
 #define LIMIT_REMOVED_NAMES    256   /* removed databases whose names are remembered; then the oldest are forgotten */
+#define LIMIT_SLOW_PLACES      4096 /* numbers that remember what was slow; tables may share one */
+#define LIMIT_FLOW_QUEUE       64   /* requests of one client waiting for one lane; more: 503 */
 #define LIMIT_METRICS_PAGE     16777216 /* text of /-/metrics; more: 500 */
 #define LIMIT_UPKEEP_QUEUE     1024     /* things to renew or to free; more are done by whoever asks */
 #define LIMIT_CHECK_AT_START   64 /* with more databases than this, files are checked when they are first asked for */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pool — worker threads behind bounded queues.
  *
- * Each lane is a ring of jobs, a mutex and a condition; lanes share nothing. A lock is held for a few instructions only
- * (push, pop, count), never while a job runs. A submitter wakes a thread only when one sleeps; a thread that finishes
- * one job and finds another takes it with the same lock, without sleeping in between.
+ * Each lane is a fixed set of places for jobs, a mutex and a condition; lanes share nothing. A place is free or in the
+ * list of a flow; flows that have jobs stand in a ring, and the one whose turn it is gives its first job and goes to
+ * the end: taking and giving are a few instructions however many flows there are. A lock is held for a few instructions
+ * only (push, pop, count), never while a job runs. A submitter wakes a thread only when one sleeps; a thread that
+ * finishes one job and finds another takes it with the same lock, without sleeping in between.
  *
  * Invariants
  *  (1) A job given to pool_submit with true is run once, or handed to `dropped` once, or returned by pool_cancel once.
- *  (2) count <= queue_max at all times; the ring never grows.
+ *  (2) count <= queue_max at all times; nothing grows. A flow is in the ring exactly while it has jobs.
  *  (3) No job begins after pool_stop(POOL_DROP) took the queue; none is taken in after either stop began.
  *
  * Not here: answers (the job posts to its loop), deadlines (db/). Tests: tests/unit/rt/test_pool.c. */
@@ -23,17 +25,29 @@
 #include "base/mem.h"
 #include "rt/thread.h"
 
+#define NONE UINT32_MAX
+
 struct job {
     void (*fn)(void *arg, struct worker *w);
     void *arg;
+    uint32_t next; /* place of the flow's next job, or the next free place */
+    uint32_t flow;
+};
+
+struct flow {
+    uint32_t first, last; /* places; valid while count > 0 */
+    uint32_t count, next; /* next flow in the ring */
+    uint32_t running;     /* its jobs that threads have now */
 };
 
 struct lane {
     struct pool_lane config;
     pthread_mutex_t lock; /* guards everything below */
     pthread_cond_t wake;
-    struct job *ring; /* queue_max of them */
-    unsigned head, count;
+    struct job *places;  /* queue_max of them */
+    uint32_t free, turn; /* first free place; the flow that was served last, NONE = all are empty */
+    struct flow *flows;
+    unsigned count;
     unsigned idle, running; /* threads asleep; in a job */
     bool stopping;
     uint64_t done, refused;
@@ -61,17 +75,86 @@ static void set_count(struct lane *lane, unsigned count)
     atomic_store_explicit(&lane->visible, count, memory_order_relaxed);
 }
 
-static struct job pop(struct lane *lane)
+static uint32_t place_take(struct lane *lane)
 {
-    struct job job = lane->ring[lane->head];
-    lane->head = lane->head + 1 == lane->config.queue_max ? 0 : lane->head + 1;
+    uint32_t at = lane->free;
+    lane->free = lane->places[at].next;
+    return at;
+}
+
+static void place_give(struct lane *lane, uint32_t at)
+{
+    lane->places[at] = (struct job){.next = lane->free};
+    lane->free = at;
+}
+
+/* lane->turn is the last flow of the ring: the one after it is next. */
+static void ring_add(struct lane *lane, uint32_t flow)
+{
+    struct flow *f = &lane->flows[flow];
+    if (lane->turn == NONE) {
+        f->next = flow;
+    } else {
+        f->next = lane->flows[lane->turn].next;
+        lane->flows[lane->turn].next = flow;
+    }
+    lane->turn = flow;
+}
+
+/* Takes the flow behind `before` out. */
+static void ring_remove(struct lane *lane, uint32_t before)
+{
+    uint32_t flow = lane->flows[before].next;
+    lane->flows[before].next = lane->flows[flow].next;
+    if (lane->turn == flow)
+        lane->turn = before == flow ? NONE : before;
+}
+
+static void push(struct lane *lane, uint32_t flow, struct job job)
+{
+    struct flow *f = &lane->flows[flow];
+    uint32_t at = place_take(lane);
+    lane->places[at] = job;
+    if (f->count++ == 0) {
+        f->first = at;
+        ring_add(lane, flow);
+    } else {
+        lane->places[f->last].next = at;
+    }
+    f->last = at;
+    set_count(lane, lane->count + 1);
+}
+
+/* The first job of the flow behind `before`. */
+static struct job pop(struct lane *lane, uint32_t before)
+{
+    uint32_t flow = lane->flows[before].next;
+    struct flow *f = &lane->flows[flow];
+    uint32_t at = f->first;
+    struct job job = lane->places[at];
+    f->first = job.next;
+    place_give(lane, at);
+    if (--f->count == 0)
+        ring_remove(lane, before);
+    else
+        lane->turn = flow;
     set_count(lane, lane->count - 1);
     return job;
 }
 
-static struct job *ring_at(struct lane *lane, unsigned i)
+/* Whose turn is it? The flow before the next one that may have another thread; NONE = there is none. */
+static uint32_t next_turn(const struct lane *lane)
 {
-    return &lane->ring[(size_t)(((uint64_t)lane->head + i) % lane->config.queue_max)];
+    uint32_t before = lane->turn, most = lane->config.flow_threads;
+    if (before == NONE || !most)
+        return before;
+    do {
+        uint32_t flow = lane->flows[before].next;
+        if (!flow || lane->flows[flow].running < most)
+            return before;
+        before = flow;
+    } while (before != lane->turn);
+    return NONE;
 }
 
 static void relax(void)
@@ -104,14 +187,15 @@ static bool next_job(struct lane *lane, unsigned spin_us, struct job *ret)
         spin(lane, spin_us);
         pthread_mutex_lock(&lane->lock);
     }
-    while (lane->count == 0) {
-        if (lane->stopping)
+    uint32_t before;
+    while ((before = next_turn(lane)) == NONE) {
+        if (lane->stopping && lane->count == 0)
             return false;
         lane->idle++;
         pthread_cond_wait(&lane->wake, &lane->lock);
         lane->idle--;
     }
-    *ret = pop(lane);
+    *ret = pop(lane, before);
     return true;
 }
 
@@ -127,11 +211,15 @@ static void worker_main(void *arg)
     pthread_mutex_lock(&lane->lock);
     while (next_job(lane, config->spin_us, &job)) {
         lane->running++;
+        lane->flows[job.flow].running++;
         pthread_mutex_unlock(&lane->lock);
         job.fn(job.arg, &t->worker);
         pthread_mutex_lock(&lane->lock);
         lane->running--;
+        lane->flows[job.flow].running--;
         lane->done++;
+        if (lane->stopping) /* who waited for this flow looks again */
+            pthread_cond_broadcast(&lane->wake);
     }
     pthread_mutex_unlock(&lane->lock);
 
@@ -164,7 +252,11 @@ static void lane_init(struct lane *lane, const struct pool_lane *config)
     lane->config = *config;
     pthread_mutex_init(&lane->lock, NULL);
     pthread_cond_init(&lane->wake, NULL);
-    lane->ring = mem_array(config->queue_max, sizeof(*lane->ring));
+    lane->places = mem_array(config->queue_max, sizeof(*lane->places));
+    lane->flows = mem_array(LIMIT_POOL_FLOWS, sizeof(*lane->flows));
+    for (uint32_t i = 0; i < config->queue_max; i++)
+        lane->places[i].next = i + 1;
+    lane->turn = NONE;
 }
 
 static enum status start_threads(struct pool *pool, struct err *err)
@@ -210,18 +302,20 @@ enum status pool_new(const struct pool_config *config, struct pool **ret, struct
     return STATUS_OK;
 }
 
-bool pool_submit(struct pool *pool, unsigned lane_index, void (*fn)(void *arg, struct worker *w), void *arg)
+bool pool_submit_flow(struct pool *pool, unsigned lane_index, uint32_t flow, void (*fn)(void *arg, struct worker *w),
+                      void *arg)
 {
     ASSERT(lane_index < pool->lane_count);
     struct lane *lane = &pool->lanes[lane_index];
+    uint32_t at = flow ? 1 + flow % (LIMIT_POOL_FLOWS - 1) : 0;
+    unsigned most = at && lane->config.flow_max ? lane->config.flow_max : lane->config.queue_max;
     pthread_mutex_lock(&lane->lock);
-    if (lane->stopping || lane->count == lane->config.queue_max) {
+    if (lane->stopping || lane->count == lane->config.queue_max || lane->flows[at].count >= most) {
         lane->refused++;
         pthread_mutex_unlock(&lane->lock);
         return false;
     }
-    *ring_at(lane, lane->count) = (struct job){fn, arg};
-    set_count(lane, lane->count + 1);
+    push(lane, at, (struct job){.fn = fn, .arg = arg, .flow = at});
     bool wake = lane->idle > 0;
     pthread_mutex_unlock(&lane->lock);
     if (wake)
@@ -229,20 +323,49 @@ bool pool_submit(struct pool *pool, unsigned lane_index, void (*fn)(void *arg, s
     return true;
 }
 
+bool pool_submit(struct pool *pool, unsigned lane_index, void (*fn)(void *arg, struct worker *w), void *arg)
+{
+    return pool_submit_flow(pool, lane_index, 0, fn, arg);
+}
+
+/* Takes the job out of the flow behind `before` in the ring. */
+static bool cancel_in(struct lane *lane, uint32_t before, void (*fn)(void *arg, struct worker *w), const void *arg)
+{
+    struct flow *f = &lane->flows[lane->flows[before].next];
+    uint32_t at = f->first, previous = NONE;
+    for (uint32_t i = 0; i < f->count; i++, previous = at, at = lane->places[at].next) {
+        struct job *job = &lane->places[at];
+        if (job->fn != fn || job->arg != arg)
+            continue;
+        if (previous == NONE)
+            f->first = job->next;
+        else
+            lane->places[previous].next = job->next;
+        if (f->last == at)
+            f->last = previous;
+        place_give(lane, at);
+        if (--f->count == 0)
+            ring_remove(lane, before);
+        set_count(lane, lane->count - 1);
+        return true;
+    }
+    return false;
+}
+
 bool pool_cancel(struct pool *pool, unsigned lane_index, void (*fn)(void *arg, struct worker *w), const void *arg)
 {
     ASSERT(lane_index < pool->lane_count);
     struct lane *lane = &pool->lanes[lane_index];
-    bool found = false;
     pthread_mutex_lock(&lane->lock);
-    for (unsigned i = 0; i < lane->count; i++) {
-        if (found)
-            *ring_at(lane, i - 1) = *ring_at(lane, i);
-        else
-            found = ring_at(lane, i)->fn == fn && ring_at(lane, i)->arg == arg;
+    uint32_t last = lane->turn, before = last;
+    bool found = false;
+    if (last != NONE) {
+        do {
+            uint32_t next = lane->flows[before].next;
+            found = cancel_in(lane, before, fn, arg);
+            before = next;
+        } while (!found && before != last);
     }
-    if (found)
-        set_count(lane, lane->count - 1);
     pthread_mutex_unlock(&lane->lock);
     return found;
 }
@@ -257,7 +380,7 @@ static void stop_lane(struct lane *lane, enum pool_stop_mode mode,
     if (mode == POOL_DROP && lane->count > 0) {
         jobs = mem_array(lane->count, sizeof(*jobs));
         while (lane->count > 0)
-            jobs[count++] = pop(lane);
+            jobs[count++] = pop(lane, lane->turn);
     }
     pthread_mutex_unlock(&lane->lock);
     pthread_cond_broadcast(&lane->wake);
@@ -287,7 +410,8 @@ void pool_free(struct pool *pool)
         struct lane *lane = &pool->lanes[i];
         pthread_mutex_destroy(&lane->lock);
         pthread_cond_destroy(&lane->wake);
-        free(lane->ring);
+        free(lane->places);
+        free(lane->flows);
     }
     free(pool->lanes);
     free(pool->threads);

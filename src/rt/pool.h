@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pool: worker threads for whatever may block. Work is put into lanes: each lane has its own threads, its own bounded
- * first-in first-out queue and its own nice value, so that slow queries never stand before fast ones.
+ * queue and its own nice value, so that slow queries never stand before fast ones. In a queue clients take turns.
  *
  * Threads: pool_submit, pool_cancel and pool_lane_stats may be called from any thread, workers included; pool_new,
  * pool_stop and pool_free from one thread that is not a worker. Workers block all signals. */
@@ -19,10 +19,12 @@ struct worker {
 };
 
 struct pool_lane {
-    const char *name;   /* shown in logs and as thread name; kept, not copied */
-    unsigned threads;   /* 1.. */
-    unsigned queue_max; /* jobs waiting, not counting running ones; 1.. */
-    int nice;           /* 0 = as the process; 1..19 = yields to the others */
+    const char *name;      /* shown in logs and as thread name; kept, not copied */
+    unsigned threads;      /* 1.. */
+    unsigned queue_max;    /* jobs waiting, not counting running ones; 1.. */
+    int nice;              /* 0 = as the process; 1..19 = yields to the others */
+    unsigned flow_max;     /* jobs of one flow waiting; 0 = queue_max */
+    unsigned flow_threads; /* threads that one flow may have at once; 0 = all */
 };
 
 struct pool_config {
@@ -42,6 +44,11 @@ enum status pool_new(const struct pool_config *config, struct pool **ret, struct
 /* Puts fn(arg, worker) at the end of the lane's queue. False: the queue is full or the pool is stopping; fn is then
  * never called and `arg` stays the caller's. Never blocks for long, never allocates. */
 bool pool_submit(struct pool *pool, unsigned lane, void (*fn)(void *arg, struct worker *w), void *arg) MUST_USE;
+/* As above for one of many clients: flows (any number; those that are equal modulo LIMIT_POOL_FLOWS share) take turns,
+ * so that many jobs of one do not stand before the few of another. Within a flow jobs keep their order. False also when
+ * the flow has flow_max jobs waiting. pool_submit is flow 0, which has no maximum of its own. */
+bool pool_submit_flow(struct pool *pool, unsigned lane, uint32_t flow, void (*fn)(void *arg, struct worker *w),
+                      void *arg) MUST_USE;
 /* Takes a job that has not begun out of the queue. True: fn will not be called and `arg` is the caller's again.
  * O(queue). */
 bool pool_cancel(struct pool *pool, unsigned lane, void (*fn)(void *arg, struct worker *w), const void *arg);

@@ -15,7 +15,9 @@ struct request_note { /* in the exchange's arena; one thread at a time, as the e
     str trace_id;     /* of traceparent; empty = none */
     str parent_id;    /* likewise */
     str actor;        /* id of who was signed in; empty = nobody */
+    str budget;       /* whose SQL budget this uses; empty = nobody's */
     str reason;       /* why it was refused, for the log: "busy", "over budget"; empty = it was not */
+    uint32_t flow;    /* place of the client in queues */
     int64_t sql_us;   /* in SQL statements */
     bool cached;      /* answered from the cache */
     bool has_client;  /* `from` was filled */

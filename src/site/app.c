@@ -26,6 +26,7 @@
 #include "site/state.h"
 #include "site/static.h"
 #include "site/template_files.h"
+#include "site/throttle.h"
 
 struct published *site_find(const struct site *s, str name)
 {
@@ -328,11 +329,13 @@ static enum status start_pool(const struct settings *settings, struct pool **ret
 {
     int64_t sql_threads = settings->num_sql_threads;
     struct pool_lane lanes[LANE_COUNT] = {
-        [LANE_PAGE] = {.threads = 2, .queue_max = LIMIT_PAGE_QUEUE},
+        [LANE_PAGE] = {.threads = 2, .queue_max = LIMIT_PAGE_QUEUE, .flow_max = LIMIT_FLOW_QUEUE},
         [LANE_SQL] = {.threads = sql_threads < 1    ? 1
                                  : sql_threads > 64 ? 64
                                                     : (unsigned)sql_threads,
                       .queue_max = LIMIT_SQL_QUEUE,
+                      .flow_max = LIMIT_FLOW_QUEUE,
+                      .flow_threads = sql_threads > 2 ? (unsigned)MIN(sql_threads, 64) - 1 : 0, /* one for the others */
                       .nice = 10},
         /* hashing passwords: one at a time, so that no number of sign-ins takes pages their threads */
         [LANE_SIGN_IN] = {.threads = 1, .queue_max = LIMIT_SIGN_IN_QUEUE, .nice = 10},
@@ -357,6 +360,7 @@ static void shared_free(struct site_shared *sh)
     kept_free(sh->kept);
     internal_free(sh->internal);
     metrics_free(sh->metrics);
+    throttle_free(sh->budgets);
     arena_free(sh->arena);
 }
 
@@ -367,6 +371,7 @@ static enum status shared_new(const struct site_options *o, struct site_shared *
     sh->arena = a;
     sh->started_unix_us = clock_unix_us();
     sh->metrics = metrics_new();
+    sh->budgets = throttle_new();
     if (getrandom(&sh->id_state, sizeof sh->id_state, GRND_NONBLOCK) < 0)
         sh->id_state = (uint64_t)sh->started_unix_us; /* ids are no secrets */
     enum status st = open_state(sh, o, err);

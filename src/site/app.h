@@ -28,6 +28,7 @@ struct kept;
 struct static_blobs;
 struct static_dir;
 struct metrics;
+struct throttle;
 struct site_shared;
 struct template_files;
 
@@ -84,9 +85,11 @@ struct site_shared {
     struct kept *kept;         /* stored queries and column types in it; kept.h */
     str secret;
     struct metrics *metrics;
-    uint64_t id_state;    /* of request ids; loop's thread */
-    atomic_bool draining; /* /-/ready says so */
-    str root_token;       /* one-time; n becomes 0 (atomically) once it was used */
+    struct throttle *budgets;                      /* budget.h */
+    atomic_llong slow_until_us[LIMIT_SLOW_PLACES]; /* likewise */
+    uint64_t id_state;                             /* of request ids; loop's thread */
+    atomic_bool draining;                          /* /-/ready says so */
+    str root_token;                                /* one-time; n becomes 0 (atomically) once it was used */
     int64_t started_unix_us;
 };
 

@@ -28,6 +28,7 @@
 #include "http/accept.h"
 #include "site/accounts.h"
 #include "site/actor.h"
+#include "site/budget.h"
 #include "site/cache.h"
 #include "site/csrf.h"
 #include "site/kept.h"
@@ -149,10 +150,30 @@ static bool redirect_instead(struct request *rq)
     return true;
 }
 
+#define OVER_BUDGET_TEXT                                                                                               \
+    "You have used the time in the database that one visitor may use. Try again in %lld second%s, and ask for less "   \
+    "at "                                                                                                              \
+    "once: fewer facets, narrower filters, or a CSV export instead of many pages."
+
+/* Who came with a cookie or a token is known only now; everybody else was checked before. */
+static enum status check_budget(struct request *rq, struct err *err)
+{
+    budget_of_actor(rq);
+    int64_t wait_s = budget_counts(rq) && !is_anonymous(rq->http) ? budget_wait_s(rq->site, rq->note) : 0;
+    if (!wait_s)
+        return STATUS_OK;
+    metric_add(METRIC_OVER_BUDGET, 1);
+    rq->note->reason = STR("over budget");
+    rq->retry_after_s = wait_s;
+    return err_set(err, STATUS_RATE, OVER_BUDGET_TEXT, (long long)wait_s, wait_s == 1 ? "" : "s");
+}
+
 static enum status dispatch(struct request *rq, struct err *err)
 {
     bool done = false;
     enum status st = actor_authenticate(rq, err);
+    if (st == STATUS_OK)
+        st = check_budget(rq, err);
     if (st != STATUS_OK)
         return st;
     if (str_starts(rq->path, STR("/:memory:"))) {
@@ -223,6 +244,8 @@ static void respond(struct job *j, enum status st, struct err *err)
     keep(j, &j->made_under);
     note->sql_us += (int64_t)(metric_mine(METRIC_SQL_SECONDS) - sql_us);
     note_actor(rq);
+    budget_charge(j->site, note, note->sql_us);
+    budget_learn(rq, note->sql_us);
     access_headers(j->site, note, MAX(clock_mono_us() - j->began_us - note->sql_us, 0), rq->response);
     response_prepare(rq->response, rq->http);
     http_exchange_respond(j->exchange, rq->response);
@@ -306,17 +329,47 @@ static void run(void *arg, struct worker *w)
 
 /* ---- loop thread ---- */
 
+/* An answer of the loop's own: no template, no SQL. */
+static void respond_refused(struct job *j, int status, const char *reason, int64_t retry_s, const char *text)
+{
+    static const char page[] =
+        "<!DOCTYPE html><html lang=\"en\"><meta name=\"viewport\" content=\"width=device-width\">"
+        "<title>Error %d</title><h1>Error %d</h1><p>%s</p><p><a href=\"\">Try again</a></p></html>";
+    struct request *rq = &j->request;
+    struct http_response *r = &j->response;
+    struct arena *a = rq->arena;
+    struct err err = ERR_INIT;
+    bool json = str_is(rq->format, "json") || str_ends(rq->path, STR(".json"));
+    response_clear(r);
+    r->status = status;
+    rq->note->reason = str_of(reason);
+    access_headers(j->site, rq->note, 0, r);
+    response_header(r, STR("retry-after"), arena_printf(a, "%lld", (long long)retry_s));
+    response_header(r, STR("content-type"),
+                    json ? STR("application/json; charset=utf-8") : STR("text/html; charset=utf-8"));
+    if (json) {
+        struct buf b;
+        buf_init(&b, LIMIT_JSON_OUTPUT);
+        err_set(&err, status == 429 ? STATUS_RATE : STATUS_BUSY, "%s", text);
+        value_to_json(&b, page_error_json(a, &err, status), 0);
+        response_body_take(r, &b);
+    } else {
+        response_body_text(r, arena_printf(a, page, status, status, text));
+    }
+    page_cors(rq);
+    http_exchange_respond(j->exchange, r);
+}
+
 static void respond_busy(struct job *j)
 {
-    struct http_response *r = &j->response;
-    response_clear(r);
-    r->status = 503;
-    j->request.note->reason = STR("busy");
-    access_headers(j->site, j->request.note, 0, r);
-    response_header(r, STR("retry-after"), STR("1"));
-    response_header(r, STR("content-type"), STR("text/plain; charset=utf-8"));
-    response_body_text(r, STR("The server is busy: too many requests are waiting. Try again in a moment.\n"));
-    http_exchange_respond(j->exchange, r);
+    respond_refused(j, 503, "busy", 1, "The server is busy: too many requests are waiting. Try again in a moment.");
+}
+
+static void respond_over_budget(struct job *j, int64_t wait_s)
+{
+    metric_add(METRIC_OVER_BUDGET, 1);
+    respond_refused(j, 429, "over budget", wait_s,
+                    arena_printf(j->request.arena, OVER_BUDGET_TEXT, (long long)wait_s, wait_s == 1 ? "" : "s").p);
 }
 
 /* What is over the setting is refused by the view, in the format that the client speaks (request_body_check); what is
@@ -365,7 +418,8 @@ static enum site_lane lane_of(const struct job *j, bool new_password)
         return LANE_SIGN_IN;
     if ((flags & ROUTE_POST_SLOW) && j->request.http->method == HTTP_POST)
         return LANE_SQL;
-    return flags & ROUTE_SLOW ? LANE_SQL : LANE_PAGE;
+    bool slow = flags & ROUTE_SLOW || budget_may_be_slow(&j->request) || budget_is_low(j->site, j->request.note);
+    return slow ? LANE_SQL : LANE_PAGE;
 }
 
 void site_handle(struct site *s, struct http_exchange *x)
@@ -383,7 +437,7 @@ void site_handle(struct site *s, struct http_exchange *x)
     if (!(closed && new_password) && static_respond(s, x))
         return;
     struct request_note *note = access_note(s, http);
-    if (s->proxies.count || s->proxies.unix_peers)
+    if (s->proxies.count || s->proxies.unix_peers) /* they may say that the client came by https */
         access_client(s, http, note);
     str key = closed ? (str){0} : cache_key(s, http, note);
     if (key.n) {
@@ -414,6 +468,10 @@ void site_handle(struct site *s, struct http_exchange *x)
         j->request.http_stats = stats;
     }
     j->may_be_static = closed && new_password;
-    if (!pool_submit(s->pool, lane_of(j, new_password), run, j))
+    budget_of_client(s, http, note);
+    int64_t wait_s = budget_counts(&j->request) && is_anonymous(http) ? budget_wait_s(s, note) : 0;
+    if (wait_s)
+        respond_over_budget(j, wait_s);
+    else if (!pool_submit_flow(s->pool, lane_of(j, new_password), note->flow, run, j))
         respond_busy(j);
 }

@@ -53,8 +53,8 @@ static uint64_t mix(uint64_t x)
     return x ? x : 1;
 }
 
-/* The bucket of the name, or the one of its neighbours that is nearest to being empty. */
-static struct bucket *find(struct throttle *t, str name)
+/* The bucket of the name; with `make`, else NULL, the one of its neighbours that is nearest to being empty. */
+static struct bucket *find(struct throttle *t, str name, bool make)
 {
     uint64_t hash = mix(str_hash(name) ^ t->salt);
     struct bucket *first = &t->buckets[hash % (LIMIT_THROTTLE_BUCKETS / WAYS) * WAYS], *spare = first;
@@ -64,6 +64,8 @@ static struct bucket *find(struct throttle *t, str name)
         if (first[i].empty_ms < spare->empty_ms)
             spare = &first[i];
     }
+    if (!make)
+        return NULL;
     *spare = (struct bucket){hash, 0};
     return spare;
 }
@@ -72,7 +74,7 @@ int64_t throttle_take(struct throttle *t, str name, struct throttle_rule rule, i
 {
     int64_t wait_ms;
     pthread_mutex_lock(&t->lock);
-    struct bucket *b = find(t, name);
+    struct bucket *b = find(t, name, true);
     if (b->empty_ms < now_ms)
         b->empty_ms = now_ms;
     wait_ms = b->empty_ms + rule.refill_ms - (now_ms + (int64_t)rule.burst * rule.refill_ms);
@@ -85,8 +87,25 @@ int64_t throttle_take(struct throttle *t, str name, struct throttle_rule rule, i
 void throttle_give_back(struct throttle *t, str name, struct throttle_rule rule, int64_t now_ms)
 {
     pthread_mutex_lock(&t->lock);
-    struct bucket *b = find(t, name);
+    struct bucket *b = find(t, name, true);
     if (b->empty_ms > now_ms)
         b->empty_ms -= MIN(b->empty_ms - now_ms, (int64_t)rule.refill_ms);
+    pthread_mutex_unlock(&t->lock);
+}
+
+int64_t throttle_level(struct throttle *t, str name, int64_t now)
+{
+    pthread_mutex_lock(&t->lock);
+    const struct bucket *b = find(t, name, false);
+    int64_t level = b ? MAX(b->empty_ms - now, 0) : 0;
+    pthread_mutex_unlock(&t->lock);
+    return level;
+}
+
+void throttle_charge(struct throttle *t, str name, int64_t cost, int64_t now)
+{
+    pthread_mutex_lock(&t->lock);
+    struct bucket *b = find(t, name, true);
+    b->empty_ms = MAX(b->empty_ms, now) + cost;
     pthread_mutex_unlock(&t->lock);
 }

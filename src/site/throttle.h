@@ -21,4 +21,9 @@ int64_t throttle_take(struct throttle *t, str name, struct throttle_rule rule, i
 /* The attempt was a good one: it does not count. */
 void throttle_give_back(struct throttle *t, str name, struct throttle_rule rule, int64_t now_ms);
 
+/* The same buckets for costs instead of attempts, in the unit of the caller's clock: how far the bucket of `name` is
+ * from being empty, and putting that off by `cost`. */
+int64_t throttle_level(struct throttle *t, str name, int64_t now);
+void throttle_charge(struct throttle *t, str name, int64_t cost, int64_t now);
+
 #endif

@@ -522,7 +522,7 @@ int main(int argc, char **argv)
     if (loop_new(&app.loop, &err) != STATUS_OK ||
         signal_source_new(app.loop, on_signal, &app, &signals, &err) != STATUS_OK)
         die("loop", &err);
-    struct pool_lane lane = {"work", (unsigned)o.threads, (unsigned)o.queue, 0};
+    struct pool_lane lane = {"work", (unsigned)o.threads, (unsigned)o.queue, 0, 0, 0};
     if (pool_new(&(struct pool_config){.lanes = &lane, .lane_count = 1}, &app.pool, &err) != STATUS_OK)
         die("pool", &err);
     if (o.files.n && static_dir_new(&(struct static_options){.path = o.files}, &app.files, &err) != STATUS_OK)

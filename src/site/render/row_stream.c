@@ -14,6 +14,8 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/metric.h"
+#include "site/budget.h"
 #include "site/labels.h"
 #include "site/render/page.h"
 #include "site/tables.h"
@@ -156,7 +158,9 @@ static enum status fetch_page(struct row_stream *s, struct err *err)
 static enum status pull(struct http_stream *super, struct buf *out, struct err *err)
 {
     struct row_stream *s = (struct row_stream *)super;
+    uint64_t sql_us = metric_mine(METRIC_SQL_SECONDS);
     enum status st = s->at == s->text.n && !s->finished ? fetch_page(s, err) : STATUS_OK;
+    budget_charge(s->request.site, s->request.note, (int64_t)(metric_mine(METRIC_SQL_SECONDS) - sql_us));
     if (st != STATUS_OK)
         return st;
     size_t n = MIN(s->text.n - s->at, (size_t)LIMIT_HTTP_STREAM_PIECE / 2);

@@ -2,5 +2,7 @@
 /* Settings that Datasette does not have: as tbl/settings.h. /-/settings shows them only where they were changed, so
  * that it says what Datasette would. */
 X(BOOL, server_timing, 1, "Tell in a Server-Timing header how long SQL and rendering took")
+X(INT, client_sql_ms_per_second, 1000, "Milliseconds of SQL a client gets back each second, 0 for no limit")
+X(INT, client_sql_burst_ms, 30000, "Milliseconds of SQL a client may use in a row, 0 for no limit")
 X(STR, trusted_proxies, "", "Addresses of proxies whose X-Forwarded-For is believed: 127.0.0.1, 10.0.0.0/8, unix")
 X(LIST, cors_origins, "", "Origins whose pages may use the API; --cors alone lets all of them")

@@ -52,7 +52,7 @@ static struct pool *make_held(unsigned queue_max)
 {
     sem_init(&entered, 0, 0);
     sem_init(&gate, 0, 0);
-    struct pool *pool = make(&(struct pool_lane){"held", 1, queue_max, 0}, 1);
+    struct pool *pool = make(&(struct pool_lane){"held", 1, queue_max, 0, 0, 0}, 1);
     CHECK(pool_submit(pool, 0, hold, NULL));
     while (sem_wait(&entered) < 0)
         ;
@@ -63,7 +63,7 @@ TEST(a_full_lane_refuses_and_the_others_go_on)
 {
     sem_init(&entered, 0, 0);
     sem_init(&gate, 0, 0);
-    struct pool_lane lanes[] = {{"slow", 1, 2, 0}, {"fast", 2, 100, 0}};
+    struct pool_lane lanes[] = {{"slow", 1, 2, 0, 0, 0}, {"fast", 2, 100, 0, 0, 0}};
     struct pool *pool = make(lanes, 2);
     CHECK_INT(pool_worker_count(pool), 3);
     CHECK(pool_submit(pool, 0, hold, NULL));
@@ -125,6 +125,92 @@ TEST(dropping_hands_back_what_has_not_begun)
     pool_free(pool);
 }
 
+/* A pool of one lane whose one worker is held, and whose flows may hold two jobs each. */
+static struct pool *make_held_flows(void)
+{
+    sem_init(&entered, 0, 0);
+    sem_init(&gate, 0, 0);
+    struct pool *pool = make(&(struct pool_lane){"held", 1, 10, 0, 2, 0}, 1);
+    CHECK(pool_submit(pool, 0, hold, NULL));
+    while (sem_wait(&entered) < 0)
+        ;
+    return pool;
+}
+
+TEST(flows_take_turns)
+{
+    struct pool *pool = make_held_flows();
+    CHECK(pool_submit_flow(pool, 0, 7, note, letter("a")) && pool_submit_flow(pool, 0, 7, note, letter("b")));
+    CHECK(!pool_submit_flow(pool, 0, 7, note, letter("x"))); /* it has two */
+    CHECK(pool_submit_flow(pool, 0, 8, note, letter("c")));
+    CHECK(pool_submit_flow(pool, 0, 9, note, letter("d")) && pool_submit_flow(pool, 0, 9, note, letter("e")));
+    CHECK(pool_submit(pool, 0, note, letter("1")) && pool_submit(pool, 0, note, letter("2")) &&
+          pool_submit(pool, 0, note, letter("3")));
+    struct pool_lane_stats stats;
+    pool_lane_stats(pool, 0, &stats);
+    CHECK_INT(stats.queued, 8);
+    CHECK_INT(stats.refused, 1);
+    sem_post(&gate);
+    pool_free(pool);
+    CHECK_STR(str_of(ran), "acd1be23");
+}
+
+/* Of two threads a flow may have one: the second is left for others, whatever waits. */
+TEST(a_flow_leaves_threads_to_others)
+{
+    sem_init(&entered, 0, 0);
+    sem_init(&gate, 0, 0);
+    struct pool *pool = make(&(struct pool_lane){"two", 2, 10, 0, 0, 1}, 1);
+    struct pool_lane_stats stats;
+    CHECK(pool_submit_flow(pool, 0, 7, hold, NULL) && pool_submit_flow(pool, 0, 7, note, letter("b")));
+    while (sem_wait(&entered) < 0)
+        ;
+    CHECK(pool_submit_flow(pool, 0, 8, note, letter("a")));
+    do
+        pool_lane_stats(pool, 0, &stats);
+    while (stats.done < 1);
+    CHECK_STR(str_of(ran), "a");
+    CHECK_INT(stats.queued, 1);
+    sem_post(&gate);
+    pool_free(pool);
+    CHECK_STR(str_of(ran), "ab");
+}
+
+TEST(jobs_are_cancelled_anywhere_in_a_flow)
+{
+    static const char *const orders[] = {"abc", "cba", "bac", "bca"};
+    for (size_t k = 0; k < ARRAY_LEN(orders); k++) {
+        struct pool *pool = make_held(10);
+        char *jobs[] = {letter("a"), letter("b"), letter("c")};
+        for (size_t i = 0; i < 3; i++)
+            CHECK(pool_submit_flow(pool, 0, 5, note, jobs[i]));
+        CHECK(pool_submit_flow(pool, 0, 6, note, letter("d")));
+        for (size_t i = 0; i < 3; i++)
+            CHECK(pool_cancel(pool, 0, note, jobs[orders[k][i] - 'a']));
+        CHECK(!pool_cancel(pool, 0, note, jobs[0]));
+        CHECK(pool_submit_flow(pool, 0, 5, note, letter("e")) && pool_submit_flow(pool, 0, 5, note, letter("f")));
+        CHECK(pool_cancel(pool, 0, note, letter("f")));
+        CHECK(pool_submit_flow(pool, 0, 5, note, letter("g")));
+        ran[0] = 0;
+        sem_post(&gate);
+        pool_free(pool);
+        CHECK_STR(str_of(ran), "deg");
+    }
+}
+
+TEST(a_cancelled_flow_leaves_the_ring)
+{
+    struct pool *pool = make_held(10);
+    CHECK(!pool_cancel(pool, 0, note, letter("a")));
+    CHECK(pool_submit_flow(pool, 0, 1, note, letter("a")) && pool_cancel(pool, 0, note, letter("a")));
+    CHECK(pool_submit_flow(pool, 0, 2, note, letter("b")) && pool_submit_flow(pool, 0, 3, note, letter("c")));
+    CHECK(pool_cancel(pool, 0, note, letter("c")) && pool_cancel(pool, 0, note, letter("b")));
+    CHECK(pool_submit_flow(pool, 0, 4, note, letter("d")));
+    sem_post(&gate);
+    pool_free(pool);
+    CHECK_STR(str_of(ran), "d");
+}
+
 TEST(the_ring_wraps_in_order)
 {
     struct pool *pool = make_held(3);
@@ -171,7 +257,7 @@ static void check_worker(void *arg, struct worker *w)
 
 TEST(workers_carry_their_own_state)
 {
-    struct pool_lane lanes[] = {{"one", 1, 10, 0}, {"two", 2, 10, 0}};
+    struct pool_lane lanes[] = {{"one", 1, 10, 0, 0, 0}, {"two", 2, 10, 0, 0, 0}};
     struct pool *pool;
     pthread_barrier_t barrier;
     pthread_barrier_init(&barrier, NULL, 3); /* all three threads at once */
@@ -206,7 +292,7 @@ static void look_at_thread(void *arg, struct worker *w)
 TEST(a_lane_is_nice_and_blocks_signals)
 {
     int before = getpriority(PRIO_PROCESS, 0), value = -100;
-    struct pool *pool = make(&(struct pool_lane){"background", 1, 1, 5}, 1);
+    struct pool *pool = make(&(struct pool_lane){"background", 1, 1, 5, 0, 0}, 1);
     CHECK(pool_submit(pool, 0, look_at_thread, &value));
     pool_free(pool);
     CHECK_INT(value, MIN(before + 5, 19));
@@ -217,7 +303,8 @@ TEST(wrong_lanes_are_refused)
 {
     struct pool *pool = NULL;
     struct err err = ERR_INIT;
-    static const struct pool_lane wrong[] = {{"w", 0, 1, 0}, {"w", 1, 0, 0}, {"w", 1, 1, 20}, {"w", 1, 1u << 30, 0}};
+    static const struct pool_lane wrong[] = {
+        {"w", 0, 1, 0, 0, 0}, {"w", 1, 0, 0, 0, 0}, {"w", 1, 1, 20, 0, 0}, {"w", 1, 1u << 30, 0, 0, 0}};
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         struct pool_config config = {.lanes = &wrong[i], .lane_count = 1};
         CHECK_INT(pool_new(&config, &pool, &err), STATUS_INVALID);
@@ -248,7 +335,7 @@ static void *feed(void *arg)
 
 static void hammer(unsigned spin_us)
 {
-    struct pool_lane lanes[] = {{"one", 1, 64, 0}, {"three", 3, 64, 3}};
+    struct pool_lane lanes[] = {{"one", 1, 64, 0, 0, 0}, {"three", 3, 64, 3, 0, 0}};
     struct pool *pool;
     struct err err = ERR_INIT;
     struct pool_config config = {.lanes = lanes, .lane_count = 2, .spin_us = spin_us};
@@ -309,7 +396,7 @@ TEST(round_trips_between_loop_and_workers)
     struct loop *loop;
     struct err err = ERR_INIT;
     CHECK_INT(loop_new(&loop, &err), STATUS_OK);
-    struct pool *pool = make(&(struct pool_lane){"work", 2, 64, 0}, 1);
+    struct pool *pool = make(&(struct pool_lane){"work", 2, 64, 0, 0, 0}, 1);
     static const int in_flight[] = {1, 32};
     for (size_t k = 0; k < ARRAY_LEN(in_flight); k++) {
         enum { TRIPS = 20000 };
