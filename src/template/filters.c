@@ -588,26 +588,6 @@ F(truncate)
     return STATUS_OK;
 }
 
-F(striptags)
-{
-    struct buf b;
-    bool in_tag = false;
-    str s = value_text(ev, in);
-    (void)args;
-    buf_init(&b, s.n + 16);
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '<')
-            in_tag = true;
-        else if (s.p[i] == '>' && in_tag)
-            in_tag = false;
-        else if (!in_tag && !((s.p[i] == ' ' || s.p[i] == '\n' || s.p[i] == '\t') && (!b.n || b.p[b.n - 1] == ' ')))
-            buf_putc(&b, s.p[i] == '\n' || s.p[i] == '\t' ? ' ' : s.p[i]);
-    }
-    *ret = value_str(arena_str(ev->arena, str_trim(buf_str(&b))));
-    buf_release(&b);
-    return STATUS_OK;
-}
-
 F(wordcount)
 {
     struct value words;
@@ -734,7 +714,7 @@ const struct named_filter builtin_filters[] = {
     {"slice", filter_slice},
     {"sort", f_sort},
     {"string", f_string},
-    {"striptags", f_striptags},
+    {"striptags", filter_striptags},
     {"sum", f_sum},
     {"title", f_title},
     {"tojson", f_tojson},

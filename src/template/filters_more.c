@@ -2,6 +2,7 @@
 /* filters_more — filters that need more than a line or two. */
 #include "template/run.h"
 
+#include "base/utf8.h"
 #include "codec/html_escape.h"
 #include <sys/random.h>
 
@@ -115,6 +116,81 @@ F(wordwrap)
     }
     *ret = taken(ev, &b);
     ret->kind = in.kind == VALUE_SAFE ? VALUE_SAFE : VALUE_STR;
+    return STATUS_OK;
+}
+
+/* ---- striptags ---- */
+
+static const struct {
+    const char *name, *text;
+} entities[] = {
+    {"amp", "&"},         {"lt", "<"},          {"gt", ">"},         {"quot", "\""},      {"apos", "'"},
+    {"nbsp", "\u00A0"},   {"hellip", "\u2026"}, {"ndash", "\u2013"}, {"mdash", "\u2014"}, {"lsquo", "\u2018"},
+    {"rsquo", "\u2019"},  {"ldquo", "\u201C"},  {"rdquo", "\u201D"}, {"laquo", "\u00AB"}, {"raquo", "\u00BB"},
+    {"copy", "\u00A9"},   {"reg", "\u00AE"},    {"deg", "\u00B0"},   {"times", "\u00D7"}, {"euro", "\u20AC"},
+    {"middot", "\u00B7"}, {"bull", "\u2022"},
+};
+
+/* name: between & and ;. False: no entity that we know, it stays as it is. */
+static bool put_entity(struct buf *b, str name)
+{
+    char code[4];
+    int64_t n = 0;
+    if (name.n > 1 && name.p[0] == '#') {
+        bool hex = (name.p[1] | 32) == 'x';
+        for (size_t i = hex ? 2 : 1; i < name.n; i++) {
+            char c = name.p[i];
+            int digit = c >= '0' && c <= '9'                        ? c - '0'
+                        : hex && (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                                    : -1;
+            if (digit < 0 || n > 0x110000)
+                return false;
+            n = n * (hex ? 16 : 10) + digit;
+        }
+        if (n < 1 || n > 0x10FFFF || (n >= 0xD800 && n <= 0xDFFF))
+            return false;
+        buf_puts(b, str_make(code, utf8_encode((uint32_t)n, code)));
+        return true;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(entities); i++) {
+        if (str_is(name, entities[i].name)) {
+            buf_puts(b, str_of(entities[i].text));
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Tags and comments go, white space becomes single spaces, entities become their characters: text, not HTML. */
+F(striptags)
+{
+    struct buf b;
+    str s = value_text(ev, in);
+    bool space = false;
+    (void)args;
+    buf_init(&b, s.n + 16);
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        str rest = str_from(s, i);
+        if (c == '<') {
+            size_t end = str_starts(rest, STR("<!--")) ? str_find(rest, STR("-->")) : str_find_char(rest, '>');
+            i = end == STR_NPOS ? s.n : i + end + (str_starts(rest, STR("<!--")) ? 2 : 0);
+            continue;
+        }
+        if (c == ' ' || (c >= '\t' && c <= '\r')) {
+            space = true;
+            continue;
+        }
+        if (space && b.n)
+            buf_putc(&b, ' ');
+        space = false;
+        size_t semicolon = c == '&' ? str_find_char(str_sub(rest, 0, MIN(rest.n, 12)), ';') : STR_NPOS;
+        if (semicolon != STR_NPOS && put_entity(&b, str_sub(rest, 1, semicolon)))
+            i += semicolon;
+        else
+            buf_putc(&b, c);
+    }
+    *ret = taken(ev, &b);
     return STATUS_OK;
 }
 

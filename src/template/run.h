@@ -120,7 +120,7 @@ extern const size_t builtin_test_count;
 bool global_lookup(str name, struct value *ret); /* range, dict, namespace, cycler, joiner */
 
 /* filters_more.c */
-template_filter_fn filter_urlize, filter_wordwrap, filter_pprint, filter_random, filter_slice;
+template_filter_fn filter_urlize, filter_wordwrap, filter_pprint, filter_random, filter_slice, filter_striptags;
 /* letters.c: how = 'u'pper, 'l'ower, 't'itle, 'c'apitalize, 's'wap. Latin, Greek and Cyrillic letters. */
 str letters_case(struct arena *a, str s, char how);
 

@@ -6,11 +6,11 @@ import json
 import os
 import pathlib
 import re
-import subprocess
 
 import pytest
 
 import serving
+from look import look
 
 HERE = pathlib.Path(__file__).parent
 PAGES = {
@@ -34,14 +34,6 @@ PAGES = {
 }
 LOOKS = [(1280, "light"), (390, "dark")]
 PAGE_BYTES_MAX = 60 * 1024  # of HTML, style and scripts, compressed, without the SQL editor
-
-
-def look(site, pages, **how):
-    job = {"base": f"http://{serving.HOST}:{site.port}", "pages": pages, **how}
-    done = subprocess.run(["node", HERE / "browser.mjs"], input=json.dumps(job), stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return json.loads(done.stdout)
 
 
 def act(site, action, path, width=1280):

@@ -121,6 +121,8 @@ TEST(methods_and_tests)
             NULL, "(&#39;a&#39;, &#39;-&#39;, &#39;b-c&#39;) c 3   ab");
     RENDERS("{{ 'abc'.removeprefix('a') }} {{ 'abc'.removesuffix('c') }} {{ 'abc'.islower() }} {{ [1, 2].__len__() }}",
             NULL, "bc ab True 2");
+    RENDERS("{{ '<p>a &amp;&#39;&#x41;&hellip; <!-- > -->  <b\nc>d</b>&nope; & < e' | striptags }}", NULL,
+            "a &amp;&#39;A… d&amp;nope; &amp;");
     RENDERS("{{ 0x1f }} {{ 0b11 }} {{ 0o17 }} {{ 0 }}", NULL, "31 3 15 0");
     RENDERS("{% block t %}<b>{{ 1 }}</b>{% endblock %} {{ self.t() }} {{ self.nope is defined }}", NULL,
             "<b>1</b> <b>1</b> False");
