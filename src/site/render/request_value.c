@@ -198,6 +198,6 @@ void request_shortcuts(struct request *rq, struct value vars)
         VALUE_SET(vars, "args", value_object(&args_class, rq));
     if (!value_has(vars, STR("path")))
         VALUE_SET(vars, "path", value_str(link_path(rq, rq->path)));
-    if (!value_has(vars, STR("q")))
-        VALUE_SET(vars, "q", value_str(q.p ? q : STR("")));
+    if (q.p && !value_has(vars, STR("q")))
+        VALUE_SET(vars, "q", value_str(q));
 }

@@ -9,7 +9,8 @@
 struct request;
 
 struct value request_value(struct request *rq);
-/* args, path and q (the argument of that name, or ""), which many sites have a plugin for; unless the page has such. */
+/* args, path and q (the argument of that name, if there is one), which many sites have a plugin for; unless the page
+ * has such. */
 void request_shortcuts(struct request *rq, struct value vars);
 
 #endif
