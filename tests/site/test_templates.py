@@ -353,3 +353,21 @@ def test_helpers(pages):
     assert "bad.html:2: json.loads()" in site.get("/bad").text
     put(site.folder, {"pages/mine.html": "{% macro pluralize(n) %}mine{% endmacro %}{{ pluralize(1) }}"})
     assert site.get("/mine").text == "mine"
+
+
+def test_markdown_tag_and_static(pages, tmp_path):
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/a b.css").write_text("x")
+    site = pages({
+        "pages/tag.html": '{% markdown %}\n# Title\n\n*{{ request.args.get("t") }}*\n{% endmarkdown %}',
+        "pages/filter.html": '{{ "**x** <script>"|render_markdown }}{{ render_markdown("- a") }}',
+        "pages/static.html": '{{ static("app.css") }} {{ static("x.css", mount="/css") }} {{ static("y.js", plugin="p") }}',
+        "pages/both.html": '{{ static("x", mount="a", plugin="b") }}',
+    }, "--static", f"css:{tmp_path / 'files'}")
+    assert "<h1>Title</h1>" in site.get("/tag").text and "<em>t &lt;b&gt;</em>" in site.get("/tag", t="t <b>").text
+    assert "<strong>x</strong>" in site.get("/filter").text and "<script>" not in site.get("/filter").text
+    assert "<li>a</li>" in site.get("/filter").text
+    import re
+    assert re.fullmatch(r"/-/static/app\.css\?_hash=[0-9a-f]{12} /css/x\.css /-/static-plugins/p/y\.js",
+                        site.get("/static").text)
+    assert site.get("/both").status == 500

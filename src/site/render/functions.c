@@ -35,13 +35,28 @@ bool function_find(const struct function *table, size_t count, void *self, str n
 #define PAGE_FUNCTION(name)                                                                                            \
     static enum status fn_##name(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
 
+/* static(path): a file of the program, with its hash; static(path, mount="m"): of --static m:...; plugin="p" likewise.
+ */
 PAGE_FUNCTION(static)
 {
     struct arena *a = eval_arena(ev);
-    str path = function_text(ev, args, 0, "path");
+    str path = function_text(ev, args, 0, "path"), plugin = function_text(ev, args, 1, "plugin");
+    str mount = function_text(ev, args, 2, "mount");
+    if (plugin.n && mount.n)
+        return eval_fail(ev, STATUS_INVALID, "static(): use either plugin= or mount=, not both");
+    if (mount.n) {
+        while (mount.n && mount.p[0] == '/')
+            mount = str_from(mount, 1);
+        *ret = value_str(link_path(self, ARENA_CAT(a, mount, STR("/"), path)));
+        return STATUS_OK;
+    }
+    if (plugin.n) {
+        *ret = value_str(link_path(self, ARENA_CAT(a, STR("-/static-plugins/"), plugin, STR("/"), path)));
+        return STATUS_OK;
+    }
     const struct asset *asset = asset_find(ARENA_CAT(a, STR("static/"), path));
     str link = link_path(self, ARENA_CAT(a, STR("-/static/"), path));
-    *ret = value_safe(asset ? ARENA_CAT(a, link, STR("?_hash="), str_make(asset->etag, 12)) : link);
+    *ret = value_str(asset ? ARENA_CAT(a, link, STR("?_hash="), str_make(asset->etag, 12)) : link);
     return STATUS_OK;
 }
 

@@ -90,11 +90,16 @@ static enum status filter_escape_css(struct eval *ev, struct value in, const str
     return STATUS_OK;
 }
 
+/* text|render_markdown(extensions=[...]) and {% markdown extensions=[...] %} text {% endmarkdown %}: arguments as those
+ * of the function of that name. */
 static enum status filter_render_markdown(struct eval *ev, struct value in, const struct value_args *args,
                                           struct value *ret)
 {
-    (void)args;
-    *ret = cell_html_markdown(eval_arena(ev), value_is_null(in) ? (str){0} : value_to_str(eval_arena(ev), in), NULL, 0);
+    struct arena *a = eval_arena(ev);
+    struct html_extra extra;
+    unsigned flags = cell_html_options(a, eval_arg(args, 0, "extensions"), eval_arg(args, 1, "extra_tags"),
+                                       eval_arg(args, 2, "extra_attrs"), &extra);
+    *ret = cell_html_markdown(a, value_is_null(in) ? (str){0} : value_to_str(a, in), &extra, flags);
     return STATUS_OK;
 }
 
@@ -111,5 +116,6 @@ enum status templates_new(struct site *s, str dir, struct err *err)
     template_env_add_filter(s->templates, "escape_css_string", filter_escape_css);
     plugin_functions_add(s->templates);
     template_env_add_filter(s->templates, "render_markdown", filter_render_markdown);
+    template_env_add_block_tag(s->templates, "markdown", filter_render_markdown);
     return STATUS_OK;
 }

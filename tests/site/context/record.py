@@ -62,7 +62,7 @@ def make_site(folder, expressions=None):
     return {e: n for n, e in enumerate(expressions)}
 
 
-ERROR_PAGE = ("status", "error", "title", "ok", "menu_links()", "urls.instance()", "urls.database(\"guide\")")
+ERROR_PAGE = ("status", "error", "title", "ok", "menu_links() is iterable", "urls.instance()", "urls.database(\"guide\")")
 
 
 def ask(base, number, page, expression):
