@@ -371,3 +371,16 @@ def test_markdown_tag_and_static(pages, tmp_path):
     assert re.fullmatch(r"/-/static/app\.css\?_hash=[0-9a-f]{12} /css/x\.css /-/static-plugins/p/y\.js",
                         site.get("/static").text)
     assert site.get("/both").status == 500
+
+
+def test_every_function_is_documented():
+    import re
+    text = (serving.TOP / "docs/templates.md").read_text(encoding="utf-8")
+    names = set()
+    for file in ("functions.c", "plugin_functions.c", "urls.c"):
+        source = (serving.TOP / "src/site/render" / file).read_text(encoding="utf-8")
+        names |= set(re.findall(r'PAGE_ROW\("(\w+)"', source)) | set(re.findall(r"URL_ROW\((\w+)\)", source))
+        names |= set(re.findall(r'\{"(\w+)", \{\.name = "function"', source))
+    names |= set(re.findall(r'\{"(\w+)", \{', (serving.TOP / "src/site/view/custom_page.c").read_text(encoding="utf-8")))
+    names.discard("id")  # of a macro
+    assert len(names) > 40 and not {name for name in names if name not in text}
