@@ -58,6 +58,8 @@ void page_base_vars(struct request *rq, struct value vars)
     VALUE_SET(vars, "body_scripts", value_list(a));
     VALUE_SET(vars, "extra_css_urls", asset_urls(rq, "extra_css_urls"));
     VALUE_SET(vars, "extra_js_urls", asset_urls(rq, "extra_js_urls"));
+    VALUE_SET(vars, "nofollow",
+              value_safe(rq->site->config.settings.crawler_rules ? STR(" rel=\"nofollow\"") : STR("")));
     VALUE_SET(vars, "base_url", value_str(rq->site->config.settings.base_url));
     VALUE_SET(vars, "datasette_version", value_cstr(VERSION_DATASETTE));
     VALUE_SET(vars, "vitrine_version", value_cstr(version_text()));

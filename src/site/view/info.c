@@ -43,17 +43,6 @@ enum status view_favicon(struct request *rq, struct err *err)
     return STATUS_OK;
 }
 
-/* Pages whose number is without bound (facets, sorts, filters) are no food for crawlers. */
-enum status view_robots(struct request *rq, struct err *err)
-{
-    (void)err;
-    respond_text(
-        rq, 200, "text/plain; charset=utf-8",
-        STR("User-agent: *\nDisallow: /*?*_facet\nDisallow: /*?*_sort\nDisallow: /*?*_next\nDisallow: /*/-/query\n"));
-    rq->response_is_constant = true;
-    return STATUS_OK;
-}
-
 enum status view_versions(struct request *rq, struct err *err)
 {
     struct arena *a = rq->arena;
