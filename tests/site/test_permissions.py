@@ -154,6 +154,7 @@ ROUTES = {
     "/-/ready[.json]": [("/-/ready", always(200))],
     "/-/metrics": [("/-/metrics", DEBUG)],
     "/-/jump[.json]": [("/-/jump.json", always(200))],
+    "/-/search[.json]": [("/-/search?q=a", INSTANCE), ("/-/search.json?q=a", INSTANCE)],
     "/-/schema[.*]": [("/-/schema.json", always(200))],
     "/-/auth-token": [("/-/auth-token?token=x", lambda m, a: 302 if a and a.get("id") == "root" else 403)],
     "/-/login": [("/-/login", always(200))],
