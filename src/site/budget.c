@@ -60,27 +60,31 @@ static int64_t rate(const struct site *s, const struct request_note *note)
     return note->budget.n && c->client_sql_burst_ms ? MIN(c->client_sql_ms_per_second, 1000000) : 0;
 }
 
-/* Microseconds until an empty bucket, and those of a full one. */
-static int64_t level_us(const struct site *s, const struct request_note *note, int64_t per_second, int64_t *ret_full_us)
+/* Microseconds until an empty bucket ... */
+static int64_t level_us(const struct site *s, const struct request_note *note)
 {
-    int64_t burst_ms = MIN(s->config.settings.client_sql_burst_ms, 1000000000);
-    *ret_full_us = burst_ms * 1000000 / per_second;
     return throttle_level(s->shared->budgets, note->budget, clock_mono_us());
+}
+
+/* ... and those of a full one. */
+static int64_t full_us(const struct site *s, int64_t per_second)
+{
+    return MIN(s->config.settings.client_sql_burst_ms, 1000000000) * 1000000 / per_second;
 }
 
 int64_t budget_wait_s(const struct site *s, const struct request_note *note)
 {
-    int64_t full_us, per_second = rate(s, note);
+    int64_t per_second = rate(s, note);
     if (!per_second)
         return 0;
-    int64_t over_us = level_us(s, note, per_second, &full_us) - full_us;
+    int64_t over_us = level_us(s, note) - full_us(s, per_second);
     return over_us < 0 ? 0 : over_us / 1000000 + 1;
 }
 
 bool budget_is_low(const struct site *s, const struct request_note *note)
 {
-    int64_t full_us, per_second = rate(s, note);
-    return per_second && level_us(s, note, per_second, &full_us) > full_us / 2;
+    int64_t per_second = rate(s, note);
+    return per_second && level_us(s, note) > full_us(s, per_second) / 2;
 }
 
 void budget_charge(const struct site *s, const struct request_note *note, int64_t sql_us)
