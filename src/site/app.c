@@ -399,6 +399,8 @@ static enum status fill(struct site *s, const struct site *old, const struct sit
 {
     enum status st = config_load(&o->config, s->arena, &s->config, err);
     if (st == STATUS_OK)
+        st = permit_check(s->arena, &s->config, err);
+    if (st == STATUS_OK)
         st = accounts_new(s->arena, &s->config, &s->accounts, err);
     if (st == STATUS_OK)
         st = proxy_list_parse(s->config.settings.trusted_proxies, &s->proxies, err);

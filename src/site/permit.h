@@ -55,6 +55,10 @@ bool permit_resolve(const struct permit_rule *rules, size_t count, str parent, s
 /* Whether the actor's "_r" restrictions (if any) include this action on this resource. */
 bool permit_within_restrictions(struct value actor, enum action a, str parent, str child);
 
+/* Types of all allow blocks of a configuration. INVALID names the key; unknown actions are logged. Memory for paths
+ * from `a`. */
+enum status permit_check(struct arena *a, const struct config *c, struct err *err) MUST_USE;
+
 /* allow block semantics: true, false, {}, {key: value | list | "*"}, {"unauthenticated": true}. */
 bool permit_matches_allow(struct value actor, struct value allow);
 

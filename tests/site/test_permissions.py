@@ -153,6 +153,7 @@ ROUTES = {
     "/-/health[.json]": [("/-/health", always(200))],
     "/-/ready[.json]": [("/-/ready", always(200))],
     "/-/metrics": [("/-/metrics", DEBUG)],
+    "/-/search[.json]": [("/-/search?q=h", INSTANCE), ("/-/search.json?q=h", INSTANCE)],
     "/-/jump[.json]": [("/-/jump.json", always(200))],
     "/-/search[.json]": [("/-/search?q=a", INSTANCE), ("/-/search.json?q=a", INSTANCE)],
     "/-/schema[.*]": [("/-/schema.json", always(200))],
