@@ -130,8 +130,8 @@
 #define LIMIT_PAGE_QUEUE       4096  /* pages waiting for a worker; more: 503 */
 #define LIMIT_SQL_QUEUE        512   /* visitors' SQL waiting for a worker; more: 503 */
 #define LIMIT_REMOVED_NAMES    256   /* removed databases whose names are remembered; then the oldest are forgotten */
-#define LIMIT_SLOW_PLACES      4096 /* numbers that remember what was slow; tables may share one */
-#define LIMIT_FLOW_QUEUE       64   /* requests of one client waiting for one lane; more: 503 */
+#define LIMIT_SLOW_PLACES      4096  /* numbers that remember what was slow; tables may share one */
+#define LIMIT_FLOW_QUEUE       64    /* requests of one client waiting for one lane; more: 503 */
 #define LIMIT_METRICS_PAGE     16777216 /* text of /-/metrics; more: 500 */
 #define LIMIT_UPKEEP_QUEUE     1024     /* things to renew or to free; more are done by whoever asks */
 #define LIMIT_CHECK_AT_START   64 /* with more databases than this, files are checked when they are first asked for */

@@ -40,7 +40,8 @@ static void restricted(struct arena *a, struct value restrictions)
     VALUE_SET(bound, "_r", restrictions);
     for (int i = 0; i < ACTION_COUNT; i++) {
         enum action_level level = action_rows[i].level;
-        str db = level >= ACTION_LEVEL_DATABASE ? STR("d") : (str){0}, table = level >= ACTION_LEVEL_TABLE ? STR("t") : (str){0};
+        str db = level >= ACTION_LEVEL_DATABASE ? STR("d") : (str){0},
+            table = level >= ACTION_LEVEL_TABLE ? STR("t") : (str){0};
         if (permit_allowed(&policy, bound, (enum action)i, db, table) &&
             !permit_allowed(&policy, free, (enum action)i, db, table))
             abort();

@@ -320,3 +320,13 @@ def test_matrix(server, tmp_path, name, root):
                 if wanted in (401, 403) and ("hush" in got.text or "private" in (got.header("cache-control") or "")):
                     wrong.append(f"{who}: {path}: shows what it refuses")
     assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong[:40])
+
+
+def test_documented():
+    text = (serving.TOP / "docs/permissions.md").read_text(encoding="utf-8")
+    rows = {name: [cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| `")
+            for name in re.findall(r"`([a-z-]+)`", line.split("|")[1])}
+    for name, (abbr, _, requires, default) in ACTIONS.items():
+        row = rows[name]
+        assert f"`{abbr}`" in row[1] and row[3].startswith("yes" if default else "no"), name
+        assert requires is None or f"`{requires}`" in row[2], name
