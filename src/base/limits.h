@@ -141,6 +141,8 @@
 #define LIMIT_PAGE_SQL_MS      10000   /* SQL of all sql() calls of one page together; more: 500 */
 #define LIMIT_PAGE_SQL_ROWS    1000000 /* rows of one sql() call; more: 500 */
 #define LIMIT_CONFIG_FILE      4194304 /* a configuration or metadata file; larger: TOO_LARGE */
+#define LIMIT_CONFIG_FINDINGS  200     /* problems of configuration that are told; more are only counted */
+#define LIMIT_CONFIG_LOGGED    20      /* ... and logged at start */
 #define LIMIT_SECRET_FILE      4096    /* a file that holds a secret; larger: TOO_LARGE */
 #define LIMIT_QUERY_ARGS       4096    /* pairs in a query string; more: 400 */
 #define LIMIT_QUERY_TEXT       1048576 /* JSON text made of one filter's value; more is cut */

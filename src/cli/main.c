@@ -13,6 +13,7 @@ const struct command commands[] = {
     {"insert", "Put the rows of a file into a table", cmd_insert},
     {"import", "The same as insert", cmd_insert},
     {"upsert", "Put the rows of a file into a table, changing those whose key is there", cmd_upsert},
+    {"config", "Check configuration files: config check [FILE|DIR]", cmd_config},
     {"inspect", "Print hashes and row counts of databases, for --inspect-file", cmd_inspect},
     {"create-token", "Make a signed API token", cmd_create_token},
     {"healthcheck", "Ask a running server whether it is well (for containers)", cmd_healthcheck},

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "codec/yaml.h"
+#include "site/config_check.h"
 
 enum config_level { LEVEL_ROOT = 1, LEVEL_DATABASE = 2, LEVEL_TABLE = 4 };
 
@@ -148,7 +149,48 @@ enum status config_read(struct arena *a, str text, str origin, struct value *ret
     return STATUS_OK;
 }
 
-static enum status read_file(struct arena *a, str path, struct value *ret, struct err *err)
+/* The first error ends it, with its place; warnings are logged. */
+static enum status tell(const struct config_findings *f, struct err *err)
+{
+    size_t logged = 0;
+    for (size_t i = 0; i < f->count; i++) {
+        const struct config_finding *one = &f->items[i];
+        char place[64] = "";
+        if (one->line)
+            snprintf(place, sizeof place, ":%zu:%zu", one->line, one->column);
+        if (one->error) {
+            err_set(err, STATUS_INVALID, "%.*s%s: %.*s%s%.*s", STR_ARG(one->file), place, STR_ARG(one->key),
+                    one->key.n ? ": " : "", STR_ARG(one->text));
+            return err_hint(err, "%.*s", STR_ARG(one->remedy));
+        }
+        if (!one->misplaced && logged++ < LIMIT_CONFIG_LOGGED)
+            log_line(LOG_WARN, "config", "%.*s%s: %.*s: %.*s. %.*s", STR_ARG(one->file), place, STR_ARG(one->key),
+                     STR_ARG(one->text), STR_ARG(one->remedy));
+    }
+    if (logged > LIMIT_CONFIG_LOGGED)
+        log_line(LOG_WARN, "config", "%zu more; run vitrine config check", logged - LIMIT_CONFIG_LOGGED);
+    return STATUS_OK;
+}
+
+static enum status check(struct arena *a, str file, str text, struct value root, enum config_file kind, struct err *err)
+{
+    struct config_findings f = {.arena = a};
+    config_check_value(&f, file, text, root, kind);
+    return tell(&f, err);
+}
+
+/* What --setting options made of it: their dotted paths may put anything anywhere. */
+static enum status check_options(struct arena *a, struct value root, struct err *err)
+{
+    struct config_findings f = {.arena = a};
+    config_check_value(&f, STR("--setting"), STR(""), root, CONFIG_FILE);
+    for (size_t i = 0; i < f.count; i++)
+        if (f.items[i].error)
+            return tell(&(struct config_findings){.items = &f.items[i], .count = 1}, err);
+    return STATUS_OK;
+}
+
+static enum status read_file(struct arena *a, str path, enum config_file kind, struct value *ret, struct err *err)
 {
     if (!path.n) {
         *ret = value_dict(a);
@@ -156,7 +198,9 @@ static enum status read_file(struct arena *a, str path, struct value *ret, struc
     }
     str text;
     enum status st = fs_read_file(arena_cstr(a, path), LIMIT_CONFIG_FILE, a, &text, err);
-    return st == STATUS_OK ? config_read(a, text, path, ret, err) : st;
+    if (st == STATUS_OK)
+        st = config_read(a, text, path, ret, err);
+    return st == STATUS_OK ? check(a, path, text, *ret, kind, err) : st;
 }
 
 /* {"$env": "NAME"} and {"$file": "path"} inside plugin settings become their text. */
@@ -240,41 +284,14 @@ static enum status apply_option(struct arena *a, struct config *c, str key, str 
     return STATUS_OK;
 }
 
-static enum status check_shape(const struct config *c, struct err *err)
-{
-    static const char *const dicts[] = {"databases", "settings", "plugins", "permissions"};
-    for (size_t i = 0; i < ARRAY_LEN(dicts); i++) {
-        struct value v = value_get(c->root, str_of(dicts[i]));
-        if (v.kind != VALUE_UNDEFINED && v.kind != VALUE_DICT)
-            return err_set(err, STATUS_INVALID, "The configuration key \"%s\" must hold an object", dicts[i]);
-    }
-    struct value dbs = VALUE_GET(c->root, "databases");
-    for (size_t i = 0; i < value_count(dbs); i++) {
-        const struct value_entry *e = &dbs.dict->entries[i];
-        if (e->value.kind != VALUE_DICT)
-            return err_set(err, STATUS_INVALID, "databases.%.*s must hold an object", STR_ARG(e->key));
-        struct value queries = VALUE_GET(e->value, "queries");
-        for (size_t j = 0; j < value_count(queries) && queries.kind == VALUE_DICT; j++) {
-            const struct value_entry *q = &queries.dict->entries[j];
-            bool has_sql = value_is_text(q->value) || value_is_text(VALUE_GET(q->value, "sql"));
-            if (!has_sql) {
-                err_set(err, STATUS_INVALID, "The query databases.%.*s.queries.%.*s has no sql", STR_ARG(e->key),
-                        STR_ARG(q->key));
-                return err_hint(err, "Give it a key \"sql\" with the statement.");
-            }
-        }
-    }
-    return STATUS_OK;
-}
-
 enum status config_load(const struct config_sources *src, struct arena *a, struct config *ret, struct err *err)
 {
     struct config c = {0};
     struct value metadata;
     settings_default(&c.settings);
-    enum status st = read_file(a, src->config_path, &c.root, err);
+    enum status st = read_file(a, src->config_path, CONFIG_FILE, &c.root, err);
     if (st == STATUS_OK)
-        st = read_file(a, src->metadata_path, &metadata, err);
+        st = read_file(a, src->metadata_path, METADATA_FILE, &metadata, err);
     if (st != STATUS_OK)
         return st;
     /* One file for both: `--config` may carry metadata keys of databases and tables; Datasette leaves them there and so
@@ -286,9 +303,6 @@ enum status config_load(const struct config_sources *src, struct arena *a, struc
             LOG_WARN, "config",
             "%.*s holds %zu configuration key(s) besides metadata; they are used, but belong in the configuration file",
             STR_ARG(src->metadata_path), m.moved);
-    st = check_shape(&c, err);
-    if (st != STATUS_OK)
-        return st;
     struct value settings = VALUE_GET(c.root, "settings");
     for (size_t i = 0; i < value_count(settings); i++) {
         st = settings_set_value(&c.settings, a, settings.dict->entries[i].key, settings.dict->entries[i].value, err);
@@ -300,6 +314,10 @@ enum status config_load(const struct config_sources *src, struct arena *a, struc
         if (st != STATUS_OK)
             return st;
     }
+    if (src->option_count)
+        st = check_options(a, c.root, err);
+    if (st != STATUS_OK)
+        return st;
     c.as_written = value_copy(a, c.root);
     st = resolve_plugins(a, c.root, err);
     if (st == STATUS_OK)
