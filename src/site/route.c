@@ -14,6 +14,7 @@ const struct route routes[] = {
     {"/-/plugins[.json]", ROUTE_GET, view_plugins, "Installed plugins"},
     {"/-/settings[.json]", ROUTE_GET, view_settings, "Settings in force"},
     {"/-/config[.json]", ROUTE_GET, view_config, "Configuration with secrets hidden"},
+    {"/-/metadata[.json]", ROUTE_GET, view_metadata, "Titles, descriptions, licences and sources"},
     {"/-/databases[.json]", ROUTE_GET, view_databases, "Databases and their files"},
     {"/-/actor[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_actor, "Who you are signed in as"},
     {"/-/actions[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_actions, "Actions that permissions know"},

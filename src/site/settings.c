@@ -136,6 +136,8 @@ enum status settings_set(struct settings *s, struct arena *a, str name, str text
         return STATUS_OK;
     }
     case SETTING_STR:
+        if (str_is(name, "json_compat") && !str_is(text, "1.0") && !str_is(text, "0.65"))
+            return err_set(err, STATUS_INVALID, "json_compat should be 1.0 or 0.65, not \"%.*s\"", STR_ARG(text));
         *(str *)field(s, row) = str_is(name, "base_url") ? clean_base_url(a, text) : arena_str(a, text);
         return STATUS_OK;
     case SETTING_LIST:
@@ -162,6 +164,8 @@ enum status settings_set_value(struct settings *s, struct arena *a, str name, st
     }
     if ((row->type == SETTING_STR || row->type == SETTING_LIST) && value_is_text(v))
         return settings_set(s, a, name, v.s, err);
+    if (str_is(name, "json_compat") && v.kind == VALUE_FLOAT) /* json_compat: 0.65 without quotes */
+        return settings_set(s, a, name, value_to_str(a, v), err);
     if (row->type == SETTING_LIST && all_texts(v))
         return settings_set(s, a, name, join(a, v), err);
     return err_set(err, STATUS_INVALID, "The setting %s must be %s", row->name,

@@ -146,6 +146,7 @@ ROUTES = {
     "/-/plugins[.json]": [("/-/plugins.json", INSTANCE)],
     "/-/settings[.json]": [("/-/settings.json", INSTANCE)],
     "/-/config[.json]": [("/-/config.json", INSTANCE)],
+    "/-/metadata[.json]": [("/-/metadata.json", INSTANCE)],
     "/-/databases[.json]": [("/-/databases.json", INSTANCE)],
     "/-/actor[.json]": [("/-/actor.json", always(200))],
     "/-/actions[.json]": [("/-/actions.json", DEBUG)],

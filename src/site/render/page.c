@@ -8,6 +8,7 @@
 #include "codec/url.h"
 #include "http/cookie.h"
 #include "site/accounts.h"
+#include "site/compat.h"
 #include "site/links.h"
 #include "site/render/functions.h"
 #include "site/render/page_vars.h"
@@ -263,6 +264,8 @@ void page_respond_error(struct request *rq, const struct err *err, const char *t
         struct value body = page_error_json(a, err, http_status);
         for (size_t i = 0; extra.kind == VALUE_DICT && i < extra.dict->count; i++)
             value_set(body, extra.dict->entries[i].key, extra.dict->entries[i].value);
+        if (compat_is_old(rq))
+            VALUE_SET(body, "title", title ? value_cstr(title) : VALUE_NULL);
         respond_json(rq, http_status, body);
     } else if (http_status == 405) {
         respond_text(rq, http_status, "text/plain; charset=utf-8", STR("Method not allowed"));

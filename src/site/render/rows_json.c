@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "codec/b64.h"
 #include "codec/jwrite.h"
+#include "site/compat.h"
 #include "site/links.h"
 
 struct writer {
@@ -202,6 +203,8 @@ enum status rows_json_options(struct request *rq, struct rows_json *spec, struct
     enum status st = query_shape_parse(&rq->args, &spec->shaping, err);
     if (st != STATUS_OK)
         return st;
+    if (!args_has(&rq->args, STR("_shape")) && compat_is_old(rq))
+        spec->shaping.shape = QUERY_SHAPE_ARRAYS;
     const struct arg *json;
     size_t n = args_all(&rq->args, STR("_json"), &json);
     str *parsed = ARENA_ARRAY(rq->arena, str, n + 1);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "db/count.h"
+#include "site/compat.h"
 #include "site/links.h"
 #include "site/queries.h"
 #include "site/render/page.h"
@@ -147,6 +148,8 @@ enum status view_database(struct request *rq, struct err *err)
     if (st == STATUS_OK)
         st = request_require(rq, ACTION_VIEW_DATABASE, rq->db->name, (str){0},
                              "You do not have permission to view this database", err);
+    if (st == STATUS_OK && compat_is_old(rq) && str_trim(request_arg(rq, "sql")).n && !str_is(rq->format, "html"))
+        return view_query(rq, err); /* clients of 0.65 need not follow redirects */
     if (st != STATUS_OK || redirect_to_query(rq))
         return st;
     bool json = str_is(rq->format, "json");
@@ -175,6 +178,8 @@ enum status view_database(struct request *rq, struct err *err)
     VALUE_SET(d, "table_columns", may_sql ? database_table_columns(rq) : value_dict(a));
     VALUE_SET(d, "metadata", database_metadata(rq));
     if (json) {
+        if (compat_is_old(rq))
+            compat_database(rq, d);
         respond_json(rq, 200, d);
         return STATUS_OK;
     }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "db/count.h"
+#include "site/compat.h"
 #include "site/links.h"
 #include "site/render/page.h"
 #include "site/searchable.h"
@@ -174,6 +175,10 @@ enum status view_index(struct request *rq, struct err *err)
         return st;
     struct value d = value_dict(a);
     if (str_is(rq->format, "json")) {
+        if (compat_is_old(rq)) {
+            respond_json(rq, 200, compat_by_name(a, databases));
+            return STATUS_OK;
+        }
         VALUE_SET(d, "ok", value_bool(true));
         VALUE_SET(d, "unstable", value_cstr(UNSTABLE));
         VALUE_SET(d, "databases", databases);

@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "codec/digest.h"
 #include "db/db_version.h"
+#include "site/compat.h"
 #include "site/render/page.h"
 #include "site/tables.h"
 #include "site/version.h"
@@ -142,6 +143,15 @@ enum status view_config(struct request *rq, struct err *err)
     return st == STATUS_OK ? page_respond_json_page(rq, "Configuration", "config.json", d, err) : st;
 }
 
+/* 1.0 has no such page any more, but deployment guides and clients ask for it. */
+enum status view_metadata(struct request *rq, struct err *err)
+{
+    struct value d = value_copy(rq->arena, rq->site->config.metadata);
+    enum status st = require_instance(rq, err);
+    hide_denied(rq, d);
+    return st == STATUS_OK ? page_respond_json_page(rq, "Metadata", "metadata.json", d, err) : st;
+}
+
 enum status view_databases(struct request *rq, struct err *err)
 {
     struct arena *a = rq->arena;
@@ -162,6 +172,8 @@ enum status view_databases(struct request *rq, struct err *err)
         value_push(list, e);
     }
     VALUE_SET(d, "databases", list);
+    if (compat_is_old(rq))
+        d = list;
     return st == STATUS_OK ? page_respond_json_page(rq, "Databases", "databases.json", d, err) : st;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "codec/url.h"
+#include "site/compat.h"
 #include "site/extras.h"
 #include "site/links.h"
 #include "site/magic.h"
@@ -148,6 +149,7 @@ static enum status respond_as_json(struct query_page *p, struct err *err)
     struct rows_json spec = {.rows = &p->rows, .row_count = p->rows.row_count};
     struct value head = value_dict(a), tail = value_dict(a);
     bool failed = p->error.status != STATUS_OK;
+    bool old = compat_is_old(rq);
     VALUE_SET(head, "ok", value_bool(!failed));
     enum status st = extras_parse(rq, EXTRA_QUERY, &c.names, err);
     for (size_t i = 0; st == STATUS_OK && i < value_count(c.names); i++)
@@ -158,13 +160,15 @@ static enum status respond_as_json(struct query_page *p, struct err *err)
         st = query_shape_check(spec.shaping.shape, false, false, err);
     if (st != STATUS_OK)
         return st;
-    if (failed) {
+    if (failed && !old) {
         struct value body = page_error_json(a, &p->error, 400);
         for (size_t i = 0; i < body.dict->count; i++)
             if (!str_is(body.dict->entries[i].key, "ok"))
                 value_set(tail, body.dict->entries[i].key, body.dict->entries[i].value);
     }
     VALUE_SET(tail, "truncated", value_bool(p->rows.truncated));
+    if (old)
+        compat_query(&c, &p->error, p->rows.truncated, head, tail);
     spec.head = head;
     spec.tail = tail;
     return rows_json_respond(rq, &spec, failed ? 400 : 200, err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 #include "codec/url.h"
+#include "site/compat.h"
 #include "site/extras.h"
 #include "site/labels.h"
 #include "site/links.h"
@@ -92,6 +93,15 @@ static struct extra_context context_of(struct row_page *p)
                                   .params = params};
 }
 
+static enum status respond_as_old_json(struct extra_context *c, struct rows_json *spec, struct err *err)
+{
+    spec->head = value_dict(c->rq->arena);
+    spec->tail = value_dict(c->rq->arena);
+    compat_row(c, spec->head, spec->tail);
+    enum status st = rows_json_options(c->rq, spec, err);
+    return st == STATUS_OK ? rows_json_respond(c->rq, spec, 200, err) : st;
+}
+
 static enum status respond_as_json(struct row_page *p, struct err *err)
 {
     struct request *rq = p->rq;
@@ -99,6 +109,8 @@ static enum status respond_as_json(struct row_page *p, struct err *err)
     struct extra_context c = context_of(p);
     struct rows_json spec = {.rows = &p->rows, .row_count = 1, .pks = p->pks, .pk_count = p->pk_count};
     struct value head = value_dict(a), tail = value_dict(a);
+    if (compat_is_old(rq))
+        return respond_as_old_json(&c, &spec, err);
     VALUE_SET(head, "ok", value_bool(true));
     VALUE_SET(head, "database", value_str(rq->db->name));
     VALUE_SET(head, "table", value_str(p->table->name));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* table — the page of a table or view in all its formats; names that are no table are looked up as stored queries. */
+#include "site/compat.h"
 #include "site/extras.h"
 #include "site/links.h"
 #include "site/queries.h"
@@ -82,10 +83,13 @@ static enum status respond_as_json(struct table_page *p, struct err *err)
     struct rows_json spec = {
         .rows = &p->rows, .row_count = p->row_count, .pks = p->table->pks, .pk_count = p->table->pk_count};
     struct value head = value_dict(a), tail = value_dict(a);
-    VALUE_SET(head, "ok", value_bool(true));
-    VALUE_SET(head, "next", text_or_null(p->next.has, p->next.token));
-    VALUE_SET(head, "next_url", text_or_null(p->next.has, p->next.url));
-    enum status st = add_extras(&c, head, err);
+    bool old = compat_is_old(rq);
+    if (!old) {
+        VALUE_SET(head, "ok", value_bool(true));
+        VALUE_SET(head, "next", text_or_null(p->next.has, p->next.token));
+        VALUE_SET(head, "next_url", text_or_null(p->next.has, p->next.url));
+    }
+    enum status st = old ? STATUS_OK : add_extras(&c, head, err);
     if (st != STATUS_OK)
         return st;
     st = rows_json_options(rq, &spec, err);
@@ -95,9 +99,12 @@ static enum status respond_as_json(struct table_page *p, struct err *err)
         respond_json(rq, status_http(st), page_error_json(a, err, status_http(st)));
         return STATUS_OK;
     }
-    if (!value_has(head, STR("columns")))
+    if (!old && !value_has(head, STR("columns")))
         spec.parsed_count = 0; /* Datasette reads _json only beside _extra=columns */
+    bool enveloped = spec.shaping.shape == QUERY_SHAPE_ARRAYS || spec.shaping.shape == QUERY_SHAPE_OBJECTS;
     VALUE_SET(tail, "truncated", value_bool(false));
+    if (old && enveloped)
+        compat_table(&c, p, head, tail);
     spec.head = head;
     spec.tail = tail;
     return rows_json_respond(rq, &spec, 200, err);

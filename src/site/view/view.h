@@ -14,13 +14,13 @@ struct request;
     V(redirect_internals)                                                                                              \
     V(favicon)                                                                                                         \
     V(robots) V(versions) V(plugins) V(settings) V(config) V(databases) V(actor) V(actions) V(threads) V(health)       \
-        V(ready) V(metrics) V(search)                                                                                  \
+        V(ready) V(metrics) V(search) V(metadata)                                                                      \
         V(jump) V(instance_schema) V(auth_token) V(logout) V(allow_debug) V(check) V(allowed) V(rules) V(permissions)  \
             V(messages) V(create_token) V(instance_queries) V(patterns) V(api) V(debug_autocomplete) V(download)       \
                 V(database) V(query_parameters) V(query) V(database_queries) V(database_schema) V(table_schema)        \
                     V(autocomplete) V(query_definition) V(foreign_key_targets) V(fragment) V(table) V(row)             \
-                        V(login) V(password_tool)                                                                     \
-    V(insert) V(upsert) V(row_update) V(row_delete) V(drop) V(create) V(set_column_type) V(alter)       \
+                        V(login) V(password_tool)                                                                      \
+    V(insert) V(upsert) V(row_update) V(row_delete) V(drop) V(create) V(set_column_type) V(alter)                      \
     V(execute_write) V(execute_write_analyze) V(query_store) V(query_analyze) V(query_update) V(query_edit)            \
     V(query_delete) V(foreign_key_suggestions) V(insert_row) V(edit_row) V(delete_row) V(create_table)
 /* clang-format on */
