@@ -110,6 +110,7 @@
 #define LIMIT_DB_WRITE_BUSY_MS      5000       /* the same for writing, and for readers to end; then BUSY */
 #define LIMIT_WRITER_QUEUE          4096       /* writes waiting for one database; more: 503 */
 #define LIMIT_WRITER_BATCH          256        /* writes that share one transaction; the rest make up the next */
+#define LIMIT_WRITE_COLUMNS         2000       /* columns of a table (SQLite's own limit); more: INVALID */
 #define LIMIT_WRITE_TIME_MS         10000      /* one write; longer: undone, 400 */
 
 /* site */

@@ -465,6 +465,10 @@ enum status write_add_missing_columns(struct arena *a, struct conn *c, str table
             value_set(missing, key, value_int(t.seen));
         }
     }
+    size_t count = value_count(columns) + value_count(missing); /* each one is a statement: see first */
+    if (st == STATUS_OK && count > LIMIT_WRITE_COLUMNS)
+        return err_set(err, STATUS_INVALID, "too many columns: %.*s would have %zu, at most %d are possible",
+                       STR_ARG(table), count, LIMIT_WRITE_COLUMNS);
     for (size_t i = 0; st == STATUS_OK && i < value_count(missing); i++) {
         struct write_types t = {(unsigned)missing.dict->entries[i].value.i};
         str sql = ARENA_CAT(a, STR("alter table "), query_quoted(a, table), STR(" add column "),
