@@ -119,6 +119,7 @@
 #define LIMIT_JSON_OUTPUT      134217728 /* one JSON answer; more: 413 with the remedy */
 #define LIMIT_CSV_PAGE         134217728 /* one page of CSV in memory; more: the answer ends with a line that says so */
 #define LIMIT_FIGURE_BYTES     8388608   /* counts, facets, verdicts of one database; more: the oldest are forgotten */
+#define LIMIT_COUNTS_ON_DISK   20000     /* counts of large tables in the internal database; more: the oldest go */
 #define LIMIT_FIGURE_QUEUE     256       /* figures waiting to be worked out; more: a later page asks again */
 #define LIMIT_FIGURE_TIME_MS   30000     /* working one out in the background; longer: it stays unknown */
 #define LIMIT_FIGURE_ARENA     16777216  /* memory of that; more: it stays unknown */

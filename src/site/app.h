@@ -42,6 +42,7 @@ struct published {
     struct database *database;    /* ours */
     struct figure_store *figures; /* ours: counts, facets */
     struct writer *writer;        /* ours; NULL = immutable */
+    atomic_bool counts_read;      /* those that an earlier process left; count_file.h */
     char color[7];                /* six hex digits */
     str hash;                     /* sha256 of an immutable file, or what inspect data says; empty when mutable */
     bool is_mutable, is_memory;

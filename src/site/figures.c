@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "site/count_file.h"
 
 str figure_key(struct arena *a, str sql, const struct query_param *params, size_t param_count)
 {
@@ -57,6 +58,8 @@ struct job {
     struct published *db;
     const atomic_bool *stopping;
     str key, sql;
+    str table; /* its rows are counted; empty = another figure */
+    struct internal *internal;
     struct query_param *params;
     size_t param_count, max_rows;
 };
@@ -89,6 +92,8 @@ static enum status work(struct job *j, struct db_signature *ret_before)
         if (!db_signature_equal(ret_before, &after))
             after = (struct db_signature){{0}};
         figure_store_put(j->db->figures, &after, j->key, &rows);
+        if (j->table.n && rows.cells[0].i >= COUNT_FILE_LEAST)
+            count_file_put(j->internal, j->db, &after, j->table, rows.cells[0].i);
     }
     return st;
 }
@@ -107,7 +112,7 @@ static void run(void *arg, struct worker *w)
     job_free(j);
 }
 
-void figure_want(struct request *rq, str key, str sql, const struct query_param *params, size_t param_count,
+static void want(struct request *rq, str key, str sql, str table, const struct query_param *params, size_t param_count,
                  size_t max_rows)
 {
     struct db_signature now;
@@ -122,6 +127,8 @@ void figure_want(struct request *rq, str key, str sql, const struct query_param 
                       .stopping = &rq->site->shared->stopping,
                       .key = arena_str(a, key),
                       .sql = arena_str(a, sql),
+                      .table = arena_str(a, table),
+                      .internal = rq->site->internal,
                       .params = ARENA_ARRAY(a, struct query_param, param_count + 1),
                       .param_count = param_count,
                       .max_rows = max_rows};
@@ -131,4 +138,39 @@ void figure_want(struct request *rq, str key, str sql, const struct query_param 
         figure_store_settle(rq->db->figures, &now, key, false, 0, mono);
         job_free(j);
     }
+}
+
+void figure_want(struct request *rq, str key, str sql, const struct query_param *params, size_t param_count,
+                 size_t max_rows)
+{
+    want(rq, key, sql, STR(""), params, param_count, max_rows);
+}
+
+/* ---- counts of tables ---- */
+
+str figure_count_key(struct arena *a, str table)
+{
+    return ARENA_CAT(a, STR("select count(*) from "), query_identifier(a, table), STR(" "));
+}
+
+static void take_over(void *arg, str table, const struct db_signature *as_of, int64_t count)
+{
+    struct request *rq = arg;
+    struct cell cell = {.kind = CELL_INT, .i = count};
+    const struct rowset rows = {.column_count = 1, .cells = &cell, .row_count = 1};
+    figure_store_put(rq->db->figures, as_of, figure_count_key(rq->arena, table), &rows);
+}
+
+enum figure_state figure_look_left_count(struct request *rq, str table, int64_t *ret)
+{
+    if (atomic_exchange(&rq->db->counts_read, true))
+        return FIGURE_NONE;
+    count_file_read(rq->site->internal, rq->db, take_over, rq);
+    return figure_look_integer(rq, figure_count_key(rq->arena, table), ret);
+}
+
+void figure_want_count(struct request *rq, str table)
+{
+    str sql = figure_count_key(rq->arena, table);
+    want(rq, sql, sql, table, NULL, 0, 1);
 }

@@ -25,4 +25,10 @@ void figure_keep_integer(struct request *rq, const struct db_signature *begun, s
 void figure_want(struct request *rq, str key, str sql, const struct query_param *params, size_t param_count,
                  size_t max_rows);
 
+/* The row count of a whole table likewise. The second way to look it up is for large tables only: it asks, once for
+ * each database, what an earlier process left in the internal database, which is opened for that. */
+str figure_count_key(struct arena *a, str table);
+enum figure_state figure_look_left_count(struct request *rq, str table, int64_t *ret);
+void figure_want_count(struct request *rq, str table);
+
 #endif

@@ -28,51 +28,60 @@ bool table_is_hidden(const struct request *rq, const struct schema_table *t)
     return t->hidden || value_truth(VALUE_GET(config_table(&rq->site->config, rq->db->name, t->name), "hidden"));
 }
 
-/* Up to COUNT_LIMIT + 1 rows are counted at once; what is not known then is left to the background. */
-static void count_now(struct request *rq, const struct schema_table *t, str sql, int64_t time_limit_ms, bool exact,
-                      struct row_count *ret)
+/* Counts up to COUNT_LIMIT + 1 rows, and keeps what that gives. *ret_all: it is the exact count. */
+static void count_some(struct request *rq, const struct schema_table *t, int64_t time_limit_ms, bool keep,
+                       struct row_count *ret, bool *ret_all)
 {
     struct arena *a = rq->arena;
-    str key = figure_key(a, sql, NULL, 0), least_key = ARENA_CAT(a, STR("at least "), key);
+    str key = figure_count_key(a, t->name), least_key = ARENA_CAT(a, STR("at least "), key);
     struct db_signature begun;
     int64_t n;
-    bool all, may_vary = t->kind == SCHEMA_VIEW && fetch_may_vary(rq, t->sql);
-    enum figure_state state = may_vary ? FIGURE_NONE : figure_look_integer(rq, key, &n);
+    *ret_all = false;
+    if (keep && figure_look_integer(rq, least_key, &ret->count) == FIGURE_EXACT)
+        return;
+    keep = figure_begin(rq, &begun) && keep;
+    str from = ARENA_CAT(a, STR("select 1 from "), query_identifier(a, t->name));
+    if (fetch_count(rq, rq->conn, from, NULL, 0, COUNT_LIMIT + 1, time_limit_ms, &n, ret_all) != STATUS_OK)
+        return;
+    ret->count = n || *ret_all ? n : -1;
+    if (keep && ret->count >= 0)
+        figure_keep_integer(rq, &begun, *ret_all ? key : least_key, n);
+}
+
+/* What is not known at once is left to the background. */
+static void count_now(struct request *rq, const struct schema_table *t, int64_t time_limit_ms, bool exact,
+                      struct row_count *ret)
+{
+    int64_t n;
+    bool all, keep = t->kind != SCHEMA_VIEW || !fetch_may_vary(rq, t->sql);
+    enum figure_state state = keep ? figure_look_integer(rq, figure_count_key(rq->arena, t->name), &n) : FIGURE_NONE;
+    if (state != FIGURE_EXACT) {
+        count_some(rq, t, time_limit_ms, keep, ret, &all);
+        if (all)
+            return;
+        if (keep && state == FIGURE_NONE)
+            state = figure_look_left_count(rq, t->name, &n);
+    }
     if (state == FIGURE_EXACT) {
         *ret = (struct row_count){n, false, -1};
         return;
     }
     if (state == FIGURE_OLD)
         ret->estimate = n;
-    if (may_vary || figure_look_integer(rq, least_key, &ret->count) != FIGURE_EXACT) {
-        bool begun_ok = figure_begin(rq, &begun) && !may_vary;
-        str from = ARENA_CAT(a, STR("select 1 from "), query_identifier(a, t->name));
-        if (fetch_count(rq, rq->conn, from, NULL, 0, COUNT_LIMIT + 1, time_limit_ms, &n, &all) != STATUS_OK)
-            return;
-        ret->count = n || all ? n : -1;
-        if (begun_ok && (all || n > 0))
-            figure_keep_integer(rq, &begun, all ? key : least_key, n);
-        if (all) {
-            ret->estimate = -1;
-            return;
-        }
-    }
     ret->truncated = ret->count > 0;
-    if (exact && !may_vary)
-        figure_want(rq, key, sql, NULL, 0, 1);
+    if (exact && keep)
+        figure_want_count(rq, t->name);
 }
 
 void table_count(struct request *rq, const struct schema_table *t, int64_t time_limit_ms, bool exact,
                  struct row_count *ret)
 {
-    struct arena *a = rq->arena;
     struct value inspected = VALUE_GET(value_get(rq->db->inspect_tables, t->name), "count");
     *ret = (struct row_count){-1, false, -1};
     if (inspected.kind == VALUE_INT)
         ret->count = inspected.i;
     else if (!tables_only_inspected(rq->db))
-        count_now(rq, t, ARENA_CAT(a, STR("select count(*) from "), query_identifier(a, t->name), STR(" ")),
-                  time_limit_ms, exact, ret);
+        count_now(rq, t, time_limit_ms, exact, ret);
 }
 
 enum status tables_list(struct request *rq, struct table_item **ret, size_t *ret_count, struct err *err)

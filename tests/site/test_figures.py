@@ -132,3 +132,28 @@ def test_search_of_many_rows_is_walked_in_order(server, tmp_path):
     facet = until(lambda: site.json("/words/t.json?_search=river&_facet=kind&_size=0")["facet_results"]["results"]["kind"],
                   lambda f: "estimated" not in f)
     assert [(r["value"], r["count"]) for r in facet["results"]] == [(k, 4000) for k in range(5)]
+
+
+def test_counts_survive_a_restart(server, tmp_path):
+    rows = 120_000
+    path = make(tmp_path / "kept.db", f"""
+        create table t (id integer primary key);
+        with recursive c(i) as (select 1 union all select i + 1 from c where i < {rows}) insert into t select i from c;
+        """)
+    options = (path, "--internal", tmp_path / "internal.db")
+
+    def count(site):
+        data = site.json("/kept/t.json?_size=0&_extra=count")
+        return data["count"], data["count_truncated"]
+
+    first = server(*options)
+    until(lambda: count(first), lambda c: c == (rows, False))
+    first.stop()
+    assert count(server(*options)) == (rows, False)  # at once: nothing is counted again
+    db = sqlite3.connect(path)
+    db.execute("delete from t where id = 7")
+    db.commit()
+    db.close()
+    last = server(*options)
+    assert count(last) in ((10001, True), (rows - 1, False))
+    assert until(lambda: count(last), lambda c: not c[1]) == (rows - 1, False)

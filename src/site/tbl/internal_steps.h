@@ -23,3 +23,7 @@ X(datasette_queries,
   " owner_id text, created_at text not null default current_timestamp,"
   " updated_at text not null default current_timestamp, primary key (database_name, name));"
   "create index if not exists queries_owner_idx on queries(owner_id);")
+X(kept_counts,
+  "create table if not exists kept_counts (id integer primary key, file text not null, table_name text not null,"
+  " identity blob not null, count integer not null, counted_at text not null default current_timestamp,"
+  " unique(file, table_name));")
