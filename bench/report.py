@@ -7,6 +7,8 @@ import re
 import subprocess
 import time
 
+import big
+
 GOAL_CACHED = 0.9
 GOAL_ROW_UNCACHED = 0.5
 GOALS_DATASETTE = {"row JSON": 30, "table JSON": 50, "table HTML": 100}
@@ -73,6 +75,8 @@ def goals(data):
                value, value is not None and value < most)
     value = data.get("idle_mb")
     yield "idle memory (RSS), MB", f"< {GOAL_IDLE_MB}", value, value is not None and value < GOAL_IDLE_MB
+    if data.get("big"):
+        yield from big.goals(data["big"])
     for name, (quiet, busy, _) in data.get("slow", {}).items():
         value = busy["p99_us"] / quiet["p99_us"] if not busy["errors"] + quiet["errors"] else None
         yield (f"p99 of row JSON beside a slow query / alone, {name}", f"< {GOAL_P99_RATIO}", value,
@@ -127,4 +131,6 @@ def write(path, data):
     for name, (quiet, busy, took) in data.get("slow", {}).items():
         lines.append(f"| {name} | {data['slow_rate']:,}/s | {quiet['p50_us']:.0f} us | {quiet['p99_us']:.0f} us | "
                      f"{busy['p50_us']:.0f} us | {busy['p99_us']:.0f} us | {took:.2f} s |")
+    if data.get("big"):
+        lines += big.section(data["big"])
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

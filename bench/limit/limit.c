@@ -5,6 +5,7 @@
  *
  *   limit DATABASE row|table|aggregate [SECONDS]    prints {"rps": ..., "length": ...}
  *   limit DATABASE CASE print                       prints the body, to be compared with the server's
+ *   limit DATABASE csv TABLE                        formats a table as CSV once; prints {"seconds": ..., "bytes": ...}
  *
  * The statement is prepared once, as by a server that keeps its statements. */
 #include <sqlite3.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "codec/csvwrite.h"
 #include "codec/jwrite.h"
 
 struct limit_case {
@@ -88,6 +90,66 @@ static double seconds_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static void csv_put(struct csvwrite *w, sqlite3_stmt *stmt, int column)
+{
+    switch (sqlite3_column_type(stmt, column)) {
+    case SQLITE_INTEGER:
+        csvwrite_i64(w, sqlite3_column_int64(stmt, column));
+        break;
+    case SQLITE_FLOAT:
+        csvwrite_f64(w, sqlite3_column_double(stmt, column));
+        break;
+    case SQLITE_NULL:
+        csvwrite_null(w);
+        break;
+    default: {
+        const char *text = (const char *)sqlite3_column_text(stmt, column);
+        csvwrite_text(w, str_make(text, (size_t)sqlite3_column_bytes(stmt, column)));
+    }
+    }
+}
+
+/* The CSV goes to /dev/null in pieces of 64 KiB. */
+static int csv_once(const char *path, const char *table)
+{
+    char sql[256];
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    struct buf out;
+    struct csvwrite w;
+    size_t bytes = 0;
+    int rc;
+    FILE *null = fopen("/dev/null", "w");
+    snprintf(sql, sizeof sql, "select * from \"%s\"", table);
+    if (!null || sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) ||
+        sqlite3_prepare_v2(db, sql, -1, &stmt, NULL)) {
+        fprintf(stderr, "limit: cannot read %s of %s\n", table, path);
+        return 1;
+    }
+    double began = seconds_now();
+    buf_init(&out, 16 << 20);
+    csvwrite_init(&w, &out);
+    for (int i = 0; i < sqlite3_column_count(stmt); i++)
+        csvwrite_text(&w, str_of(sqlite3_column_name(stmt, i)));
+    csvwrite_end(&w);
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        for (int i = 0; i < sqlite3_column_count(stmt); i++)
+            csv_put(&w, stmt, i);
+        csvwrite_end(&w);
+        if (out.n < 65536)
+            continue;
+        bytes += fwrite(out.p, 1, out.n, null);
+        buf_clear(&out);
+    }
+    bytes += fwrite(out.p, 1, out.n, null);
+    printf("{\"seconds\": %.3f, \"bytes\": %zu}\n", seconds_now() - began, bytes);
+    buf_release(&out);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    fclose(null);
+    return rc != SQLITE_DONE;
+}
+
 int main(int argc, char **argv)
 {
     const struct limit_case *what = NULL;
@@ -95,8 +157,10 @@ int main(int argc, char **argv)
         if (!strcmp(argv[2], cases[i].name))
             what = &cases[i];
     }
+    if (argc == 4 && !strcmp(argv[2], "csv"))
+        return csv_once(argv[1], argv[3]);
     if (!what) {
-        fputs("usage: limit DATABASE row|table|aggregate [SECONDS|print]\n", stderr);
+        fputs("usage: limit DATABASE row|table|aggregate [SECONDS|print]\n       limit DATABASE csv TABLE\n", stderr);
         return 64;
     }
     sqlite3 *db;
