@@ -488,6 +488,13 @@ static const struct extra *find(str name, enum extra_scope scope)
     return NULL;
 }
 
+/* Keys that every table answer has anyway. Datasette refuses to be asked for them; the released script of
+ * datasette-cluster-map asks. */
+static bool always_there(str name, enum extra_scope scope)
+{
+    return scope == EXTRA_TABLE && (str_is(name, "next") || str_is(name, "next_url"));
+}
+
 static bool has_name(struct value names, str name)
 {
     for (size_t i = 0; i < value_count(names); i++)
@@ -534,7 +541,7 @@ enum status extras_parse(struct request *rq, enum extra_scope scope, struct valu
         str rest = first[i].value, name;
         while (rest.n) {
             str_cut(rest, ',', &name, &rest);
-            if (!name.n || has_name(names, name))
+            if (!name.n || has_name(names, name) || always_there(name, scope))
                 continue;
             if (!find(name, scope)) {
                 err_set(err, STATUS_INVALID, "Unknown _extra: %.*s", STR_ARG(name));

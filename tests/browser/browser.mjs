@@ -157,6 +157,25 @@ const actions = {
     await page.click('.fold-toggle >> nth=0');
     return [before, await height()];
   },
+  // What tests/browser/plugin.js saw and made; it came through extra_js_urls.
+  async loadedPlugin(page) {
+    const panel = page.locator('.above-table-panel');
+    const tabs = await panel.locator('.tab-controls button').allTextContents();
+    await panel.locator('button', { hasText: 'Second' }).click();
+    const shown = await panel.locator('[role=tabpanel]:visible').allTextContents();
+    await page.click('th[data-column] .column-menu-open >> nth=1');
+    const item = page.locator('.column-menu [role=menuitem]', { hasText: 'Remember Title' });
+    const link = await page.locator('.column-menu [role=menuitem]', { hasText: 'Elsewhere' }).getAttribute('href');
+    await item.click();
+    await page.keyboard.press('/');
+    const section = await page.locator('.jump-section').textContent();
+    return { tabs, shown, link, section, faults: await axeFaults(page), seen: await page.evaluate(() => window.seen) };
+  },
+  async columnField(page) {
+    const area = page.locator('textarea[name$="Name"], textarea[id^="field-"]').first();
+    await page.locator('.plugin-button').click();
+    return [await area.inputValue(), await page.evaluate(() => window.fields), await axeFaults(page)];
+  },
   async plugin(page) {
     return page.evaluate(() => {
       const m = window.__DATASETTE__,

@@ -6,6 +6,8 @@ import json
 import os
 import pathlib
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -30,6 +32,9 @@ PAGES = {
     "json-page": "/-/versions",
     "style-guide": "/-/patterns",
     "api": "/-/api",
+    "search": "/-/search?q=rock",
+    "copyable": "/chinook/Album.copyable?_table_format=github&_size=20",
+    "notebook": "/chinook/Album.Notebook",
     "not-found": "/chinook/nothing",
 }
 LOOKS = [(1280, "light"), (390, "dark")]
@@ -152,3 +157,35 @@ def test_weight(site, path):
             continue
         total += len(gzip.compress(site.get(link.replace("&amp;", "&")).body))
     assert total <= PAGE_BYTES_MAX, f"{total} bytes"
+
+
+@pytest.fixture(scope="module")
+def with_plugin(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plugin")
+    (folder / "datasette.json").write_text(json.dumps({
+        "extra_js_urls": ["/test/plugin.js"], "permissions": {"update-row": True, "insert-row": True}}))
+    shutil.copy(serving.DATA / "chinook.db", folder / "chinook.db")
+    server = serving.Server(folder / "chinook.db", "--config", folder / "datasette.json",
+                            "--static", f"test:{HERE}").wait()
+    yield server
+    server.stop()
+
+
+def test_plugin_from_extra_js_urls(with_plugin):
+    got = act(with_plugin, "loadedPlugin", "/chinook/Album?_facet=ArtistId")
+    assert got["tabs"] == ["First", "Second"] and got["shown"] == ["Panel Second"]
+    assert got["link"] == "/elsewhere?Title" and got["section"] == "A section, with context"
+    seen = got["seen"]
+    assert seen["global"] is True and seen["version"].startswith("1.0")
+    assert set(seen["found"]) >= {"jsonExportLink", "tableWrapper", "table", "aboveTablePanel", "tableHeaders", "filterRows",
+                                  "facetResults"}
+    assert [h.replace("\xa0▼", "") for h in seen["headers"]] == ["AlbumId", "Title", "ArtistId"]
+    assert "/chinook/Album.json?" in seen["json"]
+    assert seen["column"] == {"columnName": "Title", "columnNotNull": True, "columnType": "nvarchar(160)", "isPk": False}
+    assert got["faults"] == []
+
+
+def test_plugin_makes_a_column_field(with_plugin):
+    value, fields, faults = act(with_plugin, "columnField", "/chinook/Artist/1/-/edit-row")
+    assert value == "by the plugin" and faults == []
+    assert fields == ["edit", "Artist", "Name", True, "by the plugin"]

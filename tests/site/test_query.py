@@ -131,3 +131,10 @@ def test_client_that_goes_away_stops_its_query(server, chinook):
 def test_analysis_of_parameters(site):
     answer = site.get("/chinook/-/query/parameters", sql="select :a, :b")
     assert answer.status == 200 and answer.json()["parameters"] == ["a", "b"]
+
+
+def test_extras_that_are_always_there(site):
+    """The released script of datasette-cluster-map asks for next_url."""
+    data = site.json("/chinook/Track.json?_size=1&_extra=count&_extra=next_url")
+    assert data["count"] == 3503 and data["next_url"]
+    assert site.get("/chinook/Track.json?_extra=nothing").status == 400

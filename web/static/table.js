@@ -57,6 +57,15 @@
     });
   }
 
+  function columnMeta(th) {
+    return {
+      columnName: th.dataset.column,
+      columnNotNull: th.dataset.columnNotNull === '1',
+      columnType: th.dataset.columnType,
+      isPk: th.dataset.isPk === '1',
+    };
+  }
+
   function actionsOf(th) {
     var column = th.dataset.column,
       q = new URLSearchParams(location.search),
@@ -106,12 +115,7 @@
     var manager = window.__DATASETTE__;
     if (manager) {
       items = items.concat(
-        manager.makeColumnActions({
-          columnName: column,
-          columnNotNull: th.dataset.columnNotNull === '1',
-          columnType: th.dataset.columnType,
-          isPk: isPk,
-        }),
+        manager.makeColumnActions(columnMeta(th)),
       );
     }
     return items;
@@ -197,12 +201,12 @@
         'button',
         {
           type: 'button',
-          class: 'column-menu-open',
+          class: 'column-menu-open', // its sign is in the style sheet: plugins read the text of headers
           'aria-haspopup': 'menu',
           'aria-expanded': 'false',
           'aria-label': 'Actions for column ' + th.dataset.column,
         },
-        '⋮',
+        '',
       );
       button.addEventListener('click', function (event) {
         event.stopPropagation();
