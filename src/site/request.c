@@ -135,7 +135,7 @@ static bool owner_rule(const struct request *rq, struct value actor, enum action
     return is_owner || is_private;
 }
 
-static bool actor_allowed(const struct request *rq, struct value actor, enum action a, str parent, str child)
+bool request_allows(const struct request *rq, struct value actor, enum action a, str parent, str child)
 {
     bool allowed = false;
     if (a != ACTION_NONE && owner_rule(rq, actor, a, parent, child, &allowed))
@@ -145,12 +145,12 @@ static bool actor_allowed(const struct request *rq, struct value actor, enum act
 
 bool request_allowed(const struct request *rq, enum action a, str parent, str child)
 {
-    return actor_allowed(rq, rq->actor, a, parent, child);
+    return request_allows(rq, rq->actor, a, parent, child);
 }
 
 bool request_private(const struct request *rq, enum action a, str parent, str child)
 {
-    return !actor_allowed(rq, VALUE_NULL, a, parent, child);
+    return !request_allows(rq, VALUE_NULL, a, parent, child);
 }
 
 enum status request_require(const struct request *rq, enum action a, str parent, str child, const char *message,

@@ -84,6 +84,8 @@ str request_absolute_url(const struct request *rq, str path); /* path starts wit
 
 /* Permission helpers; parent and child may be empty. */
 bool request_allowed(const struct request *rq, enum action a, str parent, str child);
+/* The same for another actor: what the debug pages ask. */
+bool request_allows(const struct request *rq, struct value actor, enum action a, str parent, str child);
 /* Visible to this actor but not to an anonymous one. */
 bool request_private(const struct request *rq, enum action a, str parent, str child);
 enum status request_require(const struct request *rq, enum action a, str parent, str child, const char *message,

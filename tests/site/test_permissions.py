@@ -194,7 +194,8 @@ ROUTES = {
     "/:db/-/queries/analyze": [("/d/-/queries/analyze?sql=x", needs(("store-query", "d")))],
     "/:db/-/queries/store": [("/d/-/queries/store", needs(("store-query", "d"))),
                              ("POST /d/-/queries/store {}", needs(("store-query", "d"), ok=400))],
-    "/:db/:query/-/update": [("POST /d/q/-/update {}", always(403)), ("POST /d/nope/-/update {}", always(404))],
+    "/:db/:query/-/update": [("POST /d/q/-/update {}", always(403)), ("POST /d/nope/-/update {}", needs(
+        ("update-query", "d", "nope"), ok=404))],
     "/:db/:query/-/edit": [("/d/q/-/edit", always(403))],
     "/:db/:query/-/delete": [("/d/q/-/delete", always(403)), ("POST /d/q/-/delete {}", always(403))],
     "/:db/:table/-/foreign-key-suggestions": [

@@ -268,7 +268,7 @@ struct value explain_check(struct request *rq, struct value actor, enum action a
     struct arena *arena = rq->arena;
     enum action_level level = action_rows[a].level;
     str p = level >= ACTION_LEVEL_DATABASE ? parent : (str){0}, c = level >= ACTION_LEVEL_TABLE ? child : (str){0};
-    bool allowed = site_allowed(rq->site, actor, a, p, c) && (!is_query_action(a) || queries_exists(rq, p, c));
+    bool allowed = request_allows(rq, actor, a, p, c) && (!is_query_action(a) || queries_exists(rq, p, c));
     struct value d = value_dict(arena), resource = value_dict(arena), id = VALUE_GET(actor, "id");
     VALUE_SET(resource, "parent", text_or_none(parent));
     VALUE_SET(resource, "child", text_or_none(child));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/utf8.h"
+#include "site/kept.h"
 #include "site/render/page.h"
 #include "site/tables.h"
 
@@ -55,6 +56,12 @@ static void add_queries(struct request *rq, struct published *p, struct collecte
     for (size_t i = 0; queries.kind == VALUE_DICT && i < queries.dict->count; i++) {
         struct resource r = {p->name, queries.dict->entries[i].key, false};
         VEC_PUSH(rq->arena, &c->items, r);
+    }
+    struct value kept = kept_queries(rq->site->kept, rq->arena, p->name);
+    for (size_t i = 0; i < value_count(kept); i++) {
+        struct resource r = {p->name, kept.dict->entries[i].key, false};
+        if (!value_has(queries, r.child))
+            VEC_PUSH(rq->arena, &c->items, r);
     }
 }
 

@@ -328,10 +328,11 @@ static enum status open_query(struct request *rq, enum action a, const char *tru
                               struct err *err)
 {
     str name = rq->params[1];
-    if (!queries_exists(rq, rq->db->name, name))
-        return err_set(err, STATUS_NOT_FOUND, "Query not found: %.*s", STR_ARG(name));
+    /* permission first: names of private queries do not differ from names that nobody uses */
     if (!request_allowed(rq, a, rq->db->name, name))
         return err_set(err, STATUS_FORBIDDEN, "Permission denied: need %s", action_rows[a].name);
+    if (!queries_exists(rq, rq->db->name, name))
+        return err_set(err, STATUS_NOT_FOUND, "Query not found: %.*s", STR_ARG(name));
     *ret = queries_get(rq, rq->db->name, name);
     if (value_truth(VALUE_GET(*ret, "is_trusted")) || str_is(VALUE_GET(*ret, "source").s, "config"))
         return err_set(err, STATUS_FORBIDDEN, "%s", trusted);
