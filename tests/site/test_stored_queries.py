@@ -135,7 +135,8 @@ def test_mistakes_keep_what_was_typed(start):
     s = start()
     action, pairs = fields(s.get("/d/-/queries/store?sql=select+1", ANN))
     for name, sql in (("", "select 1"), ("t", "select 1"), ("fixed", "select 1"), ("a/b", "select 1"), ("ok", ""),
-                      ("ok", "select :_actor_id"), ("ok", "select * from gone"), ("ok", "delete from t"), ("ok", "select 1; select 2")):
+                      ("ok", "select :_actor_id"), ("ok", "select * from gone"), ("ok", "delete from t"),
+                      ("ok", "select 1; select 2")):
         typed = {"name": name, "sql": sql, "title": "kept \"title\""}
         answer = send(s, ANN, action, [(k, typed.get(k, v)) for k, v in pairs])
         assert answer.status in (400, 403), (name, sql, answer)
