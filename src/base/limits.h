@@ -175,5 +175,6 @@
 #define LIMIT_INGEST_TABLE_NAMES  1000          /* names tried to find a free one; then CONFLICT */
 
 /* cli */
+#define LIMIT_HEALTH_PATH 1024 /* bytes of the path that healthcheck asks for; longer: USAGE */
 
 #endif

@@ -20,6 +20,7 @@
 #include "cli/get.h"
 #include "cli/import_files.h"
 #include "http/server.h"
+#include "rt/notify.h"
 #include "rt/proc.h"
 #include "rt/signal.h"
 #include "site/live.h"
@@ -142,7 +143,8 @@ struct serve {
     struct sources sources;
     struct live *live;
     struct signal_source *signals;
-    struct loop_timer drain;
+    struct loop_timer drain, watchdog;
+    int64_t watchdog_us;
     bool stopping, stopped;
 };
 
@@ -372,6 +374,7 @@ static void stop(struct serve *s)
     bool again = s->stopping;
     s->stopping = true;
     atomic_store(&live_site(s->live)->shared->draining, true);
+    notify_send("STOPPING=1");
     if (again)
         http_server_stop(s->server, 0, on_stopped, s);
     else if (s->drain_s)
@@ -408,6 +411,7 @@ static void on_signal(void *arg, int signo, int sender_pid)
     if (signo == SIGTERM || signo == SIGINT)
         stop(s);
     if (signo == SIGHUP && !s->stopping) {
+        notify_reloading();
         live_renew(s->live);
         renew_certificate(s);
     }
@@ -451,9 +455,19 @@ static void announce(struct serve *s)
 static enum status listen_on(struct serve *s, struct listener **ret, struct err *err)
 {
     struct listener_config c = {.unix_mode = 0666};
+    if (!s->get.path.n && notify_listen_fds() > 0) { /* systemd holds the port */
+        s->uds = (str){0};
+        return listener_adopt(3, ret, err);
+    }
     enum status st = s->uds.n ? addr_from_unix_path(s->uds, &c.addr, err)
                               : addr_from_host_port(s->host, (unsigned)s->port, &c.addr, err);
     return st == STATUS_OK ? listener_open(&c, ret, err) : st;
+}
+
+static void on_renewed(void *arg, bool renewed)
+{
+    (void)arg;
+    notify_send(renewed ? "READY=1\nSTATUS=" : "READY=1\nSTATUS=A change of the configuration was refused");
 }
 
 static enum status start_site(struct serve *s, struct err *err)
@@ -462,10 +476,19 @@ static enum status start_site(struct serve *s, struct err *err)
     const struct live_config c = {
         .loop = s->loop,
         .sources = &s->sources,
+        .done = on_renewed,
         .access_log = s->access_log,
         .watch = s->site.reload || sources_may_change(&s->sources, s->arena),
     };
     return live_new(&c, &s->live, err);
+}
+
+/* Says that the loop turns; systemd starts us again when it does not hear it. */
+static void on_watchdog(void *arg)
+{
+    struct serve *s = arg;
+    notify_send("WATCHDOG=1");
+    loop_timer_at(s->loop, &s->watchdog, loop_now_us(s->loop) + s->watchdog_us);
 }
 
 static enum status start(struct serve *s, struct err *err)
@@ -474,6 +497,7 @@ static enum status start(struct serve *s, struct err *err)
     struct tls_server *tls = NULL;
     enum status st = loop_new(&s->loop, err);
     loop_timer_init(&s->drain, end_drain, s);
+    loop_timer_init(&s->watchdog, on_watchdog, s);
     if (st == STATUS_OK && s->cert.n)
         st = read_tls(s, &tls, err);
     if (st == STATUS_OK)
@@ -527,6 +551,8 @@ static void finish(struct serve *s)
     signal_source_free(s->signals);
     if (s->loop)
         loop_timer_cancel(s->loop, &s->drain);
+    if (s->loop)
+        loop_timer_cancel(s->loop, &s->watchdog);
     live_free(s->live);
     loop_free(s->loop);
     import_folder_remove(&s->imported);
@@ -592,6 +618,10 @@ static enum status run(struct serve *s, struct err *err)
     if (st != STATUS_OK)
         return st;
     announce(s);
+    notify_send("READY=1");
+    s->watchdog_us = notify_watchdog_us() / 2;
+    if (s->watchdog_us)
+        on_watchdog(s);
     return loop_run(s->loop, err);
 }
 

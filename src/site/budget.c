@@ -97,7 +97,7 @@ void budget_charge(const struct site *s, const struct request_note *note, int64_
 
 bool budget_counts(const struct request *rq)
 {
-    return !rq->route || !str_starts(str_of(rq->route->pattern), STR("/-/"));
+    return !rq->route || (rq->route->flags & ROUTE_SLOW) || !str_starts(str_of(rq->route->pattern), STR("/-/"));
 }
 
 /* ---- lanes ---- */

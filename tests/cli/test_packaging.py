@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The service, the image and the health check agree with the program; and what systemd says to a service is heard."""
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+import serving
+from serving import TOP, run
+
+UNITS = TOP / "packaging/systemd"
+DOCKERFILE = (TOP / "packaging/docker/Dockerfile").read_text()
+systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze")
+
+
+@pytest.fixture
+def units(tmp_path):
+    """Copies whose program exists."""
+    for unit in UNITS.iterdir():
+        (tmp_path / unit.name).write_text(unit.read_text().replace("/usr/bin/vitrine", str(serving.PROGRAM))
+                                          .replace("Documentation=man:vitrine(1)\n", ""))
+    return tmp_path
+
+
+def analyze(*arguments):
+    done = subprocess.run(["systemd-analyze", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.returncode, done.stdout.decode()
+
+
+@systemd
+def test_systemd_takes_the_units(units):
+    status, out = analyze("verify", "--man=no", "--recursive-errors=no", units / "vitrine.service", units / "vitrine.socket")
+    assert status == 0 and "vitrine" not in out, out
+
+
+@systemd
+def test_the_service_is_shut_in(units):
+    status, out = analyze("security", "--offline=true", "--threshold=25", units / "vitrine.service")
+    assert status == 0, out[-2000:]
+
+
+def options():
+    return set(re.findall(r"(--[a-z-]+)", run("serve", "--help")[1]))
+
+
+def test_options_in_units_and_image_exist():
+    used = set(re.findall(r"(?<!\w)(--[a-z-]+)", (UNITS / "vitrine.service").read_text().split("ExecStart=")[1].split("\n")[0]))
+    used |= set(re.findall(r'"(--[a-z-]+)"', DOCKERFILE))
+    assert used and used <= options(), used - options()
+
+
+def test_the_image_is_small_and_unprivileged():
+    stages = DOCKERFILE.split("\nFROM ")
+    assert stages[-1].startswith("scratch\n") and len(stages) == 3
+    assert re.search(r"^USER \d+:\d+$", stages[-1], re.M) and "HEALTHCHECK" in stages[-1]
+    assert '["/vitrine", "healthcheck"]' in stages[-1] and "\nRUN " not in stages[-1]
+    for name in ("LICENSE", "Makefile", "tools/setup.sh"):
+        assert (TOP / name).exists()
+
+
+def test_what_the_image_holds_is_enough(tmp_path):
+    """The program and the libraries that ldd names, in a root of their own."""
+    if os.geteuid() != 0:
+        pytest.skip("needs chroot")
+    listed = subprocess.run(["ldd", serving.PROGRAM], stdout=subprocess.PIPE, check=True).stdout.decode()
+    if "libasan" in listed or "libclang_rt" in listed:
+        pytest.skip("a sanitizer wants more")
+    for library in set(re.findall(r"(/[^ ]*)", listed)):
+        target = tmp_path / library.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, target)
+    shutil.copy(serving.PROGRAM, tmp_path / "vitrine")
+    tmp_path.chmod(0o755)
+    done = subprocess.run(["chroot", "--userspec=65532:65532", tmp_path, "/vitrine", "--version"], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    assert done.returncode == 0 and b"SQLite" in done.stdout, done.stdout
+
+
+def test_health_check_of_an_address(server, chinook, tmp_path):
+    site = server(chinook, "--setting", "base_url", "/prefix/")
+    at = f"127.0.0.1:{site.port}"
+    for url in (f"http://{at}/prefix/-/health", f"http://{at}/prefix/-/ready", f"{at}/prefix/"):
+        assert run("healthcheck", url) == (0, "", ""), url
+    status, _, err = run("healthcheck", f"http://{at}/prefix/nowhere")
+    assert status == 1 and "404" in err and "/prefix/nowhere" in err
+    for url, says in (("https://localhost/", "https"), ("http://:80/", "host"), ("http://a:b/", "port"),
+                      (f"http://{at}/a b", "path"), ("http://a:99999/", "port"), (f"http://{at}/{'x' * 2000}", "path")):
+        status, _, err = run("healthcheck", url)
+        assert status not in (0, 1) and says in err, (url, status, err)
+    path = tmp_path / "s.sock"
+    site = server(chinook, uds=str(path))
+    assert run("healthcheck", "--uds", path)[0] == 0
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        status, _, err = run("healthcheck", f"127.0.0.1:{silent.getsockname()[1]}", "--timeout", "1")
+        assert status == 1 and "does not answer" in err
+
+
+class Manager:
+    """The socket that a service manager listens on."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.settimeout(20)
+        self.path = str(path)
+
+    def hears(self, wanted):
+        while True:
+            got = self.socket.recv(4096).decode().split("\n")
+            if got[0] == wanted:
+                return got
+
+    def close(self):
+        self.socket.close()
+
+
+def test_systemd_is_told(server, tmp_path, chinook):
+    manager = Manager(tmp_path / "notify")
+    path = tmp_path / "m.json"
+    path.write_text("{}")
+    site = server(chinook, "--metadata", path, env={"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "100000"})
+    assert manager.hears("READY=1") == ["READY=1"]
+    assert manager.hears("WATCHDOG=1") and manager.hears("WATCHDOG=1")
+    site.process.send_signal(signal.SIGHUP)
+    assert manager.hears("RELOADING=1")[1].startswith("MONOTONIC_USEC=") and manager.hears("READY=1")
+    path.write_text("{")
+    site.process.send_signal(signal.SIGHUP)
+    assert manager.hears("RELOADING=1") and "refused" in manager.hears("READY=1")[1]
+    site.process.send_signal(signal.SIGTERM)
+    assert manager.hears("STOPPING=1")
+    assert site.process.wait(10) == 0
+    site.stopped = True
+    manager.close()
+
+
+def test_a_socket_is_taken_over(server, chinook):
+    """Socket activation: descriptor 3, with this process's number in the environment."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        starter = ("import os, sys; os.dup2(int(sys.argv[1]), 3, True); os.environ.update(LISTEN_FDS='1', "
+                   "LISTEN_PID=str(os.getpid())); os.execv(sys.argv[2], sys.argv[2:])")
+        site = server(chinook, before=(sys.executable, "-c", starter, str(listening.fileno())),
+                      pass_fds=(listening.fileno(),), port=None)
+        assert site.port == port
+    assert site.get("/chinook").status == 200
