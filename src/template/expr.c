@@ -77,7 +77,10 @@ static bool run_call(struct eval *ev, const struct node *n, struct value *ret)
     if (fn.kind != VALUE_OBJECT || !fn.object.class->call)
         return run_fail(ev, n->a, STATUS_INVALID, "'%.*s' cannot be called", STR_ARG(n->a->source));
     *ret = VALUE_UNDEF;
+    const struct node *statement = ev->node;
+    ev->node = n; /* what a host function says of its arguments is about this call */
     enum status st = fn.object.class->call(fn.object.self, ev, &args, ret);
+    ev->node = statement;
     if (st == STATUS_OK)
         return true;
     if (ev->status == STATUS_OK)

@@ -64,12 +64,23 @@ bool parse_expect_op(struct parser *p, const char *op)
     return false;
 }
 
+/* Bytes of a token as it stands in the template: a text there has its quotes, and perhaps escapes. */
+static size_t written_length(const struct token *t)
+{
+    if (t->kind != TOK_STR || !t->at)
+        return t->s.n;
+    size_t n = 1;
+    while (t->at[n] && t->at[n] != t->at[0])
+        n += t->at[n] == '\\' && t->at[n + 1] ? 2 : 1;
+    return n + 1;
+}
+
 struct node *parse_node(struct parser *p, enum node_kind kind)
 {
     struct node *n = ARENA_NEW(p->a, struct node);
     n->kind = kind;
     n->line = parse_peek(p)->line;
-    n->source = str_make(parse_peek(p)->at, parse_peek(p)->s.n);
+    n->source = str_make(parse_peek(p)->at, written_length(parse_peek(p)));
     return n;
 }
 

@@ -3,12 +3,15 @@
 #include "template/run.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "base/limits.h"
 #include "codec/html_escape.h"
+
+#define SOURCE_SHOWN 160 /* bytes of an expression in a message */
 
 bool run_fail(struct eval *ev, const struct node *n, enum status status, const char *fmt, ...)
 {
@@ -21,8 +24,10 @@ bool run_fail(struct eval *ev, const struct node *n, enum status status, const c
     va_end(ap);
     ev->status = status;
     str origin = ev->template ? ev->template->origin : STR("template");
-    if (n && n->source.n)
-        err_set(ev->err, status, "%.*s:%u: %s, in {{ %.*s }}", STR_ARG(origin), n->line, text, STR_ARG(n->source));
+    str source = n ? utf8_cut(n->source, SOURCE_SHOWN) : STR("");
+    if (source.n)
+        err_set(ev->err, status, "%.*s:%u: %s, in {{ %.*s%s }}", STR_ARG(origin), n->line, text, STR_ARG(source),
+                source.n < n->source.n ? "..." : "");
     else
         err_set(ev->err, status, "%.*s:%u: %s", STR_ARG(origin), n ? n->line : 0, text);
     return false;
