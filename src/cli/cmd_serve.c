@@ -7,6 +7,7 @@
  * the certificate anew. Where files may come and go (a directory, a pattern, --reload) the site renews itself. */
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -184,10 +185,43 @@ static void add_file(struct serve *s, str path, bool immutable)
     VEC_PUSH(s->arena, &s->immutable, immutable);
 }
 
+/* Where the plain ones go: offsets in struct serve; 0 = see apply(). */
+#define AT(member) offsetof(struct serve, member)
+static const size_t text_at[OPT_HELP + 1] = {
+    [OPT_HOST] = AT(host),
+    [OPT_UDS] = AT(uds),
+    [OPT_CONFIG] = AT(site.config.config_path),
+    [OPT_METADATA] = AT(site.config.metadata_path),
+    [OPT_SECRET] = AT(site.secret),
+    [OPT_TEMPLATE_DIR] = AT(site.template_dir),
+    [OPT_INSPECT] = AT(site.inspect_file),
+    [OPT_CERT] = AT(cert),
+    [OPT_KEY] = AT(key),
+    [OPT_NOTE] = AT(site.version_note),
+    [OPT_KEEP] = AT(keep),
+    [OPT_GET] = AT(get.path),
+    [OPT_TOKEN] = AT(get.token),
+    [OPT_ACTOR] = AT(get.actor),
+    [OPT_INTERNAL] = AT(site.state.internal),
+    [OPT_STATE] = AT(site.state.folder),
+};
+static const size_t flag_at[OPT_HELP + 1] = {
+    [OPT_CORS] = AT(site.cors),        [OPT_ROOT] = AT(site.root),       [OPT_DEFAULT_DENY] = AT(site.default_deny),
+    [OPT_MEMORY] = AT(site.memory),    [OPT_CROSSDB] = AT(site.crossdb), [OPT_NOLOCK] = AT(site.nolock),
+    [OPT_CREATE] = AT(site.create),    [OPT_RELOAD] = AT(site.reload),   [OPT_OPEN] = AT(open_browser),
+    [OPT_ACCESS_LOG] = AT(access_log), [OPT_PLUGINS] = AT(note_plugins), [OPT_HEADERS] = AT(get.headers),
+    [OPT_PDB] = AT(note_pdb),
+};
+#undef AT
+
 static enum status apply(struct serve *s, int id, str value, str second, struct err *err)
 {
     struct site_options *o = &s->site;
     int64_t mb;
+    if (id >= 0 && text_at[id])
+        *(str *)(void *)((char *)s + text_at[id]) = value;
+    if (id >= 0 && flag_at[id])
+        *(bool *)((char *)s + flag_at[id]) = true;
     switch (id) {
     case -1:
         add_file(s, value, false);
@@ -195,79 +229,22 @@ static enum status apply(struct serve *s, int id, str value, str second, struct 
     case OPT_IMMUTABLE:
         add_file(s, value, true);
         break;
-    case OPT_HOST:
-        s->host = value;
-        break;
     case OPT_PORT:
         return number(value, "--port", 0, 65535, &s->port, err);
-    case OPT_UDS:
-        s->uds = value;
-        break;
-    case OPT_CORS:
-        o->cors = true;
-        break;
     case OPT_SETTING:
         VEC_PUSH(s->arena, &s->settings, (struct value_entry){.key = value, .value = value_str(second)});
-        break;
-    case OPT_CONFIG:
-        o->config.config_path = value;
-        break;
-    case OPT_METADATA:
-        o->config.metadata_path = value;
-        break;
-    case OPT_SECRET:
-        o->secret = value;
-        break;
-    case OPT_ROOT:
-        o->root = true;
-        break;
-    case OPT_DEFAULT_DENY:
-        o->default_deny = true;
         break;
     case OPT_STATIC:
         VEC_PUSH(s->arena, &s->statics, value);
         break;
-    case OPT_TEMPLATE_DIR:
-        o->template_dir = value;
-        break;
-    case OPT_MEMORY:
-        o->memory = true;
-        break;
-    case OPT_CROSSDB:
-        o->crossdb = true;
-        break;
-    case OPT_NOLOCK:
-        o->nolock = true;
-        break;
-    case OPT_CREATE:
-        o->create = true;
-        break;
-    case OPT_INSPECT:
-        o->inspect_file = value;
-        break;
     case OPT_EXTENSION:
         VEC_PUSH(s->arena, &s->extensions, value);
-        break;
-    case OPT_RELOAD:
-        o->reload = true;
-        break;
-    case OPT_OPEN:
-        s->open_browser = true;
-        break;
-    case OPT_CERT:
-        s->cert = value;
-        break;
-    case OPT_KEY:
-        s->key = value;
         break;
     case OPT_CACHE:
         mb = 0;
         if (number(value, "--cache", 0, 1 << 20, &mb, err) != STATUS_OK)
             return STATUS_USAGE;
         o->cache_bytes = (size_t)mb << 20;
-        break;
-    case OPT_NOTE:
-        o->version_note = value;
         break;
     case OPT_LOG_LEVEL:
         if (!log_level_parse(value, &s->log_level))
@@ -278,40 +255,10 @@ static enum status apply(struct serve *s, int id, str value, str second, struct 
             return err_set(err, STATUS_USAGE, "--log-format must be text or json");
         s->log_format = str_is(value, "json") ? LOG_JSON : LOG_TEXT;
         break;
-    case OPT_ACCESS_LOG:
-        s->access_log = true;
-        break;
     case OPT_DRAIN:
         return number(value, "--drain", 0, 3600, &s->drain_s, err);
     case OPT_GRACE:
         return number(value, "--grace", 0, 3600, &s->grace_s, err);
-    case OPT_PLUGINS:
-        s->note_plugins = true;
-        break;
-    case OPT_KEEP:
-        s->keep = value;
-        break;
-    case OPT_GET:
-        s->get.path = value;
-        break;
-    case OPT_HEADERS:
-        s->get.headers = true;
-        break;
-    case OPT_TOKEN:
-        s->get.token = value;
-        break;
-    case OPT_ACTOR:
-        s->get.actor = value;
-        break;
-    case OPT_PDB:
-        s->note_pdb = true;
-        break;
-    case OPT_INTERNAL:
-        o->state.internal = value;
-        break;
-    case OPT_STATE:
-        o->state.folder = value;
-        break;
     case OPT_SYNC:
         if (!str_is(value, "full") && !str_is(value, "normal"))
             return err_set(err, STATUS_USAGE, "--sync must be full or normal");
