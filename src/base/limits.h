@@ -145,6 +145,8 @@
 #define LIMIT_CONFIG_FILE      4194304 /* a configuration or metadata file; larger: TOO_LARGE */
 #define LIMIT_CONFIG_FINDINGS  200     /* problems of configuration that are told; more are only counted */
 #define LIMIT_CONFIG_LOGGED    20      /* ... and logged at start */
+#define LIMIT_TRACE_BODY       262144  /* a larger answer gets no trace; Datasette's limit */
+#define LIMIT_TRACE_STATEMENTS 1000    /* statements of one trace; later ones are left out */
 #define LIMIT_SECRET_FILE      4096    /* a file that holds a secret; larger: TOO_LARGE */
 #define LIMIT_QUERY_ARGS       4096    /* pairs in a query string; more: 400 */
 #define LIMIT_QUERY_TEXT       1048576 /* JSON text made of one filter's value; more is cut */

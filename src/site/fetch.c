@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "site/fetch.h"
+#include "site/trace.h"
 
 #include "base/clock.h"
 #include "base/utf8.h"
@@ -167,8 +168,10 @@ enum status fetch_count(struct request *rq, struct conn *conn, str sql, const st
 enum status fetch_rows(struct request *rq, struct conn *conn, str sql, const struct query_param *params,
                        size_t param_count, const struct fetch_limits *limits, struct rowset *ret, struct err *err)
 {
+    int64_t started = rq->trace ? clock_mono_us() : 0;
     fetch_deadline(rq, conn, limits->time_limit_ms);
     enum status st = fetch_on(rq->arena, conn, sql, params, param_count, limits, ret, err);
+    trace_sql(rq, sql, params, param_count, started, st == STATUS_OK ? NULL : err ? err->text : status_text(st));
     if (st == STATUS_TIMEOUT && err) {
         err_set(err, STATUS_TIMEOUT,
                 "SQL query took too long. The time limit is controlled by the sql_time_limit_ms setting.");

@@ -37,6 +37,7 @@
 #include "site/route.h"
 #include "site/static.h"
 #include "site/template_files.h"
+#include "site/trace.h"
 #include "site/view/custom_page.h"
 #include "site/write/write.h"
 
@@ -241,6 +242,7 @@ static void respond(struct job *j, enum status st, struct err *err)
         page_cors(rq);
     else
         page_respond_error(rq, err, rq->error_title, rq->error_extra);
+    trace_finish(rq);
     keep(j, &j->made_under);
     note->sql_us += (int64_t)(metric_mine(METRIC_SQL_SECONDS) - sql_us);
     note_actor(rq);
@@ -319,6 +321,7 @@ static void run(void *arg, struct worker *w)
     struct published *p = keepable ? site_find(j->site, rq->params[0]) : NULL;
     if (p && database_signature(p->database, &j->made_under, NULL) != STATUS_OK)
         j->made_under = (struct db_signature){0};
+    trace_begin(rq);
     enum status st = dispatch(rq, &err);
     rq->note->sql_us = (int64_t)(metric_mine(METRIC_SQL_SECONDS) - sql_us);
     if (st != STATUS_AGAIN)

@@ -14,6 +14,7 @@
 #define ROUTE_PARAMS_MAX 4
 
 struct route;
+struct trace;
 struct request;
 struct writer;
 
@@ -57,6 +58,7 @@ struct request {
     bool response_is_constant;  /* depends on no database: may be cached for ever */
     const char *error_title;    /* of the error page; NULL = "Error 404" and so on */
     const char *error_template; /* NULL = by status; set = always this page, never JSON */
+    struct trace *trace;        /* trace.h; NULL = none is kept */
     struct value error_extra;   /* DICT: more keys of the JSON error, "sql" for the page; or UNDEFINED */
     struct write_step write;    /* the view returned AGAIN: its write waits for the writer */
 };
