@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counts and facets of tables that are too big to be read for a page: what is said at once, and that it becomes exact."""
+import http.client
 import sqlite3
 import time
 
 import pytest
 
-from serving import make
+from serving import GROWTH_ENV, HOST, make
 
 ROWS = 60_000
 
@@ -158,3 +159,40 @@ def test_counts_survive_a_restart(server, tmp_path):
     last = server(*options)
     assert count(last) in ((10001, True), (rows - 1, False))
     assert until(lambda: count(last), lambda c: not c[1]) == (rows - 1, False)
+
+
+def test_two_thousand_facet_addresses_leave_memory_flat(server, big):
+    """What is kept for facets and answers has a maximum: more addresses do not mean more memory."""
+    site = server(big, "--cache", "8", "--setting", "client_sql_ms_per_second", "0", env=GROWTH_ENV)
+
+    def ask(first, count):
+        for n in range(first, first + count):
+            assert site.get(f"/big/t.json?_size=0&_facet=kind&n__gt={n}&id__lt={n * 7 % 900 + 100}").status == 200
+
+    ask(0, 300)
+    before = site.memory_kb()
+    ask(300, 2000)
+    assert site.memory_kb() - before < 40_000
+
+
+def test_csv_of_a_whole_table_takes_the_memory_of_a_page(server, tmp_path):
+    rows = 150_000
+    path = make(tmp_path / "long.db", f"""
+        create table t (id integer primary key, text text);
+        with recursive c(i) as (select 1 union all select i + 1 from c where i < {rows})
+            insert into t select i, printf('%0200d', i) from c;
+        """)
+    site = server(path, "--cache", "0", env=GROWTH_ENV)
+    site.get("/long/t.csv?_size=max")
+    before, most, size = site.memory_kb(), 0, 0
+    connection = http.client.HTTPConnection(HOST, site.port, timeout=60)
+    connection.request("GET", "/long/t.csv?_stream=1")
+    answer = connection.getresponse()
+    lines = 0
+    while piece := answer.read(1 << 20):
+        size += len(piece)
+        lines += piece.count(b"\n")
+        most = max(most, site.memory_kb())
+    connection.close()
+    assert lines == rows + 1 and size > 30_000_000
+    assert most - before < 15_000

@@ -38,8 +38,8 @@ static str probe_sql(struct arena *a, const struct query_plan *plan, enum query_
 
 static str sample_sql(struct arena *a, const struct query_plan *plan, str c)
 {
-    return ARENA_CAT(a, STR("select "), c, STR(" from ("), plan->rows_sql, STR(") where "), c, STR(" is not null and "),
-                     c, STR(" != '' and json_array_length("), c, STR(") > 0 limit 100"));
+    return ARENA_CAT(a, STR("select "), c, STR(" from ("), plan->first_sql, STR(") where "), c,
+                     STR(" is not null and "), c, STR(" != '' and json_array_length("), c, STR(") > 0 limit 100"));
 }
 
 void query_suggestions(struct arena *a, const struct query_plan *plan, const struct query_facets *on,
