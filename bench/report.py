@@ -7,7 +7,11 @@ import re
 import subprocess
 import time
 
+<<<<<<< HEAD
 import big
+=======
+import ingest
+>>>>>>> 6485bf5 (ingest: JSON, NDJSON and GeoJSON; bench: imports)
 
 GOAL_CACHED = 0.9
 GOAL_ROW_UNCACHED = 0.5
@@ -110,6 +114,9 @@ def write(path, data):
         pairs = [("cached", "nginx"), ("uncached", "nginx"), ("uncached", "datasette"), ("uncached", "limit")]
         values = [ratio(good(case.get(a)), good(case.get(b))) for a, b in pairs]
         lines.append(f"| {name} | " + " | ".join(number(v) or "–" for v in values) + " |")
+    if data.get("ingest"):
+        lines += ["", "## Imports", "", f"{data['ingest_rows']:,} rows of twelve columns into a new database, "
+                  f"median of {data['rounds']} runs in turn.", "", ingest.table(data["ingest"])]
     lines += ["", "## Start and memory", "", "| what | |", "|---|---|"]
     for count, paths in data.get("start", {}).items():
         for page, value in paths.items():

@@ -14,6 +14,9 @@ enum {
     OPT_PK,
     OPT_CSV,
     OPT_TSV,
+    OPT_NL,
+    OPT_PATH,
+    OPT_FLATTEN,
     OPT_DELIMITER,
     OPT_QUOTE,
     OPT_NO_HEADERS,
@@ -46,6 +49,9 @@ static const struct option options[] = {
     {"--pk", 0, OPTION_VALUE, "COLUMN", "Primary key; give it again for a key of several columns", OPT_PK},
     {"--csv", 'c', OPTION_FLAG, NULL, "It is delimited text (found out otherwise)", OPT_CSV},
     {"--tsv", 't', OPTION_FLAG, NULL, "It is tab-separated text", OPT_TSV},
+    {"--nl", 0, OPTION_FLAG, NULL, "It is newline-delimited JSON", OPT_NL},
+    {"--path", 0, OPTION_VALUE, "A.B", "Keys to the list in a JSON document (found out otherwise)", OPT_PATH},
+    {"--flatten", 0, OPTION_FLAG, NULL, "JSON objects inside of rows become columns a_b", OPT_FLATTEN},
     {"--delimiter", 0, OPTION_VALUE, "CHAR", "What separates cells (found out otherwise)", OPT_DELIMITER},
     {"--quotechar", 0, OPTION_VALUE, "CHAR", "What quotes cells (default \"), '' for nothing", OPT_QUOTE},
     {"--no-headers", 0, OPTION_FLAG, NULL, "The first row is data: columns are column_1, column_2, ...",
@@ -92,7 +98,8 @@ static int print_help(const char *verb)
 {
     printf("Usage: vitrine %s [OPTIONS] DATABASE TABLE FILE\n\n"
            "%s the rows of a file into a table; FILE is - for standard input and may be packed\n"
-           "(.gz, .zst, .zip). Encoding, delimiter, header and types are found out from the whole file. Rows\n"
+           "(.gz, .zst, .zip): CSV and its relatives, JSON, NDJSON, GeoJSON. Encoding, delimiter, header and types are "
+           "found out from the whole file. Rows\n"
            "that do not fit go to the table TABLE__rejects, with line and reason.\n\nOptions:\n",
            verb, strcmp(verb, "upsert") == 0 ? "Puts (by key: changes or adds)" : "Puts");
     option_print_help(options, ARRAY_LEN(options));
@@ -154,6 +161,9 @@ static enum status apply_text(struct insert *i, int id, str value, str second, s
     case OPT_NOT_NULL:
         VEC_PUSH(i->arena, &i->not_null, value);
         break;
+    case OPT_PATH:
+        i->o.path = value;
+        break;
     case OPT_ENTRY:
         i->o.entry = value;
         break;
@@ -169,24 +179,18 @@ static void apply_flag(struct insert *i, int id)
     const struct {
         int id;
         bool *flag;
-    } flags[] = {{OPT_NO_HEADERS, &o->no_headers},
-                 {OPT_NO_TYPES, &o->no_types},
-                 {OPT_NO_DATES, &o->no_dates},
-                 {OPT_EMPTY_NULL, &o->empty_null},
-                 {OPT_TRUNCATE, &o->truncate},
-                 {OPT_REPLACE_TABLE, &o->replace_table},
-                 {OPT_ALTER, &o->alter},
-                 {OPT_STRICT, &o->strict},
-                 {OPT_ANALYZE, &o->analyze},
-                 {OPT_DRY_RUN, &o->dry_run},
-                 {OPT_JSON, &i->json},
-                 {OPT_SILENT, &i->silent},
-                 {OPT_HELP, &i->help}};
+    } flags[] = {{OPT_NO_HEADERS, &o->no_headers}, {OPT_NO_TYPES, &o->no_types}, {OPT_NO_DATES, &o->no_dates},
+                 {OPT_EMPTY_NULL, &o->empty_null}, {OPT_TRUNCATE, &o->truncate}, {OPT_REPLACE_TABLE, &o->replace_table},
+                 {OPT_ALTER, &o->alter},           {OPT_STRICT, &o->strict},     {OPT_ANALYZE, &o->analyze},
+                 {OPT_DRY_RUN, &o->dry_run},       {OPT_FLATTEN, &o->flatten},   {OPT_JSON, &i->json},
+                 {OPT_SILENT, &i->silent},         {OPT_HELP, &i->help}};
     for (size_t k = 0; k < ARRAY_LEN(flags); k++)
         if (flags[k].id == id)
             *flags[k].flag = true;
     if (id == OPT_CSV || id == OPT_TSV)
         o->format = id == OPT_CSV ? FORMAT_CSV : FORMAT_TSV;
+    if (id == OPT_NL)
+        o->format = FORMAT_NDJSON;
 }
 
 static enum status read_options(struct insert *i, int argc, char **argv, struct err *err)

@@ -17,7 +17,8 @@
 
 bool import_is_data(struct arena *a, str path)
 {
-    static const char *const endings[] = {".csv", ".tsv", ".tab", ".txt", ".psv", ".gz", ".zst", ".zip"};
+    static const char *const endings[] = {".csv",    ".tsv",   ".tab",     ".txt", ".psv", ".json",
+                                          ".ndjson", ".jsonl", ".geojson", ".gz",  ".zst", ".zip"};
     char head[16] = {0};
     bool named = false;
     for (size_t i = 0; i < ARRAY_LEN(endings); i++) {

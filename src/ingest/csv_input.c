@@ -150,6 +150,8 @@ static enum status fill(struct input *in, struct batch *b, struct err *err)
     cut_head(c, b);
     b->position = decode_position(c->decode);
     b->last = c->ended;
+    b->columns = in->columns.items;
+    b->column_count = in->columns.count;
     in->replaced = decode_replaced(c->decode);
     return STATUS_OK;
 }

@@ -55,13 +55,14 @@ static enum status look_once(struct load *l, struct err *err)
     struct feed *f;
     struct batch *b;
     l->plan = plan_new(l->arena, l->options);
-    plan_columns(l->plan, l->input);
+    plan_columns(l->plan, l->input->columns.items, l->input->columns.count);
     enum status st = feed_new(l->input, NULL, NULL, &f, err);
     if (st != STATUS_OK)
         return st;
     progress_begin(l->progress, "reading", l->source->size_bytes);
     while (!enough(l, l->plan->rows) && (b = feed_next(f))) {
         cut(l, b, l->plan->rows);
+        plan_columns(l->plan, b->columns, b->column_count);
         plan_look(l->plan, b);
         progress_step(l->progress, l->plan->rows, b->position);
     }
@@ -74,6 +75,8 @@ static enum status look(struct load *l, struct err *err)
     enum status st = look_once(l, err);
     while (st != STATUS_OK && l->input->class->recover && l->input->class->recover(l->input, err))
         st = look_once(l, err);
+    if (st == STATUS_OK && !l->plan->count)
+        st = err_set(err, STATUS_INVALID, "%.*s holds no rows to make columns of", STR_ARG(l->source->name));
     return st == STATUS_OK ? plan_decide(l->plan, err) : st;
 }
 
@@ -259,7 +262,7 @@ static void fill_report(const struct load *l, str table, uint64_t changed, struc
                                 .imported = l->conn ? fresh : 0,
                                 .ignored = ignores && l->inserted > fresh ? l->inserted - fresh : 0,
                                 .rejected = l->rejects.count,
-                                .too_short = l->plan->too_short,
+                                .too_short = in->sparse ? 0 : l->plan->too_short,
                                 .replaced_characters = in->replaced,
                                 .first_reject_line = l->rejects.first_line,
                                 .first_reject_reason = arena_str(l->arena, str_of(l->rejects.first_reason)),

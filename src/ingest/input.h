@@ -16,9 +16,11 @@ struct batch {
     size_t text_cap;
     struct arena *arena; /* for what the conversion makes; reset with the batch */
     struct rows rows;
-    uint64_t position; /* packed bytes of the source taken up to its end */
-    bool ill_formed;   /* some of the text is not UTF-8: cells must be looked at */
-    bool last;         /* nothing follows */
+    uint64_t position;  /* packed bytes of the source taken up to its end */
+    bool ill_formed;    /* some of the text is not UTF-8: cells must be looked at */
+    bool last;          /* nothing follows */
+    const str *columns; /* names known when it was filled; more may be added behind them later */
+    size_t column_count;
 };
 
 struct input;
@@ -46,6 +48,7 @@ struct input {
     VEC(str) columns; /* names; formats that find them on the way add some while they fill in the first pass */
     VEC(struct input_note) notes;
     const char *encoding; /* for the report */
+    bool sparse;          /* rows may leave columns out: short ones are nothing to speak of */
     char delimiter;       /* for the report; 0 = none */
     uint64_t header_line; /* 0 = none */
     uint64_t replaced;    /* characters that could not be decoded, after a pass */
@@ -67,6 +70,9 @@ static inline void input_free(struct input *in)
 /* The formats. */
 enum status csv_input_new(struct arena *a, const struct source *s, const struct ingest_options *o, str sample,
                           struct input **ret, struct err *err) MUST_USE;
+
+enum status json_input_new(struct arena *a, const struct source *s, const struct ingest_options *o, str sample,
+                           struct input **ret, struct err *err) MUST_USE;
 
 void batch_init(struct batch *b);
 void batch_release(struct batch *b);

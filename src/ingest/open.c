@@ -5,6 +5,23 @@
 
 #include "base/banned.h"
 
+static bool is_json(const struct source *s, const struct ingest_options *o, str sample)
+{
+    static const char *const endings[] = {"json", "ndjson", "jsonl", "geojson"};
+    static const char *const others[] = {"csv", "tsv", "tab", "psv"};
+    if (o->format != FORMAT_AUTO)
+        return o->format == FORMAT_JSON || o->format == FORMAT_NDJSON || o->format == FORMAT_GEOJSON;
+    for (size_t i = 0; i < ARRAY_LEN(endings); i++)
+        if (str_is(s->ending, endings[i]))
+            return true;
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (str_is(s->ending, others[i]))
+            return false;
+    str text = str_trim(str_starts(sample, STR("\xef\xbb\xbf")) ? str_from(sample, 3) : sample);
+    return text.n > 1 && ((text.p[0] == '[' && strchr("{[]\" \n\r\t", text.p[1])) ||
+                          (text.p[0] == '{' && strchr("\"} \n\r\t", text.p[1])));
+}
+
 enum status input_open(struct arena *a, const struct source *s, const struct ingest_options *o, struct input **ret,
                        struct err *err)
 {
@@ -14,5 +31,7 @@ enum status input_open(struct arena *a, const struct source *s, const struct ing
         return st;
     if (!sample.n)
         return err_set(err, STATUS_INVALID, "%.*s is empty", STR_ARG(s->name));
+    if (is_json(s, o, sample))
+        return json_input_new(a, s, o, sample, ret, err);
     return csv_input_new(a, s, o, sample, ret, err);
 }

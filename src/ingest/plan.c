@@ -42,9 +42,8 @@ struct plan *plan_new(struct arena *a, const struct ingest_options *o)
     return p;
 }
 
-void plan_columns(struct plan *p, const struct input *in)
+void plan_columns(struct plan *p, const str *names, size_t n)
 {
-    size_t n = in->columns.count;
     if (n > p->cap) {
         size_t cap = MAX(n, p->cap * 2);
         p->columns = arena_grow(p->arena, p->columns, p->cap * sizeof *p->columns, cap * sizeof *p->columns);
@@ -52,7 +51,7 @@ void plan_columns(struct plan *p, const struct input *in)
         p->cap = cap;
     }
     for (; p->count < n; p->count++) {
-        p->columns[p->count] = (struct column_plan){.name = arena_str(p->arena, in->columns.items[p->count])};
+        p->columns[p->count] = (struct column_plan){.name = arena_str(p->arena, names[p->count])};
         p->may[p->count] = p->options->no_types ? 0 : p->options->no_dates ? MAY_INT | MAY_REAL : MAY_ALL;
     }
 }

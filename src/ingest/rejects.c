@@ -74,7 +74,8 @@ enum status rejects_add_row(struct rejects *r, const struct rows *rows, const st
             buf_putc(&text, ',');
         csvwrite_field(&text, cell_str(&rows->cells[row->first + i]));
     }
-    str whole = buf_str(&text);
+    const struct cell *only = &rows->cells[row->first];
+    str whole = row->count == 1 && only->kind == CELL_TEXT ? cell_str(only) : buf_str(&text); /* JSON as it stands */
     if (text.over)
         reason = arena_printf(r->arena, "%.*s (the row is cut off here)", STR_ARG(reason));
     enum status st = rejects_add(r, row->line, column, whole, reason, err);

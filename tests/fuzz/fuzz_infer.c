@@ -24,7 +24,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                .strict = data[0] & 4,
                                .no_dates = data[0] & 8,
                                .dry_run = true,
-                               .encoding = data[0] & 16 ? STR("utf-16") : STR("")};
+                               .encoding = data[0] & 16 ? STR("utf-16") : STR(""),
+                               .format = data[0] & 32   ? FORMAT_JSON
+                                         : data[0] & 64 ? FORMAT_NDJSON
+                                                        : FORMAT_AUTO,
+                               .flatten = data[0] & 128};
     struct ingest_report report;
     struct source source;
     struct buf out;
