@@ -86,12 +86,12 @@ PAGES = [
     "/d/open.csv?_labels=on", "/d/open.csv?_stream=on&_labels=on", "/d/open/1.json?_labels=on",
     "/d/open.json?ref=7&_extra=human_description_en", "/d/open.json?_shape=object&_labels=on",
     "/d/open/-/autocomplete.json?q=o", "/d/open/-/fragment", "/d/open.json?_sort=ref&_labels=on&_size=1",
-    "/d/open/1", "/d/open/1.json?_extra=foreign_key_tables",
+    "/d/open/1.json?_extra=foreign_key_tables", "/.json?_compat=0.65", "/d/open.ndjson?_labels=on",
     "/d/open.json?_extra=columns,count,query,debug,request,metadata,extras,database,table,renderers,private,facet_results",
 ]
 WITH_OWN_SCHEMA = ["/d.json", "/d.json?_show_hidden=1", "/d/-/schema.json", "/d/-/schema", "/d/-/schema.md", "/-/schema.json",
                    "/-/schema.md", "/d/open/-/schema.json", "/d/open/-/schema",
-                   "/d/open", "/d/open?_facet=ref", "/d/open?_labels=on", "/d/open?ref=7",
+                   "/d/open", "/d/open/1", "/d/open?_facet=ref", "/d.json?_compat=0.65", "/d/open?_labels=on", "/d/open?ref=7",
                    "/d/open.json?_extra=expandable_columns,column_details,all_columns,form_hidden_args,custom_table_templates"]
 
 
@@ -142,7 +142,10 @@ REFUSED = ["/d/zq_people", "/d/zq_people.json", "/d/zq_people.csv", "/d/zq_peopl
            "/d/open.json?_search=Alice&_fts_table=zq_people", "/zq_closed", "/zq_closed.json", "/zq_closed/zq_people.json",
            "/zq_closed/zq_open.csv", "/zq_closed/-/schema.json", "/zq_closed/-/queries.json", "/zq_closed/zq_inner.json",
            "/zq_closed/zq_inner/-/definition.json", "/zq_closed/-/query/parameters?sql=select+1", "/zq_closed.db",
-           "/zq_closed/nope/1", "/-/debug/autocomplete?database=d&table=zq_people"]
+           *(f"/d/zq_people.{e}" for e in ("atom", "ics", "geojson", "ndjson", "Notebook", "notebook", "tsv", "blob",
+                                              "nope")),
+           "/d/zq_people.json?_compat=0.65", "/d/zq_people?_trace=1", "/zq_closed/nope/1",
+           "/-/debug/autocomplete?database=d&table=zq_people"]
 
 
 @pytest.mark.parametrize("path", REFUSED)
@@ -152,6 +155,13 @@ def test_refused(leaky, path):
         answer = leaky.get(path, headers)
         assert answer.status == 403, (path, answer)
         assert "Alice" not in answer.text and "hush" not in answer.text and "zq_name" not in answer.text
+
+
+def test_short_form(leaky):
+    for body in ({"sql": "select * from zq_people"}, {"sql": "select 1"}):
+        for headers in STRANGERS.values():
+            answer = leaky.ask("POST", "/d.json", {**headers, "Content-Type": "application/json"}, json.dumps(body))
+            assert answer.status == 403 and "Alice" not in answer.text
 
 
 def test_through(leaky):
