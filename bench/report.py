@@ -7,16 +7,14 @@ import re
 import subprocess
 import time
 
-<<<<<<< HEAD
 import big
-=======
 import ingest
->>>>>>> 6485bf5 (ingest: JSON, NDJSON and GeoJSON; bench: imports)
 
 GOAL_CACHED = 0.9
 GOAL_ROW_UNCACHED = 0.5
 GOALS_DATASETTE = {"row JSON": 30, "table JSON": 50, "table HTML": 100}
 GOAL_START_MS = {1: 30, 1000: 300}
+GOALS_WRITE = {"wal: rows/s in batches of 100": 50_000, "wal: single rows": 2_000}
 GOAL_IDLE_MB = 12
 GOAL_P99_RATIO = 2
 
@@ -77,6 +75,10 @@ def goals(data):
         value = data.get("start", {}).get(count, {}).get("/")
         yield (f"start to the first byte of the front page, {count:,} database{'s' * (count > 1)}, ms", f"< {most}",
                value, value is not None and value < most)
+    for what, figure, _ in data.get("write", []):
+        least = GOALS_WRITE.get(what.split(",")[0])
+        if least:
+            yield what, f">= {least:,}", figure, figure >= least
     value = data.get("idle_mb")
     yield "idle memory (RSS), MB", f"< {GOAL_IDLE_MB}", value, value is not None and value < GOAL_IDLE_MB
     if data.get("big"):
@@ -140,4 +142,9 @@ def write(path, data):
                      f"{busy['p50_us']:.0f} us | {busy['p99_us']:.0f} us | {took:.2f} s |")
     if data.get("big"):
         lines += big.section(data["big"])
+    if data.get("write"):
+        lines += ["", "## Writing", "",
+                  "Each answer after its COMMIT, synchronous=EXTRA; on the disk of the source tree.", "",
+                  "| journal mode and load | figure |", "|---|---|"]
+        lines += [f"| {what} | {number(figure)} {unit} |" for what, figure, unit in data["write"]]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -111,7 +111,7 @@
 #define LIMIT_WRITER_QUEUE          4096       /* writes waiting for one database; more: 503 */
 #define LIMIT_WRITER_BATCH          256        /* writes that share one transaction; the rest make up the next */
 #define LIMIT_WRITE_COLUMNS         2000       /* columns of a table (SQLite's own limit); more: INVALID */
-#define LIMIT_WRITE_TIME_MS         10000      /* one write; longer: undone, 400 */
+#define LIMIT_WRITE_TIME_MS         60000      /* one write; longer: undone, 400 */
 
 /* site */
 #define LIMIT_SITE_ARENA       0         /* memory of the application itself: configuration, names; no maximum */
