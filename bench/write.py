@@ -66,7 +66,7 @@ def read_answer(sock, pending):
 
 
 def load(port, clients, seconds, single):
-    """One process of the load: `clients` connections, each with one request under way. Prints how many were answered."""
+    """One process of the load: `clients` connections, each with one request under way. Prints the answers."""
     import selectors
     data = request([row(i) for i in range(1 if single else BATCH)], single)
     selector, done, end = selectors.DefaultSelector(), 0, time.monotonic() + seconds

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "base/log.h"
@@ -271,6 +272,13 @@ uint64_t kept_generation(struct kept *s)
     return atomic_load(&s->generation);
 }
 
+/* Nothing was ever kept: the database is not made only to be found empty. */
+static bool is_untouched(struct kept *s)
+{
+    str path = internal_path(s->in);
+    return path.n && access(path.p, F_OK) != 0;
+}
+
 /* Before the first look. A database that cannot be read is none: the pages go on without. */
 static void read_once(struct kept *s)
 {
@@ -278,7 +286,9 @@ static void read_once(struct kept *s)
     if (atomic_load(&s->read))
         return;
     pthread_mutex_lock(&s->changing);
-    if (!atomic_load(&s->read) && refresh(s, &err) != STATUS_OK) {
+    if (!atomic_load(&s->read) && is_untouched(s)) {
+        atomic_store(&s->read, true);
+    } else if (!atomic_load(&s->read) && refresh(s, &err) != STATUS_OK) {
         log_line(LOG_ERROR, "site", "stored queries and column types cannot be read: %s", err.text);
         atomic_store(&s->read, true);
     }
