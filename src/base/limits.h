@@ -28,19 +28,13 @@
 #define LIMIT_PASSWORD_LANES  64
 
 /* template */
-#define LIMIT_TEMPLATE_SOURCE    4194304  /* one template source; larger: TOO_LARGE */
-#define LIMIT_TEMPLATE_OUTPUT    67108864 /* one rendered page, and any text made on the way; more: TOO_LARGE */
-#define LIMIT_TEMPLATE_NESTING   100      /* brackets, operators and tags inside each other; more: INVALID */
-#define LIMIT_TEMPLATE_HEIGHT    400   /* operators, attributes and filters of one expression in a row; more: INVALID */
-#define LIMIT_TEMPLATE_SLOTS     10000 /* local names of one template; more: INVALID */
-#define LIMIT_TEMPLATE_BLOCKS    1000  /* blocks of one template; more: INVALID */
-#define LIMIT_TEMPLATE_DEPTH     100   /* includes, macros, blocks, imports inside each other; more: TOO_LARGE */
-#define LIMIT_TEMPLATE_STACK     1048576  /* bytes of C stack they may use together; more: TOO_LARGE */
-#define LIMIT_TEMPLATE_STEPS     20000000 /* loop rounds and calls of one render (about a second); more: TOO_LARGE */
-#define LIMIT_TEMPLATE_MS        20000    /* one render with the queries of its templates; longer: TIMEOUT */
-#define LIMIT_TEMPLATE_MISSES    1024     /* names remembered as absent; then all are forgotten */
-#define LIMIT_TEMPLATE_ITEMS     1000000  /* items of one list made by a template; more: TOO_LARGE */
-#define LIMIT_TEMPLATE_ARGUMENTS 255      /* arguments of one call as written; more: INVALID */
+#define LIMIT_TEMPLATE_SOURCE  4194304  /* one template source; larger: TOO_LARGE */
+#define LIMIT_TEMPLATE_OUTPUT  67108864 /* one rendered page, and any text made on the way; more: TOO_LARGE */
+#define LIMIT_TEMPLATE_NESTING 200      /* tags and brackets inside each other; more: INVALID */
+#define LIMIT_TEMPLATE_DEPTH   100      /* includes, macros, blocks, imports inside each other; more: TOO_LARGE */
+#define LIMIT_TEMPLATE_STEPS   20000000 /* loop rounds and calls of one render (about a second); more: TOO_LARGE */
+#define LIMIT_TEMPLATE_MS      20000    /* one render with the queries of its templates; longer: TIMEOUT */
+#define LIMIT_TEMPLATE_ITEMS   1000000  /* items of one list made by a template; more: TOO_LARGE */
 
 /* rt */
 #define LIMIT_LOOP_EVENTS    256   /* events taken from epoll in one round; the rest wait for the next */

@@ -3,9 +3,10 @@
 #ifndef VITRINE_TEMPLATE_PARSE_H
 #define VITRINE_TEMPLATE_PARSE_H
 
+#include "base/limits.h"
 #include "template/ast.h"
 
-#define PARSE_DEPTH_MAX 200 /* nesting of tags and brackets; deeper is INVALID */
+#define PARSE_DEPTH_MAX LIMIT_TEMPLATE_NESTING
 
 struct parser {
     const struct template_env *env;
