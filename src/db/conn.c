@@ -78,7 +78,8 @@ static enum status set_pragmas(struct conn *c, const struct open_request *o, str
 /* "PATH" or "PATH:ENTRY"; a path may hold colons, so only a C identifier after the last one counts as an entry. */
 static enum status load_extension(struct conn *c, const char *spec, struct err *err)
 {
-    char *path = mem_cstr(str_of(spec)), *message = NULL;
+    bool by_name = strcmp(spec, "spatialite") == 0; /* Datasette's short name; the system's linker knows where it is */
+    char *path = mem_cstr(by_name ? STR("mod_spatialite.so") : str_of(spec)), *message = NULL;
     char *colon = strrchr(path, ':');
     const char *entry = NULL;
     if (colon && colon[1] &&
@@ -93,9 +94,10 @@ static enum status load_extension(struct conn *c, const char *spec, struct err *
     if (rc != SQLITE_OK) {
         st = err_set(err, STATUS_SQL, "cannot load the SQLite extension '%s': %s", spec,
                      message ? message : sqlite3_errstr(rc));
-        err_hint(
-            err,
-            "Give the full path of the shared library, and its entry point as PATH:ENTRY when it has an unusual name.");
+        err_hint(err, "%s",
+                 by_name ? "Install it (Debian: libsqlite3-mod-spatialite), or give the full path of mod_spatialite.so."
+                         : "Give the full path of the shared library, and its entry point as PATH:ENTRY when it has an "
+                           "unusual name.");
     }
     sqlite3_free(message);
     free(path);

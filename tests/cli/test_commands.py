@@ -164,3 +164,16 @@ def test_wrong_environment(env, says):
 def test_options_that_cannot_work_here_say_so(server, chinook):
     site = server(chinook, "--pdb", "--plugins-dir", "plugins")
     assert "--pdb" in site.log() and "--plugins-dir" in site.log() and site.get("/chinook.json").status == 200
+
+
+def test_spatialite_by_name():
+    status, out, err = run("serve", CHINOOK, "--load-extension", "spatialite", "--get", "/-/versions.json")
+    if status == 0:
+        assert "spatialite" in out
+    else:
+        assert "libsqlite3-mod-spatialite" in err and out == ""
+
+
+def test_extension_with_an_entry_point_says_which(tmp_path):
+    status, _, err = run("serve", CHINOOK, "--load-extension", f"{tmp_path}/x.so:my_entry", "--get", "/")
+    assert status > 1 and f"{tmp_path}/x.so:my_entry" in err
