@@ -11,7 +11,7 @@ from serving import GROWTH_ENV, HOST, make
 ROWS = 60_000
 
 
-def until(ask, good, seconds=30):
+def until(ask, good, seconds=60):
     """Asks again and again until the answer is good; returns it."""
     end = time.monotonic() + seconds
     while True:
@@ -69,7 +69,7 @@ def test_counts_of_raw_sql_stay_bounded(server, big):
 
 
 def test_facets_are_estimated_then_exact(server, tmp_path):
-    rows = 300_000
+    rows = 100_000
     path = make(tmp_path / "wide.db", f"""
         create table t (id integer primary key, kind text, tags text, day text);
         with recursive c(i) as (select 1 union all select i + 1 from c where i < {rows})
@@ -83,7 +83,7 @@ def test_facets_are_estimated_then_exact(server, tmp_path):
     def facets(path=asked):
         return site.json(path)["facet_results"]["results"]
 
-    # Nothing counts 600,000 tags in the time of an attempt; a machine that is busy elsewhere may not even estimate.
+    # Nothing counts 200,000 tags in the time of an attempt; a machine that is busy elsewhere may not even estimate.
     first = until(facets, lambda f: "tags" in f)
     assert first["tags"].get("estimated") is True or first["tags"]["results"][0]["count"] == rows
     assert {r["value"] for r in first["tags"]["results"]} == {"a", *map(str, range(7))}
@@ -91,7 +91,7 @@ def test_facets_are_estimated_then_exact(server, tmp_path):
         wanted = rows if result["value"] == "a" else rows / 7
         assert wanted * 0.7 < result["count"] < wanted * 1.4
     page = site.get("/wide/t?_facet_array=tags").text
-    assert '"facet-count">~' in page or "300,000" in page
+    assert '"facet-count">~' in page or "100,000" in page
     exact = until(facets, lambda f: len(f) == 3 and not any("estimated" in facet for facet in f.values()))
     assert exact["kind"]["results"][0]["count"] == rows // 40 and len(exact["kind"]["results"]) == 30
     assert exact["kind"]["truncated"] is True
