@@ -493,7 +493,7 @@ static void finish(struct serve *s)
             continue;
     }
     if (s->live)
-        pool_stop(live_site(s->live)->pool, POOL_DRAIN, NULL, NULL);
+        site_stop(live_site(s->live));
     http_server_free(s->server);
     signal_source_free(s->signals);
     if (s->loop)

@@ -516,15 +516,21 @@ void site_hold(struct site *s, struct arena *a)
     arena_defer(a, unref_deferred, site_ref(s));
 }
 
+void site_stop(struct site *s)
+{
+    struct site_shared *sh = s->shared;
+    if (!sh || !sh->pool)
+        return;
+    atomic_store(&sh->stopping, true);
+    pool_stop(sh->pool, POOL_DRAIN, NULL, NULL);
+}
+
 void site_free(struct site *s)
 {
     if (!s)
         return;
     struct site_shared *sh = s->shared;
-    if (sh)
-        atomic_store(&sh->stopping, true);
-    if (sh && sh->pool)
-        pool_stop(sh->pool, POOL_DRAIN, NULL, NULL);
+    site_stop(s);
     generation_free(s);
     shared_free(sh);
 }

@@ -143,6 +143,8 @@ struct site *site_ref(struct site *s);
 void site_unref(struct site *s);
 /* `a` keeps a reference until it is reset. */
 void site_hold(struct site *s, struct arena *a);
+/* Ends work in the background, runs what visitors wait for, and waits for the workers. Again does nothing. */
+void site_stop(struct site *s);
 /* The last generation, for which the caller has the only reference, and all that is shared. NULL is fine. */
 void site_free(struct site *s);
 

@@ -289,7 +289,7 @@ void live_free(struct live *l)
     if (!l)
         return;
     if (l->now)
-        pool_stop(l->now->pool, POOL_DRAIN, NULL, NULL);
+        site_stop(l->now);
     while (l->busy && loop_run_once(l->config.loop, 0, NULL) == STATUS_OK) /* the last look has posted its end */
         l->again = false;
     loop_timer_cancel(l->config.loop, &l->poll);

@@ -238,3 +238,13 @@ def test_wrong_proxies(value, chinook):
     from serving import run
     status, _, err = run("serve", chinook, "--port", "0", "--setting", "trusted_proxies", value)
     assert status not in (0, 1) and "trusted_proxies" in err and value in err
+
+
+def test_work_in_the_background_does_not_hold_up_the_end(server, tmp_path):
+    """Figures that pages asked for, each a second or more of work, are not waited for."""
+    path = make(tmp_path / "slow.db", """create view v as with recursive c(x) as (select 1 union all select x + 1 from c
+                limit 9000000) select x, x % 7 as k from c""")
+    site = server(path)
+    for n in range(20):
+        assert site.get(f"/slow/v.json?_facet=k&x__gt={n}").status == 200
+    site.stop()
