@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     str text = str_make((const char *)data, size);
     (void)alter_sql_has_word(text, "CHECK");
     (void)def_default_again(a, text);
-    if (write_json(a, text, &body, &err) == STATUS_OK) {
+    if (write_json(a, text, &body, &err) == STATUS_OK && body.kind == VALUE_DICT) {
         try_insert(a, body, false);
         try_insert(a, body, true);
         try_create(a, body);

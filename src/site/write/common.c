@@ -213,7 +213,7 @@ str write_unknown_keys(struct arena *a, struct value d, const char *const *known
 {
     str *found = ARENA_ARRAY(a, str, value_count(d) + 1);
     size_t n = 0;
-    for (size_t i = 0; i < value_count(d); i++) {
+    for (size_t i = 0; d.kind == VALUE_DICT && i < value_count(d); i++) {
         size_t k = 0;
         while (k < count && !str_is(d.dict->entries[i].key, known[k]))
             k++;
