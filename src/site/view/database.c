@@ -144,12 +144,12 @@ enum status view_database(struct request *rq, struct err *err)
     size_t n;
     if (rq->http->method == HTTP_POST)
         return view_sql_post(rq, err);
+    if (compat_is_old(rq) && str_trim(request_arg(rq, "sql")).n && !str_is(rq->format, "html"))
+        return view_query(rq, err); /* clients of 0.65 need not follow redirects; asks for execute-sql itself */
     enum status st = request_open_database(rq, err);
     if (st == STATUS_OK)
         st = request_require(rq, ACTION_VIEW_DATABASE, rq->db->name, (str){0},
                              "You do not have permission to view this database", err);
-    if (st == STATUS_OK && compat_is_old(rq) && str_trim(request_arg(rq, "sql")).n && !str_is(rq->format, "html"))
-        return view_query(rq, err); /* clients of 0.65 need not follow redirects */
     if (st != STATUS_OK || redirect_to_query(rq))
         return st;
     bool json = str_is(rq->format, "json");
