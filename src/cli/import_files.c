@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -47,6 +48,33 @@ void import_folder_remove(struct import_folder *f)
     }
     rmdir(f->folder);
     f->folder[0] = '\0';
+}
+
+/* Ctrl+C during an import: the server's signal handling does not run yet, and the folder must not stay behind. The
+ * handler uses what POSIX calls async-signal-safe only. */
+static struct import_folder *interrupted;
+static char interrupted_journal[1024]; /* while the file is made there is one for a moment */
+
+static void on_interrupt(int signo)
+{
+    (void)signo;
+    if (interrupted) {
+        unlink(interrupted->database.p);
+        unlink(interrupted_journal);
+        rmdir(interrupted->folder);
+    }
+    _exit(130);
+}
+
+static void watch_interrupts(struct import_folder *f)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = f ? on_interrupt : SIG_DFL};
+    if (f)
+        snprintf(interrupted_journal, sizeof interrupted_journal, "%.*s-journal", STR_ARG(f->database));
+    interrupted = f;
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+        sigaction(signals[i], &action, NULL);
 }
 
 static str stem_of(str path)
@@ -121,6 +149,8 @@ enum status import_files(struct arena *a, const str *paths, size_t count, str ke
     struct import_folder f = {.database = keep};
     struct conn *c = NULL;
     enum status st = keep.n ? STATUS_OK : make_folder(a, count == 1 ? stem_of(paths[0]) : STR("data"), &f, err);
+    if (st == STATUS_OK && !keep.n)
+        watch_interrupts(&f);
     if (st == STATUS_OK)
         st = target_open(f.database, !keep.n, &c, err);
     for (size_t i = 0; i < count && st == STATUS_OK; i++) {
@@ -129,6 +159,8 @@ enum status import_files(struct arena *a, const str *paths, size_t count, str ke
         arena_free(own);
     }
     conn_close(c);
+    if (interrupted)
+        watch_interrupts(NULL);
     if (st != STATUS_OK) {
         import_folder_remove(&f);
         return st;

@@ -86,3 +86,17 @@ def test_a_full_disk(tmp_path):
     done = subprocess.run(["sh", "-c", limited, serving.PROGRAM, "insert", path, "t", new], capture_output=True, text=True)
     assert done.returncode not in (0, 139) and done.stderr.startswith("vitrine: "), done
     assert state(path) == before
+
+
+def test_an_interrupted_import_leaves_nothing(compiled_in, tmp_path):
+    """Ctrl+C while `vitrine data.csv` still imports."""
+    data, temporary = tmp_path / "a.csv", tmp_path / "tmp"
+    data.write_text("a\n1\n")
+    temporary.mkdir()
+    env = {**os.environ, "TMPDIR": str(temporary), "VITRINE_FAULT": "ingest.batch:1:sleep:30000"}
+    process = subprocess.Popen([serving.PROGRAM, data, "--port", "0"], env=env, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    while not list(temporary.glob("*/a.db")):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130 and not list(temporary.iterdir())
