@@ -210,3 +210,13 @@ def test_soak_is_clean():
     done = subprocess.run([TOP / "tests/soak/run", "4"], capture_output=True, text=True, timeout=120,
                           env={**os.environ, "VITRINE_BIN": program})
     assert done.returncode == 0 and re.search(r"soak: \d+ x 200.*; [1-9]\d* commits; 0 faults", done.stdout), done
+
+
+def test_documentation_links_lead_somewhere():
+    """Every page for users is in docs/README.md, and no relative link of a page is broken."""
+    index = (TOP / "docs/README.md").read_text()
+    for page in (TOP / "docs").glob("*.md"):
+        assert page.name == "README.md" or f"]({page.name})" in index, page.name
+    for page in [*TOP.glob("*.md"), *TOP.glob("docs/**/*.md"), *TOP.glob("src/**/README.md")]:
+        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+            assert re.match(r"\w+:", link) or (page.parent / link).exists(), (page, link)
