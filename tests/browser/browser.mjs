@@ -144,7 +144,8 @@ const actions = {
     await page.locator('.cm-content').click();
     await page.keyboard.press('Control+A');
     await page.keyboard.type('select * from Alb');
-    await page.locator('.cm-tooltip-autocomplete').waitFor();
+    // Each letter asks anew: an earlier list may still be on the screen.
+    await page.locator('.cm-completionLabel', { hasText: 'Alb' }).first().waitFor();
     return page.locator('.cm-completionLabel').allTextContents();
   },
   async fold(page) {
