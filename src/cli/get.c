@@ -130,8 +130,9 @@ static void copy_answer(struct get *g, int fd)
     bool in_body = false;
     ssize_t n;
     buf_init(&head, LIMIT_HTTP_RESPONSE_HEAD + sizeof piece);
-    while ((n = read(fd, piece, sizeof piece)) > 0 || (n < 0 && errno == EINTR)) {
-        if (n < 0)
+    do {
+        n = read(fd, piece, sizeof piece);
+        if (n <= 0)
             continue;
         last = piece[n - 1];
         if (in_body) {
@@ -140,7 +141,7 @@ static void copy_answer(struct get *g, int fd)
             buf_put(&head, piece, (size_t)n);
             in_body = take_head(g, &head);
         }
-    }
+    } while (n > 0 || (n < 0 && errno == EINTR));
     buf_release(&head);
     if (last != '\n')
         putchar('\n');
