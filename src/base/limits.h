@@ -79,7 +79,7 @@
 #define LIMIT_STATIC_INLINE   16384
 #define LIMIT_STATIC_SMALL    262144   /* a file up to this size is kept in memory */
 #define LIMIT_STATIC_FILES    4096     /* files remembered with their ETag; then the oldest go */
-#define LIMIT_BLOB_FILE_MIN   32768    /* an answer of this size on is sent from a memory file when asked for again */
+#define LIMIT_BLOB_FILE_MIN   16384    /* an answer of this size on is sent from a memory file when asked for again */
 #define LIMIT_BLOB_FILES      256      /* memory files at once; then answers are sent from memory */
 #define LIMIT_BLOB_FILE_BYTES 67108864 /* bytes of all memory files */
 #define LIMIT_GZIP_MIN        860      /* smaller bodies are not compressed: they fit one packet anyway */
