@@ -49,6 +49,14 @@ size_t str_find(str s, str needle)
     return at ? (size_t)(at - s.p) : STR_NPOS;
 }
 
+bool str_in(str s, const str *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(list[i], s))
+            return true;
+    return false;
+}
+
 size_t str_find_char(str s, char c)
 {
     const char *at = s.n ? memchr(s.p, c, s.n) : NULL;

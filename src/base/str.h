@@ -54,10 +54,11 @@ int str_cmp(str a, str b);        /* memcmp order, shorter first */
 bool str_starts(str s, str prefix);
 bool str_ends(str s, str suffix);
 #define STR_NPOS ((size_t)-1)
-size_t str_find(str s, str needle);   /* offset or STR_NPOS */
-size_t str_find_char(str s, char c);  /* offset or STR_NPOS */
-size_t str_rfind_char(str s, char c); /* offset or STR_NPOS */
-str str_trim(str s);                  /* ASCII white space off both ends */
+size_t str_find(str s, str needle);                /* offset or STR_NPOS */
+bool str_in(str s, const str *list, size_t count); /* is one of them */
+size_t str_find_char(str s, char c);               /* offset or STR_NPOS */
+size_t str_rfind_char(str s, char c);              /* offset or STR_NPOS */
+str str_trim(str s);                               /* ASCII white space off both ends */
 /* Cuts at the first `c`: left of it to *ret_left, right of it to *ret_right. False (left = s, right = empty) when
  * absent. */
 bool str_cut(str s, char c, str *ret_left, str *ret_right);

@@ -11,7 +11,7 @@
 #include "codec/b64.h"
 #include "codec/csvwrite.h"
 #include "codec/jwrite.h"
-#include "db/names.h"
+#include "codec/names.h"
 #include "db/stmt.h"
 
 enum verb { VERB_QUERY, VERB_ROWS, VERB_TABLES };

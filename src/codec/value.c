@@ -112,6 +112,12 @@ struct value value_get(struct value dict, str key)
     return e ? e->value : VALUE_UNDEF;
 }
 
+str value_get_text(struct value dict, str key)
+{
+    struct value v = value_get(dict, key);
+    return value_is_text(v) ? v.s : (str){NULL, 0};
+}
+
 bool value_has(struct value dict, str key)
 {
     return dict.kind == VALUE_DICT && find(dict.dict, key);

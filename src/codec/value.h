@@ -118,6 +118,10 @@ static inline struct value value_cstr(const char *s)
 {
     return s ? value_str(str_of(s)) : VALUE_NULL;
 }
+static inline struct value value_str_if(bool there, str s)
+{
+    return there ? value_str(s) : VALUE_NULL;
+}
 static inline struct value value_safe(str s)
 {
     return (struct value){.kind = VALUE_SAFE, .s = s};
@@ -139,6 +143,7 @@ void value_set(struct value dict, str key, struct value item);
 #define VALUE_SET(dict, literal, item) value_set((dict), STR(literal), (item))
 /* UNDEFINED when absent or when `dict` is no dict. */
 struct value value_get(struct value dict, str key);
+str value_get_text(struct value dict, str key); /* empty (p NULL) when it is absent or no text */
 #define VALUE_GET(dict, literal) value_get((dict), STR(literal))
 bool value_has(struct value dict, str key);
 bool value_remove(struct value dict, str key); /* keeps the order of the rest */

@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "codec/names.h"
 #include "db/conn_impl.h"
-#include "db/names.h"
 #include "db/stmt.h"
 
 #include "base/banned.h"

@@ -10,8 +10,8 @@
  * message and no columns. Names are bytes: they go in as bound parameters, never into SQL text. Tests:
  * tests/unit/db/test_schema.c */
 #include "base/limits.h"
+#include "codec/names.h"
 #include "db/conn_impl.h"
-#include "db/names.h"
 #include "db/schema_impl.h"
 #include "db/stmt.h"
 

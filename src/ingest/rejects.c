@@ -5,7 +5,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "codec/csvwrite.h"
-#include "db/names.h"
+#include "codec/names.h"
 
 #include "base/banned.h"
 

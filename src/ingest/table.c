@@ -2,7 +2,7 @@
 #include "ingest/table.h"
 
 #include "base/limits.h"
-#include "db/names.h"
+#include "codec/names.h"
 #include "rt/fault.h"
 
 #include "base/banned.h"

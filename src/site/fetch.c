@@ -7,7 +7,7 @@
 #include "codec/jwrite.h"
 #include "db/stmt.h"
 
-static struct db_value to_db(struct value v)
+struct db_value fetch_db_value(struct value v)
 {
     switch (v.kind) {
     case VALUE_INT:
@@ -48,7 +48,7 @@ static enum status bind_all(struct stmt *s, const struct query_param *params, si
             return err_set(err, STATUS_SQL, "You did not supply a value for binding parameter :%.*s.", STR_ARG(name));
         if (!found)
             return err_set(err, STATUS_SQL, "Use named parameters such as :name, not ?");
-        enum status st = stmt_bind(s, i, to_db(found->value), err);
+        enum status st = stmt_bind(s, i, fetch_db_value(found->value), err);
         if (st != STATUS_OK)
             return st;
     }

@@ -47,6 +47,9 @@ enum status fetch_count(struct request *rq, struct conn *conn, str sql, const st
 enum status fetch_integer(struct request *rq, struct conn *conn, str sql, const struct query_param *params,
                           size_t param_count, int64_t time_limit_ms, int64_t *ret, struct err *err) MUST_USE;
 
+/* What SQLite is given for a value: numbers, text and bytes as they are, true as 1; NULL for the rest. */
+struct db_value fetch_db_value(struct value v);
+
 /* Sets the connection's deadline and ties it to the client: a client that goes away cancels the query. 0 = no limit. */
 void fetch_deadline(struct request *rq, struct conn *conn, int64_t time_limit_ms);
 

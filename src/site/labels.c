@@ -12,17 +12,9 @@ str label_column(const struct request *rq, const struct schema *schema, str tabl
     return t ? t->label_column : (str){0};
 }
 
-static bool in_list(const str *list, size_t count, str s)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_eq(list[i], s))
-            return true;
-    return false;
-}
-
 bool labels_is_expanded(const struct schema_table *table, str column, const str *only, size_t only_count)
 {
-    return schema_fk_on(table, column) && (!only || in_list(only, only_count, column));
+    return schema_fk_on(table, column) && (!only || str_in(column, only, only_count));
 }
 
 /* "select other_column, label from other where other_column in (:v0, :v1, ...)" */

@@ -260,7 +260,7 @@ size_t permit_rules(const struct permit_policy *p, struct value actor, enum acti
 
 /* ---- verdicts ------------------------------------------------------------------------------------------------- */
 
-static int level_of(const struct permit_rule *r, str parent, str child)
+int permit_rule_level(const struct permit_rule *r, str parent, str child)
 {
     if (!r->parent.n)
         return 0;
@@ -276,7 +276,7 @@ bool permit_resolve(const struct permit_rule *rules, size_t count, str parent, s
     int best = -1;
     bool verdict = false;
     for (size_t i = 0; i < count; i++) {
-        int level = level_of(&rules[i], parent, child);
+        int level = permit_rule_level(&rules[i], parent, child);
         if (level < 0 || level < best)
             continue;
         if (level > best)

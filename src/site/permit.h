@@ -47,6 +47,8 @@ struct permit_rule {
     bool allow;
     const char *reason; /* static text */
 };
+/* 2 the resource itself, 1 its parent, 0 everything, -1 the rule is about something else. */
+int permit_rule_level(const struct permit_rule *r, str parent, str child);
 /* All rules of an action for an actor, in no order of rank; returns how many were written (at most max). */
 size_t permit_rules(const struct permit_policy *p, struct value actor, enum action a, struct arena *arena,
                     struct permit_rule **ret_rules);

@@ -9,14 +9,6 @@ struct names {
     VEC(str) v;
 };
 
-static bool has(const str *names, size_t count, str name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_eq(names[i], name))
-            return true;
-    return false;
-}
-
 static bool listed(const struct arg *first, size_t count, str name)
 {
     for (size_t i = 0; i < count; i++)
@@ -55,9 +47,9 @@ static enum status choose(struct arena *a, const struct query_table *table, cons
     for (size_t i = 0; i < table->pk_count; i++)
         VEC_PUSH(a, &chosen->v, table->pks[i]);
     for (size_t i = 0; i < count; i++) {
-        if (!has(table->columns, table->column_count, cols[i].value))
+        if (!str_in(cols[i].value, table->columns, table->column_count))
             VEC_PUSH(a, &bad.v, cols[i].value);
-        else if (!has(chosen->v.items, chosen->v.count, cols[i].value))
+        else if (!str_in(cols[i].value, chosen->v.items, chosen->v.count))
             VEC_PUSH(a, &chosen->v, cols[i].value);
     }
     return bad.v.count ? complain(a, "_col", bad.v.items, bad.v.count, err) : STATUS_OK;
@@ -69,7 +61,7 @@ static enum status leave_out(struct arena *a, const struct query_table *table, c
     struct names bad = {0};
     for (size_t i = 0; i < count; i++) {
         str name = nocols[i].value;
-        if (!has(table->columns, table->column_count, name) || has(table->pks, table->pk_count, name))
+        if (!str_in(name, table->columns, table->column_count) || str_in(name, table->pks, table->pk_count))
             VEC_PUSH(a, &bad.v, name);
     }
     if (bad.v.count)

@@ -4,12 +4,6 @@
  * Tests: test_search.c. */
 #include "site/query/search.h"
 
-static str config_text(const struct query_table *table, str key)
-{
-    struct value v = value_get(table->config, key);
-    return value_is_text(v) ? v.s : (str){NULL, 0};
-}
-
 static str first_text(str x, str y, str z)
 {
     return x.n ? x : y.n ? y : z;
@@ -20,7 +14,7 @@ static bool is_raw(const struct query_draft *d)
     str mode = ARGS_GET(&d->request->args, "_searchmode");
     if (str_is(mode, "escaped"))
         return false;
-    return str_is(mode, "raw") || str_is(config_text(d->table, STR("searchmode")), "raw");
+    return str_is(mode, "raw") || str_is(value_get_text(d->table->config, STR("searchmode")), "raw");
 }
 
 static str match_clause(struct arena *a, str name, bool raw)
@@ -43,7 +37,7 @@ static void search_all(struct query_draft *d, str text, bool raw)
     /* An `_fts_pk=` that is present but blank is taken as given, as by the reference: it then fails as SQL. */
     str pk = ARGS_GET(&d->request->args, "_fts_pk");
     if (!pk.p)
-        pk = config_text(d->table, STR("fts_pk"));
+        pk = value_get_text(d->table->config, STR("fts_pk"));
     if (!pk.p)
         pk = STR("rowid");
     str fts = query_identifier(a, d->fts_table);
@@ -62,10 +56,7 @@ static enum status search_column(struct query_draft *d, str column, str text, si
     struct arena *a = d->a;
     const str *columns = NULL;
     size_t count = d->table->columns_of ? d->table->columns_of(d->table->self, d->fts_table, &columns) : 0;
-    bool known = false;
-    for (size_t i = 0; i < count && !known; i++)
-        known = str_eq(columns[i], column);
-    if (!known)
+    if (!str_in(column, columns, count))
         return err_set(err, STATUS_INVALID, "Cannot search by that column");
     str name = arena_printf(a, "search_%zu", number);
     VEC_PUSH(a, &d->where,
@@ -82,8 +73,8 @@ static enum status search_column(struct query_draft *d, str column, str text, si
 enum status query_search_apply(struct query_draft *d, struct err *err)
 {
     const struct args *args = &d->request->args;
-    d->fts_table =
-        first_text(ARGS_GET(args, "_fts_table"), config_text(d->table, STR("fts_table")), d->table->fts_table);
+    d->fts_table = first_text(ARGS_GET(args, "_fts_table"), value_get_text(d->table->config, STR("fts_table")),
+                              d->table->fts_table);
     if (d->fts_table.n == 0)
         return STATUS_OK;
     bool raw = is_raw(d);

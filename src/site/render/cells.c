@@ -368,14 +368,6 @@ static void fill_cell(const struct cells_spec *spec, struct cell_html *h, struct
     }
 }
 
-static bool contains(const str *list, size_t count, str s)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_eq(list[i], s))
-            return true;
-    return false;
-}
-
 static struct value column_dict(const struct cells_spec *spec, str name)
 {
     struct arena *a = spec->rq->arena;
@@ -383,9 +375,9 @@ static struct value column_dict(const struct cells_spec *spec, str name)
     const struct schema_column *col = schema_column(t, name);
     struct value d = value_dict(a), type = value_get(spec->column_types, name);
     struct value description = value_get(spec->descriptions, name);
-    bool is_pk = t->pk_count ? contains(t->pks, t->pk_count, name) : str_is(name, "rowid");
+    bool is_pk = t->pk_count ? str_in(name, t->pks, t->pk_count) : str_is(name, "rowid");
     VALUE_SET(d, "name", value_str(name));
-    VALUE_SET(d, "sortable", value_bool(contains(spec->sortable, spec->sortable_count, name)));
+    VALUE_SET(d, "sortable", value_bool(str_in(name, spec->sortable, spec->sortable_count)));
     VALUE_SET(d, "is_pk", value_bool(is_pk));
     VALUE_SET(d, "type", col ? value_str(col->type) : value_str(STR("integer")));
     VALUE_SET(d, "notnull", value_int(col && col->notnull));

@@ -45,6 +45,17 @@ struct value page_vars_settings(struct request *rq)
     return d;
 }
 
+void page_vars_sort(const struct table_page *p, struct value d)
+{
+    str sort = p->plan->sort, desc = p->plan->sort_desc;
+    if (!sort.n && !desc.n && p->table->pk_count == 1)
+        sort = p->table->pks[0];
+    else if (!sort.n && !desc.n && p->table->use_rowid)
+        sort = STR("rowid");
+    VALUE_SET(d, "sort", value_str_if(sort.n > 0, sort));
+    VALUE_SET(d, "sort_desc", value_str_if(desc.n > 0, desc));
+}
+
 /* ---- names of Datasette 0.65 ---- */
 
 /* A text that may be called: database_color is a text today and was a function, database_color(database). */

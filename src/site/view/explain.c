@@ -73,23 +73,11 @@ size_t explain_rules(struct request *rq, struct value actor, enum action a, stru
     return n;
 }
 
-/* 2 the resource itself, 1 its parent, 0 everything, -1 the rule is about something else. */
-static int level_of(const struct permit_rule *r, str parent, str child)
-{
-    if (!r->parent.n)
-        return 0;
-    if (!str_eq(r->parent, parent))
-        return -1;
-    if (!r->child.n)
-        return 1;
-    return str_eq(r->child, child) ? 2 : -1;
-}
-
 static int deciding_level(const struct explained_rule *rules, size_t count, str parent, str child)
 {
     int best = -1;
     for (size_t i = 0; i < count; i++)
-        best = MAX(best, level_of(&rules[i].rule, parent, child));
+        best = MAX(best, permit_rule_level(&rules[i].rule, parent, child));
     return best;
 }
 
@@ -99,7 +87,7 @@ struct value explain_allow_reasons(struct arena *a, const struct explained_rule 
     struct value list = value_list(a);
     int level = deciding_level(rules, count, parent, child);
     for (size_t i = 0; i < count; i++)
-        if (rules[i].rule.allow && level_of(&rules[i].rule, parent, child) == level)
+        if (rules[i].rule.allow && permit_rule_level(&rules[i].rule, parent, child) == level)
             value_push(list, value_str(ARENA_CAT(a, STR(EXPLAIN_SOURCE ": "), rules[i].reason)));
     return list;
 }
@@ -231,7 +219,7 @@ static struct value explain_action(struct request *rq, struct value actor, enum 
     struct matched *matched = ARENA_ARRAY(arena, struct matched, n + 1);
     bool rule_allowed = winning >= 0, restriction_allowed;
     for (size_t i = 0; i < n; i++) {
-        int level = level_of(&rules[i].rule, parent, child);
+        int level = permit_rule_level(&rules[i].rule, parent, child);
         if (level < 0)
             continue;
         matched[count++] = (struct matched){&rules[i], level};

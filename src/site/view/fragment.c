@@ -7,6 +7,7 @@
 #include "site/extras.h"
 #include "site/query/redirect.h"
 #include "site/render/page.h"
+#include "site/render/page_vars.h"
 #include "site/tables.h"
 #include "site/view/resources.h"
 #include "site/view/view.h"
@@ -64,31 +65,6 @@ static enum status narrow_to_row(struct request *rq, const struct schema_table *
 
 /* ---- the fragment ---- */
 
-static struct value text_or_null(bool has, str s)
-{
-    return has ? value_str(s) : VALUE_NULL;
-}
-
-/* Which header shows an arrow: without a sort, tables are in the order of their key. */
-static void sort_vars(const struct table_page *p, struct value d)
-{
-    str sort = p->plan->sort, desc = p->plan->sort_desc;
-    if (!sort.n && !desc.n && p->table->pk_count == 1)
-        sort = p->table->pks[0];
-    else if (!sort.n && !desc.n && p->table->use_rowid)
-        sort = STR("rowid");
-    VALUE_SET(d, "sort", text_or_null(sort.n > 0, sort));
-    VALUE_SET(d, "sort_desc", text_or_null(desc.n > 0, desc));
-}
-
-static struct value settings_dict(struct request *rq)
-{
-    struct value d = value_dict(rq->arena);
-    for (size_t i = 0; i < setting_row_count; i++)
-        value_set(d, str_of(setting_rows[i].name), settings_get(&rq->site->config.settings, &setting_rows[i]));
-    return d;
-}
-
 static enum status respond_fragment(struct table_page *p, struct err *err)
 {
     static const char *const from_extras[] = {
@@ -119,10 +95,10 @@ static enum status respond_fragment(struct table_page *p, struct err *err)
     VALUE_SET(d, "display_columns", columns);
     VALUE_SET(d, "display_rows", rows);
     VALUE_SET(d, "rows", rows);
-    VALUE_SET(d, "next", text_or_null(p->next.has, p->next.token));
-    VALUE_SET(d, "next_url", text_or_null(p->next.has, p->next.url));
-    VALUE_SET(d, "settings", settings_dict(rq));
-    sort_vars(p, d);
+    VALUE_SET(d, "next", value_str_if(p->next.has, p->next.token));
+    VALUE_SET(d, "next_url", value_str_if(p->next.has, p->next.url));
+    VALUE_SET(d, "settings", page_vars_settings(rq));
+    page_vars_sort(p, d);
     struct value templates = VALUE_GET(d, "custom_table_templates");
     size_t n = value_count(templates);
     str *names = ARENA_ARRAY(a, str, n + 1);

@@ -38,12 +38,6 @@ struct list_page {
 
 /* ---- items ---- */
 
-static str text_of(struct value query, const char *key)
-{
-    struct value v = value_get(query, str_of(key));
-    return value_is_text(v) ? v.s : (str){0};
-}
-
 /* As SQL's lower(): ASCII only. */
 static str lower(struct arena *a, str s)
 {
@@ -73,7 +67,7 @@ static void collect(struct list_page *p)
         struct value queries = queries_visible(rq, db->name);
         for (size_t k = 0; k < value_count(queries); k++) {
             struct value q = value_at(queries, k);
-            str name = text_of(q, "name"), title = text_of(q, "title");
+            str name = value_get_text(q, STR("name")), title = value_get_text(q, STR("title"));
             struct item item = {q, db->name, name, lower(rq->arena, title.n ? title : name)};
             VEC_PUSH(rq->arena, &items, item);
         }
@@ -89,7 +83,7 @@ static bool has_text(struct arena *a, struct value query, str q)
     static const char *const searched[] = {"name", "title", "description", "sql"};
     str pattern = like_containing(a, q);
     for (size_t i = 0; i < ARRAY_LEN(searched); i++)
-        if (like_matches(pattern, text_of(query, searched[i])))
+        if (like_matches(pattern, value_get_text(query, str_of(searched[i]))))
             return true;
     return false;
 }
@@ -102,8 +96,8 @@ static bool fits_choice(struct value query, const char *key, enum choice want)
 static bool is_chosen(struct arena *a, const struct item *item, const struct choices *c)
 {
     return fits_choice(item->query, "is_write", c->is_write) && fits_choice(item->query, "is_private", c->is_private) &&
-           (!c->source.n || str_eq(text_of(item->query, "source"), c->source)) &&
-           (!c->owner_id.n || str_eq(text_of(item->query, "owner_id"), c->owner_id)) &&
+           (!c->source.n || str_eq(value_get_text(item->query, STR("source")), c->source)) &&
+           (!c->owner_id.n || str_eq(value_get_text(item->query, STR("owner_id")), c->owner_id)) &&
            (!c->q.n || has_text(a, item->query, c->q));
 }
 

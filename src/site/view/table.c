@@ -45,11 +45,6 @@ static void next_link(struct table_page *p)
                         ARENA_CAT(p->rq->arena, STR("<"), p->next.url, STR(">; rel=\"next\"")));
 }
 
-static struct value text_or_null(bool has, str s)
-{
-    return has ? value_str(s) : VALUE_NULL;
-}
-
 /* ---- json ---- */
 
 static bool asks_for_facets(const struct request *rq)
@@ -86,8 +81,8 @@ static enum status respond_as_json(struct table_page *p, struct err *err)
     bool old = compat_is_old(rq);
     if (!old) {
         VALUE_SET(head, "ok", value_bool(true));
-        VALUE_SET(head, "next", text_or_null(p->next.has, p->next.token));
-        VALUE_SET(head, "next_url", text_or_null(p->next.has, p->next.url));
+        VALUE_SET(head, "next", value_str_if(p->next.has, p->next.token));
+        VALUE_SET(head, "next_url", value_str_if(p->next.has, p->next.url));
     }
     enum status st = old ? STATUS_OK : add_extras(&c, head, err);
     if (st != STATUS_OK)
@@ -120,17 +115,6 @@ static struct value filter_columns(struct table_page *p)
         if (rowset_column(&p->rows, p->table->columns[i].name) == (size_t)-1)
             value_push(list, value_str(p->table->columns[i].name));
     return list;
-}
-
-static void sort_vars(struct table_page *p, struct value d)
-{
-    str sort = p->plan->sort, desc = p->plan->sort_desc;
-    if (!sort.n && !desc.n && p->table->pk_count == 1)
-        sort = p->table->pks[0];
-    else if (!sort.n && !desc.n && p->table->use_rowid)
-        sort = STR("rowid");
-    VALUE_SET(d, "sort", text_or_null(sort.n > 0, sort));
-    VALUE_SET(d, "sort_desc", text_or_null(desc.n > 0, desc));
 }
 
 static struct value extra_wheres(struct table_page *p)
@@ -208,8 +192,8 @@ static enum status html_vars(struct table_page *p, struct value d, struct err *e
     VALUE_SET(d, "display_columns", columns);
     VALUE_SET(d, "display_rows", rows);
     VALUE_SET(d, "is_sortable", value_bool(any_sortable(columns)));
-    VALUE_SET(d, "next", text_or_null(p->next.has, p->next.token));
-    VALUE_SET(d, "next_url", text_or_null(p->next.has, p->next.url));
+    VALUE_SET(d, "next", value_str_if(p->next.has, p->next.token));
+    VALUE_SET(d, "next_url", value_str_if(p->next.has, p->next.url));
     VALUE_SET(d, "filters", filters_object(p));
     VALUE_SET(d, "filter_columns", filter_columns(p));
     VALUE_SET(d, "supports_search", value_bool(p->plan->supports_search));
@@ -224,7 +208,7 @@ static enum status html_vars(struct table_page *p, struct value d, struct err *e
     VALUE_SET(d, "table_insert_ui", VALUE_NULL);
     VALUE_SET(d, "table_alter_ui", VALUE_NULL);
     VALUE_SET(d, "rows", row_values(rq->arena, &p->rows, p->row_count, ROW_DICT));
-    sort_vars(p, d);
+    page_vars_sort(p, d);
     page_vars_csv(rq, d, value_count(VALUE_GET(d, "expandable_columns")) > 0);
     return STATUS_OK;
 }

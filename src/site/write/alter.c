@@ -40,12 +40,6 @@ static enum status fetch_about(struct rebuild *r, str sql, struct value *ret, st
     return write_fetch(r->a, r->c, sql, &name, 1, SIZE_MAX, *ret, err);
 }
 
-static str text_of(struct value row, const char *key)
-{
-    struct value v = value_get(row, str_of(key));
-    return value_is_text(v) ? v.s : (str){0};
-}
-
 /* The four types that the API knows are written its way; others stay as they were declared. */
 static str type_again(str type)
 {
@@ -65,8 +59,8 @@ static enum status read_columns(struct rebuild *r, struct err *err)
     int64_t keys = 0;
     for (size_t i = 0; st == STATUS_OK && i < value_count(rows); i++) {
         struct value row = value_at(rows, i), standard = VALUE_GET(row, "dflt_value");
-        struct def_column c = {.name = text_of(row, "name"), .was = text_of(row, "name")};
-        c.type = type_again(text_of(row, "type"));
+        struct def_column c = {.name = value_get_text(row, STR("name")), .was = value_get_text(row, STR("name"))};
+        c.type = type_again(value_get_text(row, STR("type")));
         c.not_null = VALUE_GET(row, "notnull").i != 0;
         if (value_is_text(standard))
             c.default_sql = def_default_again(r->a, standard.s);
@@ -78,13 +72,14 @@ static enum status read_columns(struct rebuild *r, struct err *err)
     for (int64_t k = 1; k <= keys; k++)
         for (size_t i = 0; i < value_count(rows); i++)
             if (VALUE_GET(value_at(rows, i), "pk").i == k)
-                VEC_PUSH(r->a, &r->def.pks, text_of(value_at(rows, i), "name"));
+                VEC_PUSH(r->a, &r->def.pks, value_get_text(value_at(rows, i), STR("name")));
     return st;
 }
 
 static str fk_actions(struct arena *a, struct value row)
 {
-    str on_update = text_of(row, "on_update"), on_delete = text_of(row, "on_delete"), s = STR("");
+    str on_update = value_get_text(row, STR("on_update")), on_delete = value_get_text(row, STR("on_delete")),
+        s = STR("");
     if (!str_is(on_update, "NO ACTION"))
         s = ARENA_CAT(a, s, STR(" ON UPDATE "), on_update);
     if (!str_is(on_delete, "NO ACTION"))
@@ -100,12 +95,12 @@ static enum status read_fks(struct rebuild *r, struct err *err)
         struct value row = value_at(rows, i);
         bool compound =
             VALUE_GET(row, "seq").i > 0 || (i + 1 < value_count(rows) && VALUE_GET(value_at(rows, i + 1), "seq").i > 0);
-        struct def_column *c = table_def_find(&r->def, text_of(row, "from"));
+        struct def_column *c = table_def_find(&r->def, value_get_text(row, STR("from")));
         if (compound) {
             r->special = "foreign keys of several columns";
         } else if (c) {
-            c->fk_table = text_of(row, "table");
-            c->fk_column = text_of(row, "to");
+            c->fk_table = value_get_text(row, STR("table"));
+            c->fk_column = value_get_text(row, STR("to"));
             c->fk_actions = fk_actions(r->a, row);
         }
     }
@@ -124,7 +119,7 @@ static enum status read_unique(struct rebuild *r, str index, struct err *err)
         r->special = "UNIQUE constraints of several columns";
         return STATUS_OK;
     }
-    struct def_column *c = table_def_find(&r->def, text_of(value_at(rows, 0), "name"));
+    struct def_column *c = table_def_find(&r->def, value_get_text(value_at(rows, 0), STR("name")));
     if (c)
         c->unique = true;
     return STATUS_OK;
@@ -135,8 +130,8 @@ static enum status read_indexes(struct rebuild *r, struct err *err)
     struct value rows;
     enum status st = fetch_about(r, STR("select name, origin from pragma_index_list(?) order by seq desc"), &rows, err);
     for (size_t i = 0; st == STATUS_OK && i < value_count(rows); i++)
-        if (str_is(text_of(value_at(rows, i), "origin"), "u"))
-            st = read_unique(r, text_of(value_at(rows, i), "name"), err);
+        if (str_is(value_get_text(value_at(rows, i), STR("origin")), "u"))
+            st = read_unique(r, value_get_text(value_at(rows, i), STR("name")), err);
     if (st == STATUS_OK)
         st = fetch_about(
             r, STR("select name, sql from sqlite_master where type = 'index' and tbl_name = ? and sql is not null"),
@@ -231,7 +226,7 @@ static enum status run_again(struct rebuild *r, struct value list, struct err *e
 {
     enum status st = STATUS_OK;
     for (size_t i = 0; st == STATUS_OK && i < value_count(list); i++)
-        st = write_run(r->c, text_of(value_at(list, i), "sql"), NULL, 0, err);
+        st = write_run(r->c, value_get_text(value_at(list, i), STR("sql")), NULL, 0, err);
     return st;
 }
 
@@ -239,13 +234,13 @@ static enum status run_again(struct rebuild *r, struct value list, struct err *e
 static enum status check_indexes(struct rebuild *r, struct err *err)
 {
     for (size_t i = 0; i < value_count(r->indexes); i++) {
-        str name = text_of(value_at(r->indexes, i), "name");
+        str name = value_get_text(value_at(r->indexes, i), STR("name"));
         struct db_value v = {.kind = DB_TEXT, .s = name};
         struct value rows = value_list(r->a);
         enum status st =
             write_fetch(r->a, r->c, STR("select name from pragma_index_info(?)"), &v, 1, SIZE_MAX, rows, err);
         for (size_t k = 0; st == STATUS_OK && k < value_count(rows); k++) {
-            str column = text_of(value_at(rows, k), "name");
+            str column = value_get_text(value_at(rows, k), STR("name"));
             struct def_column *c = table_def_find(&r->def, column);
             if (column.n && !(c && str_eq_nocase(c->was, column)))
                 st = err_set(err, STATUS_INVALID,

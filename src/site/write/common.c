@@ -5,6 +5,7 @@
 #include "codec/b64.h"
 #include "codec/jread.h"
 #include "db/writer.h"
+#include "site/fetch.h"
 #include "site/query/plan.h"
 #include "site/render/page.h"
 #include "site/tables.h"
@@ -366,33 +367,14 @@ enum status write_decode_row(struct arena *a, struct value row, struct value *re
 
 struct db_value write_db_value(struct arena *a, struct value v)
 {
-    switch (v.kind) {
-    case VALUE_BOOL:
-        return (struct db_value){.kind = DB_INT, .i = v.b};
-    case VALUE_INT:
-        return (struct db_value){.kind = DB_INT, .i = v.i};
-    case VALUE_FLOAT:
-        return (struct db_value){.kind = DB_FLOAT, .f = v.f};
-    case VALUE_STR:
-    case VALUE_SAFE:
-        return (struct db_value){.kind = DB_TEXT, .s = v.s};
-    case VALUE_BYTES:
-        return (struct db_value){.kind = DB_BLOB, .s = v.s};
-    case VALUE_LIST:
-    case VALUE_DICT: {
-        struct buf b;
-        buf_init(&b, LIMIT_JSON_OUTPUT);
-        value_to_json(&b, v, VALUE_JSON_UTF8);
-        str text = arena_str(a, buf_str(&b));
-        buf_release(&b);
-        return (struct db_value){.kind = DB_TEXT, .s = text};
-    }
-    case VALUE_UNDEFINED:
-    case VALUE_NONE:
-    case VALUE_OBJECT:
-        break;
-    }
-    return (struct db_value){.kind = DB_NULL};
+    if (v.kind != VALUE_LIST && v.kind != VALUE_DICT)
+        return fetch_db_value(v);
+    struct buf b;
+    buf_init(&b, LIMIT_JSON_OUTPUT);
+    value_to_json(&b, v, VALUE_JSON_UTF8);
+    str text = arena_str(a, buf_str(&b));
+    buf_release(&b);
+    return (struct db_value){.kind = DB_TEXT, .s = text};
 }
 
 /* ---- types ---- */

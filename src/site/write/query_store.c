@@ -83,14 +83,6 @@ static enum status look_at_sql(struct request *rq, struct value sql, const str *
     return *ret_write ? decide_check(rq, &an, NULL, err) : query_sql_validate(rq->arena, sql.s, err);
 }
 
-static bool has_name(const str *names, size_t n, str name)
-{
-    for (size_t i = 0; i < n; i++)
-        if (str_eq(names[i], name))
-            return true;
-    return false;
-}
-
 /* A list, or text with commas and spaces; its names must be those of the SQL. */
 static enum status check_parameters(struct arena *a, struct value given, const str *names, size_t n, struct value *ret,
                                     struct err *err)
@@ -119,7 +111,7 @@ static enum status check_parameters(struct arena *a, struct value given, const s
             return err_set(err, STATUS_INVALID, "parameters must be a list of strings");
         if (str_starts(v.s, STR("_")))
             return err_set(err, STATUS_INVALID, "Magic parameters are not allowed");
-        if (!has_name(names, n, v.s))
+        if (!str_in(v.s, names, n))
             return err_set(err, STATUS_INVALID, "parameters must match SQL named parameters");
     }
     for (size_t i = 0; i < n; i++) {

@@ -19,12 +19,6 @@ struct stored_plan {
     bool message_failed;
 };
 
-static str text_of(struct value query, const char *key)
-{
-    struct value v = value_get(query, str_of(key));
-    return value_is_text(v) ? v.s : (str){0};
-}
-
 /* ---- parameters ---- */
 
 /* {...} is JSON whatever its content type says, as in Datasette; else a form. */
@@ -76,7 +70,7 @@ static void add_magic(struct request *rq, struct stored_plan *p, str sql)
 static void run_message(struct request *rq, struct conn *c, struct stored_plan *p)
 {
     struct err why = ERR_INIT;
-    struct execute_plan m = {.sql = text_of(p->query, "on_success_message_sql"), .params = p->run.params};
+    struct execute_plan m = {.sql = value_get_text(p->query, STR("on_success_message_sql")), .params = p->run.params};
     if (!m.sql.n)
         return;
     if (execute_run(rq, c, &m, &why) != STATUS_OK) {
@@ -102,7 +96,7 @@ static enum status stored_apply(struct request *rq, struct conn *c, void *plan, 
 
 static str success_message(struct request *rq, const struct stored_plan *p)
 {
-    str text = text_of(p->query, "on_success_message");
+    str text = value_get_text(p->query, STR("on_success_message"));
     if (p->message.n)
         return p->message;
     return text.n ? text : execute_message(rq->arena, &p->run);
@@ -110,7 +104,7 @@ static str success_message(struct request *rq, const struct stored_plan *p)
 
 static str redirect_of(const struct stored_plan *p, bool ok)
 {
-    return text_of(p->query, ok ? "on_success_redirect" : "on_error_redirect");
+    return value_get_text(p->query, ok ? STR("on_success_redirect") : STR("on_error_redirect"));
 }
 
 static int failure_status(const struct err *err)
@@ -141,7 +135,7 @@ static enum status stored_finish(struct request *rq, void *plan, enum status st,
 {
     struct stored_plan *p = plan;
     bool ok = st == STATUS_OK;
-    str own = text_of(p->query, "on_error_message"), to = redirect_of(p, ok);
+    str own = value_get_text(p->query, STR("on_error_message")), to = redirect_of(p, ok);
     str message = ok ? success_message(rq, p) : own.n ? own : arena_str(rq->arena, str_of(err->text));
     if (p->wants_json) {
         answer_json(rq, p, ok, message, err);
@@ -165,7 +159,7 @@ enum status stored_query_may_run(struct request *rq, struct value query, bool *r
         return request_require(rq, ACTION_EXECUTE_SQL, db, (str){0}, NULL, err);
     enum status st = request_require(rq, ACTION_EXECUTE_WRITE_SQL, db, (str){0}, NULL, err);
     if (st == STATUS_OK) {
-        st = sql_analyze(rq->conn, rq->arena, text_of(query, "sql"), &an, err);
+        st = sql_analyze(rq->conn, rq->arena, value_get_text(query, STR("sql")), &an, err);
         if (st != STATUS_OK)
             return err_set(err, STATUS_FORBIDDEN, "Could not analyze query: %.*s",
                            STR_ARG(arena_str(rq->arena, str_of(err ? err->text : ""))));
@@ -189,9 +183,9 @@ enum status stored_query_post(struct request *rq, struct value query, struct err
         st = read_params(rq, p, err);
     if (st != STATUS_OK)
         return st;
-    p->run.sql = text_of(query, "sql");
+    p->run.sql = value_get_text(query, STR("sql"));
     p->run.check = !value_truth(VALUE_GET(query, "is_trusted"));
     add_magic(rq, p, p->run.sql);
-    add_magic(rq, p, text_of(query, "on_success_message_sql"));
+    add_magic(rq, p, value_get_text(query, STR("on_success_message_sql")));
     return write_hand_over(rq, stored_apply, stored_finish, p, err);
 }

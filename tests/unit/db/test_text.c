@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "codec/names.h"
 #include "db/db_version.h"
 #include "db/functions.h"
-#include "db/names.h"
 #include "db/regexp.h"
 #include "db/sqlite_status.h"
 #include "support.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "db/names.h"
+#include "codec/names.h"
 
 #include <stdlib.h>
 
@@ -48,7 +48,7 @@ bool name_is_reserved(str word)
     return bsearch(&key, reserved_words, ARRAY_LEN(reserved_words), sizeof reserved_words[0], word_compare) != NULL;
 }
 
-static bool name_is_boring(str name)
+bool name_is_bare(str name)
 {
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
@@ -56,7 +56,7 @@ static bool name_is_boring(str name)
         if (!letter && !(i > 0 && c >= '0' && c <= '9'))
             return false;
     }
-    return name.n > 0;
+    return name.n > 0 && !name_is_reserved(name);
 }
 
 static void put_doubled(struct buf *out, str s, char quote)
@@ -72,7 +72,7 @@ static void put_doubled(struct buf *out, str s, char quote)
 
 void name_escape(struct buf *out, str name)
 {
-    if (name_is_boring(name) && !name_is_reserved(name)) {
+    if (name_is_bare(name)) {
         buf_puts(out, name);
     } else if (str_find_char(name, ']') != STR_NPOS) {
         put_doubled(out, name, '"');

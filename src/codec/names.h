@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* names: identifiers in SQL text, as Datasette writes them. */
-#ifndef VITRINE_DB_NAMES_H
-#define VITRINE_DB_NAMES_H
+#ifndef VITRINE_CODEC_NAMES_H
+#define VITRINE_CODEC_NAMES_H
 
 #include "base/arena.h"
 #include "base/buf.h"
 
-/* Bare when ^[A-Za-z_][A-Za-z0-9_]*$ and no reserved word, else [name]; a name that holds ']' (which brackets cannot
- * say) becomes "name" with doubled quotes. A NUL byte ends an SQL text: names that hold one cannot be used in SQL at
- * all. */
+bool name_is_bare(str name); /* ^[A-Za-z_][A-Za-z0-9_]*$ and no reserved word */
+/* Bare when it may be, else [name]; a name that holds ']' (which brackets cannot say) becomes "name" with doubled
+ * quotes. A NUL byte ends an SQL text: names that hold one cannot be used in SQL at all. */
 void name_escape(struct buf *out, str name);
 str name_escape_str(struct arena *a, str name);
 bool name_is_reserved(str word);              /* any case; Datasette's list */
