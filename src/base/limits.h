@@ -170,6 +170,16 @@
 #define LIMIT_INGEST_CACHE_KB     16384         /* page cache of an import */
 #define LIMIT_INGEST_TABLE_NAMES  1000          /* names tried to find a free one; then CONFLICT */
 
+/* prove */
+#define LIMIT_PROVE_HEAD        65536     /* head of an answer, or of a question we ask; longer: a fault */
+#define LIMIT_PROVE_FRAME       16777216  /* bytes of a WebSocket message; more: a fault */
+#define LIMIT_PROVE_BODY        67108864  /* an answer that others are compared with; larger: TOO_LARGE */
+#define LIMIT_PROVE_LEDGER      536870912 /* ids of one run that a backend gives away; more: TOO_LARGE */
+#define LIMIT_PROVE_CONNECTIONS 20000     /* of all kinds together; more: USAGE */
+#define LIMIT_PROVE_DEPTH       256       /* requests of a pipeline; more: USAGE */
+#define LIMIT_PROVE_TICKS       4096      /* pieces of the time line; then each stands for twice the time */
+#define LIMIT_PROVE_CHANGES     100000    /* changes of one run; more: USAGE */
+
 /* cli */
 #define LIMIT_HEALTH_PATH 1024 /* bytes of the path that healthcheck asks for; longer: USAGE */
 
