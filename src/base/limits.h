@@ -56,19 +56,21 @@
 #define LIMIT_TLS_FILE         1048576 /* a certificate or key file; larger: CONFIG */
 
 /* http */
-#define LIMIT_HTTP_HEAD             65536     /* request line and header fields of one request, at most; more: 431 */
-#define LIMIT_HTTP_HEADERS          128       /* header fields of one request, at most; more: 431 */
-#define LIMIT_HTTP_METHOD           32        /* bytes of a method; longer: 501 */
-#define LIMIT_HTTP_RESPONSE_HEADERS 256       /* header fields of one answer; more are refused (500) */
-#define LIMIT_HTTP_RESPONSE_HEAD    65536     /* bytes of an answer's head; more: 500 */
-#define LIMIT_HTTP_LISTENERS        16        /* listening sockets of one server; more: INVALID */
-#define LIMIT_HTTP_CHUNK_EXTENSION  256       /* bytes of one chunk's size line; more: 400 */
-#define LIMIT_HTTP_TRAILERS         8192      /* bytes of all trailer fields; more: 431 */
-#define LIMIT_HTTP_READ             16384     /* first buffer for what a client sends; grows up to the head limit */
-#define LIMIT_HTTP_STREAM_PIECE     262144    /* bytes one pull of a stream may add; more: the answer is cut */
-#define LIMIT_HTTP_COOKIES          128       /* cookies read from one field; later ones are ignored */
-#define LIMIT_HTTP_MULTIPART_HEAD   8192      /* header lines of one part; more: TOO_LARGE */
-#define LIMIT_HTTP_FORM_FIELDS      4096      /* fields of one form; more: TOO_LARGE */
+#define LIMIT_HTTP_HEAD             65536  /* request line and header fields of one request, at most; more: 431 */
+#define LIMIT_HTTP_HEADERS          128    /* header fields of one request, at most; more: 431 */
+#define LIMIT_HTTP_METHOD           32     /* bytes of a method; longer: 501 */
+#define LIMIT_HTTP_RESPONSE_HEADERS 256    /* header fields of one answer; more are refused (500) */
+#define LIMIT_HTTP_RESPONSE_HEAD    65536  /* bytes of an answer's head; more: 500 */
+#define LIMIT_HTTP_LISTENERS        16     /* listening sockets of one server; more: INVALID */
+#define LIMIT_HTTP_CHUNK_EXTENSION  256    /* bytes of one chunk's size line; more: 400 */
+#define LIMIT_HTTP_TRAILERS         8192   /* bytes of all trailer fields; more: 431 */
+#define LIMIT_HTTP_READ             16384  /* first buffer for what a client sends; grows up to the head limit */
+#define LIMIT_HTTP_STREAM_PIECE     262144 /* bytes one pull of a stream may add; more: the answer is cut */
+#define LIMIT_HTTP_SINK_PIECE       262144 /* bytes of a long body held before they are written; then reading waits */
+#define LIMIT_HTTP_SINK_RATE        4096   /* bytes a second that a long body may come in at; slower: cut off */
+#define LIMIT_HTTP_COOKIES          128    /* cookies read from one field; later ones are ignored */
+#define LIMIT_HTTP_MULTIPART_HEAD   8192   /* header lines of one part; more: TOO_LARGE */
+#define LIMIT_HTTP_FORM_FIELDS      4096   /* fields of one form; more: TOO_LARGE */
 #define LIMIT_HTTP_REQUEST_ARENA    268435456 /* arena of one exchange; past it the sticky over flag is set */
 #define LIMIT_TRUSTED_PROXIES       64        /* addresses and ranges of trusted_proxies; more: INVALID */
 #define LIMIT_FORWARDED_HOPS        32        /* proxies of a chain that are looked at, from its end */
@@ -129,6 +131,11 @@
 #define LIMIT_SLOW_PLACES      4096  /* numbers that remember what was slow; tables may share one */
 #define LIMIT_FLOW_QUEUE       64    /* requests of one client waiting for one lane; more: 503 */
 #define LIMIT_METRICS_PAGE     16777216 /* text of /-/metrics; more: 500 */
+#define LIMIT_UPLOAD_QUEUE     4096     /* pieces of uploads waiting to be written; more are tried again */
+#define LIMIT_IMPORT_QUEUE     256      /* imports waiting for a worker; more: 503 */
+#define LIMIT_IMPORT_RECORD    16777216 /* bytes of one record of /-/import; more: it ends there, 413 */
+#define LIMIT_IMPORT_ROWS      500      /* records of /-/import that share a transaction */
+#define LIMIT_IMPORT_BYTES     1048576  /* ... and bytes of them, before the last */
 #define LIMIT_UPKEEP_QUEUE     1024     /* things to renew or to free; more are done by whoever asks */
 #define LIMIT_CHECK_AT_START   64 /* with more databases than this, files are checked when they are first asked for */
 #define LIMIT_SCHEMA_TIME_MS   10000 /* reading one schema; longer: the request fails */

@@ -462,11 +462,13 @@ static enum status start(struct serve *s, struct err *err)
     struct http_server_config c = {.loop = s->loop,
                                    .pool = live_site(s->live)->pool,
                                    .stream_lane = LANE_SQL,
+                                   .sink_lane = LANE_UPLOAD,
                                    .listens = listens,
                                    .listen_count = 1,
                                    .app = s->live,
                                    .handler = live_handle,
                                    .body_limit = live_body_limit,
+                                   .body_sink = live_body_sink,
                                    .access = live_access};
     http_limits_default(&c.limits);
     st = http_server_new(&c, &s->server, err);

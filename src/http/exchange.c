@@ -21,6 +21,9 @@ void http_exchange_init(struct http_exchange *x)
 
 void http_exchange_reset(struct http_exchange *x)
 {
+    struct http_sink *sink = http_exchange_take_sink(x);
+    if (sink)
+        sink->close(sink);
     response_release(&x->response);
     response_init(&x->response, x->arena);
     arena_reset(x->arena);
@@ -56,6 +59,13 @@ const atomic_bool *http_exchange_gone(const struct http_exchange *x)
 int64_t http_exchange_started_us(const struct http_exchange *x)
 {
     return x->started_us;
+}
+
+struct http_sink *http_exchange_take_sink(struct http_exchange *x)
+{
+    struct http_sink *sink = x->request.sink;
+    x->request.sink = NULL;
+    return sink;
 }
 
 void http_exchange_note(struct http_exchange *x, unsigned label, const void *note)

@@ -4,7 +4,8 @@
  * A body that came with the head in one read is used where it lies. A longer one of known length is read straight into
  * its own buffer and never beyond its end, so the bytes of the next request stay in the socket. A chunked one is read
  * through a small buffer; what follows it goes back to `in`, which may move: its request is built again.
- * Memory: each body is charged to the server's account as it comes in. */
+ * Memory: each body is charged to the server's account as it comes in. A body that the application wants piece by piece
+ * goes to its sink instead (h1_sink.c); it has as long as its bytes take at LIMIT_HTTP_SINK_RATE, whatever its size. */
 #include "http/server_impl.h"
 #include "http/uri.h"
 
@@ -36,11 +37,10 @@ static void build_request(struct h1_conn *c)
     rq->arena = w->x.arena;
 }
 
-static void refuse_too_large(struct h1_conn *c)
+static const char *too_large_text(struct h1_conn *c)
 {
-    char text[120];
-    (void)snprintf(text, sizeof(text), "the request body is larger than %lld bytes", (long long)c->work->body_limit);
-    h1_conn_refuse(c, 413, text);
+    return arena_printf(c->work->x.arena, "the request body is larger than %lld bytes", (long long)c->work->body_limit)
+        .p;
 }
 
 /* False: refused. */
@@ -56,20 +56,61 @@ static bool charge(struct h1_conn *c, size_t n)
     return true;
 }
 
-static void dispatch(struct h1_conn *c)
+void h1_body_dispatch(struct h1_conn *c)
 {
     struct h1_work *w = c->work;
     struct http_server *s = c->server;
-    if (w->head.chunked) {
-        h1_parser_head(&w->parser, buf_str(&w->in), w->fields, &w->head);
-        build_request(c);
-    }
     if (w->body.n)
         w->x.request.body = buf_str(&w->body);
     sm_move(&c->sm, H1_HANDLING);
     h1_conn_deadline(c, 0);
     s->stats.requests++;
     s->config.handler(s->config.app, &w->x);
+}
+
+/* All of it is here. */
+static void whole(struct h1_conn *c)
+{
+    struct h1_work *w = c->work;
+    if (w->head.chunked) {
+        h1_parser_head(&w->parser, buf_str(&w->in), w->fields, &w->head);
+        build_request(c);
+    }
+    if (w->sink)
+        w->sink->whole = true; /* h1_body_step hands the rest over */
+    else
+        h1_body_dispatch(c);
+}
+
+static void refuse_chunk(struct h1_conn *c, enum status st, const char *text)
+{
+    if (c->work->sink)
+        h1_sink_fail(c, st, text);
+    else
+        h1_conn_refuse(c, st == STATUS_HEADERS_TOO_LARGE ? 431 : 400, text);
+}
+
+/* A piece of the body as the client means it. False: refused. */
+static bool take_data(struct h1_conn *c, str data)
+{
+    struct h1_work *w = c->work;
+    w->body_bytes += (int64_t)data.n;
+    if (w->body_bytes > w->body_limit) {
+        if (w->sink)
+            h1_sink_fail(c, STATUS_TOO_LARGE, too_large_text(c));
+        else
+            h1_conn_refuse(c, 413, too_large_text(c));
+        return false;
+    }
+    if (w->sink) {
+        w->body_until_us += (int64_t)data.n * 1000000 / LIMIT_HTTP_SINK_RATE;
+        buf_puts(&w->sink->piece, data);
+        return true;
+    }
+    if (data.n && !charge(c, data.n))
+        return false;
+    buf_puts(&w->body, data);
+    return true;
 }
 
 /* Decodes `bytes`; what lies behind the body is put behind the head in `in` (bytes may lie there themselves). */
@@ -83,17 +124,12 @@ static void take_chunked(struct h1_conn *c, str bytes)
         struct err err;
         st = h1_chunked_decode(&w->chunked, bytes, &used, &data, &err);
         if (st != STATUS_OK && st != STATUS_AGAIN) {
-            h1_conn_refuse(c, st == STATUS_HEADERS_TOO_LARGE ? 431 : 400, err.text);
+            refuse_chunk(c, st, err.text);
             return;
         }
         bytes = str_from(bytes, used);
-        if ((int64_t)(w->body.n + data.n) > w->body_limit) {
-            refuse_too_large(c);
+        if (!take_data(c, data))
             return;
-        }
-        if (data.n && !charge(c, data.n))
-            return;
-        buf_puts(&w->body, data);
     }
     if (st != STATUS_OK)
         return;
@@ -103,34 +139,45 @@ static void take_chunked(struct h1_conn *c, str bytes)
         memmove(to, bytes.p, bytes.n);
         w->in.n += bytes.n;
     }
-    dispatch(c);
+    whole(c);
 }
 
 static void begin_body(struct h1_conn *c)
 {
     struct h1_work *w = c->work;
+    struct http_server *s = c->server;
     str rest = str_from(buf_str(&w->in), w->head.bytes);
+    struct http_sink *sink = s->config.body_sink ? s->config.body_sink(s->config.app, &w->x) : NULL;
     sm_move(&c->sm, H1_READING_BODY);
-    w->body_until_us = loop_now_us(c->server->config.loop) + c->server->config.limits.body_total_ms * INT64_C(1000);
-    h1_conn_deadline(c, c->server->config.limits.body_ms);
+    w->body_until_us = loop_now_us(s->config.loop) + s->config.limits.body_total_ms * INT64_C(1000);
+    h1_conn_deadline(c, s->config.limits.body_ms);
     buf_init(&w->body, (size_t)w->body_limit);
     w->continue_left = w->head.expect_continue && !rest.n ? CONTINUE_N : 0;
+    if (sink && !charge(c, LIMIT_HTTP_SINK_PIECE)) {
+        sink->close(sink);
+        return;
+    }
+    if (sink)
+        h1_sink_begin(c, sink);
     if (w->head.chunked) {
         h1_chunked_init(&w->chunked);
         w->in.n = w->head.bytes;
         take_chunked(c, rest);
         return;
     }
-    if (!charge(c, MIN(rest.n, (size_t)w->head.content_length)))
+    if (!sink && !charge(c, MIN(rest.n, (size_t)w->head.content_length)))
         return;
     if ((int64_t)rest.n >= w->head.content_length) {
-        w->x.request.body = str_sub(rest, 0, (size_t)w->head.content_length);
         w->in_used += (size_t)w->head.content_length;
-        dispatch(c);
+        if (sink)
+            buf_puts(&w->sink->piece, str_sub(rest, 0, (size_t)w->head.content_length));
+        else
+            w->x.request.body = str_sub(rest, 0, (size_t)w->head.content_length);
+        whole(c);
         return;
     }
     w->body_left = w->head.content_length - (int64_t)rest.n;
-    buf_puts(&w->body, rest);
+    buf_puts(sink ? &w->sink->piece : &w->body, rest);
     w->in.n = w->head.bytes;
 }
 
@@ -147,14 +194,14 @@ void h1_body_begin(struct h1_conn *c)
         return;
     }
     if (!w->head.chunked && w->head.content_length <= 0) {
-        dispatch(c);
+        h1_body_dispatch(c);
         return;
     }
     w->body_limit = s->config.limits.body_bytes;
     if (s->config.body_limit)
         w->body_limit = s->config.body_limit(s->config.app, &w->x.request);
     if (w->head.content_length > w->body_limit)
-        refuse_too_large(c);
+        h1_conn_refuse(c, 413, too_large_text(c));
     else
         begin_body(c);
 }
@@ -182,15 +229,20 @@ static enum status read_known_length(struct h1_conn *c)
 {
     struct h1_work *w = c->work;
     size_t n = 0, want = (size_t)MIN(w->body_left, BODY_PIECE);
-    char *to = buf_reserve(&w->body, want);
+    struct buf *into = w->sink ? &w->sink->piece : &w->body;
+    char *to = buf_reserve(into, want);
     ASSERT(to);
     enum status st = h1_conn_read(c, to, want, &n);
     if (st != STATUS_OK)
         return st;
-    w->body.n += n;
+    into->n += n;
     w->body_left -= (int64_t)n;
-    if (charge(c, n) && !w->body_left)
-        dispatch(c);
+    if (w->sink)
+        w->body_until_us += (int64_t)n * 1000000 / LIMIT_HTTP_SINK_RATE;
+    else if (!charge(c, n))
+        return STATUS_OK;
+    if (!w->body_left)
+        whole(c);
     return STATUS_OK;
 }
 
@@ -204,12 +256,21 @@ static enum status read_chunked(struct h1_conn *c)
     return st;
 }
 
+/* More of the body may be read now. */
+static bool wants_more(const struct h1_conn *c)
+{
+    const struct h1_work *w = c->work;
+    return c->may_read && sm_state(&c->sm) == H1_READING_BODY &&
+           (!w->sink || (w->sink->status == STATUS_OK && !w->sink->whole &&
+                         w->sink->piece.n + BODY_PIECE <= LIMIT_HTTP_SINK_PIECE));
+}
+
 bool h1_body_step(struct h1_conn *c)
 {
     struct http_server *s = c->server;
-    if (!send_continue(c))
+    if (h1_sink_busy(c->work) || !send_continue(c))
         return false;
-    for (int i = 0; i < READS_A_TICK && c->may_read && sm_state(&c->sm) == H1_READING_BODY; i++) {
+    for (int i = 0; i < READS_A_TICK && wants_more(c); i++) {
         enum status st = c->work->head.chunked ? read_chunked(c) : read_known_length(c);
         if (st == STATUS_AGAIN)
             break;
@@ -223,5 +284,7 @@ bool h1_body_step(struct h1_conn *c)
                 wheel_set(&s->wheel, &c->deadline, c->work->body_until_us);
         }
     }
+    if (sm_state(&c->sm) == H1_READING_BODY && c->work->sink)
+        return h1_sink_flush(c);
     return sm_state(&c->sm) != H1_READING_BODY;
 }

@@ -7,7 +7,8 @@
  *     |                           `---- sent ahead (pipelined) ------------------|                       |
  *     `------------------------------ answer is out ------------------------------<----------------------'
  *   WRITING, STREAMING --last answer--> LINGER --client's end | deadline--> CLOSED
- *   HANDLING --client gone--> ABANDONED --worker let go--> CLOSED      (STREAMING likewise, while a pull runs)
+ *   HANDLING --client gone--> ABANDONED --worker let go--> CLOSED      (STREAMING, READING_BODY likewise, while a
+ *                                                                       piece is pulled or written)
  *
  * Every callback (socket, mailbox, deadline) notes what happened and calls h1_conn_tick, which makes steps until one
  * has to wait. A step never recurses into tick; a handler that answers at once only sets x->ready.
@@ -21,7 +22,7 @@
  * A client that ends its sending half while a worker makes its answer counts as gone: TCP shows no difference between
  * that and a closed browser tab. While an answer is being sent it does not matter.
  *
- * Not here: bodies (h1_body.c), sending (h1_send.c, h1_stream.c). Tests: tests/http/. */
+ * Not here: bodies (h1_body.c, h1_sink.c), sending (h1_send.c, h1_stream.c). Tests: tests/http/. */
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -36,7 +37,8 @@ const struct sm_state h1_conn_states[H1_STATES] = {
     [H1_IDLE] = {"idle", SM_TO(H1_READING_HEAD) | SM_TO(H1_CLOSED), SM_INITIAL},
     [H1_READING_HEAD] = {"reading head",
                          SM_TO(H1_READING_BODY) | SM_TO(H1_HANDLING) | SM_TO(H1_WRITING) | SM_TO(H1_CLOSED), 0},
-    [H1_READING_BODY] = {"reading body", SM_TO(H1_HANDLING) | SM_TO(H1_WRITING) | SM_TO(H1_CLOSED), 0},
+    [H1_READING_BODY] = {"reading body",
+                         SM_TO(H1_HANDLING) | SM_TO(H1_WRITING) | SM_TO(H1_ABANDONED) | SM_TO(H1_CLOSED), 0},
     [H1_HANDLING] = {"handling", SM_TO(H1_WRITING) | SM_TO(H1_STREAMING) | SM_TO(H1_ABANDONED), 0},
     [H1_WRITING] = {"writing", SM_TO(H1_IDLE) | SM_TO(H1_READING_HEAD) | SM_TO(H1_LINGER) | SM_TO(H1_CLOSED), 0},
     [H1_STREAMING] = {"streaming",
@@ -53,7 +55,9 @@ const struct sm_state h1_conn_states[H1_STATES] = {
 static bool is_reading(const struct h1_conn *c)
 {
     unsigned st = sm_state(&c->sm);
-    return st == H1_IDLE || st == H1_READING_HEAD || st == H1_READING_BODY || st == H1_LINGER;
+    if (st == H1_READING_BODY)
+        return !h1_sink_busy(c->work);
+    return st == H1_IDLE || st == H1_READING_HEAD || st == H1_LINGER;
 }
 
 void h1_conn_deadline(struct h1_conn *c, uint32_t after_ms)
@@ -99,6 +103,14 @@ void h1_conn_lost(struct h1_conn *c)
 {
     struct h1_work *w = c->work;
     switch (sm_state(&c->sm)) {
+    case H1_READING_BODY:
+        if (h1_sink_abandon(w)) {
+            sm_move(&c->sm, H1_ABANDONED);
+            detach(c);
+        } else {
+            conn_close(c);
+        }
+        break;
     case H1_HANDLING:
         c->server->stats.gone++;
         http_exchange_log(c, false);
@@ -369,8 +381,8 @@ void h1_conn_expired(struct h1_conn *c)
     case H1_READING_HEAD:
     case H1_READING_BODY:
         c->server->stats.timeouts += started;
-        if (!started) {
-            conn_close(c);
+        if (!started || c->work->sink) { /* what came of a long upload is kept by its sink: the client goes on there */
+            h1_conn_lost(c);
             break;
         }
         h1_conn_refuse(c, 408, "the request did not come in time");

@@ -24,6 +24,19 @@ enum http_method http_method_parse(str token);    /* case counts (RFC 9110 secti
 const char *http_method_name(enum http_method m); /* "GET"; "" for HTTP_OTHER */
 const char *http_reason(int status);              /* "Not Found"; "Unknown" for a status the table has not */
 
+/* Takes a body piece by piece, as it comes in, in place of memory. write and close run on workers of the server's sink
+ * lane (on the loop's thread without a pool), one call at a time; they may block on disk and use the exchange's arena.
+ * While a piece is written nothing is read, so a fast client waits in TCP. close is called exactly once: by whoever
+ * took the sink with http_exchange_take_sink, or by the server when nobody did or the client went away before the end.
+ */
+struct http_sink {
+    /* Anything but OK: the rest of the body is not read and the handler gets the request with `failed` set. */
+    enum status (*write)(struct http_sink *s, str bytes, struct err *err);
+    void (*close)(struct http_sink *s);
+    struct err failed; /* status OK = the whole body was written; CLOSED = the client went away */
+    int64_t bytes;     /* written */
+};
+
 /* Everything is borrowed from the exchange and its arena: gone once http_exchange_respond was called. */
 struct http_request {
     enum http_method method;
@@ -36,8 +49,9 @@ struct http_request {
     int minor;   /* of HTTP/1.x: 0 or 1 */
     str host;    /* authority in force: of the absolute-form target, else the Host field; may be empty */
     struct http_headers headers;
-    str body; /* whole, chunked framing undone */
-    str peer; /* "127.0.0.1:50312", "[::1]:80", "unix:" */
+    str body;               /* whole, chunked framing undone; empty when it went to a sink */
+    struct http_sink *sink; /* NULL = `body` is all */
+    str peer;               /* "127.0.0.1:50312", "[::1]:80", "unix:" */
     struct arena *arena;
 };
 /* First value of a request header, or empty with p == NULL. */

@@ -56,9 +56,10 @@ static void work_free(struct h1_work *w)
 
 void server_work_give(struct http_server *s, struct h1_work *w)
 {
-    ASSERT(!w->stream);
+    ASSERT(!w->stream && !w->sink);
     s->stats.bodies_bytes -= w->charged;
     w->charged = 0;
+    w->body_bytes = 0;
     w->in_used = 0;
     w->continue_left = 0;
     w->sent_bytes = w->head_bytes = 0;

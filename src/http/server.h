@@ -35,6 +35,8 @@ const atomic_bool *http_exchange_gone(const struct http_exchange *x);
 /* fn(arg) once on the loop's thread when the client goes away before the answer was given. Set it on the loop's thread
  * (in the handler). `arg` must live as long as the exchange's arena: a call may cross the answer of a worker. */
 void http_exchange_on_gone(struct http_exchange *x, void (*fn)(void *arg), void *arg);
+/* The sink that took the body, now the caller's to close; NULL = there is none. In the handler or the worker. */
+struct http_sink *http_exchange_take_sink(struct http_exchange *x);
 /* For the access callback: a number, and something that lives as long as the exchange's arena. Set it on the loop's
  * thread, in the handler; what `note` points to may change until the answer is given. */
 void http_exchange_note(struct http_exchange *x, unsigned label, const void *note);
@@ -80,7 +82,8 @@ struct http_server_config {
     struct loop *loop;
     struct pool
         *pool; /* for stream bodies; must outlive the server; may be NULL: streams are then pulled on the loop */
-    unsigned stream_lane; /* lane of `pool` */
+    unsigned stream_lane; /* lanes of `pool` */
+    unsigned sink_lane;
     const struct http_listen *listens;
     size_t listen_count; /* 1.. LIMIT_HTTP_LISTENERS */
     struct http_limits limits;
@@ -90,6 +93,9 @@ struct http_server_config {
     /* May lower or raise the body limit of one request when its head is in: bytes, 0 = no body allowed. NULL = limits.
      */
     int64_t (*body_limit)(void *app, const struct http_request *rq);
+    /* Where the body of this request goes, when its head is in and it has a body: a sink, or NULL = memory. Loop's
+     * thread: must not block. NULL = all in memory. */
+    struct http_sink *(*body_sink)(void *app, struct http_exchange *x);
     void (*access)(void *app, const struct http_access *a); /* NULL = none */
 };
 /* Starts accepting. Returns OK, INVALID, IO. */

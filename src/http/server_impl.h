@@ -74,6 +74,18 @@ struct h1_stream { /* body made by http_stream; lives while the connection is ST
     struct err err;
 };
 
+struct h1_sink { /* a body on its way to the application; lives while READING_BODY, or ABANDONED with a job running */
+    struct h1_conn *conn;
+    struct http_sink *body;
+    struct buf piece;   /* the loop fills it, then a worker hands it over */
+    enum status status; /* of the last write */
+    bool busy;          /* a job is queued or running; piece, status and body are the worker's */
+    bool whole;         /* the last byte is in `piece` or was handed over */
+    bool closed;        /* abandoned: body was closed */
+    struct loop_message message;
+    struct loop_timer retry;
+};
+
 struct h1_work {
     struct h1_work *next_spare;
     struct http_exchange x;
@@ -85,11 +97,13 @@ struct h1_work {
     struct buf body;
     int64_t body_left;  /* of Content-Length */
     int64_t body_limit; /* most this request may bring */
+    int64_t body_bytes; /* received */
     int64_t charged;    /* of the server's bodies_bytes */
     int64_t body_until_us;
     uint8_t continue_left; /* bytes of "100 Continue" still to be sent */
     struct h1_out out;
     struct h1_stream *stream;
+    struct h1_sink *sink;
     int64_t sent_bytes, head_bytes; /* sent_bytes counts head and body */
     char prefix[256];               /* status line, Date, Server, Connection */
     struct http_header fields[LIMIT_HTTP_HEADERS];
@@ -163,6 +177,7 @@ void h1_conn_abandoned(struct h1_conn *c); /* nobody holds anything of an ABANDO
 /* h1_body.c; a step returns false when the tick must wait for an event */
 void h1_body_begin(struct h1_conn *c); /* after the head: READING_BODY, or straight to the handler */
 bool h1_body_step(struct h1_conn *c);
+void h1_body_dispatch(struct h1_conn *c);                                  /* to the handler */
 void h1_conn_refuse(struct h1_conn *c, int http_status, const char *text); /* answers by itself, then closes */
 
 /* h1_send.c */
@@ -180,6 +195,19 @@ void h1_stream_begin(struct h1_conn *c, struct http_stream *body, bool chunked);
 bool h1_stream_step(struct h1_conn *c);
 /* The connection goes. True: it must wait as ABANDONED until a worker let go of the stream. */
 bool h1_stream_abandon(struct h1_work *w);
+
+/* h1_sink.c */
+void h1_sink_begin(struct h1_conn *c, struct http_sink *body);
+/* Hands over what is in the piece, when there is something or the body is whole; dispatches at its end or after a
+ * failure. False: a worker has it, wait. */
+bool h1_sink_flush(struct h1_conn *c);
+void h1_sink_fail(struct h1_conn *c, enum status st, const char *text); /* the request goes to its handler, failed */
+/* The connection goes. True: it must wait as ABANDONED until a worker let go of the sink. */
+bool h1_sink_abandon(struct h1_work *w);
+static inline bool h1_sink_busy(const struct h1_work *w)
+{
+    return w && w->sink && (w->sink->busy || loop_timer_armed(&w->sink->retry));
+}
 
 /* exchange.c */
 void http_exchange_init(struct http_exchange *x);

@@ -302,6 +302,8 @@ static enum status open_state(struct site_shared *sh, const struct site_options 
 {
     struct state_paths paths;
     state_find(sh->arena, &o->state, &paths);
+    sh->upload_folder =
+        paths.folder.n ? ARENA_CAT(sh->arena, paths.folder, STR("/uploads")) : STR("/var/tmp/vitrine-uploads");
     sh->internal = internal_new(paths.internal);
     enum status st = o->state.internal.n ? internal_open(sh->internal, err) : STATUS_OK;
     if (st != STATUS_OK)
@@ -321,8 +323,8 @@ static void worker_exit(struct worker *w, void *arg)
 }
 
 const char *const site_lane_names[LANE_COUNT] = {
-    [LANE_PAGE] = "page",     [LANE_SQL] = "sql",         [LANE_SIGN_IN] = "sign-in",
-    [LANE_UPKEEP] = "upkeep", [LANE_FIGURES] = "figures",
+    [LANE_PAGE] = "page",       [LANE_SQL] = "sql",       [LANE_SIGN_IN] = "sign-in", [LANE_UPKEEP] = "upkeep",
+    [LANE_FIGURES] = "figures", [LANE_UPLOAD] = "upload", [LANE_IMPORT] = "import",
 };
 
 static enum status start_pool(const struct settings *settings, struct pool **ret, struct err *err)
@@ -341,6 +343,9 @@ static enum status start_pool(const struct settings *settings, struct pool **ret
         [LANE_SIGN_IN] = {.threads = 1, .queue_max = LIMIT_SIGN_IN_QUEUE, .nice = 10},
         [LANE_UPKEEP] = {.threads = 1, .queue_max = LIMIT_UPKEEP_QUEUE, .nice = 10},
         [LANE_FIGURES] = {.threads = 1, .queue_max = LIMIT_FIGURE_QUEUE, .nice = 19},
+        /* pieces of files that come in, to disk; requests that import records */
+        [LANE_UPLOAD] = {.threads = 2, .queue_max = LIMIT_UPLOAD_QUEUE},
+        [LANE_IMPORT] = {.threads = 2, .queue_max = LIMIT_IMPORT_QUEUE, .flow_max = LIMIT_FLOW_QUEUE, .nice = 10},
     };
     for (size_t i = 0; i < LANE_COUNT; i++)
         lanes[i].name = site_lane_names[i];

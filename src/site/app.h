@@ -83,6 +83,7 @@ struct site_shared {
     struct arena *arena;
     struct pool *pool;
     struct internal *internal; /* our own state; internal.h */
+    str upload_folder;         /* files that are uploaded; made at first use */
     struct kept *kept;         /* stored queries and column types in it; kept.h */
     str secret;
     struct metrics *metrics;
@@ -127,7 +128,7 @@ struct site {
 };
 
 /* Lanes of the worker pool, in this order. */
-enum site_lane { LANE_PAGE, LANE_SQL, LANE_SIGN_IN, LANE_UPKEEP, LANE_FIGURES, LANE_COUNT };
+enum site_lane { LANE_PAGE, LANE_SQL, LANE_SIGN_IN, LANE_UPKEEP, LANE_FIGURES, LANE_UPLOAD, LANE_IMPORT, LANE_COUNT };
 extern const char *const site_lane_names[LANE_COUNT];
 
 /* The first generation, with all that is shared. Opens nothing on disk beyond what the options name; databases open

@@ -38,6 +38,7 @@
 #include "site/static.h"
 #include "site/template_files.h"
 #include "site/trace.h"
+#include "site/upload/sink.h"
 #include "site/view/custom_page.h"
 #include "site/write/write.h"
 
@@ -250,6 +251,8 @@ static void respond(struct job *j, enum status st, struct err *err)
     budget_learn(rq, note->sql_us);
     access_headers(j->site, note, MAX(clock_mono_us() - j->began_us - note->sql_us, 0), rq->response);
     response_prepare(rq->response, rq->http);
+    if (rq->body)
+        rq->body->close(rq->body);
     http_exchange_respond(j->exchange, rq->response);
 }
 
@@ -314,6 +317,7 @@ static void run(void *arg, struct worker *w)
     struct err err = ERR_INIT;
     uint64_t sql_us = metric_mine(METRIC_SQL_SECONDS);
     j->began_us = clock_mono_us();
+    rq->body = http_exchange_take_sink(j->exchange);
     (void)w;
     if (run_static(j))
         return;
@@ -377,10 +381,24 @@ static void respond_over_budget(struct job *j, int64_t wait_s)
 
 /* What is over the setting is refused by the view, in the format that the client speaks (request_body_check); what is
  * far over it by the server, before it is read. */
+static bool is_spooled(const struct site *s, const struct http_request *rq)
+{
+    const struct route *r = route_find(request_path(s, rq->path), rq->arena).route;
+    return r && (r->flags & ROUTE_SPOOL);
+}
+
+struct http_sink *site_body_sink(struct site *s, struct http_exchange *x)
+{
+    return is_spooled(s, http_exchange_request(x)) ? body_sink_new(s, x) : NULL;
+}
+
 int64_t site_body_limit(const struct site *s, const struct http_request *rq)
 {
-    (void)rq;
-    int64_t set = s->config.settings.max_post_body_bytes, most;
+    const struct settings *settings = &s->config.settings;
+    int64_t set = settings->max_post_body_bytes, most;
+    if (is_spooled(s, rq))
+        return settings->max_upload_mb > 0 && settings->max_upload_mb < INT64_MAX >> 20 ? settings->max_upload_mb << 20
+                                                                                        : INT64_MAX / 2;
     struct http_limits limits;
     http_limits_default(&limits);
     if (!set)
@@ -419,6 +437,8 @@ static enum site_lane lane_of(const struct job *j, bool new_password)
     unsigned flags = j->request.route ? j->request.route->flags : 0;
     if (new_password || ((flags & ROUTE_HASHES) && j->request.http->method == HTTP_POST))
         return LANE_SIGN_IN;
+    if (flags & ROUTE_SPOOL)
+        return LANE_IMPORT;
     if ((flags & ROUTE_POST_SLOW) && j->request.http->method == HTTP_POST)
         return LANE_SQL;
     bool slow = flags & ROUTE_SLOW || budget_may_be_slow(&j->request) || budget_is_low(j->site, j->request.note);

@@ -229,6 +229,12 @@ void live_access(void *live, const struct http_access *a)
         access_log(l->now, a);
 }
 
+struct http_sink *live_body_sink(void *live, struct http_exchange *x)
+{
+    struct live *l = live;
+    return site_body_sink(l->now, x);
+}
+
 int64_t live_body_limit(void *live, const struct http_request *rq)
 {
     struct live *l = live;

@@ -29,6 +29,7 @@ struct site *live_site(const struct live *l); /* borrowed until the next round *
 void live_renew(struct live *l);              /* now, whatever changed or not; connections are opened anew */
 void live_handle(void *live, struct http_exchange *x);
 void live_access(void *live, const struct http_access *a);
+struct http_sink *live_body_sink(void *live, struct http_exchange *x);
 int64_t live_body_limit(void *live, const struct http_request *rq);
 
 #endif

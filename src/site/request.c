@@ -13,13 +13,9 @@
 #include "site/links.h"
 #include "site/route.h"
 
-void request_init(struct request *rq, struct site *site, struct http_exchange *x, struct http_response *response)
+str request_path(const struct site *site, str path)
 {
-    const struct http_request *http = http_exchange_request(x);
-    *rq = (struct request){.site = site, .exchange = x, .http = http, .arena = http->arena, .response = response};
-    rq->started_mono_us = clock_mono_us();
-    rq->actor = VALUE_NULL;
-    str path = http->path, base = site->config.settings.base_url;
+    str base = site->config.settings.base_url;
     bool stripped = false;
     while (base.n > 1 && str_starts(path, base)) { /* links of Datasette repeat the prefix: take all of them off */
         path = str_from(path, base.n - 1);
@@ -27,6 +23,16 @@ void request_init(struct request *rq, struct site *site, struct http_exchange *x
     }
     if (!stripped && base.n > 1 && str_eq(path, str_sub(base, 0, base.n - 1)))
         path = STR("/");
+    return path;
+}
+
+void request_init(struct request *rq, struct site *site, struct http_exchange *x, struct http_response *response)
+{
+    const struct http_request *http = http_exchange_request(x);
+    *rq = (struct request){.site = site, .exchange = x, .http = http, .arena = http->arena, .response = response};
+    rq->started_mono_us = clock_mono_us();
+    rq->actor = VALUE_NULL;
+    str path = request_path(site, http->path);
     rq->path = path;
     rq->query_string = http->query;
     struct route_match m = route_find(path, rq->arena);

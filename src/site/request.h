@@ -47,6 +47,7 @@ struct request {
     struct conn *conn;           /* acquired for `db`; released by the worker when the view has returned */
     const struct schema *schema; /* of rq->db, once request_connect() ran; released with conn */
     struct http_response *response;
+    struct http_sink *body;              /* of ROUTE_SPOOL, when there is one; see upload/sink.h */
     struct request_note *note;           /* ids, cost */
     const struct http_stats *http_stats; /* of ROUTE_STATS, else NULL */
     int64_t started_mono_us;
@@ -64,6 +65,7 @@ struct request {
 };
 
 /* Splits path and query, strips base_url, finds the route. No database. */
+str request_path(const struct site *site, str path); /* base_url stripped */
 void request_init(struct request *rq, struct site *site, struct http_exchange *x, struct http_response *response);
 
 /* First value of a query argument, or empty with p == NULL. */

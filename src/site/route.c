@@ -66,6 +66,7 @@ const struct route routes[] = {
     {"/:db/:table/:pks*/-/delete-row", ROUTE_GET | ROUTE_WRITE, view_delete_row, "Form to delete a row"},
     {"/:db/-/create", ROUTE_WRITE, view_create, "Makes a table"},
     {"/:db/:table/-/insert", ROUTE_WRITE, view_insert, "Adds rows"},
+    {"/:db/:table/-/import", ROUTE_WRITE | ROUTE_SPOOL, view_import, "Adds or changes rows, record by record"},
     {"/:db/:table/-/upsert", ROUTE_WRITE, view_upsert, "Adds or changes rows by their primary key"},
     {"/:db/:table/-/alter", ROUTE_WRITE, view_alter, "Changes the columns, keys or name of a table"},
     {"/:db/:table/-/drop", ROUTE_WRITE, view_drop, "Drops a table"},

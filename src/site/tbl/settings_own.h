@@ -7,4 +7,6 @@ X(INT, client_sql_burst_ms, 30000, "Milliseconds of SQL a client may use in a ro
 X(STR, trusted_proxies, "", "Addresses of proxies whose X-Forwarded-For is believed: 127.0.0.1, 10.0.0.0/8, unix")
 X(LIST, cors_origins, "", "Origins whose pages may use the API; --cors alone lets all of them")
 X(BOOL, crawler_rules, 1, "Ask crawlers to stay away from facets, sorts, searches and exports")
+X(INT, max_upload_mb, 4096, "Largest file that may be uploaded or sent to an import, in MB, 0 for no limit")
+X(INT, upload_keep_hours, 24, "Hours after which a file that was uploaded and not imported is deleted")
 X(STR, json_compat, "1.0", "Shape of JSON answers: 1.0, or 0.65 as the stable release of Datasette has it")

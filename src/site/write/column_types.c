@@ -124,21 +124,25 @@ struct value column_types_of(struct request *rq, const struct schema_table *t)
     return out;
 }
 
+void column_types_wrong(struct arena *a, struct value types, struct value row, struct value errors)
+{
+    for (size_t k = 0; k < value_count(types); k++) {
+        const struct value_entry *e = &types.dict->entries[k];
+        struct value v = value_get(row, e->key);
+        const struct column_type *type = column_type_find(VALUE_GET(e->value, "type").s);
+        const char *wrong = v.kind != VALUE_UNDEFINED && type->check ? type->check(a, v) : NULL;
+        if (wrong)
+            value_push(errors, value_str(ARENA_CAT(a, e->key, STR(": "), str_of(wrong))));
+    }
+}
+
 enum status column_types_check(struct request *rq, str table, struct value rows, struct err *err)
 {
     const struct schema_table *t = schema_table(rq->schema, table);
     struct arena *a = rq->arena;
     struct value errors = value_list(a), types = t ? column_types_of(rq, t) : value_dict(a);
-    for (size_t i = 0; value_count(types) && i < value_count(rows); i++) {
-        for (size_t k = 0; k < value_count(types); k++) {
-            const struct value_entry *e = &types.dict->entries[k];
-            struct value v = value_get(value_at(rows, i), e->key);
-            const struct column_type *type = column_type_find(VALUE_GET(e->value, "type").s);
-            const char *wrong = v.kind != VALUE_UNDEFINED && type->check ? type->check(a, v) : NULL;
-            if (wrong)
-                value_push(errors, value_str(ARENA_CAT(a, e->key, STR(": "), str_of(wrong))));
-        }
-    }
+    for (size_t i = 0; value_count(types) && i < value_count(rows); i++)
+        column_types_wrong(a, types, value_at(rows, i), errors);
     return write_errors(rq, errors, err);
 }
 

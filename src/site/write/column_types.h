@@ -19,6 +19,8 @@ const char *column_sqlite_type(str declared);
 
 /* DICT column -> {"type", "config"} of the configuration and of visitors, as far as they fit the columns of `t`. */
 struct value column_types_of(struct request *rq, const struct schema_table *t);
+/* What is wrong with a row, as texts added to `errors`. types: of column_types_of(). */
+void column_types_wrong(struct arena *a, struct value types, struct value row, struct value errors);
 /* Checks the rows (LIST of DICT) against the types of rq->db's table; INVALID with all reasons. */
 enum status column_types_check(struct request *rq, str table, struct value rows, struct err *err) MUST_USE;
 

@@ -3,6 +3,7 @@
  * table that exists are added to it. Refusals have Datasette's words, in its order. */
 #include "site/write/create.h"
 
+#include "base/limits.h"
 #include "site/links.h"
 #include "site/query/plan.h"
 #include "site/view/view.h"
@@ -298,6 +299,24 @@ static enum status make_table(struct arena *a, struct conn *c, struct create_pla
             return st;
     }
     return write_run(c, table_def_sql(a, &d), NULL, 0, err);
+}
+
+enum status create_table_for_rows(struct arena *a, struct conn *c, str table, const str *pks, size_t pk_count,
+                                  struct value rows, struct err *err)
+{
+    struct create_plan p = {.table = table, .rows = rows, .def = {.name = table}};
+    if (!value_count(rows))
+        return err_set(err, STATUS_INVALID, "there is no record to make columns of");
+    for (size_t i = 0; i < pk_count; i++)
+        VEC_PUSH(a, &p.def.pks, pks[i]);
+    columns_of_rows(a, &p);
+    for (size_t i = 0; i < pk_count; i++)
+        if (!table_def_find(&p.def, pks[i]))
+            return err_set(err, STATUS_INVALID, "no record has the key column \"%.*s\"", STR_ARG(pks[i]));
+    if (p.def.columns.count > LIMIT_WRITE_COLUMNS)
+        return err_set(err, STATUS_INVALID, "too many columns: %zu, at most %d are possible", p.def.columns.count,
+                       LIMIT_WRITE_COLUMNS);
+    return make_table(a, c, &p, err);
 }
 
 static enum status add_rows(struct arena *a, struct conn *c, const struct create_plan *p, struct err *err)

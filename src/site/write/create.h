@@ -20,4 +20,8 @@ enum status create_plan_read(struct arena *a, struct value body, struct create_p
 enum status create_run(struct arena *a, struct conn *c, struct create_plan *p, str *ret_schema,
                        struct err *err) MUST_USE;
 
+/* Writer's thread. Only the table, with columns that fit these rows (LIST of DICT), and that key. */
+enum status create_table_for_rows(struct arena *a, struct conn *c, str table, const str *pks, size_t pk_count,
+                                  struct value rows, struct err *err) MUST_USE;
+
 #endif
