@@ -205,6 +205,8 @@ ROUTES = {
                                      ("/d/closed/99/-/edit-row", needs(("update-row", "d", "closed"), *CLOSED, ok=404))],
     "/:db/:table/:pks*/-/delete-row": [("/d/closed/1/-/delete-row", needs(("delete-row", "d", "closed"), *CLOSED))],
     "/:db/:table/-/insert": [writes("insert-row")("insert")],
+    "/:db/:table/-/import": [("POST /d/closed/-/import [{}]", needs(
+        ("insert-row", "d", "closed"), ("update-row", "d", "closed"), ok=400))],
     "/:db/:table/-/upsert": [("POST /d/closed/-/upsert {}", needs(
         ("insert-row", "d", "closed"), ("update-row", "d", "closed"), ok=400))],
     "/:db/:table/-/alter": [writes("alter-table")("alter")],
