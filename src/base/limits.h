@@ -175,7 +175,14 @@
 #define LIMIT_INGEST_REJECT_TEXT  134217728     /* bytes of a rejected row kept; the rest is cut off, and says so */
 #define LIMIT_INGEST_ARENA        67108864      /* names, options and report of one import; more: TOO_LARGE */
 #define LIMIT_INGEST_CACHE_KB     16384         /* page cache of an import */
-#define LIMIT_INGEST_TABLE_NAMES  1000          /* names tried to find a free one; then CONFLICT */
+#define LIMIT_INGEST_XML_DEPTH    64            /* tags inside of tags in a workbook; deeper: INVALID */
+#define LIMIT_INGEST_XML_TAG      1048576       /* bytes of one tag or comment in a workbook; longer: INVALID */
+#define LIMIT_INGEST_XML_RATIO    400       /* unpacked bytes a packed one of a workbook's XML, past the first 64 MiB */
+#define LIMIT_INGEST_SHEETS       1000      /* sheets of a workbook; more: TOO_LARGE */
+#define LIMIT_INGEST_XLSX_TEXTS   134217728 /* bytes of the texts that a workbook's cells share; more: TOO_LARGE */
+#define LIMIT_INGEST_XLSX_CELL    16777216  /* bytes of one cell; longer: TOO_LARGE */
+#define LIMIT_INGEST_XLSX_STYLES  131072    /* formats of a workbook; more: TOO_LARGE */
+#define LIMIT_INGEST_TABLE_NAMES  1000      /* names tried to find a free one; then CONFLICT */
 
 /* prove */
 #define LIMIT_PROVE_HEAD        65536     /* head of an answer, or of a question we ask; longer: a fault */

@@ -17,6 +17,7 @@ enum {
     OPT_NL,
     OPT_PATH,
     OPT_FLATTEN,
+    OPT_SHEET,
     OPT_DELIMITER,
     OPT_QUOTE,
     OPT_NO_HEADERS,
@@ -52,6 +53,8 @@ static const struct option options[] = {
     {"--nl", 0, OPTION_FLAG, NULL, "It is newline-delimited JSON", OPT_NL},
     {"--path", 0, OPTION_VALUE, "A.B", "Keys to the list in a JSON document (found out otherwise)", OPT_PATH},
     {"--flatten", 0, OPTION_FLAG, NULL, "JSON objects inside of rows become columns a_b", OPT_FLATTEN},
+    {"--sheet", 0, OPTION_VALUE, "NAME", "Which sheet of a workbook, by name or number (default: the first)",
+     OPT_SHEET},
     {"--delimiter", 0, OPTION_VALUE, "CHAR", "What separates cells (found out otherwise)", OPT_DELIMITER},
     {"--quotechar", 0, OPTION_VALUE, "CHAR", "What quotes cells (default \"), '' for nothing", OPT_QUOTE},
     {"--no-headers", 0, OPTION_FLAG, NULL, "The first row is data: columns are column_1, column_2, ...",
@@ -98,7 +101,8 @@ static int print_help(const char *verb)
 {
     printf("Usage: vitrine %s [OPTIONS] DATABASE TABLE FILE\n\n"
            "%s the rows of a file into a table; FILE is - for standard input and may be packed\n"
-           "(.gz, .zst, .zip): CSV and its relatives, JSON, NDJSON, GeoJSON. Encoding, delimiter, header and types are "
+           "(.gz, .zst, .zip): CSV and its relatives, JSON, NDJSON, GeoJSON, workbooks (.xlsx). Encoding, delimiter, "
+           "header and types are "
            "found out from the whole file. Rows\n"
            "that do not fit go to the table TABLE__rejects, with line and reason.\n\nOptions:\n",
            verb, strcmp(verb, "upsert") == 0 ? "Puts (by key: changes or adds)" : "Puts");
@@ -163,6 +167,9 @@ static enum status apply_text(struct insert *i, int id, str value, str second, s
         break;
     case OPT_PATH:
         i->o.path = value;
+        break;
+    case OPT_SHEET:
+        i->o.part = value;
         break;
     case OPT_ENTRY:
         i->o.entry = value;

@@ -18,8 +18,8 @@
 
 bool import_is_data(struct arena *a, str path)
 {
-    static const char *const endings[] = {".csv",    ".tsv",   ".tab",     ".txt", ".psv", ".json",
-                                          ".ndjson", ".jsonl", ".geojson", ".gz",  ".zst", ".zip"};
+    static const char *const endings[] = {".csv",  ".tsv",    ".tab",   ".txt",     ".psv", ".json", ".xlsx",
+                                          ".xlsm", ".ndjson", ".jsonl", ".geojson", ".gz",  ".zst",  ".zip"};
     char head[16] = {0};
     bool named = false;
     for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
@@ -102,25 +102,22 @@ static enum status make_folder(struct arena *a, str name, struct import_folder *
     return STATUS_OK;
 }
 
-static enum status import_one(struct arena *a, struct conn *c, str path, str entry, bool kept, struct err *err)
+static enum status import_table(struct arena *a, struct conn *c, const struct source *source, str part, str wanted,
+                                bool kept, struct err *err)
 {
-    struct ingest_options o = {.skip_lines = -1};
+    struct ingest_options o = {.skip_lines = -1, .part = part};
     struct progress progress = progress_terminal();
     struct ingest_report report;
-    struct source source;
     struct buf text;
-    str table, wanted;
-    enum status st = source_open(a, path, entry, &source, err);
-    if (st != STATUS_OK)
-        return st;
-    wanted = target_table_name(a, source.stem);
-    st = target_free_name(a, c, wanted, &table, err);
+    str table;
+    wanted = target_table_name(a, wanted);
+    enum status st = target_free_name(a, c, wanted, &table, err);
     if (st == STATUS_OK && kept && !str_eq(table, wanted)) {
         err_set(err, STATUS_CONFLICT, "the database has a table \"%.*s\" already", STR_ARG(wanted));
         return err_hint(err, "Serve it as it is, or add the rows with: vitrine insert DATABASE TABLE FILE");
     }
     if (st == STATUS_OK)
-        st = ingest_run(a, c, &source, table, &o, &progress, &report, err);
+        st = ingest_run(a, c, source, table, &o, &progress, &report, err);
     if (st != STATUS_OK)
         return st;
     buf_init(&text, LIMIT_JSON_OUTPUT);
@@ -129,6 +126,21 @@ static enum status import_one(struct arena *a, struct conn *c, str path, str ent
     fflush(stdout);
     buf_release(&text);
     return STATUS_OK;
+}
+
+static enum status import_one(struct arena *a, struct conn *c, str path, str entry, bool kept, struct err *err)
+{
+    struct source source;
+    str *parts = NULL;
+    size_t count = 0;
+    enum status st = source_open(a, path, entry, &source, err);
+    if (st == STATUS_OK)
+        st = input_parts(a, &source, &parts, &count, err);
+    if (st == STATUS_OK && count < 2)
+        return import_table(a, c, &source, count ? parts[0] : STR(""), source.stem, kept, err);
+    for (size_t i = 0; i < count && st == STATUS_OK; i++)
+        st = import_table(a, c, &source, parts[i], parts[i], kept, err);
+    return st;
 }
 
 static enum status import_path(struct arena *a, struct conn *c, str path, bool kept, struct err *err)

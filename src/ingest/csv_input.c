@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "codec/csvread.h"
-#include "codec/csvwrite.h"
 #include "ingest/decode.h"
 #include "ingest/dialect.h"
 #include "ingest/input.h"
@@ -60,40 +59,6 @@ static void keep_carry(struct csv_input *c, const char *p, size_t n)
     if (n)
         memcpy(c->carry, p, n);
     c->carry_n = n;
-}
-
-/* Text of a row as CSV with commas. */
-static str row_text(struct arena *a, const struct batch *b, const struct row *row)
-{
-    struct buf text;
-    buf_init(&text, LIMIT_INGEST_REJECT_TEXT);
-    for (uint32_t i = 0; i < row->count; i++) {
-        if (i)
-            buf_putc(&text, ',');
-        csvwrite_field(&text, cell_str(&b->rows.cells[row->first + i]));
-    }
-    str copy = utf8_repair(a, arena_str(a, buf_str(&text)));
-    buf_release(&text);
-    return copy;
-}
-
-/* Takes the rows before the data out of the batch; what is not the header is noted once. */
-static void cut_head(struct csv_input *c, struct batch *b)
-{
-    size_t n = 0;
-    while (n < b->rows.row_count && b->rows.rows[n].line < c->dialect.data_line) {
-        const struct row *row = &b->rows.rows[n++];
-        if (row->line == c->dialect.header_line || c->noted)
-            continue;
-        struct input_note note = {row->line, row_text(c->base.arena, b, row), STR("a line above the header")};
-        VEC_PUSH(c->base.arena, &c->base.notes, note);
-    }
-    if (n) {
-        b->rows.row_count -= n;
-        memmove(b->rows.rows, b->rows.rows + n, b->rows.row_count * sizeof *b->rows.rows);
-    } else if (b->rows.row_count) {
-        c->noted = true;
-    }
 }
 
 static void mark_literal(const struct csv_input *c, struct batch *b)
@@ -147,7 +112,8 @@ static enum status fill(struct input *in, struct batch *b, struct err *err)
     keep_carry(c, b->text + used, n - used);
     if (c->literal_count)
         mark_literal(c, b);
-    cut_head(c, b);
+    batch_cut_head(in, b, c->dialect.header_line, c->dialect.data_line, &c->noted);
+    b->notes = true;
     b->position = decode_position(c->decode);
     b->last = c->ended;
     b->columns = in->columns.items;
@@ -189,6 +155,14 @@ static const struct input_class csv_class = {"CSV", start, fill, recover, free_i
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
 
+/* A workbook with a password is a compound file that holds a stream "EncryptedPackage" (MS-OFFCRYPTO 2.3.2). */
+static bool is_encrypted(const struct source *s, str sample)
+{
+    static const char stream[] = "E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e";
+    return str_is(s->ending, "xlsx") || str_is(s->ending, "xlsm") ||
+           str_find(sample, str_make(stream, sizeof stream)) != STR_NPOS;
+}
+
 static enum status binary(const struct source *s, str sample, struct err *err)
 {
     static const struct {
@@ -212,6 +186,10 @@ static enum status binary(const struct source *s, str sample, struct err *err)
     };
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (str_starts(sample, str_make(known[i].magic, known[i].n))) {
+            if (known[i].magic[0] == '\xd0' && is_encrypted(s, sample)) {
+                err_set(err, STATUS_INVALID, "%.*s is encrypted with a password", STR_ARG(s->name));
+                return err_hint(err, "Open it in a spreadsheet program and save it without a password.");
+            }
             err_set(err, STATUS_INVALID, "%.*s is %s, not a table of text", STR_ARG(s->name), known[i].what);
             return known[i].hint[0] ? err_hint(err, "%s", known[i].hint) : STATUS_INVALID;
         }

@@ -129,7 +129,7 @@ const str *dialect_names(struct arena *a, const str *raw, size_t count)
 }
 
 static enum status make_columns(struct arena *a, const struct rows *rows, size_t header, uint32_t width,
-                                bool no_headers, struct dialect *d, struct err *err)
+                                bool no_headers, bool placed, struct dialect *d, struct err *err)
 {
     size_t own = rows->row_count ? rows->rows[header].count : 0;
     size_t count = no_headers ? width : own;
@@ -137,13 +137,14 @@ static enum status make_columns(struct arena *a, const struct rows *rows, size_t
     for (size_t i = header + 1; i < rows->row_count; i++)
         alike += rows->rows[i].count == width;
     /* Row names without a heading (R's write.table): every row has one cell more than the header. */
-    bool shifted = !no_headers && own + 1 == width && data > 1 && alike == data;
+    bool shifted = !no_headers && !placed && own + 1 == width && data > 1 && alike == data;
     if (!no_headers && own < width && !shifted && alike * 2 > data)
         count = width;
     count += shifted;
     if (count > LIMIT_INGEST_COLUMNS) {
         err_set(err, STATUS_TOO_LARGE, "the file has %zu columns, a table at most %d", count, LIMIT_INGEST_COLUMNS);
-        return err_hint(err, "Perhaps the delimiter was not recognised: give it with --delimiter.");
+        return placed ? err->status
+                      : err_hint(err, "Perhaps the delimiter was not recognised: give it with --delimiter.");
     }
     str *raw = ARENA_ARRAY(a, str, count + 1);
     for (size_t i = 0; !no_headers && i < own; i++)
@@ -158,12 +159,30 @@ static uint64_t line_after(const struct rows *rows, size_t row, size_t skip)
     return row + 1 < rows->row_count ? rows->rows[row + 1].line : rows->rows[row].line + 1 + skip;
 }
 
+enum status dialect_header(struct arena *a, const struct rows *rows, const struct ingest_options *o, bool placed,
+                           struct dialect *d, struct err *err)
+{
+    unsigned share;
+    uint32_t width = common_width(rows, &share);
+    size_t header = 0;
+    if (o->skip_lines >= 0)
+        while (header + 1 < rows->row_count && rows->rows[header].line <= (uint64_t)o->skip_lines)
+            header++;
+    else if (!o->no_headers)
+        header = find_header(rows, width);
+    enum status st = make_columns(a, rows, header, width, o->no_headers, placed, d, err);
+    if (st == STATUS_OK && rows->row_count) {
+        d->header_line = o->no_headers ? 0 : rows->rows[header].line;
+        d->data_line = o->no_headers ? rows->rows[header].line : line_after(rows, header, 0);
+    }
+    return st;
+}
+
 enum status dialect_detect(struct arena *a, str sample, bool whole, const struct ingest_options *o, str ending,
                            struct dialect *ret, struct err *err)
 {
     struct dialect d = {.quote = o->no_quotes ? 0 : o->quote.n ? o->quote.p[0] : '"'};
     struct sample s = {.text = arena_alloc(a, sample.n + CSVREAD_PAD)};
-    unsigned share;
     if (o->delimiter.n)
         d.delimiter = o->delimiter.p[0];
     else if (o->format == FORMAT_TSV)
@@ -171,18 +190,7 @@ enum status dialect_detect(struct arena *a, str sample, bool whole, const struct
     else
         d.delimiter = find_delimiter(a, sample, whole, d.quote, ending, &s);
     read_sample(a, sample, whole, d.delimiter, d.quote, &s);
-    uint32_t width = common_width(&s.rows, &share);
-    size_t header = 0;
-    if (o->skip_lines >= 0)
-        while (header + 1 < s.rows.row_count && s.rows.rows[header].line <= (uint64_t)o->skip_lines)
-            header++;
-    else if (!o->no_headers)
-        header = find_header(&s.rows, width);
-    enum status st = make_columns(a, &s.rows, header, width, o->no_headers, &d, err);
-    if (st == STATUS_OK && s.rows.row_count) {
-        d.header_line = o->no_headers ? 0 : s.rows.rows[header].line;
-        d.data_line = o->no_headers ? s.rows.rows[header].line : line_after(&s.rows, header, 0);
-    }
+    enum status st = dialect_header(a, &s.rows, o, false, &d, err);
     rows_release(&s.rows);
     if (st == STATUS_OK)
         *ret = d;

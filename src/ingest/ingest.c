@@ -264,6 +264,12 @@ static void fill_report(const struct load *l, str table, uint64_t changed, struc
                                 .rejected = l->rejects.count,
                                 .too_short = in->sparse ? 0 : l->plan->too_short,
                                 .replaced_characters = in->replaced,
+                                .cell_errors = in->cell_errors,
+                                .uncalculated = in->uncalculated,
+                                .part_word = in->part_word,
+                                .part = in->part,
+                                .parts = in->parts,
+                                .part_count = in->part_count,
                                 .first_reject_line = l->rejects.first_line,
                                 .first_reject_reason = arena_str(l->arena, str_of(l->rejects.first_reason)),
                                 .plan = l->plan};

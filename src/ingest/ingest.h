@@ -22,6 +22,11 @@ struct ingest_report {
     uint64_t imported; /* inserted, replaced or updated */
     uint64_t ignored;  /* INGEST_IGNORE: rows whose key was there */
     uint64_t rejected, too_short, replaced_characters;
+    uint64_t cell_errors, uncalculated; /* of a workbook: cells that show an error, formulas without a value: NULL */
+    const char *part_word;              /* "sheet", "table" */
+    str part;                           /* which table of a file that holds several; empty = it holds one */
+    const str *parts;
+    size_t part_count;
     uint64_t first_reject_line;
     str first_reject_reason;
     const struct plan *plan; /* the columns */

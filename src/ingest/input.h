@@ -19,6 +19,7 @@ struct batch {
     uint64_t position;  /* packed bytes of the source taken up to its end */
     bool ill_formed;    /* some of the text is not UTF-8: cells must be looked at */
     bool last;          /* nothing follows */
+    bool notes;         /* rows of a first cell only may be notes under the table */
     const str *columns; /* names known when it was filled; more may be added behind them later */
     size_t column_count;
 };
@@ -47,16 +48,24 @@ struct input {
     const struct source *source;
     VEC(str) columns; /* names; formats that find them on the way add some while they fill in the first pass */
     VEC(struct input_note) notes;
-    const char *encoding; /* for the report */
-    bool sparse;          /* rows may leave columns out: short ones are nothing to speak of */
-    char delimiter;       /* for the report; 0 = none */
-    uint64_t header_line; /* 0 = none */
-    uint64_t replaced;    /* characters that could not be decoded, after a pass */
+    const char *encoding;               /* for the report */
+    bool sparse;                        /* rows may leave columns out: short ones are nothing to speak of */
+    char delimiter;                     /* for the report; 0 = none */
+    uint64_t header_line;               /* 0 = none */
+    uint64_t replaced;                  /* characters that could not be decoded, after a pass */
+    uint64_t cell_errors, uncalculated; /* of a workbook: cells that show an error, formulas without a value */
+    const char *part_word;              /* "sheet", "table" */
+    str part;                           /* which table of the file it is; empty = it holds one */
+    const str *parts;                   /* all of them */
+    size_t part_count;
 };
 
 /* Looks at the file and makes the fitting input. */
 enum status input_open(struct arena *a, const struct source *s, const struct ingest_options *o, struct input **ret,
                        struct err *err) MUST_USE;
+/* The tables in a file that can hold several (sheets that are not hidden or empty); none for any other file. */
+enum status input_parts(struct arena *a, const struct source *s, str **ret, size_t *ret_count,
+                        struct err *err) MUST_USE;
 static inline enum status input_start(struct input *in, struct err *err)
 {
     return in->class->start(in, err);
@@ -74,6 +83,13 @@ enum status csv_input_new(struct arena *a, const struct source *s, const struct 
 enum status json_input_new(struct arena *a, const struct source *s, const struct ingest_options *o, str sample,
                            struct input **ret, struct err *err) MUST_USE;
 
+enum status xlsx_input_new(struct arena *a, const struct source *s, const struct ingest_options *o, struct input **ret,
+                           struct err *err) MUST_USE;
+enum status xlsx_sheets(struct arena *a, const struct source *s, str **ret, size_t *ret_count,
+                        struct err *err) MUST_USE;
+
+/* Takes the rows before the data out of the batch; what is not the header becomes a note, once. */
+void batch_cut_head(struct input *in, struct batch *b, uint64_t header_line, uint64_t data_line, bool *noted);
 void batch_init(struct batch *b);
 void batch_release(struct batch *b);
 void batch_clear(struct batch *b);

@@ -26,6 +26,8 @@ enum status input_open(struct arena *a, const struct source *s, const struct ing
                        struct err *err)
 {
     str sample;
+    if (s->workbook)
+        return xlsx_input_new(a, s, o, ret, err);
     enum status st = decode_sample(a, s, LIMIT_INGEST_SAMPLE, &sample, err);
     if (st != STATUS_OK)
         return st;
@@ -34,4 +36,10 @@ enum status input_open(struct arena *a, const struct source *s, const struct ing
     if (is_json(s, o, sample))
         return json_input_new(a, s, o, sample, ret, err);
     return csv_input_new(a, s, o, sample, ret, err);
+}
+
+enum status input_parts(struct arena *a, const struct source *s, str **ret, size_t *ret_count, struct err *err)
+{
+    *ret_count = 0;
+    return s->workbook ? xlsx_sheets(a, s, ret, ret_count, err) : STATUS_OK;
 }

@@ -9,7 +9,7 @@
 
 enum column_type { COLUMN_TEXT, COLUMN_INTEGER, COLUMN_REAL, COLUMN_BLOB, COLUMN_ANY };
 
-enum ingest_format { FORMAT_AUTO, FORMAT_CSV, FORMAT_TSV, FORMAT_JSON, FORMAT_NDJSON, FORMAT_XLSX, FORMAT_GEOJSON };
+enum ingest_format { FORMAT_AUTO, FORMAT_CSV, FORMAT_TSV, FORMAT_JSON, FORMAT_NDJSON, FORMAT_GEOJSON };
 
 enum ingest_mode {
     INGEST_INSERT,  /* new table, or more rows for one that is there; a key that exists is a rejected row */
@@ -49,6 +49,7 @@ struct ingest_options {
     bool dry_run;
     bool unsafe;        /* no journal, no fsync: for a database that is thrown away */
     str entry;          /* file inside of a zip */
+    str part;           /* sheet of a workbook, by name or number; empty = the first */
     str path;           /* JSON: keys to the list that is meant, "a.b"; empty = found out */
     bool flatten;       /* JSON: objects inside of rows become columns "a_b" */
     int64_t stop_after; /* rows; 0 = all */

@@ -114,9 +114,10 @@ static enum row_fault row_shape(const struct plan *p, const struct batch *b, str
     return ROW_FINE;
 }
 
-static inline bool only_first_cell(const struct plan *p, const struct cell *cells, uint32_t count)
+static inline bool only_first_cell(const struct plan *p, const struct batch *b, const struct cell *cells,
+                                   uint32_t count)
 {
-    if (p->count < 2 || !cells[0].n || cells[0].kind != CELL_RAW)
+    if (p->count < 2 || !b->notes || !count || !cells[0].n || cells[0].kind > CELL_TEXT)
         return false;
     return count == 1 || (p->count > 2 && !cells[1].n && rest_is_blank(cells, 1, MIN(count, (uint32_t)p->count)));
 }
@@ -212,7 +213,7 @@ void plan_look(struct plan *p, const struct batch *b)
         p->ill_formed += fault == ROW_ILL_FORMED;
         if (UNLIKELY(fault))
             continue;
-        if (UNLIKELY(only_first_cell(p, cells, row->count))) {
+        if (UNLIKELY(only_first_cell(p, b, cells, row->count))) {
             keep_note(p, cells, row->line, row->count == 1);
             continue;
         }
@@ -468,7 +469,7 @@ void plan_convert(struct plan *p, struct batch *b)
         size_t n = MIN((size_t)row->count, p->count);
         row->fault = row_shape(p, b, row);
         if (!row->fault && UNLIKELY(p->notes_from) && row->line >= p->notes_from &&
-            only_first_cell(p, cells, row->count))
+            only_first_cell(p, b, cells, row->count))
             row->fault = ROW_NOTE;
         if (!row->fault && UNLIKELY(p->any_forced))
             row->fault = check_forced(p, row, cells, n);

@@ -106,6 +106,8 @@ void ingest_report_text(struct buf *out, const struct ingest_report *r)
         buf_printf(out, ", delimiter %s%.*s", delimiter ? delimiter : "", delimiter ? 0 : 1, &r->delimiter);
     if (r->encoding)
         buf_printf(out, ", %s", r->encoding);
+    if (r->part.n)
+        buf_printf(out, ", %s \"%.*s\" of %zu", r->part_word, STR_ARG(r->part), r->part_count);
     if (r->header_line > 1)
         buf_printf(out, ", header on line %llu", (unsigned long long)r->header_line);
     buf_printf(out, "\n%s table \"%.*s\": %llu rows, %zu columns, %.1f s\n",
@@ -123,6 +125,12 @@ void ingest_report_text(struct buf *out, const struct ingest_report *r)
     if (r->replaced_characters)
         buf_printf(out, "  %llu characters could not be read as %s\n", (unsigned long long)r->replaced_characters,
                    r->encoding);
+    if (r->cell_errors)
+        buf_printf(out, "  %llu cells show an error, such as #N/A: they are NULL\n",
+                   (unsigned long long)r->cell_errors);
+    if (r->uncalculated)
+        buf_printf(out, "  %llu formulas were saved without a value: they are NULL\n",
+                   (unsigned long long)r->uncalculated);
     if (r->rejected)
         buf_printf(out, "  %llu lines did not fit: see table \"%.*s\" (line %llu: %.*s)\n",
                    (unsigned long long)r->rejected, STR_ARG(r->rejects_table), (unsigned long long)r->first_reject_line,
@@ -200,6 +208,8 @@ void ingest_report_json(struct buf *out, const struct ingest_report *r)
                    {STR("rejected"), r->rejected},
                    {STR("shorter_than_header"), r->too_short},
                    {STR("replaced_characters"), r->replaced_characters},
+                   {STR("cell_errors"), r->cell_errors},
+                   {STR("uncalculated"), r->uncalculated},
                    {STR("duration_us"), (uint64_t)r->duration_us}};
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         jwrite_key(&w, numbers[i].key);
@@ -214,6 +224,16 @@ void ingest_report_json(struct buf *out, const struct ingest_report *r)
         jwrite_string(&w, r->rejects_table);
     else
         jwrite_null(&w);
+    jwrite_key(&w, STR("part"));
+    if (r->part.n)
+        jwrite_string(&w, r->part);
+    else
+        jwrite_null(&w);
+    jwrite_key(&w, STR("parts"));
+    jwrite_array_begin(&w);
+    for (size_t i = 0; i < r->part_count; i++)
+        jwrite_string(&w, r->parts[i]);
+    jwrite_array_end(&w);
     jwrite_key(&w, STR("columns"));
     jwrite_array_begin(&w);
     for (size_t i = 0; i < r->plan->count; i++)

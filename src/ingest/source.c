@@ -91,6 +91,7 @@ static void name_parts(struct arena *a, struct source *s, str path)
 static enum status find_packing(struct source *s, struct err *err)
 {
     unsigned char head[4] = {0};
+    s->packing = PACKING_NONE;
     ssize_t n = pread(s->fd, head, sizeof head, 0);
     if (n < 0)
         return err_sys(err, STATUS_IO, errno, "cannot read %.*s", STR_ARG(s->name));
@@ -169,6 +170,27 @@ static enum status choose_entry(struct arena *a, struct source *s, str wanted, s
 }
 
 /* Everything but the choice inside of a zip. */
+/* By what is in it: uploads and pipes have no name to go by. */
+static enum status is_workbook(struct arena *a, struct source *s, struct err *err)
+{
+    struct zip_entry *entries;
+    size_t count;
+    bool types = false, folder = false;
+    enum status st = zip_list(a, s, &entries, &count, err);
+    for (size_t i = 0; st == STATUS_OK && i < count; i++) {
+        types |= str_is(entries[i].name, "[Content_Types].xml");
+        folder |= str_starts(entries[i].name, STR("xl/")) || str_starts(entries[i].name, STR("xl\\"));
+    }
+    s->workbook = types && folder;
+    return st;
+}
+
+static enum status identify(struct arena *a, struct source *s, struct err *err)
+{
+    enum status st = find_packing(s, err);
+    return st == STATUS_OK && s->packing == PACKING_ZIP ? is_workbook(a, s, err) : st;
+}
+
 static enum status look(struct arena *a, str spec, struct source *s, struct err *err)
 {
     struct stat st;
@@ -179,7 +201,39 @@ static enum status look(struct arena *a, str spec, struct source *s, struct err 
     if (status != STATUS_OK)
         return status;
     s->size_bytes = (uint64_t)st.st_size;
-    return find_packing(s, err);
+    return identify(a, s, err);
+}
+
+/* A file that has to be read at several places, packed into another one: it is unpacked first. */
+static enum status unpack_seekable(struct arena *a, struct source *s, struct err *err)
+{
+    static const char *const endings[] = {"xlsx", "xlsm", "xltx"};
+    bool seekable = false;
+    struct unpack *u;
+    int to;
+    size_t n = 1;
+    for (size_t i = 0; i < ARRAY_LEN(endings); i++)
+        seekable |= str_is(s->ending, endings[i]);
+    if (!seekable || s->packing == PACKING_NONE || s->workbook)
+        return STATUS_OK;
+    char *piece = arena_alloc_raw(a, 65536);
+    enum status st = unpack_new(s, &u, err);
+    if (st != STATUS_OK)
+        return st;
+    st = temporary_file(a, &to, err);
+    if (st == STATUS_OK)
+        arena_defer(a, close_fd, (void *)(intptr_t)to);
+    while (st == STATUS_OK && n) {
+        st = unpack_read(u, piece, 65536, &n, err);
+        s->size_bytes = unpack_unpacked(u);
+        if (st == STATUS_OK)
+            st = fs_write_fd(to, "a temporary file", str_make(piece, n), err);
+    }
+    unpack_free(u);
+    if (st != STATUS_OK)
+        return st;
+    s->fd = to;
+    return identify(a, s, err);
 }
 
 enum status source_entries(struct arena *a, str spec, str **ret, size_t *ret_count, struct err *err)
@@ -188,7 +242,7 @@ enum status source_entries(struct arena *a, str spec, str **ret, size_t *ret_cou
     struct zip_entry *entries = NULL;
     size_t count = 0;
     enum status status = look(a, spec, &s, err);
-    if (status == STATUS_OK && s.packing == PACKING_ZIP && !str_is(s.ending, "xlsx"))
+    if (status == STATUS_OK && s.packing == PACKING_ZIP && !s.workbook)
         status = zip_list(a, &s, &entries, &count, err);
     if (status != STATUS_OK)
         return status;
@@ -203,8 +257,10 @@ enum status source_open(struct arena *a, str spec, str entry, struct source *ret
 {
     struct source s;
     enum status status = look(a, spec, &s, err);
-    if (status == STATUS_OK && s.packing == PACKING_ZIP && !str_is(s.ending, "xlsx"))
+    if (status == STATUS_OK && s.packing == PACKING_ZIP && !s.workbook)
         status = choose_entry(a, &s, entry, err);
+    if (status == STATUS_OK)
+        status = unpack_seekable(a, &s, err);
     if (status == STATUS_OK)
         *ret = s;
     return status;

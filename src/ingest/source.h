@@ -16,6 +16,7 @@ struct source {
     int fd;     /* regular file; closed by the arena */
     uint64_t size_bytes;
     enum packing packing;
+    bool workbook;        /* ZIP: it is one file of sheets (.xlsx), and not packed files */
     str entry;            /* ZIP: the file inside */
     uint64_t entry_index; /* ZIP: which one in the directory */
 };
@@ -34,6 +35,7 @@ void unpack_free(struct unpack *u); /* NULL is fine */
 /* Fills p as far as it can; fewer bytes than `size` only at the end, 0 = end. INVALID: damaged, cut short or a bomb;
  * TOO_LARGE. */
 enum status unpack_read(struct unpack *u, char *p, size_t size, size_t *ret_n, struct err *err) MUST_USE;
+uint64_t unpack_unpacked(const struct unpack *u); /* bytes given so far */
 uint64_t unpack_position(const struct unpack *u); /* packed bytes taken so far */
 
 #endif

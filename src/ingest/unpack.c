@@ -76,6 +76,11 @@ uint64_t unpack_position(const struct unpack *u)
     return u->zip ? zip_position(u->zip) : u->position;
 }
 
+uint64_t unpack_unpacked(const struct unpack *u)
+{
+    return u->out;
+}
+
 static enum status read_plain(struct unpack *u, void *p, size_t size, size_t *ret_n, struct err *err)
 {
     ssize_t n;

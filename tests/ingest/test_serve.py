@@ -55,3 +55,20 @@ def test_what_cannot_be_imported_is_said(tmp_path):
     assert status and "PNG" in err and not list(temporary.iterdir())
     status, _, err = run(tmp_path / "none.csv")
     assert status and "none.csv" in err
+
+
+def test_a_workbook_becomes_a_table_a_sheet(server, tmp_path):
+    import openpyxl
+    book = openpyxl.Workbook()
+    book.active.title = "First"
+    for name in ("First", "Zweites Blatt"):
+        sheet = book[name] if name in book.sheetnames else book.create_sheet(name)
+        for row in (["a"], [1], [2]):
+            sheet.append(row)
+    book.create_sheet("Empty")
+    book.create_sheet("Hidden").sheet_state = "hidden"
+    book["Hidden"].append([1])
+    book.save(tmp_path / "Book.xlsx")
+    one = server(tmp_path / "Book.xlsx")
+    assert sorted(t["name"] for t in one.get("/Book.json").json()["tables"]) == ["First", "Zweites Blatt"]
+    assert one.get("/Book/Zweites~20Blatt.json").json()["rows"][1]["a"] == 2
