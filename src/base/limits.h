@@ -157,6 +157,9 @@
 #define LIMIT_SIGN_IN_QUEUE    64      /* sign-ins waiting to be hashed; more: 503 */
 #define LIMIT_SIGN_IN_NEXT     2048    /* bytes of the page to go to after signing in; longer: the home page */
 
+/* migrate */
+#define LIMIT_SQL_COLUMNS 32768 /* columns of a table that is rebuilt: SQLite allows no more; more: TOO_LARGE */
+
 /* ingest */
 #define LIMIT_INGEST_BLOCK        1048576   /* bytes of text read at once; a longer record makes the block grow */
 #define LIMIT_INGEST_RECORD       134217728 /* bytes of one record; longer: TOO_LARGE names its line */

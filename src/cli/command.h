@@ -25,6 +25,9 @@ int cmd_prove(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_rows(int argc, char **argv);
 int cmd_tables(int argc, char **argv);
+int cmd_add_foreign_key(int argc, char **argv);
+int cmd_add_foreign_keys(int argc, char **argv);
+int cmd_transform(int argc, char **argv);
 int cmd_upsert(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 

@@ -16,6 +16,9 @@ const struct command commands[] = {
     {"rows", "Print the rows of a table", cmd_rows},
     {"query", "Print what an SQL query gives", cmd_query},
     {"upsert", "Put the rows of a file into a table, changing those whose key is there", cmd_upsert},
+    {"transform", "Change types, names, order, keys and defaults of a table", cmd_transform},
+    {"add-foreign-key", "Let a column refer to another table", cmd_add_foreign_key},
+    {"add-foreign-keys", "Let several columns refer to other tables", cmd_add_foreign_keys},
     {"config", "Check configuration files: config check [FILE|DIR]", cmd_config},
     {"inspect", "Print hashes and row counts of databases, for --inspect-file", cmd_inspect},
     {"create-token", "Make a signed API token", cmd_create_token},
@@ -33,7 +36,7 @@ static int help(void)
            "       vitrine FILE...            (short for: vitrine serve FILE...)\n\nCommands:\n",
            version_text());
     for (const struct command *c = commands; c->name; c++)
-        printf("  %-14s %s\n", c->name, c->summary);
+        printf("  %-18s %s\n", c->name, c->summary);
     printf("\nRun vitrine COMMAND --help for the options of a command.\n");
     return 0;
 }

@@ -102,3 +102,19 @@ void text_literal(struct buf *out, str text)
 {
     put_doubled(out, text, '\'');
 }
+
+str name_quoted(struct arena *a, str name)
+{
+    size_t quotes = 0;
+    for (size_t i = 0; i < name.n; i++)
+        quotes += name.p[i] == '"';
+    char *out = arena_alloc_raw(a, name.n + quotes + 2), *to = out;
+    *to++ = '"';
+    for (size_t i = 0; i < name.n; i++) {
+        *to++ = name.p[i];
+        if (name.p[i] == '"')
+            *to++ = '"';
+    }
+    *to++ = '"';
+    return str_make(out, (size_t)(to - out));
+}

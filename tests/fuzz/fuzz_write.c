@@ -54,20 +54,19 @@ static void try_alter(struct arena *a, struct value body)
 {
     struct alter_plan p;
     struct err err = ERR_INIT;
-    bool changed = false;
     enum status st = alter_plan_read(a, body, &p, &err);
     MUST(st == STATUS_OK || err.text[0]);
     if (st != STATUS_OK)
         return;
     struct table_def d = {.name = STR("t")};
-    VEC_PUSH(a, &d.columns, (struct def_column){.name = STR("id"), .was = STR("id"), .type = STR("INTEGER")});
-    VEC_PUSH(a, &d.columns, (struct def_column){.name = STR("title"), .was = STR("title"), .type = STR("TEXT")});
+    VEC_PUSH(a, &d.columns, (struct def_column){.name = STR("id"), .type = STR("INTEGER")});
+    VEC_PUSH(a, &d.columns, (struct def_column){.name = STR("title"), .type = STR("TEXT")});
     VEC_PUSH(a, &d.pks, STR("id"));
     for (size_t i = 0; i < p.steps.count; i++)
         if (p.steps.items[i].op == ALTER_ADD_COLUMN)
             MUST(alter_add_column_sql(a, STR("t"), &p.steps.items[i]).n);
-    if (alter_apply(a, &p, &d, &changed, &err) == STATUS_OK)
-        MUST(d.columns.count && str_eq(table_def_sql(a, &d), table_def_sql(a, &d)));
+    if (alter_apply(a, &p, &d, &err) == STATUS_OK)
+        MUST(str_eq(table_def_sql(a, &d), table_def_sql(a, &d)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -76,8 +75,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err = ERR_INIT;
     struct value body;
     str text = str_make((const char *)data, size);
-    (void)alter_sql_has_word(text, "CHECK");
-    (void)def_default_again(a, text);
     if (write_json(a, text, &body, &err) == STATUS_OK && body.kind == VALUE_DICT) {
         try_insert(a, body, false);
         try_insert(a, body, true);

@@ -302,17 +302,29 @@ def test_rebuilding_loses_nothing(other, tmp_path):
     db.close()
 
 
-def test_what_cannot_be_rebuilt_is_refused(other):
+def test_rebuilding_keeps_checks_and_triggers(other, tmp_path):
     site = other(sql=RICH)
-    got = alter(site, "t", ("alter_column", {"name": "b", "type": "text"}), status=400)
-    assert "CHECK" in got["error"] or "COLLATE" in got["error"]
+    got = alter(site, "t", ("alter_column", {"name": "b", "type": "text"}), ("rename_column", {"name": "a", "to": "aa"}))
+    assert '"b" TEXT check (b > 0)' in got["schema"] and '"aa" varchar(20) collate nocase' in got["schema"]
+    site.post("/data/t/1/-/update", {"update": {"b": "-1"}}, 400)
+    assert site.json("/data/t.json?_shape=array") == [{"id": 1, "aa": "one", "b": "5", "c": "c1"}]
     got = alter(site, "t", ("rename_column", {"name": "c", "to": "cc"}), ("add_column", {"name": "d"}))
-    assert "collate nocase" in got["schema"] and "check (b > 0)" in got["schema"] and '"cc"' in got["schema"]
-    assert site.json("/data/t.json?_shape=array") == [{"id": 1, "a": "one", "b": 5, "cc": "c1", "d": None}]
-    site.post("/data/t/1/-/update", {"update": {"a": "two"}}, 200)
+    site.post("/data/t/1/-/update", {"update": {"aa": "two"}}, 200)
     assert site.rows("log") == [{"rowid": 1, "a": "one"}]
-    got = alter(site, "plain", ("drop_column", {"name": "b"}), status=400)
-    assert "plain_b" in got["error"]
+    db = sqlite3.connect(tmp_path / "data.db")
+    assert db.execute("select sql from sqlite_master where name = 't_a'").fetchone()[0] == 'CREATE INDEX t_a on t("aa")'
+    assert 'old."aa"' in db.execute("select sql from sqlite_master where name = 't_up'").fetchone()[0]
+    db.close()
+
+
+def test_rebuilding_refuses_what_would_break(other):
+    site = other(sql=RICH + "create trigger t_ins after insert on t begin insert into log values (new.b); end;")
+    before = site.json("/data/-/schema.json")
+    for table, column, says in (("plain", "b", "plain_b"), ("plain", "a", "a view would not work"),
+                                ("t", "b", "a trigger would not work")):
+        got = alter(site, table, ("drop_column", {"name": column}), ("add_column", {"name": "new"}), status=400)
+        assert says in got["error"], got
+    assert before == site.json("/data/-/schema.json")
 
 
 @pytest.mark.parametrize("operation", [

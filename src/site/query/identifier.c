@@ -5,18 +5,7 @@
 
 str query_quoted(struct arena *a, str name)
 {
-    size_t quotes = 0;
-    for (size_t i = 0; i < name.n; i++)
-        quotes += name.p[i] == '"';
-    char *out = arena_alloc_raw(a, name.n + quotes + 2), *to = out;
-    *to++ = '"';
-    for (size_t i = 0; i < name.n; i++) {
-        *to++ = name.p[i];
-        if (name.p[i] == '"')
-            *to++ = '"';
-    }
-    *to++ = '"';
-    return str_make(out, (size_t)(to - out));
+    return name_quoted(a, name);
 }
 
 str query_identifier(struct arena *a, str name)

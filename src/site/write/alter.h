@@ -3,7 +3,8 @@
 #ifndef VITRINE_SITE_WRITE_ALTER_H
 #define VITRINE_SITE_WRITE_ALTER_H
 
-#include "site/write/table_def.h"
+#include "codec/value.h"
+#include "migrate/table_def.h"
 
 enum alter_op {
     ALTER_ADD_COLUMN,
@@ -43,13 +44,10 @@ struct alter_plan {
 /* INVALID "operations.0...: why". Strings are borrowed from the body. */
 enum status alter_plan_read(struct arena *a, struct value body, struct alter_plan *ret, struct err *err) MUST_USE;
 
-/* All but add_column (which SQLite does itself, before) and rename_table, on a table as data. *ret_changed: must it be
- * rebuilt? INVALID for a column that is not there. */
-enum status alter_apply(struct arena *a, const struct alter_plan *p, struct table_def *d, bool *ret_changed,
-                        struct err *err) MUST_USE;
+/* All but add_column (which SQLite does itself, before) and rename_table, on a table as data. INVALID for a column that
+ * is not there, CONFLICT for one that cannot go. */
+enum status alter_apply(struct arena *a, const struct alter_plan *p, struct table_def *d, struct err *err) MUST_USE;
 /* "alter table "t" add column ..." */
 str alter_add_column_sql(struct arena *a, str table, const struct alter_step *s);
-/* Is the word in the SQL text outside of quotes and comments? ASCII case aside. */
-bool alter_sql_has_word(str sql, const char *word);
 
 #endif

@@ -2,6 +2,7 @@
 /* alter_plan — the body of /-/alter, and its operations on a table as data. */
 #include "site/query/plan.h"
 #include "site/write/alter.h"
+#include "site/write/def.h"
 #include "site/write/write.h"
 
 const char *const alter_op_names[ALTER_OP_COUNT] = {
@@ -274,92 +275,47 @@ static enum status no_column(str name, struct err *err)
     return err_set(err, STATUS_INVALID, "No such column: %.*s", STR_ARG(name));
 }
 
-/* A column by the name it had, or has by now. */
-static struct def_column *find(struct table_def *d, str name)
-{
-    for (size_t i = 0; i < d->columns.count; i++)
-        if (str_eq_nocase(d->columns.items[i].was, name))
-            return &d->columns.items[i];
-    return table_def_find(d, name);
-}
-
-static void rename_key(struct table_def *d, str from, str to)
-{
-    for (size_t i = 0; i < d->pks.count; i++)
-        if (str_eq_nocase(d->pks.items[i], from))
-            d->pks.items[i] = to;
-}
-
-static void drop_column(struct table_def *d, str name)
-{
-    struct def_column *c = find(d, name);
-    if (!c)
-        return;
-    for (size_t i = 0; i < d->pks.count; i++) {
-        if (!str_eq_nocase(d->pks.items[i], c->name))
-            continue;
-        memmove(d->pks.items + i, d->pks.items + i + 1, (d->pks.count - i - 1) * sizeof *d->pks.items);
-        d->pks.count--;
-    }
-    size_t at = (size_t)(c - d->columns.items);
-    memmove(c, c + 1, (d->columns.count - at - 1) * sizeof *c);
-    d->columns.count--;
-}
-
-/* Those that are named come first, in that order. */
-static void reorder(struct arena *a, struct table_def *d, const struct alter_step *s)
-{
-    struct def_column *sorted = ARENA_ARRAY(a, struct def_column, d->columns.count + 1);
-    bool *taken = ARENA_ARRAY(a, bool, d->columns.count + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < s->columns.count; i++) {
-        struct def_column *c = find(d, s->columns.items[i]);
-        if (!c || taken[c - d->columns.items])
-            continue;
-        taken[c - d->columns.items] = true;
-        sorted[n++] = *c;
-    }
-    for (size_t i = 0; i < d->columns.count; i++)
-        if (!taken[i])
-            sorted[n++] = d->columns.items[i];
-    d->columns.items = sorted;
-}
-
 static enum status set_fks(struct table_def *d, const struct alter_step *s, struct err *err)
 {
     for (size_t i = 0; s->op == ALTER_SET_FOREIGN_KEYS && i < d->columns.count; i++)
-        d->columns.items[i].fk_table = d->columns.items[i].fk_actions = (str){0};
+        table_def_drop_fk(d, &d->columns.items[i]);
     for (size_t i = 0; i < s->fks.count; i++) {
-        struct def_column *c = find(d, s->fks.items[i].column);
+        struct def_column *c = table_def_find_any(d, s->fks.items[i].column);
         if (!c)
             return no_column(s->fks.items[i].column, err);
+        table_def_drop_fk(d, c);
         c->fk_table = s->fks.items[i].table;
         c->fk_column = s->fks.items[i].other;
-        c->fk_actions = (str){0};
     }
     return STATUS_OK;
 }
 
-static bool is_number(str type)
+static void change_column(struct arena *a, struct def_column *c, const struct alter_step *s)
 {
-    return str_eq_nocase(type, STR("INTEGER")) || str_eq_nocase(type, STR("REAL"));
-}
-
-static void change_column(struct def_column *c, const struct alter_step *s)
-{
-    if (s->type) {
-        c->text_to_number = !is_number(c->type) && is_number(str_of(s->type));
-        c->type = str_of(s->type);
-    }
+    if (s->type)
+        table_def_set_type(a, c, str_of(s->type));
     if (s->has_not_null)
         c->not_null = s->not_null;
     if (s->has_default)
         c->default_sql = s->default_sql;
 }
 
+static enum status set_key(struct arena *a, struct table_def *d, const struct alter_step *s, struct err *err)
+{
+    str *names = ARENA_ARRAY(a, str, s->columns.count + 1);
+    for (size_t i = 0; i < s->columns.count; i++) {
+        const struct def_column *c = table_def_find_any(d, s->columns.items[i]);
+        if (!c)
+            return no_column(s->columns.items[i], err);
+        names[i] = c->name;
+    }
+    table_def_set_key(a, d, names, s->columns.count);
+    return STATUS_OK;
+}
+
 static enum status apply_step(struct arena *a, struct table_def *d, const struct alter_step *s, struct err *err)
 {
-    struct def_column *c = s->name.n ? find(d, s->name) : NULL;
+    struct def_column *c = s->name.n ? table_def_find_any(d, s->name) : NULL;
     switch (s->op) {
     case ALTER_ADD_COLUMN: /* the column is there by now, without its default when that may be any */
         if (c && s->has_default && !s->not_null)
@@ -368,32 +324,23 @@ static enum status apply_step(struct arena *a, struct table_def *d, const struct
     case ALTER_RENAME_COLUMN:
         if (!c)
             return no_column(s->name, err);
-        rename_key(d, c->name, s->to);
-        c->name = s->to;
+        c->becomes = s->to;
         return STATUS_OK;
     case ALTER_ALTER_COLUMN:
         if (!c)
             return no_column(s->name, err);
-        change_column(c, s);
+        change_column(a, c, s);
         return STATUS_OK;
     case ALTER_DROP_COLUMN:
-        drop_column(d, s->name);
-        return STATUS_OK;
+        return c ? table_def_drop_column(a, d, c->name, err) : STATUS_OK;
     case ALTER_SET_PRIMARY_KEY:
-        d->pks.count = 0;
-        for (size_t i = 0; i < s->columns.count; i++) {
-            c = find(d, s->columns.items[i]);
-            if (!c)
-                return no_column(s->columns.items[i], err);
-            VEC_PUSH(a, &d->pks, c->name);
-        }
-        return STATUS_OK;
+        return set_key(a, d, s, err);
     case ALTER_REORDER_COLUMNS:
-        reorder(a, d, s);
+        table_def_reorder(a, d, s->columns.items, s->columns.count);
         return STATUS_OK;
     case ALTER_DROP_FOREIGN_KEY:
         if (c)
-            c->fk_table = c->fk_actions = (str){0};
+            table_def_drop_fk(d, c);
         return STATUS_OK;
     case ALTER_ADD_FOREIGN_KEY:
     case ALTER_SET_FOREIGN_KEYS:
@@ -405,51 +352,12 @@ static enum status apply_step(struct arena *a, struct table_def *d, const struct
     return STATUS_OK;
 }
 
-enum status alter_apply(struct arena *a, const struct alter_plan *p, struct table_def *d, bool *ret_changed,
-                        struct err *err)
+enum status alter_apply(struct arena *a, const struct alter_plan *p, struct table_def *d, struct err *err)
 {
-    str before = table_def_sql(a, d);
     for (size_t i = 0; i < p->steps.count; i++) {
         enum status st = apply_step(a, d, &p->steps.items[i], err);
         if (st != STATUS_OK)
             return st;
     }
-    if (!d->columns.count)
-        return err_set(err, STATUS_INVALID, "A table must have at least one column");
-    *ret_changed = !str_eq(before, table_def_sql(a, d));
     return STATUS_OK;
-}
-
-static bool is_word_byte(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || (c & 0x80);
-}
-
-bool alter_sql_has_word(str sql, const char *word)
-{
-    for (size_t i = 0; i < sql.n;) {
-        char c = sql.p[i];
-        if (c == '\'' || c == '"' || c == '`' || c == '[') {
-            char end = c == '[' ? ']' : c;
-            for (i++; i < sql.n && sql.p[i] != end; i++)
-                continue;
-            i++;
-        } else if (c == '-' && i + 1 < sql.n && sql.p[i + 1] == '-') {
-            while (i < sql.n && sql.p[i] != '\n')
-                i++;
-        } else if (c == '/' && i + 1 < sql.n && sql.p[i + 1] == '*') {
-            for (i += 2; i + 1 < sql.n && !(sql.p[i] == '*' && sql.p[i + 1] == '/'); i++)
-                continue;
-            i += 2;
-        } else if (is_word_byte(c)) {
-            size_t start = i;
-            while (i < sql.n && is_word_byte(sql.p[i]))
-                i++;
-            if (str_eq_nocase(str_sub(sql, start, i), str_of(word)))
-                return true;
-        } else {
-            i++;
-        }
-    }
-    return false;
 }

@@ -7,8 +7,8 @@
 #include "site/links.h"
 #include "site/query/plan.h"
 #include "site/view/view.h"
+#include "site/write/def.h"
 #include "site/write/insert.h"
-#include "site/write/table_def.h"
 #include "site/write/write.h"
 
 /* ---- body -> plan ---- */
@@ -249,52 +249,13 @@ static void add_key_column(struct arena *a, struct table_def *d)
     d->columns.items[0] = c;
 }
 
-/* The column that a foreign key points at: as given, or the single key of the other table. */
-enum status write_resolve_fk(struct arena *a, struct conn *c, str own_table, struct def_column *column, struct err *err)
-{
-    struct value list = value_list(a);
-    struct db_value name = {.kind = DB_TEXT, .s = column->fk_table};
-    size_t keys = 0, found = 0;
-    if (str_eq_nocase(column->fk_table, own_table) && column->fk_column.n)
-        return STATUS_OK;
-    enum status st = write_fetch(a, c, STR("select name, pk from pragma_table_info(?)"), &name, 1, SIZE_MAX, list, err);
-    if (st != STATUS_OK)
-        return st;
-    str key = {0};
-    for (size_t i = 0; i < value_count(list); i++) {
-        str other = VALUE_GET(value_at(list, i), "name").s;
-        if (VALUE_GET(value_at(list, i), "pk").i) {
-            keys++;
-            key = other;
-        }
-        found += str_eq_nocase(other, column->fk_column);
-    }
-    if (!value_count(list))
-        return err_set(err, STATUS_INVALID, "No such table: %.*s", STR_ARG(column->fk_table));
-    if (!column->fk_column.n && keys != 1)
-        return err_set(err, STATUS_INVALID, "Could not detect single primary key for table '%.*s'",
-                       STR_ARG(column->fk_table));
-    if (column->fk_column.n && !found)
-        return err_set(err, STATUS_INVALID, "No such column: %.*s.%.*s", STR_ARG(column->fk_table),
-                       STR_ARG(column->fk_column));
-    if (!column->fk_column.n)
-        column->fk_column = key;
-    return STATUS_OK;
-}
-
 static enum status make_table(struct arena *a, struct conn *c, struct create_plan *p, struct err *err)
 {
-    struct table_def d = p->def; /* a second try starts from the plan again */
-    if (d.columns.count) {
-        struct def_column *copy = ARENA_ARRAY(a, struct def_column, d.columns.count);
-        memcpy(copy, d.columns.items, d.columns.count * sizeof *copy);
-        d.columns.items = copy;
-        d.columns.cap = d.columns.count;
-    }
+    struct table_def d = table_def_copy(a, &p->def); /* a second try starts from the plan again */
     add_key_column(a, &d);
     for (size_t i = 0; i < d.columns.count; i++) {
         enum status st =
-            d.columns.items[i].fk_table.n ? write_resolve_fk(a, c, d.name, &d.columns.items[i], err) : STATUS_OK;
+            d.columns.items[i].fk_table.n ? table_def_resolve_fk(a, c, d.name, &d.columns.items[i], err) : STATUS_OK;
         if (st != STATUS_OK)
             return st;
     }

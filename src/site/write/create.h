@@ -3,7 +3,8 @@
 #ifndef VITRINE_SITE_WRITE_CREATE_H
 #define VITRINE_SITE_WRITE_CREATE_H
 
-#include "site/write/table_def.h"
+#include "codec/value.h"
+#include "migrate/table_def.h"
 
 struct conn;
 

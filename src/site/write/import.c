@@ -29,6 +29,7 @@
 #include "site/view/view.h"
 #include "site/write/column_types.h"
 #include "site/write/create.h"
+#include "site/write/def.h"
 #include "site/write/insert.h"
 #include "site/write/write.h"
 
