@@ -40,6 +40,14 @@ void csvwrite_field(struct buf *out, str s)
     buf_putc(out, '"');
 }
 
+void csvwrite_put_double(struct buf *out, double f)
+{
+    if (isfinite(f))
+        jwrite_put_double(out, f);
+    else
+        buf_puts(out, isnan(f) ? STR("nan") : f < 0 ? STR("-inf") : STR("inf"));
+}
+
 void csvwrite_record(struct buf *out, const str *fields, size_t count)
 {
     struct csvwrite w;
@@ -83,10 +91,7 @@ void csvwrite_i64(struct csvwrite *w, int64_t i)
 void csvwrite_f64(struct csvwrite *w, double f)
 {
     before_field(w, false);
-    if (isfinite(f))
-        jwrite_put_double(w->out, f);
-    else
-        buf_puts(w->out, isnan(f) ? STR("nan") : f < 0 ? STR("-inf") : STR("inf"));
+    csvwrite_put_double(w->out, f);
 }
 
 void csvwrite_end(struct csvwrite *w)

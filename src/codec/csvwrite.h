@@ -12,6 +12,7 @@
 #include "base/buf.h"
 
 void csvwrite_field(struct buf *out, str s);
+void csvwrite_put_double(struct buf *out, double f); /* as Python's repr: nan, inf */
 /* A whole record of text fields with CRLF. No fields: an empty line. */
 void csvwrite_record(struct buf *out, const str *fields, size_t count);
 

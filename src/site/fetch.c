@@ -55,7 +55,8 @@ static enum status bind_all(struct stmt *s, const struct query_param *params, si
     return STATUS_OK;
 }
 
-static struct cell read_cell(struct arena *a, struct stmt *s, int column)
+/* Texts and blobs stay SQLite's, unless they had to be repaired. */
+static struct cell borrow_cell(struct arena *a, struct stmt *s, int column)
 {
     struct db_value v = stmt_column_value(s, column);
     switch (v.kind) {
@@ -63,16 +64,22 @@ static struct cell read_cell(struct arena *a, struct stmt *s, int column)
         return (struct cell){.kind = CELL_INT, .i = v.i};
     case DB_FLOAT:
         return (struct cell){.kind = CELL_FLOAT, .f = v.f};
-    case DB_TEXT: {
-        str repaired = utf8_repair(a, v.s);
-        return (struct cell){.kind = CELL_TEXT, .s = repaired.p == v.s.p ? arena_str(a, v.s) : repaired};
-    }
+    case DB_TEXT:
+        return (struct cell){.kind = CELL_TEXT, .s = utf8_repair(a, v.s)};
     case DB_BLOB:
-        return (struct cell){.kind = CELL_BLOB, .s = arena_str(a, v.s)};
+        return (struct cell){.kind = CELL_BLOB, .s = v.s};
     case DB_NULL:
         break;
     }
     return (struct cell){.kind = CELL_NULL};
+}
+
+static struct cell read_cell(struct arena *a, struct stmt *s, int column)
+{
+    struct cell c = borrow_cell(a, s, column);
+    if (c.kind == CELL_TEXT || c.kind == CELL_BLOB)
+        c.s = arena_str(a, c.s);
+    return c;
 }
 
 static void read_columns(struct arena *a, struct stmt *s, struct rowset *r)
@@ -107,6 +114,28 @@ static enum status read_rows(struct arena *a, struct stmt *s, size_t max_rows, s
             return err_hint(err, "Ask for fewer rows or columns, or export as CSV with _stream=1.");
         }
     }
+    return st;
+}
+
+static enum status hand_over(struct arena *a, struct stmt *s, size_t max_rows, void (*each)(void *arg), void *arg,
+                             struct rowset *r, struct err *err)
+{
+    struct cell *row = ARENA_ARRAY(a, struct cell, r->column_count + 1);
+    enum status st;
+    for (size_t n = 0; (st = stmt_step(s, err)) == STATUS_AGAIN; n++) {
+        if (n == max_rows) {
+            r->truncated = true;
+            st = STATUS_OK;
+            break;
+        }
+        for (size_t i = 0; i < r->column_count; i++)
+            row[i] = borrow_cell(a, s, (int)i);
+        r->cells = row;
+        r->row_count = 1;
+        each(arg);
+    }
+    r->cells = NULL;
+    r->row_count = 0;
     return st;
 }
 
@@ -165,6 +194,15 @@ enum status fetch_count(struct request *rq, struct conn *conn, str sql, const st
     return STATUS_OK;
 }
 
+static void too_long(enum status st, struct err *err)
+{
+    if (st != STATUS_TIMEOUT || !err)
+        return;
+    err_set(err, STATUS_TIMEOUT,
+            "SQL query took too long. The time limit is controlled by the sql_time_limit_ms setting.");
+    err_hint(err, "Narrow the query with a filter or a LIMIT.");
+}
+
 enum status fetch_rows(struct request *rq, struct conn *conn, str sql, const struct query_param *params,
                        size_t param_count, const struct fetch_limits *limits, struct rowset *ret, struct err *err)
 {
@@ -172,11 +210,24 @@ enum status fetch_rows(struct request *rq, struct conn *conn, str sql, const str
     fetch_deadline(rq, conn, limits->time_limit_ms);
     enum status st = fetch_on(rq->arena, conn, sql, params, param_count, limits, ret, err);
     trace_sql(rq, sql, params, param_count, started, st == STATUS_OK ? NULL : err ? err->text : status_text(st));
-    if (st == STATUS_TIMEOUT && err) {
-        err_set(err, STATUS_TIMEOUT,
-                "SQL query took too long. The time limit is controlled by the sql_time_limit_ms setting.");
-        err_hint(err, "Narrow the query with a filter or a LIMIT.");
-    }
+    too_long(st, err);
+    return st;
+}
+
+enum status fetch_each(struct request *rq, struct conn *conn, str sql, const struct query_param *params,
+                       size_t param_count, const struct fetch_limits *limits, void (*each)(void *arg), void *arg,
+                       struct rowset *ret, struct err *err)
+{
+    struct stmt *s;
+    fetch_deadline(rq, conn, limits->time_limit_ms);
+    enum status st = prepare(conn, sql, params, param_count, limits->trusted, &s, err);
+    if (st != STATUS_OK)
+        return st;
+    *ret = (struct rowset){0};
+    read_columns(rq->arena, s, ret);
+    st = hand_over(rq->arena, s, limits->max_rows, each, arg, ret, err);
+    stmt_done(s);
+    too_long(st, err);
     return st;
 }
 

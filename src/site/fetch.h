@@ -40,6 +40,12 @@ enum status fetch_rows(struct request *rq, struct conn *conn, str sql, const str
 /* The same on memory and a connection of the caller's, whose deadline is as it is; limits->time_limit_ms is ignored. */
 enum status fetch_on(struct arena *a, struct conn *conn, str sql, const struct query_param *params, size_t param_count,
                      const struct fetch_limits *limits, struct rowset *ret, struct err *err) MUST_USE;
+/* The same, but rows are handed to `each` one by one as the only row of *ret, whose texts are SQLite's until it
+ * returns: what is wanted longer must be copied. Afterwards *ret has the columns and no row. For long answers: nothing
+ * is copied, so the memory is that of one row. */
+enum status fetch_each(struct request *rq, struct conn *conn, str sql, const struct query_param *params,
+                       size_t param_count, const struct fetch_limits *limits, void (*each)(void *arg), void *arg,
+                       struct rowset *ret, struct err *err) MUST_USE;
 /* Number of rows the statement gives, up to `limit`. *ret_all: there are no more; false also when time was up. */
 enum status fetch_count(struct request *rq, struct conn *conn, str sql, const struct query_param *params,
                         size_t param_count, int64_t limit, int64_t time_limit_ms, int64_t *ret, bool *ret_all) MUST_USE;

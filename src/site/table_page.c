@@ -131,20 +131,70 @@ static struct value sort_value(struct table_page *p, size_t last)
     return cell_value(rowset_cell(&r, 0, 0));
 }
 
-static void find_next(struct table_page *p)
+/* `last` is the place in p->rows of the last row to show, when `fetched` says that there are more. */
+static void find_next(struct table_page *p, size_t fetched, size_t last)
 {
     struct arena *a = p->rq->arena;
     int64_t size = p->plan->page_size;
     p->next = (struct query_next){0};
-    p->row_count = MIN(p->rows.row_count, (size_t)size);
-    if (!size || p->rows.row_count <= (size_t)size)
+    p->row_count = MIN(fetched, (size_t)size);
+    if (!size || fetched <= (size_t)size)
         return;
-    size_t last = (size_t)size - 1;
     struct value *cells = ARENA_ARRAY(a, struct value, p->rows.column_count + 1);
     for (size_t i = 0; i < p->rows.column_count; i++)
         cells[i] = cell_value(rowset_cell(&p->rows, last, i));
     struct value sort = p->plan->sort_lookup_sql.n ? sort_value(p, last) : VALUE_UNDEF;
-    query_next(a, p->plan, (int64_t)p->rows.row_count, cells, sort, &p->next);
+    query_next(a, p->plan, (int64_t)fetched, cells, sort, &p->next);
+}
+
+struct handing {
+    struct table_page *page;
+    struct rowset last; /* the last row to show: the next page begins after it */
+};
+
+static void hand_row(void *arg)
+{
+    struct handing *h = arg;
+    struct table_page *p = h->page;
+    struct arena *a = p->rq->arena;
+    if (p->handed++ >= (size_t)p->plan->page_size)
+        return;
+    p->each(p->each_arg);
+    if (p->handed < (size_t)p->plan->page_size)
+        return;
+    h->last = p->rows;
+    h->last.cells = ARENA_ARRAY(a, struct cell, p->rows.column_count + 1);
+    for (size_t i = 0; i < p->rows.column_count; i++) {
+        struct cell *c = &h->last.cells[i];
+        *c = p->rows.cells[i];
+        if (c->kind == CELL_TEXT || c->kind == CELL_BLOB)
+            c->s = arena_str(a, c->s);
+    }
+}
+
+static enum status run_each(struct table_page *p, str sql, const struct fetch_limits *limits, struct err *err)
+{
+    struct handing h = {.page = p};
+    const struct query_plan *plan = p->plan;
+    p->handed = 0;
+    enum status st =
+        fetch_each(p->rq, p->rq->conn, sql, plan->params, plan->param_count, limits, hand_row, &h, &p->rows, err);
+    if (st != STATUS_OK)
+        return st;
+    struct rowset none = p->rows;
+    p->rows = h.last;
+    find_next(p, p->handed, 0);
+    p->rows = none;
+    return STATUS_OK;
+}
+
+static enum status run_whole(struct table_page *p, str sql, const struct fetch_limits *limits, struct err *err)
+{
+    const struct query_plan *plan = p->plan;
+    enum status st = fetch_rows(p->rq, p->rq->conn, sql, plan->params, plan->param_count, limits, &p->rows, err);
+    if (st == STATUS_OK)
+        find_next(p, p->rows.row_count, (size_t)plan->page_size - 1);
+    return st;
 }
 
 static enum status run(struct table_page *p, struct err *err)
@@ -155,7 +205,8 @@ static enum status run(struct table_page *p, struct err *err)
         return st;
     struct fetch_limits limits = {.max_rows = (size_t)p->plan->page_size + 1, .time_limit_ms = time_limit_ms(p)};
     str sql = p->plan->search_sql.n ? p->plan->search_sql : p->plan->stable_sql;
-    st = fetch_rows(rq, rq->conn, sql, p->plan->params, p->plan->param_count, &limits, &p->rows, err);
+    bool whole = !p->each || p->labels_on;
+    st = whole ? run_whole(p, sql, &limits, err) : run_each(p, sql, &limits, err);
     if (st == STATUS_SQL || st == STATUS_INVALID)
         rq->error_title = "Invalid SQL";
     if (st == STATUS_TIMEOUT)
@@ -165,7 +216,6 @@ static enum status run(struct table_page *p, struct err *err)
     p->may_vary = (p->table->kind == SCHEMA_VIEW || p->plan->where_count) &&
                   fetch_may_vary(rq, ARENA_CAT(rq->arena, p->plan->sql, p->table->sql));
     rq->response_varies |= p->may_vary;
-    find_next(p);
     if (!p->labels_on)
         return STATUS_OK;
     return labels_expand(rq, rq->schema, p->table, p->labels_only, p->labels_only_count, &p->rows, p->row_count, err);

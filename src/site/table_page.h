@@ -18,6 +18,11 @@ struct table_page {
     const struct query_plan *plan;
     struct rowset rows; /* page_size + 1 rows when there are more */
     size_t row_count;   /* rows to show */
+    /* Set before the fetch by who writes rows at once and keeps none: called for each row to show, the only one of
+     * `rows` then; afterwards `rows` has none. Without labels only. */
+    void (*each)(void *arg);
+    void *each_arg;
+    size_t handed; /* rows fetched that way, one more than shown included */
     struct query_next next;
     const str *labels_only; /* _label; NULL with labels_on = all */
     size_t labels_only_count;

@@ -68,7 +68,7 @@ def test_walk_without_a_key_and_with_awkward_keys(server, tmp_path):
             ('%41', 8), ('☃', 9), ('a+b', 10), ('a&b=c', 11), ('"', 12), ('''', 13), ('/', 14);
         """)
     site, database = server(path), Database(path)
-    for table, size in (("plain", 10), ("compound", 7), ("words", 3)):
+    for table, size in (("plain", 10), ("compound", 7), ("words", 3), ("words", 1)):
         columns = "rowid, *" if table == "plain" else "*"
         wanted = database.rows(f"select {columns} from {table} order by {database.order(table)}")
         rows, _ = walk(site, f"/awkward/{table}.json?_size={size}")

@@ -14,8 +14,9 @@
  *
  * Invariants:
  *  1. Parts are bound as text; the affinity of the column turns them back into numbers. Where it cannot - a number in
- *     a column without affinity, a blob, an infinite number - the part says what it is: $n1.5, $x00ff. Tokens of that
- *     form never come out of Datasette, whose own are taken everywhere.
+ *     a column without affinity, a blob, an infinite number - the part says what it is: $n1.5, $x00ff. So does an empty
+ *     text, $t, since an empty token would be the first page again. Tokens of that form never come out of Datasette,
+ *     whose own are taken everywhere.
  *  2. A token with the wrong number of parts is ignored (the first page again), but refused on a sorted page.
  *  3. Both conditions hold for the sort column and the keys of one row: equal sort values are told apart by key.
  * Not here: the order itself (sort.c). Tests: test_page.c (round trips through SQLite over random tables in
@@ -32,6 +33,7 @@
 #define NULL_TOKEN   "$null"
 #define NUMBER_TOKEN "$n"
 #define BLOB_TOKEN   "$x"
+#define EMPTY_TOKEN  "$t"
 
 enum status query_size(str text, const char *name, int64_t fallback, int64_t maximum, int64_t *ret, struct err *err)
 {
@@ -112,6 +114,8 @@ static struct value part_read(struct arena *a, str part)
     struct value v;
     if (str_is(part, NULL_TOKEN))
         return VALUE_NULL;
+    if (str_is(part, EMPTY_TOKEN))
+        return value_str(STR(""));
     if (str_starts(part, STR(NUMBER_TOKEN)) && read_number(a, str_from(part, 2), &v))
         return v;
     if (str_starts(part, STR(BLOB_TOKEN)) && read_blob(a, str_from(part, 2), &v))
@@ -289,6 +293,8 @@ void query_next(struct arena *a, const struct query_plan *plan, int64_t row_coun
             set[1] = (struct arg){plan->sort.n ? STR("_sort") : STR("_sort_desc"), by};
             count = 2;
         }
+        if (!ret->token.n)
+            ret->token = STR(EMPTY_TOKEN);
     }
     set[0] = (struct arg){STR("_next"), ret->token};
     ret->url = query_link_absolute(a, plan->request, query_link_replaced(a, plan->request, set, count), true);

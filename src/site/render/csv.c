@@ -43,7 +43,7 @@ static void put_cell(struct row_text *w, size_t row, size_t column, bool *first)
         buf_put_i64(w->out, c->i);
         break;
     case CELL_FLOAT:
-        csvwrite_field(w->out, value_to_str(w->rq->arena, value_float(c->f)));
+        csvwrite_put_double(w->out, c->f);
         break;
     case CELL_TEXT:
         csvwrite_field(w->out, c->s);
@@ -112,6 +112,7 @@ static void headers(struct request *rq, str name)
 
 const struct row_format csv_format = {
     .name = "CSV",
+    .by_row = true,
     .begin = put_header,
     .rows = put_rows,
     .headers = headers,

@@ -86,27 +86,58 @@ struct row_stream {
     bool began, finished;
 };
 
-static enum status write_page(struct row_stream *s, struct buf *out, struct err *err)
+static struct row_text text_of(struct row_stream *s)
+{
+    return (struct row_text){.rq = &s->request,
+                             .out = &s->text,
+                             .rows = &s->page.rows,
+                             .row_count = s->page.rows.row_count,
+                             .table = s->page.table,
+                             .written = s->written};
+}
+
+/* What comes before the first row, once. */
+static enum status begin(struct row_stream *s, struct row_text *t, struct err *err)
 {
     const struct row_format *f = s->format;
-    struct row_text t = {.rq = &s->request, .out = out, .rows = &s->page.rows, .row_count = s->page.row_count};
-    t.table = s->page.table;
+    if (s->began)
+        return STATUS_OK;
+    enum status st = f->check ? f->check(t, err) : STATUS_OK;
+    if (st == STATUS_OK && f->begin)
+        f->begin(t);
+    s->began = st == STATUS_OK;
+    return st;
+}
+
+/* One row, while SQLite has it. */
+static void write_row(void *arg)
+{
+    struct row_stream *s = arg;
+    struct row_text t = text_of(s);
+    if (begin(s, &t, NULL) == STATUS_OK)
+        s->format->rows(&t);
+    s->written++;
+}
+
+/* The rows that were kept, and what follows the last one of all. */
+static enum status write_page(struct row_stream *s, struct err *err)
+{
+    const struct row_format *f = s->format;
+    struct row_text t = text_of(s);
+    t.row_count = MIN(t.row_count, s->page.row_count);
     t.expanded = expanded_columns(&s->page);
-    t.written = s->written;
-    enum status st = f->check && !s->began ? f->check(&t, err) : STATUS_OK;
+    enum status st = begin(s, &t, err);
     if (st != STATUS_OK)
         return st;
-    if (f->begin && !s->began)
-        f->begin(&t);
-    s->began = true;
-    f->rows(&t);
+    if (t.row_count)
+        f->rows(&t);
     s->written += t.row_count;
     if (f->end && !s->page.next.has)
         f->end(&t);
     return STATUS_OK;
 }
 
-static enum status pull_page(struct row_stream *s, struct buf *out, struct err *err)
+static enum status pull_page(struct row_stream *s, struct err *err)
 {
     struct request *rq = &s->request;
     const struct schema_table *t;
@@ -118,10 +149,14 @@ static enum status pull_page(struct row_stream *s, struct buf *out, struct err *
         st = table_page_init(&s->page, rq, t, err);
     if (st == STATUS_OK && s->next)
         s->page.query_request.next = str_of(s->next);
+    if (s->format->by_row) {
+        s->page.each = write_row;
+        s->page.each_arg = s;
+    }
     if (st == STATUS_OK)
         st = table_page_fetch(&s->page, false, err);
     if (st == STATUS_OK)
-        st = write_page(s, out, err);
+        st = write_page(s, err);
     if (st == STATUS_OK) {
         free(s->next);
         s->next = s->page.next.has ? mem_cstr(s->page.next.token) : NULL;
@@ -137,7 +172,7 @@ static enum status fetch_page(struct row_stream *s, struct err *err)
     s->at = 0;
     arena_reset(s->work);
     rq->arena = s->work;
-    enum status st = pull_page(s, &s->text, err);
+    enum status st = pull_page(s, err);
     schema_unref(rq->schema);
     rq->schema = NULL;
     if (st != STATUS_OK)

@@ -20,6 +20,7 @@ struct row_text {
 /* What does not fit sets out->over. */
 struct row_format {
     const char *name;
+    bool by_row; /* rows() is cheap for a single row too; only for formats without check() */
     /* Do the columns serve? INVALID with the remedy. NULL = any do. */
     enum status (*check)(struct row_text *t, struct err *err);
     void (*begin)(struct row_text *t); /* before the first row; NULL = nothing */
