@@ -219,12 +219,10 @@ enum status conn_open(struct database *db, enum conn_mode mode, struct conn **re
 bool conn_is_current(struct conn *c)
 {
     uint64_t generation;
-    struct db_signature now;
-    if (database_generation(c->db, &generation, NULL) != STATUS_OK || generation != c->ticket.generation)
+    if (database_look(c->db, &generation, &c->acquired, NULL) != STATUS_OK || generation != c->ticket.generation)
         return false;
-    if (!c->ticket.needs_immutable)
-        return true;
-    if (database_signature(c->db, &now, NULL) == STATUS_OK && db_signature_equal(&now, &c->opened))
+    c->looked = true;
+    if (!c->ticket.needs_immutable || db_signature_equal(&c->acquired, &c->opened))
         return true;
     database_reinspect(c->db); /* it was not immutable after all */
     return false;
@@ -255,7 +253,7 @@ void conn_rest(struct conn *c)
         sqlite3_exec(c->sqlite, "ROLLBACK", NULL, NULL, NULL);
         c->trusted = false;
     }
-    c->in_read = false;
+    c->in_read = c->looked = false;
 }
 
 struct database *conn_database(const struct conn *c)

@@ -19,9 +19,11 @@ struct conn {
     struct db_ticket ticket;                              /* the file it was opened on */
     struct db_ticket attached_tickets[LIMIT_DB_ATTACHED]; /* likewise */
     struct db_signature opened;                           /* ticket.needs_immutable: good for this signature only */
-    bool cached;                                          /* belongs to a thread's cache */
-    bool broken;                                          /* met corruption or an I/O error: not kept */
-    bool in_read;                                         /* conn_begin_read */
+    struct db_signature acquired; /* looked: as conn_acquire saw it, and nothing was read since */
+    bool looked;
+    bool cached;      /* belongs to a thread's cache */
+    bool broken;      /* met corruption or an I/O error: not kept */
+    bool in_read;     /* conn_begin_read */
     bool trusted;     /* what SQLite compiles now is ours: the authorizer lets it pass */
     char reason[256]; /* why the authorizer refused; "" = it did not */
     struct deadline deadline;

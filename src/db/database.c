@@ -82,12 +82,18 @@ struct open_request database_request(const struct database *db, bool writable)
                                  .writable = writable};
 }
 
-/* Makes db->file the file that the path leads to. `st` is filled. Called with the lock. */
-static enum status refresh_file(struct database *db, struct stat *st, struct err *err)
+/* Is db->file the file that the path leads to? Fills `st`, but not for immutable files, which are looked at once.
+ * Called with the lock, shared or alone. */
+static bool is_known(const struct database *db, struct stat *st)
 {
-    bool there = stat(db->path, st) == 0;
-    if (there && db->file && db->file->main->ino == st->st_ino && db->file->main->dev == st->st_dev)
-        return STATUS_OK;
+    if (!db->file || db->immutable)
+        return db->file != NULL;
+    return stat(db->path, st) == 0 && db->file->main->ino == st->st_ino && db->file->main->dev == st->st_dev;
+}
+
+/* Makes db->file the file that the path leads to. `st` is filled. Called with the lock alone. */
+static enum status find_file(struct database *db, struct stat *st, struct err *err)
+{
     struct open_request o = database_request(db, false);
     struct open_finding finding;
     enum status status = open_inspect(&o, &finding, err);
@@ -104,7 +110,21 @@ static enum status refresh_file(struct database *db, struct stat *st, struct err
     return STATUS_OK;
 }
 
-/* The anchor of a memory database. Called with the lock; the content is empty, so SQLite does not block here. */
+/* Takes the lock, whatever is returned: shared while the file is the one that is known, which lets all threads look at
+ * the same time; alone where it has to be found, or where the caller says so. */
+static enum status lock_file(struct database *db, bool alone, struct stat *st, struct err *err)
+{
+    if (!alone) {
+        pthread_rwlock_rdlock(&db->lock);
+        if (is_known(db, st))
+            return STATUS_OK;
+        pthread_rwlock_unlock(&db->lock);
+    }
+    pthread_rwlock_wrlock(&db->lock);
+    return is_known(db, st) ? STATUS_OK : find_file(db, st, err);
+}
+
+/* The anchor of a memory database. Called with the lock alone; the content is empty, so SQLite does not block here. */
 static enum status refresh_memory(struct database *db, struct err *err)
 {
     if (db->anchor)
@@ -118,38 +138,19 @@ static enum status refresh_memory(struct database *db, struct err *err)
     return rc == SQLITE_OK ? STATUS_OK : sqlite_err(err, rc, sqlite3_errmsg(db->anchor));
 }
 
-static enum status refresh_attached(struct database *db, uint64_t *generation, struct err *err)
-{
-    for (size_t i = 0; i < db->attached_count; i++) {
-        uint64_t g;
-        enum status st = database_generation(db->attached[i], &g, err);
-        if (st != STATUS_OK)
-            return st;
-        *generation += g;
-    }
-    return STATUS_OK;
-}
-
 enum status database_generation(struct database *db, uint64_t *ret_generation, struct err *err)
 {
-    struct stat file_stat;
     enum status st = STATUS_OK;
     if (atomic_load(&db->fixed) && !db->attached_count) {
         *ret_generation = atomic_load(&db->generation);
         return STATUS_OK;
     }
-    pthread_mutex_lock(&db->lock);
-    if (db->path && !(db->immutable && db->file))
-        st = refresh_file(db, &file_stat, err);
-    else if (!db->path)
+    if (!db->path) {
+        pthread_rwlock_wrlock(&db->lock);
         st = refresh_memory(db, err);
-    uint64_t generation = atomic_load(&db->generation);
-    pthread_mutex_unlock(&db->lock);
-    if (st == STATUS_OK)
-        st = refresh_attached(db, &generation, err);
-    if (st == STATUS_OK)
-        *ret_generation = generation;
-    return st;
+        pthread_rwlock_unlock(&db->lock);
+    }
+    return st == STATUS_OK ? database_look(db, ret_generation, NULL, err) : st;
 }
 
 enum status database_ticket(struct database *db, struct db_ticket *ret, struct err *err)
@@ -160,25 +161,25 @@ enum status database_ticket(struct database *db, struct db_ticket *ret, struct e
     enum status st = database_generation(db, &t.generation, err);
     if (st != STATUS_OK)
         return st;
-    pthread_mutex_lock(&db->lock);
+    pthread_rwlock_rdlock(&db->lock);
     /* Replaced since: the connection opens the newer file under the older number, and is closed at its next acquire. */
     if (db->file) {
         atomic_fetch_add(&db->file->refs, 1);
         t.file = db->file;
         t.needs_immutable = db->file->needs_immutable;
     }
-    pthread_mutex_unlock(&db->lock);
+    pthread_rwlock_unlock(&db->lock);
     *ret = t;
     return STATUS_OK;
 }
 
 void database_reinspect(struct database *db)
 {
-    pthread_mutex_lock(&db->lock);
+    pthread_rwlock_wrlock(&db->lock);
     db_file_unref(db->file);
     db->file = NULL;
     atomic_store(&db->fixed, false);
-    pthread_mutex_unlock(&db->lock);
+    pthread_rwlock_unlock(&db->lock);
 }
 
 /* ---- signature ---- */
@@ -193,19 +194,26 @@ static uint64_t mtime_ns(const struct stat *st)
     return (uint64_t)st->st_mtim.tv_sec * UINT64_C(1000000000) + (uint64_t)st->st_mtim.tv_nsec;
 }
 
-/* The descriptor of the -shm file that is there now. -1 = there is none, or it cannot be read. Called with the lock. */
-static int shm_fd(struct database *db)
+/* The descriptor of the -shm file that is there now. -1 = there is none, or it cannot be read. AGAIN: it is a new one,
+ * and the lock is not held alone. */
+static enum status shm_fd(struct database *db, bool alone, int *ret_fd)
 {
     struct db_file *f = db->file;
     struct stat st;
+    *ret_fd = -1;
     if (stat(db->shm_path, &st) != 0)
-        return -1;
-    for (size_t i = f->shm_count; i-- > 0;)
-        if (f->shm[i]->ino == st.st_ino && f->shm[i]->dev == st.st_dev)
-            return f->shm[i]->fd;
+        return STATUS_OK;
+    for (size_t i = f->shm_count; i-- > 0;) {
+        if (f->shm[i]->ino == st.st_ino && f->shm[i]->dev == st.st_dev) {
+            *ret_fd = f->shm[i]->fd;
+            return STATUS_OK;
+        }
+    }
+    if (!alone)
+        return STATUS_AGAIN;
     struct inode *inode;
     if (inode_open(db->shm_path, &inode, NULL) != STATUS_OK)
-        return -1;
+        return STATUS_OK;
     /* A -shm file goes away with its last connection of all processes. So one that is replaced has no lock of ours,
      * unless somebody deleted it by hand: then it is kept for as long as connections are. */
     if (atomic_load(&f->refs) == 1) {
@@ -215,14 +223,17 @@ static int shm_fd(struct database *db)
     }
     f->shm = mem_resize(f->shm, f->shm_count + 1, sizeof *f->shm);
     f->shm[f->shm_count++] = inode;
-    return inode->fd;
+    *ret_fd = inode->fd;
+    return STATUS_OK;
 }
 
-static void sign_wal(struct database *db, uint64_t *words)
+static enum status sign_wal(struct database *db, bool alone, uint64_t *words)
 {
     unsigned char head[2 * SHM_HEADER_BYTES];
     struct stat st;
-    int fd = shm_fd(db);
+    int fd;
+    if (shm_fd(db, alone, &fd) != STATUS_OK)
+        return STATUS_AGAIN;
     if (fd >= 0) {
         for (int tries = 0; tries < 4; tries++) {
             ssize_t n = pread(fd, head, sizeof head, 0);
@@ -232,7 +243,7 @@ static void sign_wal(struct database *db, uint64_t *words)
             if (!head[12])
                 break; /* isInit: still zeros, somebody is just making it */
             if (memcmp(head, head + SHM_HEADER_BYTES, SHM_HEADER_BYTES) == 0 || tries == 3)
-                return; /* torn each time: differs from any whole header */
+                return STATUS_OK; /* torn each time: differs from any whole header */
         }
     }
     memset(words, 0, 5 * sizeof *words);
@@ -242,57 +253,74 @@ static void sign_wal(struct database *db, uint64_t *words)
         words[2] = mtime_ns(&st);
         words[3] = st.st_ino;
     }
+    return STATUS_OK;
 }
 
-static enum status sign_file(struct database *db, struct db_signature *ret, struct err *err)
+/* `st` is what is_known() filled. AGAIN: to be tried with the lock alone. */
+static enum status sign_file(struct database *db, bool alone, const struct stat *st, uint64_t *w, struct err *err)
 {
     unsigned char head[100] = {0};
-    struct stat st;
-    uint64_t *w = ret->words;
-    if (db->immutable && db->file) {
-        w[0] = db->file->main->ino;
-        w[1] = db->file->main->dev;
-        return STATUS_OK;
-    }
-    enum status status = refresh_file(db, &st, err);
-    if (status != STATUS_OK)
-        return status;
-    w[0] = st.st_ino;
-    w[1] = st.st_dev;
+    w[0] = db->file->main->ino;
+    w[1] = db->file->main->dev;
     if (db->immutable)
         return STATUS_OK;
     ssize_t n = pread(db->file->main->fd, head, sizeof head, 0);
     if (n < 0)
         return err_sys(err, STATUS_IO, errno, "cannot read '%s'", db->path);
-    w[2] = (uint64_t)st.st_size;
-    w[3] = mtime_ns(&st);
+    w[2] = (uint64_t)st->st_size;
+    w[3] = mtime_ns(st);
     w[1] ^= (uint64_t)head[18] << 56 | (uint64_t)head[19] << 48; /* journal mode */
     w[4] = (uint64_t)be32(head + 24) << 32 | be32(head + 40);    /* change counter, schema cookie */
     if (n < (ssize_t)sizeof head || head[18] == 2 || head[19] == 2)
-        sign_wal(db, w + 5);
+        return sign_wal(db, alone, w + 5);
+    return STATUS_OK;
+}
+
+static enum status look_at_file(struct database *db, uint64_t *ret_generation, struct db_signature *s, struct err *err)
+{
+    struct stat file_stat;
+    enum status st = STATUS_AGAIN;
+    for (int alone = 0; st == STATUS_AGAIN && alone < 2; alone++) {
+        st = lock_file(db, alone, &file_stat, err);
+        if (st == STATUS_OK && s)
+            st = sign_file(db, alone, &file_stat, s->words, err);
+        *ret_generation = atomic_load(&db->generation);
+        pthread_rwlock_unlock(&db->lock);
+    }
+    return st;
+}
+
+enum status database_look(struct database *db, uint64_t *ret_generation, struct db_signature *ret, struct err *err)
+{
+    struct db_signature s = {{0}}, other;
+    uint64_t generation, others = 0, g;
+    enum status st = STATUS_OK;
+    if (db->path) {
+        st = look_at_file(db, &generation, ret ? &s : NULL, err);
+    } else {
+        generation = atomic_load(&db->generation);
+        s.words[0] = atomic_load(&db->touched);
+    }
+    for (size_t i = 0; st == STATUS_OK && i < db->attached_count; i++) {
+        st = database_look(db->attached[i], &g, ret ? &other : NULL, err);
+        if (st != STATUS_OK)
+            break;
+        others += g;
+        if (ret)
+            s.words[9] = s.words[9] * UINT64_C(0x9E3779B97F4A7C15) + db_signature_hash(&other);
+    }
+    if (st != STATUS_OK)
+        return st;
+    *ret_generation = generation + others;
+    if (ret)
+        *ret = s;
     return STATUS_OK;
 }
 
 enum status database_signature(struct database *db, struct db_signature *ret, struct err *err)
 {
-    struct db_signature s = {{0}};
-    enum status st = STATUS_OK;
-    if (db->path) {
-        pthread_mutex_lock(&db->lock);
-        st = sign_file(db, &s, err);
-        pthread_mutex_unlock(&db->lock);
-    } else {
-        s.words[0] = atomic_load(&db->touched);
-    }
-    for (size_t i = 0; st == STATUS_OK && i < db->attached_count; i++) {
-        struct db_signature other;
-        st = database_signature(db->attached[i], &other, err);
-        if (st == STATUS_OK)
-            s.words[9] = s.words[9] * UINT64_C(0x9E3779B97F4A7C15) + db_signature_hash(&other);
-    }
-    if (st == STATUS_OK)
-        *ret = s;
-    return st;
+    uint64_t generation;
+    return database_look(db, &generation, ret, err);
 }
 
 uint64_t db_signature_hash(const struct db_signature *s)
@@ -327,7 +355,7 @@ static void database_free(struct database *db)
     schema_unref(db->schema);
     sqlite3_close(db->anchor);
     db_file_unref(db->file);
-    pthread_mutex_destroy(&db->lock);
+    pthread_rwlock_destroy(&db->lock);
     free(db->attached);
     free(db->attached_names);
     free(db->extensions);
@@ -378,7 +406,7 @@ enum status database_new(const struct database_options *o, struct database **ret
     if (st != STATUS_OK)
         return st;
     struct database *db = MEM_NEW(struct database);
-    pthread_mutex_init(&db->lock, NULL);
+    pthread_rwlock_init(&db->lock, NULL);
     atomic_init(&db->refs, 1);
     atomic_init(&db->owners, 1);
     db->name = mem_cstr(o->name.n ? o->name : o->path);

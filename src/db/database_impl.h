@@ -41,7 +41,7 @@ struct database {
     atomic_ullong touched;         /* counts commits of this process to a memory database */
     atomic_ullong generation;      /* counts replacements of the file, attached ones included */
 
-    pthread_mutex_t lock; /* below this line; held for some system calls, never while SQLite runs */
+    pthread_rwlock_t lock; /* below this line; held for some system calls, never while SQLite runs */
     struct db_file *file;
     struct sqlite3 *anchor;      /* memory: keeps the content alive */
     const struct schema *schema; /* newest snapshot, shared by connections; schema.c */
@@ -59,6 +59,9 @@ struct open_request database_request(const struct database *db, bool writable);
 enum status database_ticket(struct database *db, struct db_ticket *ret, struct err *err) MUST_USE;
 /* As above for a connection that exists: its generation is compared with *ret_generation, nothing is referenced. */
 enum status database_generation(struct database *db, uint64_t *ret_generation, struct err *err) MUST_USE;
+/* Generation and signature of the same moment; ret may be NULL. Statuses: those of database_signature. */
+enum status database_look(struct database *db, uint64_t *ret_generation, struct db_signature *ret,
+                          struct err *err) MUST_USE;
 /* Forgets what was found at the path, so that the next ticket looks anew (a -shm file came or went). */
 void database_reinspect(struct database *db);
 void db_file_unref(struct db_file *f);

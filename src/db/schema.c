@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* schema — snapshots: shared, immutable, replaced when the schema changes.
  *
- * Per request the question "did the schema change?" costs one database_signature(): when nothing was committed since
- * this connection last looked, its snapshot is right. When something was, PRAGMA schema_version tells whether it was
- * the schema; mostly it was not. Only then the tables are read again (schema_load.c), by the first connection that
+ * Per request the question "did the schema change?" costs the look that conn_acquire took: when nothing was committed
+ * since this connection last looked, its snapshot is right. When something was, PRAGMA schema_version tells whether it
+ * was the schema; mostly it was not. Only then the tables are read again (schema_load.c), by the first connection that
  * notices: the others find its snapshot at the database.
  *
  * Invariants: (1) a snapshot is built within one read transaction, with the version read in it. (2) inside a longer
@@ -122,10 +122,10 @@ static enum status share(struct conn *c, int64_t version, const struct schema **
 {
     struct database *db = c->db;
     const struct schema *found = NULL, *old = NULL;
-    pthread_mutex_lock(&db->lock);
+    pthread_rwlock_rdlock(&db->lock);
     if (db->schema && db->schema->version == version && db->schema_generation == c->ticket.generation)
         found = schema_ref(db->schema);
-    pthread_mutex_unlock(&db->lock);
+    pthread_rwlock_unlock(&db->lock);
     if (found) {
         *ret = found;
         return STATUS_OK;
@@ -133,13 +133,13 @@ static enum status share(struct conn *c, int64_t version, const struct schema **
     enum status st = load(c, version, &found, err);
     if (st != STATUS_OK)
         return st;
-    pthread_mutex_lock(&db->lock);
+    pthread_rwlock_wrlock(&db->lock);
     if (!db->schema || db->schema_generation <= c->ticket.generation) {
         old = db->schema;
         db->schema = schema_ref(found);
         db->schema_generation = c->ticket.generation;
     }
-    pthread_mutex_unlock(&db->lock);
+    pthread_rwlock_unlock(&db->lock);
     schema_unref(old);
     *ret = found;
     return STATUS_OK;
@@ -147,10 +147,20 @@ static enum status share(struct conn *c, int64_t version, const struct schema **
 
 const struct schema *schema_newest(struct database *db)
 {
-    pthread_mutex_lock(&db->lock);
+    pthread_rwlock_rdlock(&db->lock);
     const struct schema *s = db->schema ? schema_ref(db->schema) : NULL;
-    pthread_mutex_unlock(&db->lock);
+    pthread_rwlock_unlock(&db->lock);
     return s;
+}
+
+/* What conn_acquire saw is good as long as nothing was read since. */
+static bool conn_signature(struct conn *c, struct db_signature *ret)
+{
+    if (!c->looked)
+        return database_signature(c->db, ret, NULL) == STATUS_OK;
+    c->looked = false;
+    *ret = c->acquired;
+    return true;
 }
 
 enum status schema_get(struct conn *c, const struct schema **ret, struct err *err)
@@ -160,7 +170,7 @@ enum status schema_get(struct conn *c, const struct schema **ret, struct err *er
     int64_t version;
     enum status st = STATUS_OK;
     /* The file may be gone from its path: a stream still reads the one that its connection holds, and asks that. */
-    bool there = database_signature(c->db, &signature, NULL) == STATUS_OK;
+    bool there = conn_signature(c, &signature);
     bool outer = !sqlite3_get_autocommit(c->sqlite);
     if (there && !outer && c->schema && db_signature_equal(&signature, &c->schema_signature)) {
         *ret = schema_ref(c->schema);

@@ -134,6 +134,7 @@ static enum status compile(struct conn *c, str sql, bool trusted, sqlite3_stmt *
 
 enum status stmt_compile(struct conn *c, str sql, struct sqlite3_stmt **ret, struct err *err)
 {
+    c->looked = false;
     return compile(c, sql, false, ret, err);
 }
 
@@ -141,6 +142,7 @@ static enum status prepare(struct conn *c, str sql, bool trusted, struct stmt **
 {
     uint64_t hash = str_hash(sql);
     struct stmt *s = cache_find(c, sql, hash, trusted);
+    c->looked = false;
     if (!s) {
         sqlite3_stmt *compiled;
         enum status st = compile(c, sql, trusted, &compiled, err);

@@ -39,6 +39,7 @@ void http_exchange_reset(struct http_exchange *x)
     x->blob = (struct blob_choice){{NULL, 0}, {NULL, 0}};
     x->request = (struct http_request){.arena = x->arena};
     x->started_us = 0;
+    x->round = 0;
 }
 
 const struct http_request *http_exchange_request(const struct http_exchange *x)
@@ -66,6 +67,11 @@ struct http_sink *http_exchange_take_sink(struct http_exchange *x)
     struct http_sink *sink = x->request.sink;
     x->request.sink = NULL;
     return sink;
+}
+
+uint64_t http_exchange_round(const struct http_exchange *x)
+{
+    return x->round;
 }
 
 void http_exchange_note(struct http_exchange *x, unsigned label, const void *note)

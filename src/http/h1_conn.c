@@ -153,6 +153,7 @@ void h1_conn_reset(struct h1_conn *c)
 enum status h1_conn_read(struct h1_conn *c, void *p, size_t size, size_t *ret_n)
 {
     enum status st = stream_read(&c->stream, p, size, ret_n, NULL);
+    c->event_round = 0; /* what is read next may be newer than the event */
     if (st == STATUS_OK)
         c->server->stats.bytes_in += *ret_n;
     /* A short read emptied the socket; should more come, epoll says so. */
@@ -222,6 +223,14 @@ void h1_conn_finish(struct h1_conn *c)
     h1_conn_deadline(c, s->config.limits.head_ms);
 }
 
+/* The round, when the byte that begins a request was in the socket before it. Not so: line ends that some clients send
+ * after a body (what follows them may have come later), records of TLS that hold no request yet. */
+static uint64_t arrived_before(const struct h1_conn *c, uint64_t event_round, char first)
+{
+    bool known = event_round == loop_round(c->server->config.loop) && !stream_is_tls(&c->stream);
+    return known && first != '\r' && first != '\n' ? event_round : 0;
+}
+
 /* IDLE and READING_HEAD: parse what is here, then read. */
 static bool head_step(struct h1_conn *c)
 {
@@ -246,6 +255,7 @@ static bool head_step(struct h1_conn *c)
         }
     }
     size_t n = 0;
+    uint64_t event_round = c->event_round;
     enum status st = STATUS_AGAIN;
     if (c->may_read) {
         char *to = buf_reserve(&w->in, w->in.cap - w->in.n < ROOM_MIN ? LIMIT_HTTP_READ : ROOM_MIN);
@@ -255,6 +265,7 @@ static bool head_step(struct h1_conn *c)
     if (st == STATUS_OK) {
         w->in.n += n;
         if (sm_state(&c->sm) == H1_IDLE) {
+            w->x.round = arrived_before(c, event_round, w->in.p[0]);
             sm_move(&c->sm, H1_READING_HEAD);
             h1_conn_deadline(c, s->config.limits.head_ms);
         }
@@ -354,10 +365,12 @@ static void on_event(void *arg, unsigned events)
     }
     if (events & LOOP_READ_CLOSED)
         c->half_closed = true;
-    if (is_reading(c))
+    if (is_reading(c)) {
         c->may_read = true;
-    else if (events & LOOP_READ)
+        c->event_round = loop_round(c->server->config.loop);
+    } else if (events & LOOP_READ) {
         c->quiet = true;
+    }
     h1_conn_tick(c);
 }
 

@@ -40,6 +40,9 @@ struct http_sink *http_exchange_take_sink(struct http_exchange *x);
 /* For the access callback: a number, and something that lives as long as the exchange's arena. Set it on the loop's
  * thread, in the handler; what `note` points to may change until the answer is given. */
 void http_exchange_note(struct http_exchange *x, unsigned label, const void *note);
+/* Not 0: the first byte of the request was here before this round of the loop (loop_round) began, so whatever the
+ * handler looked up since then is younger than the request. Loop's thread, in the handler. */
+uint64_t http_exchange_round(const struct http_exchange *x);
 int64_t http_exchange_started_us(const struct http_exchange *x); /* loop clock when the head was complete */
 
 /* ---- server ---- */

@@ -44,6 +44,7 @@ struct http_exchange {
     void (*on_gone)(void *arg);
     void *on_gone_arg;
     int64_t started_us;
+    uint64_t round; /* of the loop that reported its first byte; 0 = not known */
     unsigned label; /* for the access callback: http_exchange_note */
     const void *note;
     struct http_response response;
@@ -118,11 +119,12 @@ struct h1_conn {
     struct h1_conn *prev, *next; /* all connections of the server */
     struct wheel_item deadline;
     char *peer;
-    int unsent;          /* bytes the kernel held when the write deadline was looked at last; -1 = not yet */
-    int64_t linger_left; /* bytes still dropped before the connection is cut */
-    bool may_read;       /* epoll said so, or TLS holds bytes, since the last AGAIN */
-    bool quiet;          /* bytes wait but are not wanted now: epoll need not repeat it */
-    bool half_closed;    /* the client sent its end */
+    uint64_t event_round; /* the round in which epoll reported the bytes that are read next; 0 = they may be newer */
+    int unsent;           /* bytes the kernel held when the write deadline was looked at last; -1 = not yet */
+    int64_t linger_left;  /* bytes still dropped before the connection is cut */
+    bool may_read;        /* epoll said so, or TLS holds bytes, since the last AGAIN */
+    bool quiet;           /* bytes wait but are not wanted now: epoll need not repeat it */
+    bool half_closed;     /* the client sent its end */
     bool write_blocked;
     bool close_after; /* no further request on this connection */
     bool refused;     /* the answer is the server's own and the request was not read to its end */

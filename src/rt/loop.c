@@ -134,6 +134,11 @@ void loop_free(struct loop *l)
 
 /* ---- time ---- */
 
+uint64_t loop_round(const struct loop *l)
+{
+    return l->stats.rounds;
+}
+
 int64_t loop_now_us(const struct loop *l)
 {
     return l->now_us;

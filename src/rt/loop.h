@@ -39,6 +39,7 @@ bool loop_on_thread(const struct loop *loop); /* any thread: am I the loop's thr
 
 /* ---- time: monotonic microseconds, read once a round ---- */
 int64_t loop_now_us(const struct loop *loop);
+uint64_t loop_round(const struct loop *loop);   /* counts the returns of epoll_wait; from 1 in callbacks */
 int64_t loop_refresh_now_us(struct loop *loop); /* reads the clock again: after long work inside a callback */
 /* Another clock, for tests. Waits are then cut to 10 ms so that a clock moved by hand is seen. NULL: back to the real
  * one. */

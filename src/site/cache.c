@@ -21,6 +21,11 @@ struct entry {
 
 struct answer_cache {
     pthread_mutex_t lock;
+    struct { /* the signature that was read last; db is only compared, never followed */
+        uint64_t round;
+        const struct database *db;
+        struct db_signature signature;
+    } seen;
     struct entry **buckets;
     size_t bucket_count; /* power of two */
     struct entry *newest, *oldest;
@@ -90,15 +95,22 @@ static struct entry *find(struct answer_cache *c, str key, uint64_t hash)
     return e;
 }
 
-static bool is_current(const struct entry *e)
+/* What was read in this round is younger than every request that gives its round. */
+static bool is_current(struct answer_cache *c, const struct entry *e, uint64_t round)
 {
-    struct db_signature now;
     if (!e->db)
         return true;
-    return database_signature(e->db, &now, NULL) == STATUS_OK && db_signature_equal(&now, &e->made_under);
+    if (!round || c->seen.round != round || c->seen.db != e->db) {
+        c->seen.round = 0;
+        if (database_signature(e->db, &c->seen.signature, NULL) != STATUS_OK)
+            return false;
+        c->seen.round = round;
+        c->seen.db = e->db;
+    }
+    return db_signature_equal(&c->seen.signature, &e->made_under);
 }
 
-struct http_blob *answer_cache_get(struct answer_cache *c, str key)
+struct http_blob *answer_cache_get(struct answer_cache *c, str key, uint64_t round)
 {
     struct http_blob *blob = NULL;
     uint64_t hash = str_hash(key);
@@ -106,7 +118,7 @@ struct http_blob *answer_cache_get(struct answer_cache *c, str key)
     struct entry *e = find(c, key, hash);
     if (!e) {
         metric_add(METRIC_CACHE_MISSES, 1);
-    } else if (!is_current(e)) {
+    } else if (!is_current(c, e, round)) {
         metric_add(METRIC_CACHE_STALE, 1);
         entry_remove(c, e);
     } else {

@@ -15,8 +15,9 @@ struct answer_cache;
 struct answer_cache *answer_cache_new(size_t max_bytes) MUST_USE;
 void answer_cache_free(struct answer_cache *c); /* NULL is fine */
 
-/* The blob with a reference for the caller, or NULL. Reads the database's signature (two or three small reads). */
-struct http_blob *answer_cache_get(struct answer_cache *c, str key);
+/* The blob with a reference for the caller, or NULL. Reads the database's signature (two or three small reads), once
+ * for all requests of the same `round` of the loop: see http_exchange_round. 0 = for this request alone. */
+struct http_blob *answer_cache_get(struct answer_cache *c, str key, uint64_t round);
 /* Keeps a reference of its own. `made_under` was read before the first query of the answer. db NULL: valid for ever. */
 void answer_cache_put(struct answer_cache *c, str key, struct database *db, const struct db_signature *made_under,
                       struct http_blob *blob);

@@ -464,7 +464,7 @@ void site_handle(struct site *s, struct http_exchange *x)
         access_client(s, http, note);
     str key = closed ? (str){0} : cache_key(s, http, note);
     if (key.n) {
-        struct http_blob *blob = answer_cache_get(s->cache, key);
+        struct http_blob *blob = answer_cache_get(s->cache, key, http_exchange_round(x));
         if (blob) {
             struct http_response r;
             response_init(&r, http->arena);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "site/route.h"
 
+#include <pthread.h>
+
 #include "codec/url.h"
 #include "site/view/view.h"
 
@@ -83,6 +85,74 @@ const struct route routes[] = {
 };
 const size_t route_count = ARRAY_LEN(routes);
 
+/* ---- patterns and paths, cut into segments ---- */
+
+#define SEGMENTS_MAX 5 /* of the longest pattern */
+
+enum segment_kind { SEGMENT_LITERAL, SEGMENT_NAME, SEGMENT_RAW, SEGMENT_FILE };
+
+struct pattern {
+    struct {
+        enum segment_kind kind;
+        str text; /* of a literal */
+    } segments[SEGMENTS_MAX];
+    size_t count;
+    str allowed; /* extension, or "*"; .p NULL = none */
+};
+
+struct path {
+    str segments[SEGMENTS_MAX];
+    size_t count;
+    str stem, ext; /* of the last segment: before and after its last '.'; ext .p NULL = it has none */
+};
+
+static struct pattern patterns[ARRAY_LEN(routes)];
+static pthread_once_t patterns_once = PTHREAD_ONCE_INIT;
+
+/* False: it does not begin with '/', or has more segments than any pattern. */
+static bool cut(str path, str segments[SEGMENTS_MAX], size_t *ret_count)
+{
+    size_t count = 0;
+    bool more = path.n && path.p[0] == '/';
+    if (!more)
+        return false;
+    for (str rest = str_from(path, 1); more; count++) {
+        if (count == SEGMENTS_MAX)
+            return false;
+        more = str_cut(rest, '/', &segments[count], &rest);
+    }
+    *ret_count = count;
+    return true;
+}
+
+static void pattern_cut(const char *text, struct pattern *ret)
+{
+    str s = str_of(text), segments[SEGMENTS_MAX];
+    if (str_ends(s, STR("]"))) {
+        size_t open = str_rfind_char(s, '[');
+        ret->allowed = str_sub(s, open + 2, s.n - 1); /* past "[." */
+        s = str_sub(s, 0, open);
+    }
+    bool ok = cut(s, segments, &ret->count);
+    ASSERT(ok);
+    for (size_t i = 0; i < ret->count; i++) {
+        str segment = segments[i];
+        ret->segments[i].text = segment;
+        ret->segments[i].kind = !str_starts(segment, STR(":"))  ? SEGMENT_LITERAL
+                                : str_ends(segment, STR("*"))   ? SEGMENT_RAW
+                                : str_ends(segment, STR(".db")) ? SEGMENT_FILE
+                                                                : SEGMENT_NAME;
+    }
+}
+
+static void patterns_cut(void)
+{
+    for (size_t i = 0; i < route_count; i++)
+        pattern_cut(routes[i].pattern, &patterns[i]);
+}
+
+/* ---- matching ---- */
+
 static bool is_word(str s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -93,75 +163,76 @@ static bool is_word(str s)
     return s.n > 0;
 }
 
-/* Takes "[.json]" or "[.*]" off the pattern and the extension off the path; false when the path's extension does not
- * fit. */
-static bool take_format(str *pattern, str *path, str *ret_format)
+static bool path_cut(str text, struct path *ret)
 {
-    if (!str_ends(*pattern, STR("]"))) {
-        *ret_format = (str){0};
-        return true;
-    }
-    size_t open = str_rfind_char(*pattern, '[');
-    str allowed = str_sub(*pattern, open + 2, pattern->n - 1); /* past "[." */
-    *pattern = str_sub(*pattern, 0, open);
-    *ret_format = (str){0};
-    size_t dot = str_rfind_char(*path, '.');
-    size_t slash = str_rfind_char(*path, '/');
-    if (dot == STR_NPOS || dot < slash)
-        return true;
-    str ext = str_from(*path, dot + 1);
-    if (!is_word(ext) || !(str_is(allowed, "*") || str_eq(allowed, ext)))
+    if (!cut(text, ret->segments, &ret->count))
         return false;
-    *ret_format = ext;
-    *path = str_sub(*path, 0, dot);
+    str last = ret->segments[ret->count - 1];
+    size_t dot = str_rfind_char(last, '.');
+    ret->stem = dot == STR_NPOS ? last : str_sub(last, 0, dot);
+    ret->ext = dot == STR_NPOS ? (str){NULL, 0} : str_from(last, dot + 1);
     return true;
 }
 
-static bool match(const struct route *r, str path, struct arena *a, struct route_match *m)
+static bool allows(const struct pattern *p, str ext)
 {
-    str pattern = str_of(r->pattern);
-    m->param_count = 0;
-    if (!take_format(&pattern, &path, &m->format))
-        return false;
-    while (pattern.n) {
-        str want, have, want_rest, have_rest;
-        if (pattern.p[0] != '/' || !path.n || path.p[0] != '/')
-            return false;
-        bool more_want = str_cut(str_from(pattern, 1), '/', &want, &want_rest);
-        bool more_have = str_cut(str_from(path, 1), '/', &have, &have_rest);
-        if (str_is(want, "*"))
-            return true;
-        if (want.n && want.p[0] == ':') {
-            bool raw = str_ends(want, STR("*"));
-            if (str_ends(want, STR(".db"))) {
-                if (!str_ends(have, STR(".db")))
-                    return false;
-                have.n -= 3;
-            }
-            if (!have.n || (!raw && str_find_char(have, '.') != STR_NPOS))
-                return false;
-            m->params[m->param_count++] = raw ? have : tilde_decode(a, have);
-        } else if (!str_eq(want, have)) {
-            return false;
-        }
-        if (more_want != more_have)
-            return false;
-        if (!more_want)
-            return true;
-        pattern = str_make(want_rest.p - 1, want_rest.n + 1);
-        path = str_make(have_rest.p - 1, have_rest.n + 1);
-    }
-    return !path.n;
+    return is_word(ext) && (str_is(p->allowed, "*") || str_eq(p->allowed, ext));
 }
 
-struct route_match route_find(str path, struct arena *a)
+static str segment_of(const struct pattern *p, const struct path *path, size_t i)
+{
+    return p->allowed.p && i + 1 == path->count ? path->stem : path->segments[i];
+}
+
+static bool is_name(enum segment_kind kind, str s)
+{
+    if (kind == SEGMENT_FILE) {
+        if (!str_ends(s, STR(".db")))
+            return false;
+        s.n -= 3;
+    }
+    return s.n && (kind == SEGMENT_RAW || str_find_char(s, '.') == STR_NPOS);
+}
+
+static bool matches(const struct pattern *p, const struct path *path)
+{
+    if (p->count != path->count || (p->allowed.p && path->ext.p && !allows(p, path->ext)))
+        return false;
+    for (size_t i = p->count; i-- > 0;) { /* the last segments tell most patterns apart */
+        enum segment_kind kind = p->segments[i].kind;
+        str s = segment_of(p, path, i);
+        if (kind == SEGMENT_LITERAL ? !str_eq(p->segments[i].text, s) : !is_name(kind, s))
+            return false;
+    }
+    return true;
+}
+
+static void take_params(const struct pattern *p, const struct path *path, struct arena *a, struct route_match *m)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        enum segment_kind kind = p->segments[i].kind;
+        str s = segment_of(p, path, i);
+        if (kind == SEGMENT_FILE)
+            s.n -= 3;
+        if (kind != SEGMENT_LITERAL)
+            m->params[m->param_count++] = kind == SEGMENT_RAW ? s : tilde_decode(a, s);
+    }
+    if (p->allowed.p && path->ext.p)
+        m->format = path->ext;
+}
+
+struct route_match route_find(str text, struct arena *a)
 {
     struct route_match m = {0};
-    for (size_t i = 0; i < route_count; i++) {
-        if (match(&routes[i], path, a, &m)) {
+    struct path path;
+    pthread_once(&patterns_once, patterns_cut);
+    if (!path_cut(text, &path))
+        return m;
+    for (size_t i = 0; i < route_count && !m.route; i++) {
+        if (matches(&patterns[i], &path)) {
             m.route = &routes[i];
-            return m;
+            take_params(&patterns[i], &path, a, &m);
         }
     }
-    return (struct route_match){0};
+    return m;
 }

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A change of a file is in the very next answer, however it comes: never an old answer, never an error."""
+import json
 import os
 import shutil
 import sqlite3
+import threading
 
 import pytest
 
@@ -31,6 +33,36 @@ def test_commit_is_in_the_next_answer(server, tmp_path, wal):
                 assert site.json("/live/t/1.json")["rows"][0]["n"] == n
     db.close()
     assert site.json("/live/t/1.json")["rows"][0]["n"] == 199
+
+
+@pytest.mark.parametrize("wal", [False, True], ids=["rollback journal", "write-ahead log"])
+def test_nobody_is_behind_in_a_crowd(server, tmp_path, wal):
+    """Requests of one wake-up share one look at the file. Whoever asks after a commit still sees it."""
+    path = make(tmp_path / "live.db", SCRIPT, wal)
+    site, committed, behind, done = server(path), [0], [], threading.Event()
+
+    def ask(which):
+        connection = site.connect()
+        while not done.is_set():
+            least = committed[0]
+            connection.request("GET", "/live/t.json" if which % 2 else "/live/t/1.json")
+            seen = json.loads(connection.getresponse().read())["rows"][0]["n"]
+            if seen < least:
+                behind.append((seen, least))
+        connection.close()
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    db = writer(path)
+    for n in range(1, 300):
+        db.execute("update t set n = ?", (n,))
+        committed[0] = n
+    db.close()
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert not behind
 
 
 @pytest.mark.parametrize("wal", [False, True], ids=["rollback journal", "write-ahead log"])

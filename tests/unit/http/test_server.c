@@ -110,6 +110,8 @@ struct rig {
     struct http_server *server;
     struct http_exchange *held;
     int gone_calls, client;
+    uint64_t rounds[4]; /* of the last requests, newest first: http_exchange_round */
+    uint64_t now;       /* loop_round when the newest was handled */
     bool stopped;
 };
 
@@ -122,6 +124,9 @@ static void handler(void *app, struct http_exchange *x)
 {
     struct rig *rig = app;
     const struct http_request *rq = http_exchange_request(x);
+    memmove(rig->rounds + 1, rig->rounds, sizeof(rig->rounds) - sizeof(rig->rounds[0]));
+    rig->rounds[0] = http_exchange_round(x);
+    rig->now = loop_round(rig->loop);
     if (str_is(rq->path, "/held")) {
         rig->held = x;
         http_exchange_on_gone(x, on_gone, rig);
@@ -209,6 +214,25 @@ TEST(late_answer)
     rounds(&rig, 2);
     str got = receive(&rig);
     CHECK(str_find(got, STR("late\n")) != STR_NPOS && str_ends(got, STR("/next\n")));
+    rig_close(&rig);
+}
+
+/* Only a request whose first byte epoll reported may share what was looked up in that round. */
+TEST(round_of_a_request)
+{
+    struct rig rig;
+    rig_open(&rig);
+    send_text(&rig, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK(rig.rounds[0] && rig.rounds[0] == rig.now);
+    send_text(&rig, "GET /b HTTP/1.1\r\nHost: h\r\n\r\nGET /c HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK(rig.rounds[1] && rig.rounds[1] == rig.now);
+    CHECK(!rig.rounds[0]); /* sent ahead: when it came is not known */
+    send_text(&rig, "GET /d HTTP/1.1\r\nHo");
+    uint64_t began = loop_round(rig.loop);
+    send_text(&rig, "st: h\r\n\r\n");
+    CHECK(rig.rounds[0] && rig.rounds[0] <= began && rig.now > began); /* an old round: nothing is shared */
+    send_text(&rig, "\r\nGET /e HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK(!rig.rounds[0]);
     rig_close(&rig);
 }
 
