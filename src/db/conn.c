@@ -159,9 +159,8 @@ static enum status conn_setup(struct conn *c, struct err *err)
         return st;
     set_limits(c);
     authorizer_install(c);
-    int rc = sqlite3_exec(c->sqlite, "PRAGMA schema_version", NULL, NULL, NULL);
-    if (rc == SQLITE_OK) /* reads the schema, so that a damaged one is met here */
-        rc = sqlite3_exec(c->sqlite, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL, NULL);
+    /* Reads the schema, so that a damaged one is met here. */
+    int rc = sqlite3_exec(c->sqlite, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL, NULL);
     return rc == SQLITE_OK ? STATUS_OK : open_error(&o, rc, sqlite3_errmsg(c->sqlite), err);
 }
 

@@ -32,11 +32,16 @@
 #include "base/banned.h"
 
 static pthread_mutex_t inode_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct inode *inode_list; /* some dozens: one or two a database in use */
+static struct inode *inode_table[1024]; /* lists by number: one or two entries a database, and there may be thousands */
+
+static struct inode **list_of(ino_t ino)
+{
+    return &inode_table[ino % ARRAY_LEN(inode_table)];
+}
 
 static struct inode *list_find(dev_t dev, ino_t ino)
 {
-    struct inode *i = inode_list;
+    struct inode *i = *list_of(ino);
     while (i && (i->ino != ino || i->dev != dev))
         i = i->next;
     return i;
@@ -101,8 +106,9 @@ static enum status open_locked(const char *path, struct inode **ret, struct err 
         i->refs++;
     } else {
         i = MEM_NEW(struct inode);
-        *i = (struct inode){.dev = st.st_dev, .ino = st.st_ino, .fd = fd, .refs = 1, .next = inode_list};
-        inode_list = i;
+        struct inode **list = list_of(st.st_ino);
+        *i = (struct inode){.dev = st.st_dev, .ino = st.st_ino, .fd = fd, .refs = 1, .next = *list};
+        *list = i;
     }
     *ret = i;
     return STATUS_OK;
@@ -130,7 +136,7 @@ void inode_unref(struct inode *i)
         return;
     pthread_mutex_lock(&inode_lock);
     if (--i->refs == 0) {
-        struct inode **link = &inode_list;
+        struct inode **link = list_of(i->ino);
         while (*link != i)
             link = &(*link)->next;
         *link = i->next;
