@@ -197,6 +197,18 @@
 #define LIMIT_PROVE_TICKS       4096      /* pieces of the time line; then each stands for twice the time */
 #define LIMIT_PROVE_CHANGES     100000    /* changes of one run; more: USAGE */
 
+/* fetching URLs */
+#define LIMIT_FETCH_URL        8192                 /* bytes of a URL; longer: INVALID */
+#define LIMIT_FETCH_BYTES      INT64_C(68719476736) /* bytes of one answer; more: TOO_LARGE */
+#define LIMIT_FETCH_REDIRECTS  10                   /* redirects that are followed; more: INVALID */
+#define LIMIT_FETCH_MS         3600000              /* everything; longer: TIMEOUT */
+#define LIMIT_FETCH_CONNECT_MS 15000                /* one connection; longer: the next try */
+#define LIMIT_FETCH_STALL_MS   30000                /* without a byte; longer: the next try */
+#define LIMIT_FETCH_TRIES      4                    /* tries in a row that bring nothing; then the last one's failure */
+#define LIMIT_FETCH_TRIES_ALL  100                  /* all tries of one file; likewise */
+#define LIMIT_FETCH_BACKOFF_MS 500                  /* before the second try; doubled for each further one */
+#define LIMIT_FETCH_WAIT_MS    30000                /* the longest wait, also when the server asks for more */
+
 /* cli */
 #define LIMIT_HEALTH_PATH 1024 /* bytes of the path that healthcheck asks for; longer: USAGE */
 

@@ -100,7 +100,7 @@ struct insert {
 static int print_help(const char *verb)
 {
     printf("Usage: vitrine %s [OPTIONS] DATABASE TABLE FILE\n\n"
-           "%s the rows of a file into a table; FILE is - for standard input and may be packed\n"
+           "%s the rows of a file into a table; FILE is - for standard input, or a URL, and may be packed\n"
            "(.gz, .zst, .zip): CSV and its relatives, JSON, NDJSON, GeoJSON, workbooks (.xlsx). Encoding, delimiter, "
            "header and types are "
            "found out from the whole file. Rows\n"
@@ -269,10 +269,11 @@ static enum status import(struct insert *i, struct err *err)
     struct conn *c = NULL;
     struct ingest_report report;
     struct progress progress = i->silent || i->json ? (struct progress){0} : progress_terminal();
+    struct fetch_url_options fetch = {.progress = &progress};
     char *path = arena_cstr(i->arena, i->words[0]);
     enum status st = check_table_name(i->words[1], err);
     if (st == STATUS_OK)
-        st = source_open(i->arena, i->words[2], i->o.entry, &source, err);
+        st = source_open(i->arena, i->words[2], i->o.entry, &fetch, &source, err);
     if (st == STATUS_OK && (!i->o.dry_run || access(path, F_OK) == 0))
         st = target_open(i->words[0], false, &c, err);
     if (st == STATUS_OK)

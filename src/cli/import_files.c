@@ -22,6 +22,8 @@ bool import_is_data(struct arena *a, str path)
                                           ".xlsm", ".ndjson", ".jsonl", ".geojson", ".gz",  ".zst",  ".zip"};
     char head[16] = {0};
     bool named = false;
+    if (fetch_url_is(path))
+        return true;
     for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
         size_t n = strlen(endings[i]);
         named |= path.n > n && str_eq_nocase(str_from(path, path.n - n), str_of(endings[i]));
@@ -80,6 +82,9 @@ static void watch_interrupts(struct import_folder *f)
 static str stem_of(str path)
 {
     static const char *const packed[] = {".gz", ".zst", ".zip"};
+    for (size_t i = 0; fetch_url_is(path) && i < path.n; i++)
+        if (path.p[i] == '?' || path.p[i] == '#')
+            path.n = i;
     size_t slash = str_rfind_char(path, '/');
     str name = slash == STR_NPOS ? path : str_from(path, slash + 1);
     for (size_t i = 0; i < ARRAY_LEN(packed); i++)
@@ -128,12 +133,13 @@ static enum status import_table(struct arena *a, struct conn *c, const struct so
     return STATUS_OK;
 }
 
-static enum status import_one(struct arena *a, struct conn *c, str path, str entry, bool kept, struct err *err)
+static enum status import_entry(struct arena *a, struct conn *c, const struct source *whole, str entry, bool kept,
+                                struct err *err)
 {
     struct source source;
     str *parts = NULL;
     size_t count = 0;
-    enum status st = source_open(a, path, entry, &source, err);
+    enum status st = source_enter(a, whole, entry, &source, err);
     if (st == STATUS_OK)
         st = input_parts(a, &source, &parts, &count, err);
     if (st == STATUS_OK && count < 2)
@@ -145,13 +151,18 @@ static enum status import_one(struct arena *a, struct conn *c, str path, str ent
 
 static enum status import_path(struct arena *a, struct conn *c, str path, bool kept, struct err *err)
 {
+    struct progress progress = progress_terminal();
+    const struct fetch_url_options fetch = {.progress = &progress};
+    struct source whole;
     str *entries;
     size_t count = 0;
-    enum status st = source_entries(a, path, &entries, &count, err);
+    enum status st = source_load(a, path, &fetch, &whole, err);
+    if (st == STATUS_OK)
+        st = source_entries(a, &whole, &entries, &count, err);
     if (st == STATUS_OK && count == 0)
-        st = import_one(a, c, path, STR(""), kept, err);
+        st = import_entry(a, c, &whole, STR(""), kept, err);
     for (size_t i = 0; i < count && st == STATUS_OK; i++)
-        st = import_one(a, c, path, entries[i], kept, err);
+        st = import_entry(a, c, &whole, entries[i], kept, err);
     return st;
 }
 

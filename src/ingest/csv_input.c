@@ -36,6 +36,8 @@ struct csv_input {
     bool ended;
 };
 
+static enum status other_encoding(struct csv_input *c, struct err *err);
+
 static enum status start(struct input *in, struct err *err)
 {
     struct csv_input *c = (struct csv_input *)in;
@@ -127,7 +129,7 @@ static bool recover(struct input *in, struct err *err)
     struct csv_input *c = (struct csv_input *)in;
     if (c->met_other) {
         err_clear(err);
-        return decode_detect(in->source, &c->encoding, err) == STATUS_OK;
+        return other_encoding(c, err) == STATUS_OK;
     }
     bool tried = false;
     for (size_t i = 0; i < c->literal_count; i++)
@@ -224,6 +226,23 @@ static enum status decoded_sample(struct csv_input *c, size_t max, str *ret, boo
     return STATUS_OK;
 }
 
+/* The text is not UTF-8. What the server says of it counts, but for the code that servers say of everything. */
+static enum status other_encoding(struct csv_input *c, struct err *err)
+{
+    str charset = c->base.source->charset;
+    enum encoding e = charset.n ? encoding_of_name(charset) : ENCODING_UTF8;
+    struct decode *d;
+    if (e == ENCODING_UTF8 || e == ENCODING_LATIN_1)
+        return decode_detect(c->base.source, &c->encoding, err);
+    const char *name = arena_cstr(c->base.arena, charset);
+    if (decode_new(c->base.source, e, name, &d, NULL) != STATUS_OK) /* iconv does not know it */
+        return decode_detect(c->base.source, &c->encoding, err);
+    decode_free(d);
+    c->encoding = e;
+    c->iconv_name = name;
+    return STATUS_OK;
+}
+
 static enum status find_encoding(struct csv_input *c, str sample, struct err *err)
 {
     const struct ingest_options *o = c->options;
@@ -241,7 +260,7 @@ static enum status find_encoding(struct csv_input *c, str sample, struct err *er
         return st;
     struct encoding_evidence evidence = {0};
     encoding_feed(&evidence, utf8_cut(sample, sample.n > 4 ? sample.n - 4 : 0));
-    return evidence.ill_formed ? decode_detect(c->base.source, &c->encoding, err) : STATUS_OK;
+    return evidence.ill_formed ? other_encoding(c, err) : STATUS_OK;
 }
 
 static void close_input(void *arg)

@@ -103,8 +103,10 @@ static int naturalness(uint32_t code, unsigned char before, unsigned char after)
     if ((code >= 0xDF && code <= 0xFF && code != 0xF7) || code == 0x153) /* small letters with accents */
         return is_small(before) && is_small(after) ? 3 : is_small(before) || is_small(after) ? 2 : 0;
     if ((code >= 0xC0 && code <= 0xDE && code != 0xD7) || code == 0x152 || code == 0x178)
-        return is_small(before) ? -2 : 1; /* capitals do not follow small letters */
-    return left && right ? -2 : 0;        /* signs */
+        return is_small(before)                       ? -2 /* capitals do not follow small letters, */
+               : is_letter(before) || is_small(after) ? 1  /* and stand in words */
+                                                      : 0;
+    return left && right ? -2 : 0; /* signs */
 }
 
 static void score(struct encoding_evidence *e, unsigned char c, unsigned char before, unsigned char after)

@@ -26,7 +26,7 @@ enum status input_open(struct arena *a, const struct source *s, const struct ing
                        struct err *err)
 {
     str sample;
-    if (s->workbook)
+    if (s->kind == SOURCE_WORKBOOK)
         return xlsx_input_new(a, s, o, ret, err);
     enum status st = decode_sample(a, s, LIMIT_INGEST_SAMPLE, &sample, err);
     if (st != STATUS_OK)
@@ -41,5 +41,5 @@ enum status input_open(struct arena *a, const struct source *s, const struct ing
 enum status input_parts(struct arena *a, const struct source *s, str **ret, size_t *ret_count, struct err *err)
 {
     *ret_count = 0;
-    return s->workbook ? xlsx_sheets(a, s, ret, ret_count, err) : STATUS_OK;
+    return s->kind == SOURCE_WORKBOOK ? xlsx_sheets(a, s, ret, ret_count, err) : STATUS_OK;
 }

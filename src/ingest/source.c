@@ -129,6 +129,44 @@ static enum status open_fd(struct arena *a, str spec, struct source *s, struct e
     return STATUS_OK;
 }
 
+/* What a file without an ending is, by its media type. */
+static str ending_of(str type)
+{
+    static const struct {
+        const char *type, *ending;
+    } known[] = {{"text/csv", "csv"},
+                 {"text/tab-separated-values", "tsv"},
+                 {"application/json", "json"},
+                 {"application/geo+json", "geojson"},
+                 {"application/x-ndjson", "ndjson"},
+                 {"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"}};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (str_is(type, known[i].type))
+            return str_of(known[i].ending);
+    return str_make("", 0);
+}
+
+static enum status open_url(struct arena *a, str url, const struct fetch_url_options *o, struct source *s,
+                            struct err *err)
+{
+    static const struct fetch_url_options plain = {0};
+    struct fetch_url_result fetched;
+    enum status st = temporary_file(a, &s->fd, err);
+    if (st != STATUS_OK)
+        return st;
+    arena_defer(a, close_fd, (void *)(intptr_t)s->fd);
+    st = fetch_url(a, url, o ? o : &plain, s->fd, &fetched, err);
+    if (st != STATUS_OK)
+        return st;
+    s->name = fetch_url_shown(a, url);
+    if (fetched.file_name.n)
+        name_parts(a, s, fetched.file_name);
+    if (!s->ending.n)
+        s->ending = ending_of(fetched.type);
+    s->charset = fetched.charset;
+    return STATUS_OK;
+}
+
 static enum status several_files(struct arena *a, const struct source *s, const str *names, size_t count,
                                  struct err *err)
 {
@@ -169,7 +207,6 @@ static enum status choose_entry(struct arena *a, struct source *s, str wanted, s
     return STATUS_OK;
 }
 
-/* Everything but the choice inside of a zip. */
 /* By what is in it: uploads and pipes have no name to go by. */
 static enum status is_workbook(struct arena *a, struct source *s, struct err *err)
 {
@@ -181,27 +218,33 @@ static enum status is_workbook(struct arena *a, struct source *s, struct err *er
         types |= str_is(entries[i].name, "[Content_Types].xml");
         folder |= str_starts(entries[i].name, STR("xl/")) || str_starts(entries[i].name, STR("xl\\"));
     }
-    s->workbook = types && folder;
+    if (types && folder)
+        s->kind = SOURCE_WORKBOOK;
     return st;
 }
 
 static enum status identify(struct arena *a, struct source *s, struct err *err)
 {
+    s->kind = SOURCE_STREAM;
     enum status st = find_packing(s, err);
     return st == STATUS_OK && s->packing == PACKING_ZIP ? is_workbook(a, s, err) : st;
 }
 
-static enum status look(struct arena *a, str spec, struct source *s, struct err *err)
+enum status source_load(struct arena *a, str spec, const struct fetch_url_options *o, struct source *ret,
+                        struct err *err)
 {
     struct stat st;
-    *s = (struct source){.fd = -1, .stem = STR("data"), .ending = str_make("", 0)};
-    enum status status = open_fd(a, spec, s, err);
-    if (status == STATUS_OK && fstat(s->fd, &st) != 0)
-        status = err_sys(err, STATUS_IO, errno, "cannot read %.*s", STR_ARG(s->name));
+    struct source s = {.fd = -1, .stem = STR("data"), .ending = str_make("", 0)};
+    enum status status = fetch_url_is(spec) ? open_url(a, spec, o, &s, err) : open_fd(a, spec, &s, err);
+    if (status == STATUS_OK && fstat(s.fd, &st) != 0)
+        status = err_sys(err, STATUS_IO, errno, "cannot read %.*s", STR_ARG(s.name));
     if (status != STATUS_OK)
         return status;
-    s->size_bytes = (uint64_t)st.st_size;
-    return identify(a, s, err);
+    s.size_bytes = (uint64_t)st.st_size;
+    status = identify(a, &s, err);
+    if (status == STATUS_OK)
+        *ret = s;
+    return status;
 }
 
 /* A file that has to be read at several places, packed into another one: it is unpacked first. */
@@ -214,7 +257,7 @@ static enum status unpack_seekable(struct arena *a, struct source *s, struct err
     size_t n = 1;
     for (size_t i = 0; i < ARRAY_LEN(endings); i++)
         seekable |= str_is(s->ending, endings[i]);
-    if (!seekable || s->packing == PACKING_NONE || s->workbook)
+    if (!seekable || s->packing == PACKING_NONE || s->kind != SOURCE_STREAM)
         return STATUS_OK;
     char *piece = arena_alloc_raw(a, 65536);
     enum status st = unpack_new(s, &u, err);
@@ -236,16 +279,15 @@ static enum status unpack_seekable(struct arena *a, struct source *s, struct err
     return identify(a, s, err);
 }
 
-enum status source_entries(struct arena *a, str spec, str **ret, size_t *ret_count, struct err *err)
+enum status source_entries(struct arena *a, const struct source *s, str **ret, size_t *ret_count, struct err *err)
 {
-    struct source s;
     struct zip_entry *entries = NULL;
     size_t count = 0;
-    enum status status = look(a, spec, &s, err);
-    if (status == STATUS_OK && s.packing == PACKING_ZIP && !s.workbook)
-        status = zip_list(a, &s, &entries, &count, err);
-    if (status != STATUS_OK)
-        return status;
+    enum status st = STATUS_OK;
+    if (s->packing == PACKING_ZIP && s->kind == SOURCE_STREAM)
+        st = zip_list(a, s, &entries, &count, err);
+    if (st != STATUS_OK)
+        return st;
     *ret = ARENA_ARRAY(a, str, count + 1);
     for (size_t i = 0; i < count; i++)
         (*ret)[i] = entries[i].name;
@@ -253,15 +295,23 @@ enum status source_entries(struct arena *a, str spec, str **ret, size_t *ret_cou
     return STATUS_OK;
 }
 
-enum status source_open(struct arena *a, str spec, str entry, struct source *ret, struct err *err)
+enum status source_enter(struct arena *a, const struct source *whole, str entry, struct source *ret, struct err *err)
+{
+    struct source s = *whole;
+    enum status st = STATUS_OK;
+    if (s.packing == PACKING_ZIP && s.kind == SOURCE_STREAM)
+        st = choose_entry(a, &s, entry, err);
+    if (st == STATUS_OK)
+        st = unpack_seekable(a, &s, err);
+    if (st == STATUS_OK)
+        *ret = s;
+    return st;
+}
+
+enum status source_open(struct arena *a, str spec, str entry, const struct fetch_url_options *o, struct source *ret,
+                        struct err *err)
 {
     struct source s;
-    enum status status = look(a, spec, &s, err);
-    if (status == STATUS_OK && s.packing == PACKING_ZIP && !s.workbook)
-        status = choose_entry(a, &s, entry, err);
-    if (status == STATUS_OK)
-        status = unpack_seekable(a, &s, err);
-    if (status == STATUS_OK)
-        *ret = s;
-    return status;
+    enum status st = source_load(a, spec, o, &s, err);
+    return st == STATUS_OK ? source_enter(a, &s, entry, ret, err) : st;
 }

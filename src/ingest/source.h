@@ -6,27 +6,42 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "ingest/fetch_url.h"
 
 enum packing { PACKING_NONE, PACKING_GZIP, PACKING_ZSTD, PACKING_ZIP };
 
+enum source_kind {
+    SOURCE_STREAM,   /* text, packed or not */
+    SOURCE_WORKBOOK, /* a zip that is one file of sheets (.xlsx), and not packed files */
+};
+
 struct source {
-    str name;   /* for messages: the path as given, "standard input" */
+    str name;   /* for messages: the path or URL as given, "standard input" */
     str stem;   /* what a table made of it is called: no folder, no endings */
     str ending; /* of the data inside, lower case without the dot: "csv" for "a.csv.gz"; may be empty */
     int fd;     /* regular file; closed by the arena */
     uint64_t size_bytes;
     enum packing packing;
-    bool workbook;        /* ZIP: it is one file of sheets (.xlsx), and not packed files */
+    enum source_kind kind;
+    str charset;          /* what the server says of its text; may be empty, and is often wrong */
     str entry;            /* ZIP: the file inside */
     uint64_t entry_index; /* ZIP: which one in the directory */
 };
 
-/* `spec`: a path or "-" for standard input (copied to a temporary file without a name when it is a pipe). `entry`: the
- * file inside of a zip; empty = the only one. Blocks. Returns OK, NOT_FOUND, FORBIDDEN, INVALID (a directory, a zip of
- * several files), IO, DISK_FULL. */
-enum status source_open(struct arena *a, str spec, str entry, struct source *ret, struct err *err) MUST_USE;
+/* `spec`: a path, a URL (fetched into a temporary file without a name), or "-" for standard input (likewise, when it is
+ * a pipe). `entry`: the file inside of a zip; empty = the only one. `o`: how a URL is fetched; NULL = as it goes.
+ * Blocks. Returns OK, NOT_FOUND, FORBIDDEN, INVALID (a directory, a zip of several files), IO, DISK_FULL, those of
+ * fetch_url. */
+enum status source_open(struct arena *a, str spec, str entry, const struct fetch_url_options *o, struct source *ret,
+                        struct err *err) MUST_USE;
+/* The same in two steps, for zips of several files: source_load, source_entries, source_enter for each. */
+enum status source_load(struct arena *a, str spec, const struct fetch_url_options *o, struct source *ret,
+                        struct err *err) MUST_USE;
 /* The data files inside of a zip (no folders, no hidden files); none when it is no zip. */
-enum status source_entries(struct arena *a, str spec, str **ret, size_t *ret_count, struct err *err) MUST_USE;
+enum status source_entries(struct arena *a, const struct source *s, str **ret, size_t *ret_count,
+                           struct err *err) MUST_USE;
+enum status source_enter(struct arena *a, const struct source *whole, str entry, struct source *ret,
+                         struct err *err) MUST_USE;
 
 /* The unpacked bytes from the start; several may read one source at once. */
 struct unpack;

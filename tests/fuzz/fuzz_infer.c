@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct source source;
     struct buf out;
     buf_init(&out, 1 << 24);
-    if (source_open(a, str_of(path), STR(""), &source, NULL) == STATUS_OK &&
+    if (source_open(a, str_of(path), STR(""), NULL, &source, NULL) == STATUS_OK &&
         ingest_run(a, NULL, &source, STR("t"), &o, NULL, &report, NULL) == STATUS_OK) {
         ingest_report_text(&out, &report);
         ingest_report_json(&out, &report);

@@ -100,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ingest_report report;
     struct source source;
     struct err err = ERR_INIT;
-    if (source_open(a, str_of(path), STR(""), &source, &err) != STATUS_OK || !source.workbook)
+    if (source_open(a, str_of(path), STR(""), NULL, &source, &err) != STATUS_OK || source.kind != SOURCE_WORKBOOK)
         abort(); /* the zip is not what it is about */
     if (ingest_run(a, NULL, &source, STR("t"), &o, NULL, &report, &err) == STATUS_OK) {
         buf_clear(&zip);

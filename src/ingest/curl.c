@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ingest/curl.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+
+#include "base/banned.h"
+
+static struct curl curl;
+static bool loaded;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void load(void)
+{
+    const struct {
+        const char *name;
+        void *to; /* POSIX: an object pointer holds a function's address */
+    } wanted[] = {{"curl_global_init", &curl.global_init}, {"curl_easy_init", &curl.easy_new},
+                  {"curl_easy_cleanup", &curl.easy_free},  {"curl_easy_setopt", &curl.set},
+                  {"curl_easy_getinfo", &curl.get},        {"curl_easy_perform", &curl.perform},
+                  {"curl_easy_strerror", &curl.text},      {"curl_slist_append", &curl.list_add},
+                  {"curl_slist_free_all", &curl.list_free}};
+    void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL); /* for good */
+    if (!library)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        void *address = dlsym(library, wanted[i].name);
+        if (!address)
+            return;
+        memcpy(wanted[i].to, &address, sizeof address);
+    }
+    loaded = curl.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+enum status curl_load(const struct curl **ret, struct err *err)
+{
+    pthread_once(&once, load);
+    if (!loaded) {
+        err_set(err, STATUS_NOT_IMPLEMENTED, "files from the web need libcurl, and it is not installed");
+        return err_hint(err, "On Debian: apt-get install libcurl4. Or fetch the file by other means.");
+    }
+    *ret = &curl;
+    return STATUS_OK;
+}

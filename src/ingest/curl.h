@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* curl: libcurl, loaded when the first URL is asked for. Linked in, it and the thirty libraries behind it would double
+ * the time that every start of the program takes. Private to this folder; any thread. */
+#ifndef VITRINE_INGEST_CURL_H
+#define VITRINE_INGEST_CURL_H
+
+#include <curl/curl.h>
+
+#include "base/err.h"
+
+struct curl {
+    CURLcode (*global_init)(long flags);
+    CURL *(*easy_new)(void);
+    void (*easy_free)(CURL *easy);
+    CURLcode (*set)(CURL *easy, CURLoption option, ...);
+    CURLcode (*get)(CURL *easy, CURLINFO info, ...);
+    CURLcode (*perform)(CURL *easy);
+    const char *(*text)(CURLcode code);
+    struct curl_slist *(*list_add)(struct curl_slist *list, const char *text);
+    void (*list_free)(struct curl_slist *list);
+};
+
+/* NOT_IMPLEMENTED: it is not installed. */
+enum status curl_load(const struct curl **ret, struct err *err) MUST_USE;
+
+#endif
