@@ -349,3 +349,11 @@ enum status conn_execute(struct conn *c, str sql, struct err *err)
         database_touch(c->db);
     return rc == SQLITE_OK ? STATUS_OK : conn_error(c, rc, err);
 }
+
+enum status conn_vacuum(struct conn *c, struct err *err)
+{
+    int attached = sqlite3_limit(c->sqlite, SQLITE_LIMIT_ATTACHED, 1);
+    enum status st = conn_execute(c, STR("VACUUM"), err);
+    sqlite3_limit(c->sqlite, SQLITE_LIMIT_ATTACHED, attached);
+    return st;
+}

@@ -50,5 +50,7 @@ int64_t conn_last_rowid(struct conn *c);
 
 /* Runs statements without results, past the authorizer: for our own constant SQL and for CONN_WRITE. */
 enum status conn_execute(struct conn *c, str sql, struct err *err) MUST_USE;
+/* VACUUM attaches a file of its own, which other statements may not. Not inside of a transaction. */
+enum status conn_vacuum(struct conn *c, struct err *err) MUST_USE;
 
 #endif

@@ -53,19 +53,22 @@ enum status rebuild_run(struct arena *a, struct conn *c, str sql, struct sql_log
     return conn_execute(c, sql, err);
 }
 
+enum status rebuild_run_late(struct arena *a, struct conn *c, str sql, struct sql_log *log, struct err *err)
+{
+    if (!log || !log->dry)
+        return rebuild_run(a, c, sql, log, err);
+    VEC_PUSH(a, &log->items, arena_str(a, sql));
+    return STATUS_OK;
+}
+
 static enum status run(struct rebuild *r, str sql, struct err *err)
 {
     return rebuild_run(r->a, r->c, sql, r->log, err);
 }
 
-/* What takes time is only noted in a dry run. */
 static enum status run_late(struct rebuild *r, str sql, struct err *err)
 {
-    if (r->log && r->log->dry) {
-        VEC_PUSH(r->a, &r->log->items, arena_str(r->a, sql));
-        return STATUS_OK;
-    }
-    return run(r, sql, err);
+    return rebuild_run_late(r->a, r->c, sql, r->log, err);
 }
 
 /* The first column of each row; the statement's only parameter is `value`. */

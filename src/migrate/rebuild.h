@@ -23,5 +23,7 @@ enum status rebuild_table(struct arena *a, struct conn *c, const struct table_de
                           bool *ret_changed, struct err *err) MUST_USE;
 /* Runs one statement and notes it. */
 enum status rebuild_run(struct arena *a, struct conn *c, str sql, struct sql_log *log, struct err *err) MUST_USE;
+/* The same for what takes time: in a dry run it is only noted. */
+enum status rebuild_run_late(struct arena *a, struct conn *c, str sql, struct sql_log *log, struct err *err) MUST_USE;
 
 #endif
