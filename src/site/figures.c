@@ -17,9 +17,18 @@ str figure_key(struct arena *a, str sql, const struct query_param *params, size_
     return arena_concat(a, parts, param_count * 2 + 1);
 }
 
+/* Read once a request, since a page looks for some thirty figures and each signature costs two system calls: what it
+ * shows is then true of the moment it began, also when the data changes meanwhile. */
 bool figure_begin(struct request *rq, struct db_signature *ret)
 {
-    return database_signature(rq->db->database, ret, NULL) == STATUS_OK;
+    if (rq->seen_of != rq->db) {
+        rq->seen_of = NULL;
+        if (database_signature(rq->db->database, &rq->seen, NULL) != STATUS_OK)
+            return false;
+        rq->seen_of = rq->db;
+    }
+    *ret = rq->seen;
+    return true;
 }
 
 enum figure_state figure_look(struct request *rq, str key, struct rowset *ret)
@@ -40,7 +49,7 @@ enum figure_state figure_look_integer(struct request *rq, str key, int64_t *ret)
 void figure_keep(struct request *rq, const struct db_signature *begun, str key, const struct rowset *rows)
 {
     struct db_signature now;
-    if (figure_begin(rq, &now) && db_signature_equal(begun, &now))
+    if (database_signature(rq->db->database, &now, NULL) == STATUS_OK && db_signature_equal(begun, &now))
         figure_store_put(rq->db->figures, begun, key, rows);
 }
 

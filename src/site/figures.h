@@ -14,7 +14,8 @@ enum figure_state figure_look(struct request *rq, str key, struct rowset *ret);
 /* One integer likewise. */
 enum figure_state figure_look_integer(struct request *rq, str key, int64_t *ret);
 
-/* Around working one out at once: the signature before it, then keep it if the data did not change meanwhile. */
+/* Around working one out at once: the signature before it, then keep it if the data did not change meanwhile. The
+ * signature is that of the first look of this request. */
 bool figure_begin(struct request *rq, struct db_signature *ret);
 void figure_keep(struct request *rq, const struct db_signature *begun, str key, const struct rowset *rows);
 void figure_keep_integer(struct request *rq, const struct db_signature *begun, str key, int64_t n);

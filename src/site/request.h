@@ -61,7 +61,9 @@ struct request {
     const char *error_template; /* NULL = by status; set = always this page, never JSON */
     struct trace *trace;        /* trace.h; NULL = none is kept */
     struct value error_extra;   /* DICT: more keys of the JSON error, "sql" for the page; or UNDEFINED */
-    struct write_step write;    /* the view returned AGAIN: its write waits for the writer */
+    struct db_signature seen;   /* of the data of `seen_of` when this request first looked: figures.h */
+    const struct published *seen_of; /* NULL = not yet */
+    struct write_step write;         /* the view returned AGAIN: its write waits for the writer */
 };
 
 /* Splits path and query, strips base_url, finds the route. No database. */

@@ -307,19 +307,34 @@ static bool accept_array(struct table_page *p, const struct query_suggestion *c)
     return true;
 }
 
+struct spending {
+    str key; /* of all verdicts of this page */
+    int64_t cpu_us, wall_us;
+};
+
+static bool is_spent(struct spending *s)
+{
+    int64_t cpu = clock_thread_cpu_us(), wall = clock_mono_us();
+    if (!s->wall_us) {
+        s->cpu_us = cpu;
+        s->wall_us = wall;
+    }
+    return cpu - s->cpu_us > SUGGEST_CPU_US || wall - s->wall_us > SUGGEST_WALL_US;
+}
+
 /* A verdict depends on the data, the rows looked at and the column: it is kept until the data changes. */
 static bool accepted(struct table_page *p, const struct query_suggestions *s, const struct query_suggestion *c,
-                     int64_t rows, bool spent)
+                     int64_t rows, struct spending *so_far)
 {
     struct request *rq = p->rq;
     struct arena *a = rq->arena;
     struct db_signature begun;
     int64_t verdict;
-    str key = ARENA_CAT(a, STR("suggest "), str_of(query_facet_type(c->kind)), STR(" "), c->column, STR("\n"),
-                        figure_key(a, p->plan->facet_sql, p->plan->params, p->plan->param_count));
+    str key =
+        ARENA_CAT(a, STR("suggest "), str_of(query_facet_type(c->kind)), STR(" "), c->column, STR("\n"), so_far->key);
     if (figure_look_integer(rq, key, &verdict) == FIGURE_EXACT)
         return verdict;
-    if (spent) { /* the next page goes on from here */
+    if (is_spent(so_far)) { /* the next page goes on from here */
         rq->response_varies = true;
         return false;
     }
@@ -349,11 +364,10 @@ struct value table_page_suggested(struct table_page *p)
     if (rows < 0 && fetch_integer(rq, rq->conn, s.row_count_sql, p->plan->params, p->plan->param_count,
                                   rq->site->config.settings.facet_suggest_time_limit_ms, &rows, NULL) != STATUS_OK)
         return list;
-    int64_t cpu = clock_thread_cpu_us(), wall = clock_mono_us();
+    struct spending so_far = {.key = figure_key(a, p->plan->facet_sql, p->plan->params, p->plan->param_count)};
     for (size_t i = 0; i < s.count; i++) {
         const struct query_suggestion *c = &s.items[i];
-        bool spent = clock_thread_cpu_us() - cpu > SUGGEST_CPU_US || clock_mono_us() - wall > SUGGEST_WALL_US;
-        if (!accepted(p, &s, c, rows, spent))
+        if (!accepted(p, &s, c, rows, &so_far))
             continue;
         struct value d = value_dict(a);
         VALUE_SET(d, "name", value_str(c->column));

@@ -222,12 +222,13 @@ static bool run_loop(struct eval *ev, const struct node *n, struct value of, int
         return !n->else_body || run_body(ev, n->else_body);
     struct scope *inner = scope_new(ev, outer);
     ev->scope = inner;
+    scope_set(ev, inner, STR("loop"), value_object(&loop_class, &l));
     bool ok = true;
     while (ok && l.has_next) {
         item = l.next;
         l.has_next = iter_next(ev, &it, &l.next);
-        inner->count = 0;
-        scope_set(ev, inner, STR("loop"), value_object(&loop_class, &l));
+        inner->vars[0].value = value_object(&loop_class, &l); /* {% set loop = ... %} lasts for one round */
+        inner->count = 1;
         ok = run_step(ev, n) && assign(ev, n->a, item) && run_body(ev, n->body);
         l.previous = item;
         l.index0++;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cells that are shown as more than text: Markdown, links and images as JSON, JSON in lines; and nothing that runs."""
 import json
+import re
 
 import pytest
 
@@ -144,3 +145,21 @@ def test_limits(folder):
     page = server.get("/big/big").text
     assert page.count("<strong>") == 2097152 // 65004
     server.stop()
+
+
+def test_all_cells_of_a_row_at_once(tmp_path):
+    """row.html is what the loop over the row gives."""
+    path = serving.make(tmp_path / "c.db", """
+        create table kind (id integer primary key, name text);
+        insert into kind values (1, '<b>');
+        create table t (id integer primary key, k integer references kind(id), s text, x blob, u text);
+        insert into t values (1, 1, '<&"''>', x'00ff', 'https://example.com/?a=1&b=2'), (2, null, '', null, 'é');""")
+    templates = tmp_path / "templates"
+    templates.mkdir()
+    (templates / "_table.html").write_text("""{% for row in display_rows %}<div class="whole">{{ row.html }}</div>
+        <div class="loop">{% for cell in row %}<td {{ cell.attrs }}>{{ cell.value }}</td>{% endfor %}</div>{% endfor %}""")
+    site = serving.Server(path, "--template-dir", templates).wait()
+    page = site.get("/c/t").text
+    site.stop()
+    whole, loop = (re.findall(f'<div class="{name}">(.*)</div>', page) for name in ("whole", "loop"))
+    assert len(whole) == 2 and whole == loop and "&lt;b&gt;" in whole[0]
