@@ -161,5 +161,5 @@ def test_all_cells_of_a_row_at_once(tmp_path):
     site = serving.Server(path, "--template-dir", templates).wait()
     page = site.get("/c/t").text
     site.stop()
-    whole, loop = (re.findall(f'<div class="{name}">(.*)</div>', page) for name in ("whole", "loop"))
+    whole, loop = (re.findall(f'<div class="{name}">(.*?)</div>', page) for name in ("whole", "loop"))
     assert len(whole) == 2 and whole == loop and "&lt;b&gt;" in whole[0]
