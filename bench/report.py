@@ -75,6 +75,8 @@ def goals(data):
         value = data.get("start", {}).get(count, {}).get("/")
         yield (f"start to the first byte of the front page, {count:,} database{'s' * (count > 1)}, ms", f"< {most}",
                value, value is not None and value < most)
+    if data.get("ingest"):
+        yield from ingest.goals(data["ingest"])
     for what, figure, _ in data.get("write", []):
         least = GOALS_WRITE.get(what.split(",")[0])
         if least:

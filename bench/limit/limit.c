@@ -6,6 +6,8 @@
  *   limit DATABASE row|table|aggregate [SECONDS]    prints {"rps": ..., "length": ...}
  *   limit DATABASE CASE print                       prints the body, to be compared with the server's
  *   limit DATABASE csv TABLE                        formats a table as CSV once; prints {"seconds": ..., "bytes": ...}
+ *   limit DATABASE insert TABLE NEW                 stores its rows in a new database; prints {"seconds": ..., "rows":
+ * ...}
  *
  * The statement is prepared once, as by a server that keeps its statements. */
 #include <sqlite3.h>
@@ -15,6 +17,7 @@
 
 #include "codec/csvwrite.h"
 #include "codec/jwrite.h"
+#include "insert.h"
 
 struct limit_case {
     const char *name, *sql, *before, *after;
@@ -159,8 +162,12 @@ int main(int argc, char **argv)
     }
     if (argc == 4 && !strcmp(argv[2], "csv"))
         return csv_once(argv[1], argv[3]);
+    if (argc == 5 && !strcmp(argv[2], "insert"))
+        return insert_once(argv[1], argv[3], argv[4]);
     if (!what) {
-        fputs("usage: limit DATABASE row|table|aggregate [SECONDS|print]\n       limit DATABASE csv TABLE\n", stderr);
+        fputs("usage: limit DATABASE row|table|aggregate [SECONDS|print]\n       limit DATABASE csv TABLE\n"
+              "       limit DATABASE insert TABLE NEW\n",
+              stderr);
         return 64;
     }
     sqlite3 *db;
