@@ -91,6 +91,7 @@
 #define LIMIT_DB_STMTS_PER_CONN     64         /* prepared statements a connection keeps; likewise */
 #define LIMIT_DB_VALUE_BYTES        134217728  /* one text or blob in a query; larger: "string or blob too big" */
 #define LIMIT_DB_SQL_BYTES          1000000    /* one statement; larger: TOO_LARGE */
+#define LIMIT_DB_SCRIPT_BYTES       134217728  /* one statement of a script that is imported; larger: TOO_LARGE */
 #define LIMIT_DB_LIKE_PATTERN_BYTES 4096       /* LIKE and GLOB patterns; larger: SQLite's "pattern too complex" */
 #define LIMIT_DB_VM_OPS             5000000    /* instructions of one compiled statement */
 #define LIMIT_DB_ATTACHED           10         /* further files on one connection; more: INVALID */

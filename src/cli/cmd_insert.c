@@ -18,6 +18,7 @@ enum {
     OPT_PATH,
     OPT_FLATTEN,
     OPT_SHEET,
+    OPT_TABLE,
     OPT_DELIMITER,
     OPT_QUOTE,
     OPT_NO_HEADERS,
@@ -55,6 +56,7 @@ static const struct option options[] = {
     {"--flatten", 0, OPTION_FLAG, NULL, "JSON objects inside of rows become columns a_b", OPT_FLATTEN},
     {"--sheet", 0, OPTION_VALUE, "NAME", "Which sheet of a workbook, by name or number (default: the first)",
      OPT_SHEET},
+    {"--table", 0, OPTION_VALUE, "NAME", "Which table of an SQLite file or SQL dump (default: the only one)", OPT_TABLE},
     {"--delimiter", 0, OPTION_VALUE, "CHAR", "What separates cells (found out otherwise)", OPT_DELIMITER},
     {"--quotechar", 0, OPTION_VALUE, "CHAR", "What quotes cells (default \"), '' for nothing", OPT_QUOTE},
     {"--no-headers", 0, OPTION_FLAG, NULL, "The first row is data: columns are column_1, column_2, ...",
@@ -101,7 +103,8 @@ static int print_help(const char *verb)
 {
     printf("Usage: vitrine %s [OPTIONS] DATABASE TABLE FILE\n\n"
            "%s the rows of a file into a table; FILE is - for standard input, or a URL, and may be packed\n"
-           "(.gz, .zst, .zip): CSV and its relatives, JSON, NDJSON, GeoJSON, workbooks (.xlsx). Encoding, delimiter, "
+           "(.gz, .zst, .zip): CSV and its relatives, JSON, NDJSON, GeoJSON, workbooks (.xlsx), SQLite files and\n"
+           "SQL dumps. Encoding, delimiter, "
            "header and types are "
            "found out from the whole file. Rows\n"
            "that do not fit go to the table TABLE__rejects, with line and reason.\n\nOptions:\n",
@@ -169,6 +172,7 @@ static enum status apply_text(struct insert *i, int id, str value, str second, s
         i->o.path = value;
         break;
     case OPT_SHEET:
+    case OPT_TABLE:
         i->o.part = value;
         break;
     case OPT_ENTRY:

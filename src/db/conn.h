@@ -52,5 +52,9 @@ int64_t conn_last_rowid(struct conn *c);
 enum status conn_execute(struct conn *c, str sql, struct err *err) MUST_USE;
 /* VACUUM attaches a file of its own, which other statements may not. Not inside of a transaction. */
 enum status conn_vacuum(struct conn *c, struct err *err) MUST_USE;
+/* One statement of a script of others on a CONN_WRITE connection, to its end; its rows are dropped. It is judged by the
+ * authorizer (no ATTACH, no transactions, no PRAGMA), kept in no cache, and may have LIMIT_DB_SCRIPT_BYTES. Statuses:
+ * those of conn_prepare and stmt_step. */
+enum status conn_run(struct conn *c, str sql, struct err *err) MUST_USE;
 
 #endif

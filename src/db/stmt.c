@@ -138,6 +138,27 @@ enum status stmt_compile(struct conn *c, str sql, struct sqlite3_stmt **ret, str
     return compile(c, sql, false, ret, err);
 }
 
+enum status conn_run(struct conn *c, str sql, struct err *err)
+{
+    sqlite3_stmt *s = NULL;
+    if (sql.n > LIMIT_DB_SCRIPT_BYTES)
+        return err_set(err, STATUS_TOO_LARGE, "the SQL statement has %zu bytes, the most is %d", sql.n,
+                       LIMIT_DB_SCRIPT_BYTES);
+    c->reason[0] = '\0';
+    c->trusted = false;
+    int usual = sqlite3_limit(c->sqlite, SQLITE_LIMIT_SQL_LENGTH, LIMIT_DB_SCRIPT_BYTES);
+    int rc = sqlite3_prepare_v2(c->sqlite, sql.p ? sql.p : "", (int)sql.n, &s, NULL);
+    sqlite3_limit(c->sqlite, SQLITE_LIMIT_SQL_LENGTH, usual);
+    if (rc == SQLITE_OK && s)
+        while ((rc = sqlite3_step(s)) == SQLITE_ROW)
+            continue;
+    enum status st = rc == SQLITE_OK || rc == SQLITE_DONE ? STATUS_OK : conn_error(c, rc, err);
+    sqlite3_finalize(s);
+    if (sqlite3_get_autocommit(c->sqlite))
+        database_touch(c->db);
+    return st;
+}
+
 static enum status prepare(struct conn *c, str sql, bool trusted, struct stmt **ret_stmt, struct err *err)
 {
     uint64_t hash = str_hash(sql);

@@ -179,7 +179,6 @@ static enum status binary(const struct source *s, str sample, struct err *err)
          "ELF",
          4, "a program", ""},
         {"\xd0\xcf\x11\xe0", 4, "an old Excel or Word file", "Save it as .xlsx or .csv first."},
-        {"SQLite format 3", 15, "an SQLite database", "Serve it as it is: vitrine FILE."},
         {"PAR1", 4, "a Parquet file", "Export it as CSV first."},
         {"BZh", 3, "packed by bzip2", "Unpack it first, with bunzip2."},
         {"\xfd"

@@ -12,6 +12,8 @@
  * Fault points: ingest.begin, ingest.table, ingest.batch, ingest.commit, ingest.committed. Tests: tests/ingest. */
 #include "ingest/ingest.h"
 
+#include <sys/stat.h>
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "ingest/feed.h"
@@ -275,6 +277,32 @@ static void fill_report(const struct load *l, str table, uint64_t changed, struc
                                 .plan = l->plan};
 }
 
+/* Reading and writing one file would wait for each other. */
+static enum status not_itself(const struct load *l, struct err *err)
+{
+    struct stat a, b;
+    str path = l->conn && l->source->path.n ? database_path(conn_database(l->conn)) : STR("");
+    if (!path.n || fstat(l->source->fd, &a) != 0 || stat(arena_cstr(l->scratch, path), &b) != 0 ||
+        a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+        return STATUS_OK;
+    err_set(err, STATUS_USAGE, "%.*s cannot be imported into itself", STR_ARG(l->source->name));
+    return err_hint(err, "Inside of one database: CREATE TABLE new AS SELECT * FROM old.");
+}
+
+/* A new table takes over the key that its rows have where they come from. */
+static void take_keys(struct load *l)
+{
+    const struct ingest_options *o = l->options;
+    bool fresh = !l->table.exists || o->replace_table;
+    if (o->pk_count || !l->input->key_count || !fresh)
+        return;
+    struct ingest_options *own = ARENA_NEW(l->arena, struct ingest_options);
+    *own = *o;
+    own->pk = l->input->keys;
+    own->pk_count = l->input->key_count;
+    l->options = own;
+}
+
 static void free_scratch(void *arg)
 {
     arena_free(arg);
@@ -294,7 +322,11 @@ enum status ingest_run(struct arena *a, struct conn *c, const struct source *s, 
     arena_defer(a, free_scratch, l.scratch);
     enum status st = c ? table_look(a, c, table, &l.table, err) : STATUS_OK; /* what cannot work is told at once */
     if (st == STATUS_OK)
+        st = not_itself(&l, err);
+    if (st == STATUS_OK)
         st = input_open(a, s, o, &l.input, err);
+    if (st == STATUS_OK)
+        take_keys(&l);
     if (st == STATUS_OK)
         st = look(&l, err);
     if (st != STATUS_OK)

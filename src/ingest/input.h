@@ -58,6 +58,8 @@ struct input {
     str part;                           /* which table of the file it is; empty = it holds one */
     const str *parts;                   /* all of them */
     size_t part_count;
+    const str *keys; /* the primary key that it has in the file; for a new table when none is asked for */
+    size_t key_count;
 };
 
 /* Looks at the file and makes the fitting input. */
@@ -87,6 +89,12 @@ enum status xlsx_input_new(struct arena *a, const struct source *s, const struct
                            struct err *err) MUST_USE;
 enum status xlsx_sheets(struct arena *a, const struct source *s, str **ret, size_t *ret_count,
                         struct err *err) MUST_USE;
+
+/* A table of a database, or of what a dump made. */
+enum status sqlite_input_new(struct arena *a, const struct source *s, const struct ingest_options *o,
+                             struct input **ret, struct err *err) MUST_USE;
+enum status sqlite_tables(struct arena *a, const struct source *s, str **ret, size_t *ret_count,
+                          struct err *err) MUST_USE;
 
 /* Takes the rows before the data out of the batch; what is not the header becomes a note, once. */
 void batch_cut_head(struct input *in, struct batch *b, uint64_t header_line, uint64_t data_line, bool *noted);

@@ -26,6 +26,8 @@ enum status input_open(struct arena *a, const struct source *s, const struct ing
                        struct err *err)
 {
     str sample;
+    if (s->kind == SOURCE_DATABASE || s->kind == SOURCE_DUMP)
+        return sqlite_input_new(a, s, o, ret, err);
     if (s->kind == SOURCE_WORKBOOK)
         return xlsx_input_new(a, s, o, ret, err);
     enum status st = decode_sample(a, s, LIMIT_INGEST_SAMPLE, &sample, err);
@@ -41,5 +43,7 @@ enum status input_open(struct arena *a, const struct source *s, const struct ing
 enum status input_parts(struct arena *a, const struct source *s, str **ret, size_t *ret_count, struct err *err)
 {
     *ret_count = 0;
+    if (s->kind == SOURCE_DATABASE || s->kind == SOURCE_DUMP)
+        return sqlite_tables(a, s, ret, ret_count, err);
     return s->kind == SOURCE_WORKBOOK ? xlsx_sheets(a, s, ret, ret_count, err) : STATUS_OK;
 }

@@ -49,7 +49,7 @@ struct ingest_options {
     bool dry_run;
     bool unsafe;        /* no journal, no fsync: for a database that is thrown away */
     str entry;          /* file inside of a zip */
-    str part;           /* sheet of a workbook, by name or number; empty = the first */
+    str part;           /* sheet of a workbook (by name or number; empty = the first), table of a database */
     str path;           /* JSON: keys to the list that is meant, "a.b"; empty = found out */
     bool flatten;       /* JSON: objects inside of rows become columns "a_b" */
     int64_t stop_after; /* rows; 0 = all */

@@ -10,27 +10,70 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "ingest/decode.h"
+#include "ingest/dump.h"
 #include "ingest/zip.h"
 
 #include "base/banned.h"
+
+#define SQLITE_MAGIC "SQLite format 3" /* with its NUL: 16 bytes */
 
 static void close_fd(void *arg)
 {
     close((int)(intptr_t)arg);
 }
 
+static enum status cannot_make(const char *name, struct err *err)
+{
+    err_sys(err, STATUS_IO, errno, "cannot make the temporary file %s", name);
+    return err_hint(err, "Set TMPDIR to a folder that is writable and has room.");
+}
+
+static char *temporary_name(struct arena *a)
+{
+    const char *folder = getenv("TMPDIR");
+    return arena_cstr(a, ARENA_CAT(a, str_of(folder && *folder ? folder : "/var/tmp"), STR("/vitrine-import-XXXXXX")));
+}
+
 /* A file without a name in the folder for temporary files. */
 static enum status temporary_file(struct arena *a, int *ret, struct err *err)
 {
-    const char *folder = getenv("TMPDIR");
-    str path = ARENA_CAT(a, str_of(folder && *folder ? folder : "/var/tmp"), STR("/vitrine-import-XXXXXX"));
-    char *name = arena_cstr(a, path);
+    char *name = temporary_name(a);
     int fd = mkostemp(name, O_CLOEXEC);
-    if (fd < 0) {
-        err_sys(err, STATUS_IO, errno, "cannot make the temporary file %s", name);
-        return err_hint(err, "Set TMPDIR to a folder that is writable and has room.");
-    }
+    if (fd < 0)
+        return cannot_make(name, err);
     unlink(name);
+    arena_defer(a, close_fd, (void *)(intptr_t)fd);
+    *ret = fd;
+    return STATUS_OK;
+}
+
+static void remove_folder(void *arg)
+{
+    static const char *const files[] = {"data.db", "data.db-journal", "data.db-wal", "data.db-shm"};
+    const char *folder = arg;
+    char path[1024];
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
+/* One with a name, in a folder of its own, until the arena goes: SQLite opens files by their names. */
+static enum status temporary_database(struct arena *a, str *ret_path, int *ret, struct err *err)
+{
+    char *folder = temporary_name(a);
+    if (!mkdtemp(folder))
+        return cannot_make(folder, err);
+    arena_defer(a, remove_folder, folder);
+    str path = ARENA_CAT(a, str_of(folder), STR("/data.db"));
+    int fd;
+    enum status st = fs_open(path.p, O_RDWR | O_CREAT | O_EXCL, 0600, &fd, err);
+    if (st != STATUS_OK)
+        return st;
+    arena_defer(a, close_fd, (void *)(intptr_t)fd);
+    *ret_path = path;
     *ret = fd;
     return STATUS_OK;
 }
@@ -42,7 +85,6 @@ static enum status spool(struct arena *a, int from, const char *name, int *ret, 
     enum status st = temporary_file(a, &to, err);
     if (st != STATUS_OK)
         return st;
-    arena_defer(a, close_fd, (void *)(intptr_t)to);
     for (;;) {
         ssize_t n = read(from, piece, 65536);
         if (n < 0 && errno == EINTR)
@@ -126,6 +168,7 @@ static enum status open_fd(struct arena *a, str spec, struct source *s, struct e
         return err_set(err, STATUS_INVALID, "%.*s is a directory", STR_ARG(s->name));
     if (!S_ISREG(st.st_mode)) /* a pipe or a device: /dev/stdin, <(command) */
         return spool(a, s->fd, s->name.p, &s->fd, err);
+    s->path = s->name;
     return STATUS_OK;
 }
 
@@ -154,7 +197,6 @@ static enum status open_url(struct arena *a, str url, const struct fetch_url_opt
     enum status st = temporary_file(a, &s->fd, err);
     if (st != STATUS_OK)
         return st;
-    arena_defer(a, close_fd, (void *)(intptr_t)s->fd);
     st = fetch_url(a, url, o ? o : &plain, s->fd, &fetched, err);
     if (st != STATUS_OK)
         return st;
@@ -225,7 +267,10 @@ static enum status is_workbook(struct arena *a, struct source *s, struct err *er
 
 static enum status identify(struct arena *a, struct source *s, struct err *err)
 {
+    char head[16] = {0};
     s->kind = SOURCE_STREAM;
+    if (pread(s->fd, head, sizeof head, 0) == sizeof head && memcmp(head, SQLITE_MAGIC, sizeof head) == 0)
+        s->kind = SOURCE_DATABASE;
     enum status st = find_packing(s, err);
     return st == STATUS_OK && s->packing == PACKING_ZIP ? is_workbook(a, s, err) : st;
 }
@@ -247,36 +292,84 @@ enum status source_load(struct arena *a, str spec, const struct fetch_url_option
     return status;
 }
 
-/* A file that has to be read at several places, packed into another one: it is unpacked first. */
-static enum status unpack_seekable(struct arena *a, struct source *s, struct err *err)
+/* What is inside, from its first bytes: a file that has to be read at several places? */
+static enum status look_inside(const struct source *s, bool *ret_workbook, bool *ret_database, struct err *err)
 {
-    static const char *const endings[] = {"xlsx", "xlsm", "xltx"};
-    bool seekable = false;
     struct unpack *u;
-    int to;
-    size_t n = 1;
-    for (size_t i = 0; i < ARRAY_LEN(endings); i++)
-        seekable |= str_is(s->ending, endings[i]);
-    if (!seekable || s->packing == PACKING_NONE || s->kind != SOURCE_STREAM)
-        return STATUS_OK;
-    char *piece = arena_alloc_raw(a, 65536);
+    char head[16] = {0};
+    size_t n;
     enum status st = unpack_new(s, &u, err);
     if (st != STATUS_OK)
         return st;
-    st = temporary_file(a, &to, err);
-    if (st == STATUS_OK)
-        arena_defer(a, close_fd, (void *)(intptr_t)to);
+    st = unpack_read(u, head, sizeof head, &n, err);
+    unpack_free(u);
+    *ret_workbook = memcmp(head, "PK\3\4", 4) == 0;
+    *ret_database = memcmp(head, SQLITE_MAGIC, sizeof head) == 0;
+    return st;
+}
+
+/* Such a file, packed into another one or without a name, becomes a file of its own. */
+static enum status make_seekable(struct arena *a, struct source *s, struct err *err)
+{
+    struct unpack *u;
+    bool workbook = false, database = s->kind == SOURCE_DATABASE && !s->path.n;
+    int to = -1;
+    size_t n = 1;
+    enum status st = STATUS_OK;
+    if (s->kind == SOURCE_STREAM && s->packing != PACKING_NONE)
+        st = look_inside(s, &workbook, &database, err);
+    if (st != STATUS_OK || (!workbook && !database))
+        return st;
+    st = unpack_new(s, &u, err);
+    if (st != STATUS_OK)
+        return st;
+    char *piece = arena_alloc_raw(a, 65536);
+    st = database ? temporary_database(a, &s->path, &to, err) : temporary_file(a, &to, err);
     while (st == STATUS_OK && n) {
         st = unpack_read(u, piece, 65536, &n, err);
-        s->size_bytes = unpack_unpacked(u);
         if (st == STATUS_OK)
             st = fs_write_fd(to, "a temporary file", str_make(piece, n), err);
     }
+    uint64_t size = unpack_unpacked(u);
     unpack_free(u);
     if (st != STATUS_OK)
         return st;
     s->fd = to;
-    return identify(a, s, err);
+    s->size_bytes = size;
+    st = identify(a, s, err);
+    return st == STATUS_OK && s->packing == PACKING_ZIP && s->kind == SOURCE_STREAM ? choose_entry(a, s, STR(""), err)
+                                                                                    : st;
+}
+
+/* SQL text: by its name, or by how `sqlite3 .dump` begins. */
+static enum status is_dump(struct arena *a, const struct source *s, bool *ret, struct err *err)
+{
+    str sample;
+    *ret = str_is(s->ending, "sql");
+    if (*ret || s->ending.n || s->kind != SOURCE_STREAM)
+        return STATUS_OK;
+    enum status st = decode_sample(a, s, 64, &sample, err);
+    *ret = st == STATUS_OK && (str_starts(sample, STR("PRAGMA foreign_keys=")) ||
+                               str_starts(sample, STR("BEGIN TRANSACTION;")) || str_starts(sample, STR("CREATE TABLE ")));
+    return st;
+}
+
+static enum status run_dump(struct arena *a, struct source *s, struct err *err)
+{
+    str path;
+    int fd;
+    struct stat st;
+    enum status status = temporary_database(a, &path, &fd, err);
+    if (status == STATUS_OK)
+        status = dump_run(s, path, err);
+    if (status != STATUS_OK)
+        return status;
+    s->path = path;
+    s->fd = fd;
+    s->size_bytes = fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+    s->kind = SOURCE_DUMP;
+    s->packing = PACKING_NONE;
+    return STATUS_OK;
 }
 
 enum status source_entries(struct arena *a, const struct source *s, str **ret, size_t *ret_count, struct err *err)
@@ -301,8 +394,13 @@ enum status source_enter(struct arena *a, const struct source *whole, str entry,
     enum status st = STATUS_OK;
     if (s.packing == PACKING_ZIP && s.kind == SOURCE_STREAM)
         st = choose_entry(a, &s, entry, err);
+    bool dump = false;
     if (st == STATUS_OK)
-        st = unpack_seekable(a, &s, err);
+        st = make_seekable(a, &s, err);
+    if (st == STATUS_OK)
+        st = is_dump(a, &s, &dump, err);
+    if (st == STATUS_OK && dump)
+        st = run_dump(a, &s, err);
     if (st == STATUS_OK)
         *ret = s;
     return st;

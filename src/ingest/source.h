@@ -13,12 +13,15 @@ enum packing { PACKING_NONE, PACKING_GZIP, PACKING_ZSTD, PACKING_ZIP };
 enum source_kind {
     SOURCE_STREAM,   /* text, packed or not */
     SOURCE_WORKBOOK, /* a zip that is one file of sheets (.xlsx), and not packed files */
+    SOURCE_DATABASE, /* an SQLite file; `path` opens it */
+    SOURCE_DUMP,     /* SQL text that has been run: `path` is what it made */
 };
 
 struct source {
     str name;   /* for messages: the path or URL as given, "standard input" */
     str stem;   /* what a table made of it is called: no folder, no endings */
     str ending; /* of the data inside, lower case without the dot: "csv" for "a.csv.gz"; may be empty */
+    str path;   /* a file with this name; empty = it has none */
     int fd;     /* regular file; closed by the arena */
     uint64_t size_bytes;
     enum packing packing;

@@ -328,7 +328,7 @@ def test_packed_files_and_standard_input(imports):
 
 @pytest.mark.parametrize("data, says", [
     (b"", "empty"), (b"\n\n\n", "empty"), (b"\x89PNG\r\n\x1a\n" + bytes(100), "PNG"), (b"%PDF-1.7\n" + bytes(50), "PDF"),
-    (b"SQLite format 3\0" + bytes(100), "SQLite"), (bytes(range(256)) * 20, "text"), (b"\x7fELF" + bytes(99), "program"),
+    (bytes(range(256)) * 20, "text"), (b"\x7fELF" + bytes(99), "program"),
     (bz2.compress(b"a,b\n1,2\n"), "bzip2"), (random.Random(1).randbytes(5000).replace(b"\x1f\x8b", b"xx"), "text"),
     (gzip.compress(b"a,b\n" + os.urandom(4000).hex().encode() + b"\n")[:-300], "gzip"),
     (gzip.compress(b"a,b\n" + b"1,2\n" * 999)[:40], "gzip"), (b"\x1f\x8b" + bytes(30), "gzip"),
