@@ -18,8 +18,8 @@
 
 bool import_is_data(struct arena *a, str path)
 {
-    static const char *const endings[] = {".csv",  ".tsv",    ".tab",   ".txt",     ".psv", ".json", ".xlsx",
-                                          ".xlsm", ".sql", ".ndjson", ".jsonl", ".geojson", ".gz",  ".zst",  ".zip"};
+    static const char *const endings[] = {".csv", ".tsv",    ".tab",   ".txt",     ".psv", ".json", ".xlsx", ".xlsm",
+                                          ".sql", ".ndjson", ".jsonl", ".geojson", ".gz",  ".zst",  ".zip"};
     char head[16] = {0};
     bool named = false;
     if (fetch_url_is(path))

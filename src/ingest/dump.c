@@ -30,8 +30,8 @@ struct dump {
 
 static bool is_skipped(str statement)
 {
-    static const char *const words[] = {"begin", "commit", "end",    "savepoint", "release", "start",
-                                        "pragma", "set",   "lock", "unlock",  "analyze",   "vacuum"};
+    static const char *const words[] = {"begin",  "commit", "end",  "savepoint", "release", "start",
+                                        "pragma", "set",    "lock", "unlock",    "analyze", "vacuum"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (sql_word_is(statement, 0, words[i]))
             return true;
@@ -64,7 +64,8 @@ static enum status failed(const struct dump *d, uint64_t line, str statement, co
     enum status st = why->status == STATUS_SQL ? STATUS_INVALID : why->status;
     err_set(err, st, "%.*s line %llu: %s, in: %.*s%s", STR_ARG(d->source->name), (unsigned long long)line, why->text,
             (int)shown.n, text, shown.n < statement.n ? "..." : "");
-    return err_hint(err, "Nothing was imported. Only SQL that SQLite understands can be: sqlite3 FILE .dump writes it.");
+    return err_hint(err,
+                    "Nothing was imported. Only SQL that SQLite understands can be: sqlite3 FILE .dump writes it.");
 }
 
 static enum status run(struct dump *d, str whole, struct err *err)

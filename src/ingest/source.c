@@ -349,8 +349,9 @@ static enum status is_dump(struct arena *a, const struct source *s, bool *ret, s
     if (*ret || s->ending.n || s->kind != SOURCE_STREAM)
         return STATUS_OK;
     enum status st = decode_sample(a, s, 64, &sample, err);
-    *ret = st == STATUS_OK && (str_starts(sample, STR("PRAGMA foreign_keys=")) ||
-                               str_starts(sample, STR("BEGIN TRANSACTION;")) || str_starts(sample, STR("CREATE TABLE ")));
+    *ret =
+        st == STATUS_OK && (str_starts(sample, STR("PRAGMA foreign_keys=")) ||
+                            str_starts(sample, STR("BEGIN TRANSACTION;")) || str_starts(sample, STR("CREATE TABLE ")));
     return st;
 }
 

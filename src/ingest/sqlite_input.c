@@ -137,8 +137,9 @@ static enum status list(struct arena *a, struct conn *c, const char *kinds, str 
 {
     struct stmt *s;
     VEC(str) names = {0};
-    str sql = ARENA_CAT(a, STR("SELECT l.name FROM pragma_table_list l JOIN sqlite_schema m ON m.name = l.name WHERE "
-                               "l.schema = 'main' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND l.type IN ("),
+    str sql = ARENA_CAT(a,
+                        STR("SELECT l.name FROM pragma_table_list l JOIN sqlite_schema m ON m.name = l.name WHERE "
+                            "l.schema = 'main' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND l.type IN ("),
                         str_of(kinds), STR(") ORDER BY m.rowid"));
     enum status st = conn_prepare_trusted(c, sql, &s, err);
     if (st != STATUS_OK)
@@ -205,8 +206,8 @@ static enum status read_keys(struct sqlite_input *q, struct err *err)
 {
     struct stmt *s;
     VEC(str) keys = {0};
-    enum status st = conn_prepare_trusted(
-        q->conn, STR("SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk"), &s, err);
+    enum status st =
+        conn_prepare_trusted(q->conn, STR("SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk"), &s, err);
     if (st != STATUS_OK)
         return st;
     st = stmt_bind_text(s, 1, q->base.part, err);
