@@ -37,6 +37,7 @@ int cmd_drop_table(int argc, char **argv);
 int cmd_drop_view(int argc, char **argv);
 int cmd_duplicate(int argc, char **argv);
 int cmd_enable_fts(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 int cmd_extract(int argc, char **argv);
 int cmd_index_foreign_keys(int argc, char **argv);
 int cmd_indexes(int argc, char **argv);

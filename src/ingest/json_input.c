@@ -22,6 +22,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "codec/b64.h"
 #include "codec/jread.h"
 #include "ingest/decode.h"
 #include "ingest/dialect.h"
@@ -137,11 +138,20 @@ static void set_number(struct item *it, struct cell *c, enum jread_token token)
         c->f = it->reader.f;
 }
 
+/* {"$base64": true, "encoded": "..."}, as bytes are written in JSON here and by Datasette and sqlite-utils. */
+static bool is_blob(struct arena *a, str compact_text, str *ret)
+{
+    const str head = STR("{\"$base64\": true, \"encoded\": \""), tail = STR("\"}");
+    if (!str_starts(compact_text, head) || !str_ends(compact_text, tail) || compact_text.n < head.n + tail.n)
+        return false;
+    return b64_decode(a, str_sub(compact_text, head.n, compact_text.n - tail.n), ret);
+}
+
 static enum status set_value(struct item *it, str key, enum jread_token token, struct err *err)
 {
     size_t start = it->reader.start;
     struct cell *c = cell_of(it, column_of(it->input, key));
-    str text;
+    str text, blob;
     switch (token) {
     case JREAD_STRING:
         *c = (struct cell){.p = it->reader.s.p, .n = (uint32_t)it->reader.s.n, .kind = CELL_TEXT};
@@ -163,7 +173,9 @@ static enum status set_value(struct item *it, str key, enum jread_token token, s
         if (st != STATUS_OK)
             return st;
         text = compact(it->batch->arena, raw_of(it, start));
-        *c = (struct cell){.p = text.p, .n = (uint32_t)text.n, .kind = CELL_TEXT};
+        *c = is_blob(it->batch->arena, text, &blob)
+                 ? (struct cell){.p = blob.p, .n = (uint32_t)blob.n, .kind = CELL_BLOB}
+                 : (struct cell){.p = text.p, .n = (uint32_t)text.n, .kind = CELL_TEXT};
         break;
     }
     default:
