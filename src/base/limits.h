@@ -109,6 +109,8 @@
 #define LIMIT_WRITER_BATCH          256        /* writes that share one transaction; the rest make up the next */
 #define LIMIT_WRITE_COLUMNS         2000       /* columns of a table (SQLite's own limit); more: INVALID */
 #define LIMIT_WRITE_TIME_MS         60000      /* one write; longer: undone, 400 */
+#define LIMIT_HISTORY_COLUMNS       900  /* columns of a table with a history, which has two for each; more: INVALID */
+#define LIMIT_HISTORY_PRUNE         5000 /* old changes deleted at once; the rest a moment later */
 
 /* site */
 #define LIMIT_SITE_ARENA       0         /* memory of the application itself: configuration, names; no maximum */

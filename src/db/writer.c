@@ -40,6 +40,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/conn_impl.h"
+#include "db/history.h"
 #include "db/stmt.h"
 #include "rt/fault.h"
 #include "rt/thread.h"
@@ -164,9 +165,14 @@ static void run_in_transaction(struct writer *w, struct writer_job *j)
     if (j->status != STATUS_OK)
         return;
     conn_deadline(w->conn, clock_mono_us() + limit_ms * 1000, NULL);
-    j->status =
-        FAULT("writer.job") ? err_set(&j->err, STATUS_IO, "disk I/O error (injected)") : j->run(j, w->conn, &j->err);
+    j->status = FAULT("writer.job") ? err_set(&j->err, STATUS_IO, "disk I/O error (injected)") : STATUS_OK;
+    if (j->status == STATUS_OK && j->via.n)
+        j->status = history_author(w->conn, j->who, j->via, &j->err);
+    if (j->status == STATUS_OK)
+        j->status = j->run(j, w->conn, &j->err);
     conn_deadline(w->conn, 0, NULL);
+    if (j->status == STATUS_OK && j->via.n && !transaction_is_lost(w))
+        j->status = history_author(w->conn, (str){0}, (str){0}, &j->err);
     while (w->conn->stmts_in_use)
         stmt_done(w->conn->stmts_in_use);
     if (transaction_is_lost(w)) {
@@ -387,7 +393,8 @@ static void waiter_done(struct writer_job *j)
 enum status writer_run(struct writer *w, struct writer_job *j, struct err *err)
 {
     struct waiter wait = {.wanted = j};
-    wait.job = (struct writer_job){.run = waiter_run, .done = waiter_done, .time_limit_ms = j->time_limit_ms};
+    wait.job = (struct writer_job){
+        .run = waiter_run, .done = waiter_done, .time_limit_ms = j->time_limit_ms, .who = j->who, .via = j->via};
     pthread_mutex_init(&wait.lock, NULL);
     pthread_cond_init(&wait.finished, NULL);
     enum status st = writer_submit(w, &wait.job, err);

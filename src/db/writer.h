@@ -26,6 +26,7 @@ struct writer_job {
      * again. Must not block for long. */
     void (*done)(struct writer_job *j);
     int64_t time_limit_ms; /* of run(); 0 = LIMIT_WRITE_TIME_MS */
+    str who, via;          /* for histories (history.h): who writes, by which way; empty `via` = not said */
     /* the writer's */
     enum status status;
     struct err err;

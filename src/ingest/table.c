@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "codec/names.h"
+#include "db/history.h"
 #include "rt/fault.h"
 
 #include "base/banned.h"
@@ -198,10 +199,15 @@ enum status table_prepare(struct arena *a, struct conn *c, struct table *t, cons
                           const struct ingest_options *o, struct err *err)
 {
     struct buf sql;
-    enum status st = STATUS_OK;
-    (void)a;
+    struct history_info history;
+    enum status st = history_suspend(c, a, t->name, &history, err);
+    if (st == STATUS_NOT_FOUND) { /* no table yet: no history either */
+        err_clear(err);
+        history = (struct history_info){0};
+        st = STATUS_OK;
+    }
     buf_init(&sql, LIMIT_DB_SQL_BYTES);
-    if (o->replace_table) {
+    if (st == STATUS_OK && o->replace_table) {
         buf_puts(&sql, STR("DROP TABLE IF EXISTS "));
         name_quote(&sql, t->name);
         st = run(c, &sql, err);
@@ -220,6 +226,8 @@ enum status table_prepare(struct arena *a, struct conn *c, struct table *t, cons
             put_column(&sql, &p->columns[i], o);
             st = run(c, &sql, err);
         }
+    if (st == STATUS_OK)
+        st = history_resume(c, a, &history, t->name, NULL, 0, err);
     if (st == STATUS_OK && t->exists && o->truncate) {
         buf_puts(&sql, STR("DELETE FROM "));
         name_quote(&sql, t->name);

@@ -23,6 +23,7 @@
 
 #include "base/limits.h"
 #include "codec/names.h"
+#include "db/history.h"
 #include "db/stmt.h"
 #include "rt/fault.h"
 
@@ -421,14 +422,29 @@ static enum status rename_columns(struct rebuild *r, bool *changed, struct err *
     return st;
 }
 
+/* The changes that were recorded of a column stay its own when it gets another name. */
+static enum status resume_history(const struct history_info *was, const struct table_def *def, struct arena *a,
+                                  struct conn *c, struct err *err)
+{
+    struct history_rename *renames = ARENA_ARRAY(a, struct history_rename, def->columns.count + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < def->columns.count; i++)
+        if (def->columns.items[i].becomes.n)
+            renames[n++] = (struct history_rename){def->columns.items[i].name, def->columns.items[i].becomes};
+    return history_resume(c, a, was, def->name, renames, n, err);
+}
+
 enum status rebuild_table(struct arena *a, struct conn *c, const struct table_def *def, struct sql_log *log,
                           bool *ret_changed, struct err *err)
 {
     struct rebuild r = {.a = a, .c = c, .log = log, .table = def->name, .def = table_def_copy(a, def)};
+    struct history_info history;
     bool changed = false;
     if (!def->columns.count)
         return err_set(err, STATUS_INVALID, "A table must have at least one column");
     enum status st = rebuild_read(a, c, def->name, &r.was, err);
+    if (st == STATUS_OK)
+        st = history_suspend(c, a, r.was.name, &history, err);
     if (st != STATUS_OK)
         return st;
     if (table_def_differs(a, &r.was, &r.def)) {
@@ -437,6 +453,8 @@ enum status rebuild_table(struct arena *a, struct conn *c, const struct table_de
     }
     if (st == STATUS_OK)
         st = rename_columns(&r, &changed, err);
+    if (st == STATUS_OK)
+        st = resume_history(&history, def, a, c, err);
     if (st == STATUS_OK)
         *ret_changed = changed;
     return st;

@@ -220,3 +220,9 @@ str actor_make_token(struct arena *a, str secret, str actor_id, int64_t seconds,
         VALUE_SET(payload, "_r", restrictions);
     return ARENA_CAT(a, STR(TOKEN_PREFIX), sign_dumps(a, secret, STR("token"), payload));
 }
+
+str actor_name(const struct request *rq)
+{
+    struct value id = VALUE_GET(rq->actor, "id");
+    return value_is_null(id) ? (str){0} : value_to_str(rq->arena, id);
+}

@@ -16,6 +16,8 @@ struct site;
  * anonymous; a recognised but bad token is UNAUTHENTICATED. RATE: too many wrong passwords. May hash and may run SQL:
  * workers only. */
 enum status actor_authenticate(struct request *rq, struct err *err) MUST_USE;
+/* The actor's id as text; empty for nobody. */
+str actor_name(const struct request *rq);
 /* Open even where http_basic_auth asks everybody for a password: what watches the process has none. */
 bool actor_is_open_path(str path);
 /* Signs the actor into a Set-Cookie header; expires after `seconds` (0 = with the browser session). Over https it is

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "codec/digest.h"
 #include "db/conn_cache.h"
+#include "db/history.h"
 #include "db/writer.h"
 #include "site/accounts.h"
 #include "site/cache.h"
@@ -55,6 +56,9 @@ bool site_allowed(const struct site *s, struct value actor, enum action a, str p
         if (!permit_allowed(&s->policy, actor, a, s->published[i]->name, (str){0}))
             return false;
     }
+    str owner = history_owner(NULL, child); /* who may not see a table may not see its history */
+    if (owner.n && action_rows[a].level == ACTION_LEVEL_TABLE && !permit_allowed(&s->policy, actor, a, parent, owner))
+        return false;
     return permit_allowed(&s->policy, actor, a, parent, child);
 }
 

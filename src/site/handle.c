@@ -31,6 +31,7 @@
 #include "site/budget.h"
 #include "site/cache.h"
 #include "site/csrf.h"
+#include "site/history.h"
 #include "site/kept.h"
 #include "site/metrics.h"
 #include "site/render/page.h"
@@ -298,7 +299,7 @@ static bool hand_over(struct job *j, struct err *err)
 {
     struct request *rq = &j->request;
     request_release_conn(rq);
-    j->write = (struct writer_job){.run = step_run, .done = step_done};
+    j->write = (struct writer_job){.run = step_run, .done = step_done, .who = actor_name(rq), .via = STR(HISTORY_WEB)};
     enum status st = writer_submit(rq->write.writer, &j->write, err);
     if (st == STATUS_OK)
         return true; /* it may be answered by now: nothing of the job may be touched */

@@ -35,6 +35,7 @@
 #include "rt/watch.h"
 #include "site/access.h"
 #include "site/handle.h"
+#include "site/history.h"
 #include "site/metrics.h"
 
 #define DEBOUNCE_MS 100
@@ -119,6 +120,8 @@ static enum status look(struct live *l, struct arena *a, struct err *err)
     st = site_renew(l->old, &o, &l->result, err);
     if (st == STATUS_OK)
         l->fingerprint = fingerprint(l->result, &o, files, config);
+    if (st == STATUS_OK)
+        history_configured(l->result);
     return st;
 }
 
@@ -269,6 +272,8 @@ static enum status first_generation(struct live *l, struct arena *a, struct err 
     st = site_new(&o, &l->now, err);
     if (st == STATUS_OK)
         l->fingerprint = fingerprint(l->now, &o, files, config);
+    if (st == STATUS_OK)
+        history_configured(l->now);
     return st;
 }
 

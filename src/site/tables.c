@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "db/count.h"
+#include "db/history.h"
 #include "site/figures.h"
 
 struct value str_list(struct arena *a, const str *items, size_t count)
@@ -217,6 +218,9 @@ static bool name_allowed(const struct request *rq, str name)
 bool table_source_allowed(const struct request *rq, const struct schema_table *t)
 {
     const struct schema *s = rq->schema;
+    str owner = history_owner(s, t->name);
+    if (owner.n && !name_allowed(rq, owner))
+        return false;
     str content = t->is_fts ? fts_content(t->sql) : (str){0};
     if (content.n && !name_allowed(rq, content))
         return false;

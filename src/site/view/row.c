@@ -3,6 +3,7 @@
 #include "codec/url.h"
 #include "site/compat.h"
 #include "site/extras.h"
+#include "site/history.h"
 #include "site/labels.h"
 #include "site/links.h"
 #include "site/render/blob.h"
@@ -182,6 +183,7 @@ static enum status respond_as_html(struct row_page *p, struct err *err)
     VALUE_SET(d, "custom_table_templates", extra_display_templates(rq, p->table->name, "row"));
     VALUE_SET(d, "renderers", format_links(rq, p->rows.columns, p->rows.column_count, false, true));
     VALUE_SET(d, "row_actions", actions_of_row(rq));
+    VALUE_SET(d, "row_history", history_of_row(rq, p->table));
     VALUE_SET(d, "row_mutation_ui", value_bool(false));
     VALUE_SET(d, "table_page_data", value_dict(a));
     VALUE_SET(d, "settings", page_vars_settings(rq));

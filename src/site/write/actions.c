@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "site/write/actions.h"
 
+#include "db/history.h"
 #include "db/schema.h"
+#include "site/history.h"
 #include "site/links.h"
 #include "site/queries.h"
 
@@ -38,7 +40,7 @@ static const struct schema_table *table_of(struct request *rq)
 {
     const struct schema_table *t =
         rq->db && rq->db->writer && rq->schema && rq->param_count > 1 ? schema_table(rq->schema, rq->params[1]) : NULL;
-    return t && t->kind == SCHEMA_TABLE ? t : NULL;
+    return t && t->kind == SCHEMA_TABLE && !history_is_own_table(t->name) ? t : NULL;
 }
 
 struct value actions_of_table(struct request *rq)
@@ -50,6 +52,8 @@ struct value actions_of_table(struct request *rq)
     str base = link_table(rq, rq->db->name, t->name);
     if (may(rq, ACTION_INSERT_ROW, t->name))
         push(rq, list, base, "/-/insert-row", "Insert row", "Add one row with a form.");
+    if (history_of(rq, t) || may(rq, ACTION_ALTER_TABLE, t->name))
+        push(rq, list, base, "/-/history", "History", "Who changed which row, when, and from what to what.");
     return list;
 }
 

@@ -3,6 +3,7 @@
  * is then rebuilt (migrate/rebuild.h); within the transaction of the writer, so that it happens whole or not at all. */
 #include "site/write/alter.h"
 
+#include "db/history.h"
 #include "migrate/rebuild.h"
 #include "site/links.h"
 #include "site/query/plan.h"
@@ -77,6 +78,8 @@ static enum status alter_run(struct request *rq, struct conn *c, void *plan, str
                        NULL, 0, err);
         name = job->plan.rename_to;
     }
+    if (st == STATUS_OK)
+        st = history_refresh(c, a, name, err);
     if (st == STATUS_OK)
         st = write_schema_of(a, c, name, &after, err);
     if (st != STATUS_OK)

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "codec/b64.h"
 #include "codec/jread.h"
+#include "db/history.h"
 #include "db/writer.h"
 #include "site/fetch.h"
 #include "site/query/plan.h"
@@ -178,6 +179,8 @@ enum status write_open_table(struct request *rq, const struct schema_table **ret
         return err_set(err, STATUS_NOT_FOUND, "Table not found");
     if (t->kind == SCHEMA_VIEW)
         return err_set(err, STATUS_NOT_FOUND, "Table not found: %.*s", STR_ARG(t->name));
+    if (history_is_own_table(t->name))
+        return err_set(err, STATUS_FORBIDDEN, "%.*s is part of a history, which nobody changes", STR_ARG(t->name));
     *ret = t;
     return STATUS_OK;
 }
@@ -457,5 +460,5 @@ enum status write_add_missing_columns(struct arena *a, struct conn *c, str table
                             query_quoted(a, missing.dict->entries[i].key), STR(" "), str_of(write_types_name(t)));
         st = write_run(c, sql, NULL, 0, err);
     }
-    return st;
+    return st == STATUS_OK && value_count(missing) ? history_refresh(c, a, table, err) : st;
 }

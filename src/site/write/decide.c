@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "site/write/decide.h"
 
+#include "db/history.h"
 #include "db/schema.h"
 #include "site/query/sql.h"
 #include "site/tables.h"
@@ -46,6 +47,12 @@ struct sql_decision decide_operation(const struct sql_operation *o, const struct
     if (t && t->is_shadow)
         return (struct sql_decision){.kind = DECIDE_REJECT,
                                      .message = "Writes to shadow tables are not allowed in user-supplied SQL"};
+    if (sql_verb_writes(o->verb) && history_is_own_table(o->table)) /* its triggers write to it on behalf of anybody */
+        return o->source.p && history_is_own_table(o->source)
+                   ? (struct sql_decision){.kind = DECIDE_IGNORE}
+                   : (struct sql_decision){.kind = DECIDE_REJECT, .message = "Histories may not be changed by SQL"};
+    if (o->verb == SQL_READ && o->source.p && history_is_own_table(o->source))
+        return (struct sql_decision){.kind = DECIDE_IGNORE};
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         if (rules[i].verb != o->verb || rules[i].target != o->target)
             continue;
@@ -64,8 +71,18 @@ bool decide_is_write(const struct sql_analysis *an)
     return false;
 }
 
+/* The rows of a table are those of its history too. */
+static bool owner_allowed(struct request *rq, const struct sql_operation *o, str *ret_owner)
+{
+    *ret_owner = history_owner(rq->schema, o->table);
+    return !ret_owner->n || request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, *ret_owner);
+}
+
 static bool allowed(struct request *rq, const struct sql_operation *o, const struct sql_decision *d)
 {
+    str owner;
+    if (!owner_allowed(rq, o, &owner))
+        return false;
     for (size_t i = 0; i < d->action_count; i++)
         if (!request_allowed(rq, d->actions[i], rq->db->name, d->of_table ? o->table : (str){0}))
             return false;
@@ -138,6 +155,10 @@ enum status decide_check(struct request *rq, const struct sql_analysis *an, bool
                            target_name(o->target));
         if (!is_main(o))
             return err_set(err, STATUS_FORBIDDEN, "Writable queries may not access attached databases");
+        str owner;
+        if (!owner_allowed(rq, o, &owner))
+            return err_set(err, STATUS_FORBIDDEN, "Permission denied: need view-table on %.*s/%.*s",
+                           STR_ARG(rq->db->name), STR_ARG(owner));
         for (size_t k = 0; k < d.action_count; k++) {
             if (request_allowed(rq, d.actions[k], rq->db->name, d.of_table ? o->table : (str){0}))
                 continue;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* row — POST /DB/TABLE/PKS/-/update and /-/delete: one row, found by the key in the address. */
 #include "codec/url.h"
+#include "db/history.h"
 #include "site/labels.h"
 #include "site/links.h"
 #include "site/render/messages.h"
@@ -84,6 +85,9 @@ static enum status open_row(struct request *rq, enum action a, const struct sche
         st = write_require_any(rq, a, err);
     if (st == STATUS_OK)
         st = tables_find(rq, rq->params[1], ret_table, err);
+    if (st == STATUS_OK && history_is_own_table((*ret_table)->name))
+        st = err_set(err, STATUS_FORBIDDEN, "%.*s is part of a history, which nobody changes",
+                     STR_ARG((*ret_table)->name));
     if (st == STATUS_OK)
         st = read_key(rq, *ret_table, p, err);
     if (st == STATUS_OK)

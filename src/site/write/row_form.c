@@ -6,6 +6,7 @@
  * the column out where it has a default or may be null. Of an edited row only what was changed is written, so that a
  * number that was stored as text stays one. Blobs are shown, not edited. */
 #include "codec/url.h"
+#include "db/history.h"
 #include "site/extras.h"
 #include "site/labels.h"
 #include "site/links.h"
@@ -83,7 +84,7 @@ static enum status open_form(struct request *rq, struct row_form *f, enum action
     enum status st = request_open_database(rq, err);
     if (st == STATUS_OK)
         st = tables_find(rq, rq->params[1], &f->table, err);
-    if (st == STATUS_OK && f->table->kind != SCHEMA_TABLE)
+    if (st == STATUS_OK && (f->table->kind != SCHEMA_TABLE || history_is_own_table(f->table->name)))
         return err_set(err, STATUS_NOT_FOUND, "Rows of %.*s cannot be changed here", STR_ARG(rq->params[1]));
     if (st == STATUS_OK)
         st = request_require(rq, a, rq->db->name, f->table->name, NULL, err);
