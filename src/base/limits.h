@@ -37,16 +37,24 @@
 #define LIMIT_TEMPLATE_ITEMS   1000000  /* items of one list made by a template; more: TOO_LARGE */
 
 /* rt */
-#define LIMIT_LOOP_EVENTS    256   /* events taken from epoll in one round; the rest wait for the next */
-#define LIMIT_POOL_LANES     8     /* lanes of a worker pool; more: INVALID at start */
-#define LIMIT_POOL_THREADS   256   /* threads of one lane; more: INVALID at start */
-#define LIMIT_POOL_FLOWS     256   /* clients told apart in a lane; more share their turns */
-#define LIMIT_POOL_QUEUE     65536 /* jobs waiting in one lane, at most; a full lane answers 503 */
-#define LIMIT_FAULTS         16    /* fault points armed at once; more: INVALID */
-#define LIMIT_FAULT_SLEEP_MS 60000 /* longest sleep of a fault point */
-#define LIMIT_PROC_FDS       32    /* descriptors handed to a child; more: INVALID */
-#define LIMIT_WATCH_FOLDERS  4096  /* folders watched for change; more: TOO_LARGE */
-#define LIMIT_WATCH_DEPTH    16    /* folder depth watched; deeper ones are not */
+#define LIMIT_LOOP_EVENTS    256    /* events taken from epoll in one round; the rest wait for the next */
+#define LIMIT_POOL_LANES     8      /* lanes of a worker pool; more: INVALID at start */
+#define LIMIT_POOL_THREADS   256    /* threads of one lane; more: INVALID at start */
+#define LIMIT_POOL_FLOWS     256    /* clients told apart in a lane; more share their turns */
+#define LIMIT_POOL_QUEUE     65536  /* jobs waiting in one lane, at most; a full lane answers 503 */
+#define LIMIT_FAULTS         16     /* fault points armed at once; more: INVALID */
+#define LIMIT_FAULT_SLEEP_MS 60000  /* longest sleep of a fault point */
+#define LIMIT_PROC_FDS       32     /* descriptors handed to a child; more: INVALID */
+#define LIMIT_FDPASS_FDS     16     /* descriptors in one message; more: INVALID */
+#define LIMIT_FDPASS_BYTES   131072 /* of one message; the kernel takes about 200 KiB */
+#define LIMIT_TAKEOVER_UNREAD                                                                                          \
+    65536 /* bytes that go over with a connection; one with more stays until they are used                             \
+           */
+#define LIMIT_TAKEOVER_STATE     65536 /* bytes of an application's state that go over; more: INVALID */
+#define LIMIT_TAKEOVER_WORD      4096  /* bytes of what a successor says; more: PROTOCOL */
+#define LIMIT_TAKEOVER_ARRIVE_MS 10000 /* a successor waits so long for the sockets; then TIMEOUT */
+#define LIMIT_WATCH_FOLDERS      4096  /* folders watched for change; more: TOO_LARGE */
+#define LIMIT_WATCH_DEPTH        16    /* folder depth watched; deeper ones are not */
 
 /* net */
 #define LIMIT_LISTEN_BACKLOG   1024    /* connections waiting for accept */
@@ -213,6 +221,8 @@
 #define LIMIT_FETCH_WAIT_MS    30000                /* the longest wait, also when the server asks for more */
 
 /* cli */
-#define LIMIT_HEALTH_PATH 1024 /* bytes of the path that healthcheck asks for; longer: USAGE */
+#define LIMIT_UPGRADE_STATUS    16384   /* bytes of the file that tells who serves; larger: TOO_LARGE */
+#define LIMIT_UPGRADE_ARGUMENTS 4194304 /* bytes of a command line that is run again; longer: TOO_LARGE */
+#define LIMIT_HEALTH_PATH       1024    /* bytes of the path that healthcheck asks for; longer: USAGE */
 
 #endif

@@ -20,11 +20,14 @@
 #include "cli/command.h"
 #include "cli/get.h"
 #include "cli/import_files.h"
+#include "cli/upgrade.h"
 #include "http/server.h"
 #include "rt/notify.h"
 #include "rt/proc.h"
 #include "rt/signal.h"
+#include "rt/takeover.h"
 #include "site/live.h"
+#include "site/state.h"
 
 enum {
     OPT_IMMUTABLE,
@@ -68,6 +71,8 @@ enum {
     OPT_ACCESS_LOG,
     OPT_DRAIN,
     OPT_GRACE,
+    OPT_UPGRADE_TIMEOUT,
+    OPT_UPGRADE_GRACE,
     OPT_HELP
 };
 static const struct option options[] = {
@@ -120,6 +125,10 @@ static const struct option options[] = {
     {"--access-log", 0, OPTION_FLAG, NULL, "Log every request", OPT_ACCESS_LOG},
     {"--drain", 0, OPTION_VALUE, "SECONDS", "After SIGTERM: go on, but not ready, this long (default 0)", OPT_DRAIN},
     {"--grace", 0, OPTION_VALUE, "SECONDS", "Then finish what is on its way, this long (default 10)", OPT_GRACE},
+    {"--upgrade-timeout", 0, OPTION_VALUE, "SECONDS",
+     "After SIGUSR2: the new process must be ready by then (default 60)", OPT_UPGRADE_TIMEOUT},
+    {"--upgrade-grace", 0, OPTION_VALUE, "SECONDS", "Then the old one finishes what it began, this long (default 300)",
+     OPT_UPGRADE_GRACE},
     {"--help", 0, OPTION_FLAG, NULL, "Show this text", OPT_HELP},
 };
 
@@ -133,7 +142,7 @@ struct serve {
     VEC(str) extensions;
     str host, uds, cert, key, keep;
     struct import_folder imported;
-    int64_t port, drain_s, grace_s;
+    int64_t port, drain_s, grace_s, upgrade_timeout_s, upgrade_grace_s;
     bool open_browser, access_log, note_plugins, note_pdb;
     struct get get; /* path empty = serve */
     enum log_level log_level;
@@ -147,6 +156,14 @@ struct serve {
     struct loop_timer drain, watchdog;
     int64_t watchdog_us;
     bool stopping, stopped;
+
+    struct upgrade *upgrade;
+    struct arrival *arrival; /* we take over from another process; NULL = we do not */
+    struct takeover_socket sockets[LIMIT_FDPASS_FDS];
+    size_t socket_count; /* of them, not yet used */
+    struct upgrade_state inherited;
+    bool failed;           /* nothing can go on here */
+    bool imports_are_ours; /* not the predecessor's any more */
 };
 
 /* ---- options --------------------------------------------------------------------------------------------------- */
@@ -259,6 +276,10 @@ static enum status apply(struct serve *s, int id, str value, str second, struct 
         return number(value, "--drain", 0, 3600, &s->drain_s, err);
     case OPT_GRACE:
         return number(value, "--grace", 0, 3600, &s->grace_s, err);
+    case OPT_UPGRADE_TIMEOUT:
+        return number(value, "--upgrade-timeout", 1, 86400, &s->upgrade_timeout_s, err);
+    case OPT_UPGRADE_GRACE:
+        return number(value, "--upgrade-grace", 0, 86400, &s->upgrade_grace_s, err);
     case OPT_SYNC:
         if (!str_is(value, "full") && !str_is(value, "normal"))
             return err_set(err, STATUS_USAGE, "--sync must be full or normal");
@@ -320,6 +341,7 @@ static void stop(struct serve *s)
 {
     bool again = s->stopping;
     s->stopping = true;
+    upgrade_cancel(s->upgrade);
     atomic_store(&live_site(s->live)->shared->draining, true);
     notify_send("STOPPING=1");
     if (again)
@@ -357,6 +379,12 @@ static void on_signal(void *arg, int signo, int sender_pid)
     (void)sender_pid;
     if (signo == SIGTERM || signo == SIGINT)
         stop(s);
+    if (signo == SIGUSR2 && !s->stopping && s->upgrade) {
+        if (takeover_alone(s->arrival))
+            upgrade_begin(s->upgrade);
+        else
+            log_line(LOG_WARN, "upgrade", "the predecessor is not gone yet: try again in a moment");
+    }
     if (signo == SIGHUP && !s->stopping) {
         notify_reloading();
         live_renew(s->live);
@@ -402,6 +430,16 @@ static void announce(struct serve *s)
 static enum status listen_on(struct serve *s, struct listener **ret, struct err *err)
 {
     struct listener_config c = {.unix_mode = 0666};
+    if (s->socket_count) { /* the predecessor's */
+        enum status adopted = listener_adopt(s->sockets[0].fd, ret, err);
+        if (adopted == STATUS_OK) {
+            str label = s->sockets[0].label;
+            s->socket_count = 0;
+            if (str_starts(label, STR("unix:")))
+                (void)listener_own_path(*ret, str_from(label, 5));
+        }
+        return adopted;
+    }
     if (!s->get.path.n && notify_listen_fds() > 0) { /* systemd holds the port */
         s->uds = (str){0};
         return listener_adopt(3, ret, err);
@@ -503,8 +541,12 @@ static void finish(struct serve *s)
     if (s->loop)
         loop_timer_cancel(s->loop, &s->watchdog);
     live_free(s->live);
+    bool handed = upgrade_handed(s->upgrade);
+    upgrade_free(s->upgrade);
     loop_free(s->loop);
-    import_folder_remove(&s->imported);
+    arrival_free(s->arrival);
+    if (s->imports_are_ours && !handed)
+        import_folder_remove(&s->imported);
 }
 
 static enum status read_options(struct serve *s, int argc, char **argv, int *ret_exit, struct err *err)
@@ -529,6 +571,89 @@ static enum status read_options(struct serve *s, int argc, char **argv, int *ret
     return st == STATUS_OK ? get_check(&s->get, err) : st;
 }
 
+/* ---- taking over and handing over (cli/upgrade.c) ---- */
+
+/* What a predecessor has for us comes before anything else, so that it learns soon when we cannot. */
+static enum status arrive(struct serve *s, struct err *err)
+{
+    str state;
+    if (!takeover_expected())
+        return STATUS_OK;
+    enum status st = takeover_arrive(s->arena, &s->arrival, s->sockets, &s->socket_count, &state, err);
+    if (st == STATUS_OK)
+        st = upgrade_read_state(state, &s->inherited, err);
+    if (st != STATUS_OK)
+        return st;
+    for (; s->socket_count > 1; s->socket_count--) /* we listen at one place */
+        close(s->sockets[s->socket_count - 1].fd);
+    s->open_browser = false;
+    if (!s->site.secret.n)
+        s->site.secret = s->inherited.secret;
+    return STATUS_OK;
+}
+
+static void on_adopt(void *arg, unsigned index, int own_fd, str unread)
+{
+    struct serve *s = arg;
+    http_server_adopt(s->server, index, own_fd, unread);
+}
+
+static void on_alone(void *arg)
+{
+    struct serve *s = arg;
+    struct http_stats stats;
+    http_server_stats(s->server, &stats);
+    log_line(LOG_INFO, "upgrade", "took over, with %llu connections", (unsigned long long)stats.adopted);
+    notify_send("READY=1");
+}
+
+static void on_handed_over(void *arg, bool well)
+{
+    struct serve *s = arg;
+    s->failed = !well;
+    if (http_server_stopped(s->server))
+        on_stopped(s);
+    else
+        http_server_stop(s->server, 0, on_stopped, s);
+}
+
+static void on_successor_stopped(void *arg)
+{
+    struct serve *s = arg;
+    if (!s->stopping)
+        stop(s);
+}
+
+static enum status begin_upgrades(struct serve *s, struct err *err)
+{
+    char text[ADDR_TEXT_MAX];
+    struct state_paths paths;
+    const struct site *site = live_site(s->live);
+    str address = str_make(text, addr_format(http_server_addr(s->server, 0), text));
+    state_find(s->arena, &s->site.state, &paths);
+    const struct upgrade_config c = {
+        .loop = s->loop,
+        .server = s->server,
+        .pool = site->pool,
+        .lane = LANE_UPKEEP,
+        .state = {.secret = arena_str(s->arena, site->secret),
+                  .database = s->imported.database,
+                  .folder = str_of(s->imported.folder)},
+        .ready_ms = (uint32_t)s->upgrade_timeout_s * 1000,
+        .grace_ms = (uint32_t)s->upgrade_grace_s * 1000,
+        .status_path = upgrade_status_path(s->arena, paths.folder),
+        .address = arena_str(s->arena, address),
+        .arg = s,
+        .left = on_handed_over,
+        .stopped = on_successor_stopped,
+    };
+    s->upgrade = upgrade_new(&c);
+    const struct arrival_config arrival = {s->loop, s, on_adopt, on_alone};
+    enum status st = s->arrival ? takeover_ready(s->arrival, &arrival, err) : STATUS_OK;
+    s->imports_are_ours = st == STATUS_OK;
+    return st;
+}
+
 /* Data files among the files become one database. */
 static enum status import_data_files(struct serve *s, struct err *err)
 {
@@ -543,9 +668,16 @@ static enum status import_data_files(struct serve *s, struct err *err)
         }
     }
     s->files.count = s->immutable.count = kept;
+    if (data.count && s->inherited.database.n) { /* the predecessor imported them, and they may have changed since */
+        s->imported.database = s->inherited.database;
+        snprintf(s->imported.folder, sizeof s->imported.folder, "%.*s", STR_ARG(s->inherited.folder));
+        add_file(s, s->imported.database, false);
+        return STATUS_OK;
+    }
     if (!data.count)
         return s->keep.n ? err_set(err, STATUS_USAGE, "--keep needs a data file to import") : STATUS_OK;
     enum status st = import_files(s->arena, data.items, data.count, s->keep, &s->imported, err);
+    s->imports_are_ours = true;
     if (st == STATUS_OK)
         add_file(s, s->imported.database, false);
     return st;
@@ -567,6 +699,9 @@ static enum status run(struct serve *s, struct err *err)
     if (st != STATUS_OK)
         return st;
     announce(s);
+    st = begin_upgrades(s, err);
+    if (st != STATUS_OK)
+        return st;
     notify_send("READY=1");
     s->watchdog_us = notify_watchdog_us() / 2;
     if (s->watchdog_us)
@@ -591,7 +726,13 @@ static enum status run_once(struct serve *s, int *ret_exit, struct err *err)
 int cmd_serve(int argc, char **argv)
 {
     struct arena *a = arena_new(0);
-    struct serve s = {.arena = a, .host = STR("127.0.0.1"), .port = 8001, .grace_s = 10, .log_level = LOG_INFO};
+    struct serve s = {.arena = a,
+                      .host = STR("127.0.0.1"),
+                      .port = 8001,
+                      .grace_s = 10,
+                      .upgrade_timeout_s = 60,
+                      .upgrade_grace_s = 300,
+                      .log_level = LOG_INFO};
     struct err err = ERR_INIT;
     int code = -1;
     s.site.cache_bytes = (size_t)64 << 20;
@@ -605,14 +746,18 @@ int cmd_serve(int argc, char **argv)
                      "--pdb is ignored: there is no Python debugger here; --log-level debug says more");
         raise_descriptor_limit();
         s.site.state.served = s.files.count ? s.files.items[0] : (str){0}; /* as it was given, imported or not */
-        st = import_data_files(&s, &err);
+        st = arrive(&s, &err);
+        if (st == STATUS_OK)
+            st = import_data_files(&s, &err);
         fill_options(&s);
         if (st == STATUS_OK)
             st = s.get.path.n ? run_once(&s, &code, &err) : run(&s, &err);
+        if (st != STATUS_OK)
+            takeover_refuse(s.arrival, err.text);
         finish(&s);
     }
     if (st != STATUS_OK)
         code = command_fail(&err);
     arena_free(a);
-    return code < 0 ? 0 : code;
+    return code >= 0 ? code : s.failed ? 1 : 0;
 }

@@ -53,6 +53,7 @@ int cmd_views(int argc, char **argv);
 int cmd_add_foreign_key(int argc, char **argv);
 int cmd_add_foreign_keys(int argc, char **argv);
 int cmd_transform(int argc, char **argv);
+int cmd_upgrade(int argc, char **argv);
 int cmd_upsert(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 

@@ -49,6 +49,7 @@ const struct command commands[] = {
     {"inspect", "Print hashes and row counts of databases, for --inspect-file", cmd_inspect},
     {"create-token", "Make a signed API token", cmd_create_token},
     {"healthcheck", "Ask a running server whether it is well (for containers)", cmd_healthcheck},
+    {"upgrade", "Replace a running server by a new process, without losing a request", cmd_upgrade},
     {"prove", "Load a server while it changes, and count what it lost", cmd_prove},
     {"hash-password", "Print the hash of a password for the configuration", cmd_hash_password},
     {"version", "Print the versions of Vitrine, SQLite and OpenSSL", cmd_version},

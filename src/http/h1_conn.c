@@ -187,6 +187,33 @@ static void begin_linger(struct h1_conn *c)
         conn_close(c);
 }
 
+/* To the successor, with what the client sent ahead. False: it stays, being TLS, or having sent too much ahead. */
+static bool give(struct h1_conn *c)
+{
+    struct http_server *s = c->server;
+    str unread = c->work ? str_from(buf_str(&c->work->in), c->work->in_used) : STR("");
+    if (!s->leave.give || stream_is_tls(&c->stream) || unread.n > LIMIT_TAKEOVER_UNREAD)
+        return false;
+    int fd = c->stream.fd;
+    loop_remove_fd(s->config.loop, c->watch);
+    c->watch = NULL;
+    c->stream.fd = -1;
+    wheel_remove(&s->wheel, &c->deadline);
+    s->stats.given++;
+    s->leave.give(s->leave.arg, c->listen, fd, unread);
+    conn_close(c);
+    return true;
+}
+
+void h1_conn_leave(struct h1_conn *c)
+{
+    unsigned st = sm_state(&c->sm);
+    if (st != H1_IDLE && st != H1_READING_HEAD)
+        return;
+    if (!give(c) && st == H1_IDLE)
+        h1_conn_deadline(c, c->server->leave.idle_ms);
+}
+
 void h1_conn_finish(struct h1_conn *c)
 {
     struct http_server *s = c->server;
@@ -201,6 +228,8 @@ void h1_conn_finish(struct h1_conn *c)
             conn_close(c);
         return;
     }
+    if (give(c))
+        return;
     c->quiet = false;
     if (!ahead) {
         sm_move(&c->sm, H1_IDLE);
@@ -431,12 +460,15 @@ void h1_conn_stop(struct h1_conn *c, bool now)
         conn_close(c);
 }
 
-void h1_conn_start(struct http_server *s, int fd, const struct addr *peer, struct tls_server *tls)
+/* NULL: out of kernel memory; the client sees a closed connection. */
+static struct h1_conn *conn_new(struct http_server *s, int fd, const struct addr *peer, uint32_t listen,
+                                struct tls_server *tls)
 {
     char text[ADDR_TEXT_MAX];
     struct h1_conn *c = MEM_NEW(struct h1_conn);
     sm_init(&c->sm, "h1_conn", h1_conn_states, H1_STATES, H1_IDLE);
     c->server = s;
+    c->listen = listen;
     c->peer = mem_cstr(str_make(text, addr_format(peer, text)));
     c->stream = (struct stream){.fd = -1};
     enum status st = STATUS_OK;
@@ -446,16 +478,41 @@ void h1_conn_start(struct http_server *s, int fd, const struct addr *peer, struc
         stream_init_plain(&c->stream, fd);
     if (st == STATUS_OK)
         st = loop_add_fd(s->config.loop, fd, LOOP_READ | LOOP_READ_CLOSED, on_event, c, &c->watch, NULL);
-    if (st != STATUS_OK) { /* out of kernel memory: the client sees a closed connection */
+    if (st != STATUS_OK) {
         stream_release(&c->stream);
         conn_free(c);
-        return;
+        return NULL;
     }
     c->next = s->conns;
     if (c->next)
         c->next->prev = c;
     s->conns = c;
     s->conn_count++;
+    return c;
+}
+
+void h1_conn_start(struct http_server *s, int fd, const struct addr *peer, uint32_t listen)
+{
+    struct h1_conn *c = conn_new(s, fd, peer, listen, s->listens[listen].tls);
+    if (!c)
+        return;
     s->stats.accepted++;
     h1_conn_deadline(c, s->config.limits.head_ms);
+}
+
+void h1_conn_adopt(struct http_server *s, int fd, const struct addr *peer, uint32_t listen, str unread)
+{
+    struct h1_conn *c = conn_new(s, fd, peer, listen, NULL);
+    if (!c)
+        return;
+    s->stats.adopted++;
+    c->served = true;
+    h1_conn_deadline(c, unread.n ? s->config.limits.head_ms : s->config.limits.idle_ms);
+    if (!unread.n)
+        return;
+    c->work = server_work_take(s);
+    c->work->x.conn = c;
+    buf_puts(&c->work->in, unread);
+    sm_move(&c->sm, H1_READING_HEAD);
+    h1_conn_tick(c);
 }

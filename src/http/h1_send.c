@@ -29,6 +29,14 @@ static str compose_prefix(struct h1_conn *c, int status)
     return str_make(w->prefix, (size_t)(at - w->prefix));
 }
 
+/* Leaving for a successor, TLS connections end: with the last answer of those that were asked for already. */
+static bool last_before_leaving(const struct h1_conn *c)
+{
+    const struct h1_work *w = c->work;
+    return c->server->leave.give && stream_is_tls(&c->stream) && w->in.n <= w->in_used && !c->quiet &&
+           !stream_pending(&c->stream);
+}
+
 void h1_send_begin(struct h1_conn *c)
 {
     struct h1_work *w = c->work;
@@ -36,7 +44,7 @@ void h1_send_begin(struct h1_conn *c)
     struct http_response *r = &x->response;
     struct h1_out *o = &w->out;
     bool streaming = r->kind == HTTP_BODY_STREAM && r->stream;
-    if (r->close || c->server->stopping || (streaming && x->request.minor == 0))
+    if (r->close || c->server->stopping || last_before_leaving(c) || (streaming && x->request.minor == 0))
         c->close_after = true;
     c->server->stats.statuses[r->status / 100]++;
     *o = (struct h1_out){.file = -1};

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -114,7 +116,7 @@ static void on_accept(void *arg, int fd, const struct addr *peer)
 {
     struct http_listen_slot *slot = arg;
     struct http_server *s = slot->server;
-    h1_conn_start(s, fd, peer, slot->tls);
+    h1_conn_start(s, fd, peer, (uint32_t)(slot - s->listens));
     if (s->conn_count >= s->config.limits.connections_max)
         set_paused(s, true);
 }
@@ -130,6 +132,15 @@ static void tell_stopped(void *arg)
     s->stopped = true;
     if (s->on_stopped)
         s->on_stopped(s->on_stopped_arg);
+}
+
+static void check_left(struct http_server *s)
+{
+    if (!s->leave.left || s->conn_count)
+        return;
+    void (*left)(void *arg) = s->leave.left;
+    s->leave.left = NULL;
+    loop_defer(s->config.loop, left, s->leave.arg);
 }
 
 static void check_stopped(struct http_server *s)
@@ -150,8 +161,9 @@ void server_conn_gone(struct http_server *s, struct h1_conn *c)
     if (c->next)
         c->next->prev = c->prev;
     s->conn_count--;
-    if (s->paused && !s->stopping && s->conn_count < s->config.limits.connections_max)
+    if (s->paused && !s->stopping && !s->leave.give && s->conn_count < s->config.limits.connections_max)
         set_paused(s, false);
+    check_left(s);
     check_stopped(s);
 }
 
@@ -170,6 +182,8 @@ static void grace_over(void *arg)
 static void close_listeners(struct http_server *s)
 {
     for (size_t i = 0; i < s->config.listen_count; i++) {
+        if (s->leave.give && s->listens[i].listener)
+            listener_disown_path(s->listens[i].listener); /* the successor's */
         listener_free(s->listens[i].listener);
         tls_server_unref(s->listens[i].tls);
         s->listens[i].listener = NULL;
@@ -242,6 +256,58 @@ void http_server_stop(struct http_server *s, uint32_t grace_ms, void (*on_stoppe
     if (s->conn_count && (!loop_timer_armed(&s->grace) || at_us < s->grace.at_us))
         loop_timer_at(s->config.loop, &s->grace, at_us);
     check_stopped(s);
+}
+
+/* ---- leaving for a successor ---- */
+
+void http_server_leave(struct http_server *s, const struct http_leave *leave)
+{
+    ASSERT(leave->give && leave->left && !s->leave.give && !s->stopping);
+    struct h1_conn *next;
+    s->leave = *leave;
+    for (size_t i = 0; i < s->config.listen_count; i++)
+        listener_stop(s->listens[i].listener);
+    for (struct h1_conn *c = s->conns; c; c = next) {
+        next = c->next;
+        h1_conn_leave(c);
+    }
+    check_left(s);
+}
+
+void http_server_return(struct http_server *s)
+{
+    struct err err = ERR_INIT;
+    if (!s->leave.give || s->stopping)
+        return;
+    s->leave = (struct http_leave){0};
+    s->paused = false;
+    for (size_t i = 0; i < s->config.listen_count; i++)
+        if (listener_start(s->listens[i].listener, s->config.loop, on_accept, &s->listens[i], &err) != STATUS_OK)
+            log_line(LOG_ERROR, "http", "cannot accept again: %s", err.text);
+}
+
+void http_server_adopt(struct http_server *s, size_t index, int own_fd, str unread)
+{
+    struct addr peer = {.len = sizeof peer.ss};
+    if (index >= s->config.listen_count || s->listens[index].tls || s->stopping ||
+        getpeername(own_fd, (struct sockaddr *)&peer.ss, &peer.len) != 0) { /* not one of ours, or gone meanwhile */
+        close(own_fd);
+        return;
+    }
+    h1_conn_adopt(s, own_fd, &peer, (uint32_t)index, unread);
+    if (s->conn_count >= s->config.limits.connections_max)
+        set_paused(s, true);
+}
+
+size_t http_server_listen_count(const struct http_server *s)
+{
+    return s->config.listen_count;
+}
+
+const struct listener *http_server_listener(const struct http_server *s, size_t index)
+{
+    ASSERT(index < s->config.listen_count);
+    return s->listens[index].listener;
 }
 
 bool http_server_stopped(const struct http_server *s)

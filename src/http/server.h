@@ -111,16 +111,36 @@ void http_server_stop(struct http_server *s, uint32_t grace_ms, void (*on_stoppe
 bool http_server_stopped(const struct http_server *s);
 void http_server_free(
     struct http_server *s); /* only when stopped; not from inside on_stopped (defer it). NULL is fine */
+/* ---- leaving for a successor (rt/takeover.h) ---- */
+struct http_leave {
+    void *arg;
+    /* A plain connection between two requests, with what was read of it and not used (at most LIMIT_TAKEOVER_UNREAD).
+     * Takes fd. */
+    void (*give)(void *arg, size_t index, int own_fd, str unread);
+    void (*left)(void *arg); /* no connection is left; once. Stop the server then */
+    uint32_t idle_ms;        /* TLS connections without a request are closed after this */
+};
+/* Stops accepting; the listening sockets stay open. Plain connections are given away, now or after the answer that is
+ * under way; TLS connections are told to close with their next answer. */
+void http_server_leave(struct http_server *s, const struct http_leave *leave);
+/* The successor is gone: accepts again. */
+void http_server_return(struct http_server *s);
+/* Takes a plain connection of listens[index] that a predecessor gave. */
+void http_server_adopt(struct http_server *s, size_t index, int own_fd, str unread);
+size_t http_server_listen_count(const struct http_server *s);
+const struct listener *http_server_listener(const struct http_server *s, size_t index);
+
 /* New certificate for listens[index]; takes a reference of its own. Connections that exist keep theirs. */
 void http_server_set_tls(struct http_server *s, size_t index, struct tls_server *tls);
 const struct addr *http_server_addr(const struct http_server *s, size_t index); /* as bound */
 
 struct http_stats {
     uint64_t accepted, requests, bytes_in, bytes_out;
-    uint64_t refused;     /* answered by the server itself: 400, 408, 413, 414, 431, 501, 505 ... */
-    uint64_t timeouts;    /* deadlines that passed, idle ones not counted */
-    uint64_t gone;        /* clients that left before their answer */
-    uint64_t statuses[6]; /* answers by first digit; [0] unused */
+    uint64_t refused;        /* answered by the server itself: 400, 408, 413, 414, 431, 501, 505 ... */
+    uint64_t timeouts;       /* deadlines that passed, idle ones not counted */
+    uint64_t gone;           /* clients that left before their answer */
+    uint64_t statuses[6];    /* answers by first digit; [0] unused */
+    uint64_t adopted, given; /* connections that came from a predecessor, went to a successor */
     uint32_t connections, idle, handling, streaming; /* now */
     int64_t bodies_bytes;                            /* request bodies held now */
 };

@@ -119,6 +119,7 @@ struct h1_conn {
     struct h1_conn *prev, *next; /* all connections of the server */
     struct wheel_item deadline;
     char *peer;
+    uint32_t listen;      /* index of the listening socket */
     uint64_t event_round; /* the round in which epoll reported the bytes that are read next; 0 = they may be newer */
     int unsent;           /* bytes the kernel held when the write deadline was looked at last; -1 = not yet */
     int64_t linger_left;  /* bytes still dropped before the connection is cut */
@@ -149,6 +150,7 @@ struct http_server {
     size_t date_line_n;
     int64_t date_until_us;
     char server_line[80];
+    struct http_leave leave;      /* give is set while we leave for a successor */
     bool paused;                  /* listeners wait for a connection to end */
     bool stopping, told, stopped; /* told: on_stopped is on its way */
     struct loop_timer grace;
@@ -164,7 +166,9 @@ str server_date_line(struct http_server *s);
 void server_conn_gone(struct http_server *s, struct h1_conn *c); /* unlinks; resumes accepting; ends a stop */
 
 /* h1_conn.c */
-void h1_conn_start(struct http_server *s, int fd, const struct addr *peer, struct tls_server *tls);
+void h1_conn_start(struct http_server *s, int fd, const struct addr *peer, uint32_t listen);
+void h1_conn_adopt(struct http_server *s, int fd, const struct addr *peer, uint32_t listen, str unread);
+void h1_conn_leave(struct h1_conn *c);          /* the server leaves: gives it away, or sees to it that it ends */
 void h1_conn_tick(struct h1_conn *c);           /* does all that can be done now */
 void h1_conn_expired(struct h1_conn *c);        /* its deadline passed */
 void h1_conn_stop(struct h1_conn *c, bool now); /* graceful: idle ones close; now: all do */

@@ -360,6 +360,29 @@ void listener_free(struct listener *l)
         free(l);
 }
 
+void listener_disown_path(struct listener *l)
+{
+    free(l->unix_path);
+    l->unix_path = NULL;
+}
+
+bool listener_own_path(struct listener *l, str path)
+{
+    struct stat st;
+    struct addr addr;
+    char *text = mem_cstr(path);
+    if (lstat(text, &st) < 0 || !S_ISSOCK(st.st_mode) || addr_from_unix_path(path, &addr, NULL) != STATUS_OK) {
+        free(text);
+        return false;
+    }
+    free(l->unix_path);
+    l->unix_path = text;
+    l->unix_dev = st.st_dev;
+    l->unix_ino = st.st_ino;
+    l->addr = addr; /* the kernel knows the name it was bound to, before it was renamed */
+    return true;
+}
+
 const struct addr *listener_addr(const struct listener *l)
 {
     return &l->addr;

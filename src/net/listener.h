@@ -37,6 +37,11 @@ void listener_stop(struct listener *l); /* stops accepting and leaves the loop; 
  * NULL is fine. */
 void listener_free(struct listener *l);
 
+/* The socket file is another's to unlink from now on (a successor that listens on the same socket). */
+void listener_disown_path(struct listener *l);
+/* The other half: an adopted listener takes the socket file `path` as its own; false when it is not there any more. */
+bool listener_own_path(struct listener *l, str path);
+
 const struct addr *listener_addr(const struct listener *l); /* as bound: the port the kernel chose */
 int listener_fd(const struct listener *l);                  /* to hand on; stays the listener's */
 uint64_t listener_accepted(const struct listener *l);       /* connections since start */

@@ -146,6 +146,17 @@ void proc_free(struct proc *p)
     free(p);
 }
 
+void proc_disown(struct proc *p)
+{
+    if (!p)
+        return;
+    if (p->pidfd >= 0) {
+        loop_remove_fd(p->loop, p->watch);
+        close(p->pidfd);
+    }
+    free(p);
+}
+
 void proc_describe(int wait_status, char *out, size_t out_size)
 {
     if (WIFSIGNALED(wait_status))

@@ -32,6 +32,8 @@ bool proc_kill(struct proc *p, int signo); /* false when it has ended; never hit
 /* Forgets the child; when it still runs it is killed and waited for (blocks for that moment). May be called from
  * on_exit. NULL is fine. */
 void proc_free(struct proc *p);
+/* Forgets the child and lets it run: it outlives us, or is reaped by whoever inherits it. NULL is fine. */
+void proc_disown(struct proc *p);
 /* "exited with 3", "killed by SIGKILL" into out. */
 void proc_describe(int wait_status, char *out, size_t out_size);
 
