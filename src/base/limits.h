@@ -143,6 +143,8 @@
 #define LIMIT_FLOW_QUEUE       64    /* requests of one client waiting for one lane; more: 503 */
 #define LIMIT_METRICS_PAGE     16777216 /* text of /-/metrics; more: 500 */
 #define LIMIT_UPLOAD_QUEUE     4096     /* pieces of uploads waiting to be written; more are tried again */
+#define LIMIT_UPLOADS          100      /* uploads that one actor has at once; more: 429 */
+#define LIMIT_UPLOAD_NAME      255      /* bytes of the name of an uploaded file; the rest is cut off */
 #define LIMIT_IMPORT_QUEUE     256      /* imports waiting for a worker; more: 503 */
 #define LIMIT_IMPORT_RECORD    16777216 /* bytes of one record of /-/import; more: it ends there, 413 */
 #define LIMIT_IMPORT_ROWS      500      /* records of /-/import that share a transaction */
@@ -188,6 +190,9 @@
 #define LIMIT_INGEST_DISTINCT     1000          /* different values counted exactly; more are estimated */
 #define LIMIT_INGEST_REJECT_TEXT  134217728     /* bytes of a rejected row kept; the rest is cut off, and says so */
 #define LIMIT_INGEST_ARENA        67108864      /* names, options and report of one import; more: TOO_LARGE */
+#define LIMIT_INGEST_PREVIEW      1048576       /* bytes of a file looked at before it is imported */
+#define LIMIT_INGEST_PREVIEW_ROWS 2000          /* rows of a workbook looked at */
+#define LIMIT_INGEST_PREVIEW_CELL 200           /* bytes of a cell shown of them */
 #define LIMIT_INGEST_CACHE_KB     16384         /* page cache of an import */
 #define LIMIT_INGEST_XML_DEPTH    64            /* tags inside of tags in a workbook; deeper: INVALID */
 #define LIMIT_INGEST_XML_TAG      1048576       /* bytes of one tag or comment in a workbook; longer: INVALID */

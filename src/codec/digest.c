@@ -134,3 +134,23 @@ enum status digest_md5_file(const char *path, char out[DIGEST_HEX_MAX], struct e
 {
     return hash_file(EVP_md5(), path, out, err);
 }
+
+enum status digest_rest(int fd, str algorithm, unsigned char out[DIGEST_RAW_MAX], size_t *ret_n, struct err *err)
+{
+    const EVP_MD *md = str_is(algorithm, "sha1")     ? EVP_sha1()
+                       : str_is(algorithm, "sha256") ? EVP_sha256()
+                       : str_is(algorithm, "md5")    ? EVP_md5()
+                                                     : NULL;
+    unsigned int n = 0;
+    if (!md)
+        return err_set(err, STATUS_INVALID, "there is no digest \"%.*s\" here", STR_ARG(algorithm));
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    ASSERT(ctx && EVP_DigestInit_ex(ctx, md, NULL) == 1);
+    enum status st = hash_fd(fd, "the file", ctx, err);
+    if (st == STATUS_OK) {
+        ASSERT(EVP_DigestFinal_ex(ctx, out, &n) == 1);
+        *ret_n = n;
+    }
+    EVP_MD_CTX_free(ctx);
+    return st;
+}

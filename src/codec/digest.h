@@ -19,10 +19,13 @@ enum status digest_sha256_file(const char *path, char out[DIGEST_HEX_MAX], struc
 enum status digest_md5_file(const char *path, char out[DIGEST_HEX_MAX], struct err *err) MUST_USE;
 
 /* Raw bytes; each returns how many it wrote. */
-size_t digest_sha1(str s, unsigned char out[DIGEST_RAW_MAX]);                     /* 20 */
-size_t digest_sha256(str s, unsigned char out[DIGEST_RAW_MAX]);                   /* 32 */
-size_t digest_hmac_sha1(str key, str s, unsigned char out[DIGEST_RAW_MAX]);       /* 20 */
-size_t digest_hmac_sha256(str key, str s, unsigned char out[DIGEST_RAW_MAX]);     /* 32 */
+size_t digest_sha1(str s, unsigned char out[DIGEST_RAW_MAX]);                 /* 20 */
+size_t digest_sha256(str s, unsigned char out[DIGEST_RAW_MAX]);               /* 32 */
+size_t digest_hmac_sha1(str key, str s, unsigned char out[DIGEST_RAW_MAX]);   /* 20 */
+size_t digest_hmac_sha256(str key, str s, unsigned char out[DIGEST_RAW_MAX]); /* 32 */
+/* Of the rest of an open file, in pieces. algorithm: "md5", "sha1", "sha256"; else INVALID. *ret_n: raw bytes. */
+enum status digest_rest(int fd, str algorithm, unsigned char out[DIGEST_RAW_MAX], size_t *ret_n,
+                        struct err *err) MUST_USE;
 void digest_to_hex(const unsigned char *raw, size_t n, char out[DIGEST_HEX_MAX]); /* n <= DIGEST_RAW_MAX */
 const char *digest_library_version(void);                                         /* "OpenSSL 3.0.19 ..." */
 bool digest_equal(str a, str b); /* in constant time for equal lengths; the lengths are not secret */

@@ -9,6 +9,8 @@
  *     each job:  SAVEPOINT job -> run() -> RELEASE, or ROLLBACK TO + RELEASE when it fails
  *   COMMIT -> done() of every job
  *
+ * A job that is `alone` is a batch of its own, without a transaction around it.
+ *
  * What can go wrong, and what becomes of the jobs:
  *   BEGIN meets another process's lock     busy handler for LIMIT_DB_WRITE_BUSY_MS, then all jobs of the batch: BUSY
  *   a job fails                            undone alone
@@ -226,9 +228,25 @@ static void fail_all(struct writer_job *first, enum status st, const struct err 
     }
 }
 
+/* What it began and did not end is taken back. */
+static void run_its_own(struct writer *w, struct writer_job *j)
+{
+    err_clear(&j->err);
+    let_readers_in(w);
+    j->status = open_conn(w, &j->err);
+    if (j->status == STATUS_OK)
+        j->status = j->run(j, w->conn, &j->err);
+    if (w->conn)
+        roll_back(w);
+}
+
 static void run_batch(struct writer *w, struct writer_job *first)
 {
     struct err err = ERR_INIT;
+    if (first->alone) {
+        run_its_own(w, first);
+        return;
+    }
     for (struct writer_job *j = first; j; j = j->next)
         j->status = STATUS_OK;
     enum status st = begin(w, &err);
@@ -263,7 +281,7 @@ static void run_batch(struct writer *w, struct writer_job *first)
 static struct writer_job *take(struct writer *w)
 {
     struct writer_job *first = w->first, *j = first;
-    for (size_t n = 1; j && j->next && n < LIMIT_WRITER_BATCH; n++)
+    for (size_t n = 1; j && j->next && n < LIMIT_WRITER_BATCH && !j->alone && !j->next->alone; n++)
         j = j->next;
     if (!j)
         return NULL;
@@ -394,7 +412,8 @@ enum status writer_run(struct writer *w, struct writer_job *j, struct err *err)
 {
     struct waiter wait = {.wanted = j};
     wait.job = (struct writer_job){
-        .run = waiter_run, .done = waiter_done, .time_limit_ms = j->time_limit_ms, .who = j->who, .via = j->via};
+        .run = waiter_run, .done = waiter_done, .time_limit_ms = j->time_limit_ms, .who = j->who, .via = j->via,
+        .alone = j->alone};
     pthread_mutex_init(&wait.lock, NULL);
     pthread_cond_init(&wait.finished, NULL);
     enum status st = writer_submit(w, &wait.job, err);

@@ -27,6 +27,9 @@ struct writer_job {
     void (*done)(struct writer_job *j);
     int64_t time_limit_ms; /* of run(); 0 = LIMIT_WRITE_TIME_MS */
     str who, via;          /* for histories (history.h): who writes, by which way; empty `via` = not said */
+    /* For work that takes long and has a transaction of its own (an import): run() is called outside of any, no other
+     * job shares it, there is no time limit, and it is called once. Jobs that come meanwhile wait. */
+    bool alone;
     /* the writer's */
     enum status status;
     struct err err;

@@ -23,7 +23,7 @@
 
 #include "base/banned.h"
 
-struct load {
+struct ingest {
     struct arena *arena, *scratch;
     struct conn *conn;
     const struct source *source;
@@ -35,24 +35,25 @@ struct load {
     struct rejects rejects;
     struct stmt *insert;
     uint64_t rows, inserted;
+    int64_t began_us;
 };
 
 /* ---- first pass ------------------------------------------------------------------------------------------------- */
 
-static bool enough(const struct load *l, uint64_t rows)
+static bool enough(const struct ingest *l, uint64_t rows)
 {
     return l->options->stop_after > 0 && rows >= (uint64_t)l->options->stop_after;
 }
 
 /* Leaves no more rows in the batch than --stop-after allows. */
-static void cut(const struct load *l, struct batch *b, uint64_t rows)
+static void cut(const struct ingest *l, struct batch *b, uint64_t rows)
 {
     uint64_t max = l->options->stop_after > 0 ? (uint64_t)l->options->stop_after : UINT64_MAX;
     if (b->rows.row_count > max - rows)
         b->rows.row_count = (size_t)(max - rows);
 }
 
-static enum status look_once(struct load *l, struct err *err)
+static enum status look_once(struct ingest *l, struct err *err)
 {
     struct feed *f;
     struct batch *b;
@@ -67,15 +68,20 @@ static enum status look_once(struct load *l, struct err *err)
         plan_columns(l->plan, b->columns, b->column_count);
         plan_look(l->plan, b);
         progress_step(l->progress, l->plan->rows, b->position);
+        st = progress_check(l->progress, err);
+        if (st != STATUS_OK)
+            break;
     }
     progress_end(l->progress);
-    return feed_free(f, err);
+    enum status read = feed_free(f, st == STATUS_OK ? err : NULL);
+    return st == STATUS_OK ? read : st;
 }
 
-static enum status look(struct load *l, struct err *err)
+static enum status look(struct ingest *l, struct err *err)
 {
     enum status st = look_once(l, err);
-    while (st != STATUS_OK && l->input->class->recover && l->input->class->recover(l->input, err))
+    while (st != STATUS_OK && st != STATUS_CANCELLED && l->input->class->recover &&
+           l->input->class->recover(l->input, err))
         st = look_once(l, err);
     if (st == STATUS_OK && !l->plan->count)
         st = err_set(err, STATUS_INVALID, "%.*s holds no rows to make columns of", STR_ARG(l->source->name));
@@ -89,7 +95,7 @@ static void convert(void *arg, struct batch *b)
     plan_convert(arg, b);
 }
 
-static enum status reject(struct load *l, const struct batch *b, const struct row *row, str reason, struct err *err)
+static enum status reject(struct ingest *l, const struct batch *b, const struct row *row, str reason, struct err *err)
 {
     bool of_cell = row->fault == ROW_NO_FIT || row->fault == ROW_ILL_FORMED;
     str column = of_cell && row->fault_cell < l->plan->count ? l->plan->columns[row->fault_cell].name : STR("");
@@ -123,7 +129,7 @@ static inline enum status bind_cell(struct stmt *s, int index, const struct cell
 }
 
 /* CONFLICT: a constraint of the table forbids the row. */
-static inline enum status insert_row(struct load *l, const struct cell *cells, size_t n, struct err *err)
+static inline enum status insert_row(struct ingest *l, const struct cell *cells, size_t n, struct err *err)
 {
     enum status st = STATUS_OK;
     for (size_t i = 0; i < n && st == STATUS_OK; i++)
@@ -136,7 +142,7 @@ static inline enum status insert_row(struct load *l, const struct cell *cells, s
     return st;
 }
 
-static enum status insert_batch(struct load *l, const struct batch *b, struct err *err)
+static enum status insert_batch(struct ingest *l, const struct batch *b, struct err *err)
 {
     for (size_t r = 0; r < b->rows.row_count; r++) {
         const struct row *row = &b->rows.rows[r];
@@ -159,7 +165,7 @@ static enum status insert_batch(struct load *l, const struct batch *b, struct er
     return STATUS_OK;
 }
 
-static enum status reject_notes(struct load *l, struct err *err)
+static enum status reject_notes(struct ingest *l, struct err *err)
 {
     enum status st = STATUS_OK;
     for (size_t i = 0; i < l->input->notes.count && st == STATUS_OK; i++) {
@@ -169,7 +175,7 @@ static enum status reject_notes(struct load *l, struct err *err)
     return st;
 }
 
-static enum status insert_all(struct load *l, struct err *err)
+static enum status insert_all(struct ingest *l, struct err *err)
 {
     struct feed *f;
     struct batch *b;
@@ -187,6 +193,8 @@ static enum status insert_all(struct load *l, struct err *err)
             st = insert_batch(l, b, err);
         l->rows += b->rows.row_count;
         progress_step(l->progress, l->rows, b->position);
+        if (st == STATUS_OK)
+            st = progress_check(l->progress, err);
     }
     progress_end(l->progress);
     enum status read = feed_free(f, st == STATUS_OK ? err : NULL);
@@ -201,7 +209,7 @@ static enum status insert_all(struct load *l, struct err *err)
 
 /* ---- the transaction -------------------------------------------------------------------------------------------- */
 
-static enum status change(struct load *l, str table, struct err *err)
+static enum status change(struct ingest *l, str table, struct err *err)
 {
     enum status st = table_look(l->arena, l->conn, table, &l->table, err);
     if (st == STATUS_OK)
@@ -219,7 +227,7 @@ static enum status change(struct load *l, str table, struct err *err)
     return st;
 }
 
-static enum status load_database(struct load *l, str table, uint64_t *ret_changed, struct err *err)
+static enum status load_database(struct ingest *l, str table, uint64_t *ret_changed, struct err *err)
 {
     int64_t before = 0, after = 0;
     if (FAULT("ingest.begin"))
@@ -246,7 +254,7 @@ static enum status load_database(struct load *l, str table, uint64_t *ret_change
     return STATUS_OK;
 }
 
-static void fill_report(const struct load *l, str table, uint64_t changed, struct ingest_report *r)
+static void fill_report(const struct ingest *l, str table, uint64_t changed, struct ingest_report *r)
 {
     const struct input *in = l->input;
     bool ignores = l->options->mode == INGEST_IGNORE && l->conn;
@@ -278,7 +286,7 @@ static void fill_report(const struct load *l, str table, uint64_t changed, struc
 }
 
 /* Reading and writing one file would wait for each other. */
-static enum status not_itself(const struct load *l, struct err *err)
+static enum status not_itself(const struct ingest *l, struct err *err)
 {
     struct stat a, b;
     str path = l->conn && l->source->path.n ? database_path(conn_database(l->conn)) : STR("");
@@ -290,7 +298,7 @@ static enum status not_itself(const struct load *l, struct err *err)
 }
 
 /* A new table takes over the key that its rows have where they come from. */
-static void take_keys(struct load *l)
+static void take_keys(struct ingest *l)
 {
     const struct ingest_options *o = l->options;
     bool fresh = !l->table.exists || o->replace_table;
@@ -308,37 +316,57 @@ static void free_scratch(void *arg)
     arena_free(arg);
 }
 
+enum status ingest_look(struct arena *a, const struct source *s, const struct ingest_options *o,
+                        struct progress *progress, struct ingest **ret, struct err *err)
+{
+    struct ingest *l = ARENA_NEW(a, struct ingest);
+    struct err local = ERR_INIT;
+    *l = (struct ingest){.arena = a, .source = s, .options = o, .progress = progress, .began_us = clock_mono_us()};
+    if (!progress)
+        l->progress = ARENA_NEW(a, struct progress);
+    l->scratch = arena_new(0);
+    arena_defer(a, free_scratch, l->scratch);
+    err = err ? err : &local;
+    enum status st = input_open(a, s, o, &l->input, err);
+    if (st == STATUS_OK)
+        st = look(l, err);
+    if (st == STATUS_OK)
+        *ret = l;
+    return st;
+}
+
+enum status ingest_load(struct ingest *l, struct conn *c, str table, struct ingest_report *ret, struct err *err)
+{
+    uint64_t changed = 0;
+    struct err local = ERR_INIT;
+    err = err ? err : &local;
+    l->conn = c;
+    enum status st = c ? table_look(l->arena, c, table, &l->table, err) : STATUS_OK;
+    if (st == STATUS_OK)
+        st = not_itself(l, err);
+    if (st != STATUS_OK)
+        return st;
+    take_keys(l);
+    rejects_init(&l->rejects, l->arena, c, l->table.name.n ? l->table.name : table, l->source->name);
+    if (c)
+        st = load_database(l, table, &changed, err);
+    else
+        st = insert_all(l, err);
+    if (st != STATUS_OK)
+        return st;
+    fill_report(l, table, changed, ret);
+    ret->duration_us = clock_mono_us() - l->began_us;
+    return STATUS_OK;
+}
+
 enum status ingest_run(struct arena *a, struct conn *c, const struct source *s, str table,
                        const struct ingest_options *o, struct progress *progress, struct ingest_report *ret,
                        struct err *err)
 {
-    struct progress silent = {0};
-    struct load l = {.arena = a, .conn = c, .source = s, .options = o, .progress = progress ? progress : &silent};
-    int64_t began_us = clock_mono_us();
-    uint64_t changed = 0;
-    struct err local = ERR_INIT;
-    err = err ? err : &local;
-    l.scratch = arena_new(0);
-    arena_defer(a, free_scratch, l.scratch);
-    enum status st = c ? table_look(a, c, table, &l.table, err) : STATUS_OK; /* what cannot work is told at once */
+    struct table early;
+    struct ingest *l;
+    enum status st = c ? table_look(a, c, table, &early, err) : STATUS_OK; /* what cannot work is told at once */
     if (st == STATUS_OK)
-        st = not_itself(&l, err);
-    if (st == STATUS_OK)
-        st = input_open(a, s, o, &l.input, err);
-    if (st == STATUS_OK)
-        take_keys(&l);
-    if (st == STATUS_OK)
-        st = look(&l, err);
-    if (st != STATUS_OK)
-        return st;
-    rejects_init(&l.rejects, a, c, l.table.name.n ? l.table.name : table, s->name);
-    if (c)
-        st = load_database(&l, table, &changed, err);
-    else
-        st = insert_all(&l, err);
-    if (st != STATUS_OK)
-        return st;
-    fill_report(&l, table, changed, ret);
-    ret->duration_us = clock_mono_us() - began_us;
-    return STATUS_OK;
+        st = ingest_look(a, s, o, progress, &l, err);
+    return st == STATUS_OK ? ingest_load(l, c, table, ret, err) : st;
 }

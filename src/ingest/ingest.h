@@ -40,6 +40,14 @@ enum status ingest_run(struct arena *a, struct conn *c, const struct source *s, 
                        const struct ingest_options *o, struct progress *progress, struct ingest_report *ret,
                        struct err *err) MUST_USE;
 
+/* The same in two halves, for who has the database for the second only: reading the file and deciding the types, then
+ * the transaction. `c` NULL = a dry run. */
+struct ingest;
+enum status ingest_look(struct arena *a, const struct source *s, const struct ingest_options *o,
+                        struct progress *progress, struct ingest **ret, struct err *err) MUST_USE;
+enum status ingest_load(struct ingest *i, struct conn *c, str table, struct ingest_report *ret,
+                        struct err *err) MUST_USE;
+
 /* For people, and as one JSON object. */
 void ingest_report_text(struct buf *out, const struct ingest_report *r);
 void ingest_report_json(struct buf *out, const struct ingest_report *r);

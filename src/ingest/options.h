@@ -37,6 +37,8 @@ struct ingest_options {
     size_t null_count;
     const struct ingest_pair *types; /* column -> type name */
     size_t type_count;
+    const struct ingest_pair *renames; /* column of the file -> what it is called in the table and in all else here */
+    size_t rename_count;
     const str *pk, *not_null;
     size_t pk_count, not_null_count;
     const struct ingest_pair *defaults;

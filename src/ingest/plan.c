@@ -42,6 +42,14 @@ struct plan *plan_new(struct arena *a, const struct ingest_options *o)
     return p;
 }
 
+static str renamed(const struct ingest_options *o, str name)
+{
+    for (size_t i = 0; i < o->rename_count; i++)
+        if (str_eq(o->renames[i].column, name))
+            return o->renames[i].value;
+    return name;
+}
+
 void plan_columns(struct plan *p, const str *names, size_t n)
 {
     if (n > p->cap) {
@@ -51,7 +59,7 @@ void plan_columns(struct plan *p, const str *names, size_t n)
         p->cap = cap;
     }
     for (; p->count < n; p->count++) {
-        p->columns[p->count] = (struct column_plan){.name = arena_str(p->arena, names[p->count])};
+        p->columns[p->count] = (struct column_plan){.name = arena_str(p->arena, renamed(p->options, names[p->count]))};
         p->may[p->count] = p->options->no_types ? 0 : p->options->no_dates ? MAY_INT | MAY_REAL : MAY_ALL;
     }
 }

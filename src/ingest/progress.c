@@ -30,6 +30,13 @@ void progress_step(struct progress *p, uint64_t rows, uint64_t position)
     p->show(p->arg, p);
 }
 
+enum status progress_check(const struct progress *p, struct err *err)
+{
+    if (!p->cancelled || !atomic_load_explicit(p->cancelled, memory_order_relaxed))
+        return STATUS_OK;
+    return err_set(err, STATUS_CANCELLED, "The import was cancelled; nothing was changed");
+}
+
 static void show_line(void *arg, const struct progress *p)
 {
     char bar[BAR_WIDTH + 1];

@@ -4,12 +4,15 @@
 #ifndef VITRINE_INGEST_PROGRESS_H
 #define VITRINE_INGEST_PROGRESS_H
 
-#include "base/str.h"
+#include <stdatomic.h>
+
+#include "base/err.h"
 
 struct progress {
     void (*show)(void *arg, const struct progress *p); /* NULL = nobody looks */
     void *arg;
-    const char *phase; /* "reading", "writing" */
+    const atomic_bool *cancelled; /* the import ends with CANCELLED once it is true; NULL = never */
+    const char *phase;            /* "reading", "writing" */
     uint64_t rows, position, size;
     int64_t began_us, shown_us;
 };
@@ -17,6 +20,7 @@ struct progress {
 void progress_begin(struct progress *p, const char *phase, uint64_t size);
 void progress_step(struct progress *p, uint64_t rows, uint64_t position);
 void progress_end(struct progress *p);
+enum status progress_check(const struct progress *p, struct err *err) MUST_USE; /* CANCELLED or OK */
 /* Shows on stderr when that is a terminal; else nothing. */
 struct progress progress_terminal(void);
 

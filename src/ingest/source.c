@@ -414,3 +414,14 @@ enum status source_open(struct arena *a, str spec, str entry, const struct fetch
     enum status st = source_load(a, spec, o, &s, err);
     return st == STATUS_OK ? source_enter(a, &s, entry, ret, err) : st;
 }
+
+enum status source_open_as(struct arena *a, str path, str name, str entry, struct source *ret, struct err *err)
+{
+    struct source s;
+    enum status st = source_load(a, path, NULL, &s, err);
+    if (st != STATUS_OK)
+        return st;
+    s.name = arena_str(a, name);
+    name_parts(a, &s, s.name);
+    return source_enter(a, &s, entry, ret, err);
+}

@@ -40,6 +40,9 @@ enum status source_open(struct arena *a, str spec, str entry, const struct fetch
 /* The same in two steps, for zips of several files: source_load, source_entries, source_enter for each. */
 enum status source_load(struct arena *a, str spec, const struct fetch_url_options *o, struct source *ret,
                         struct err *err) MUST_USE;
+/* The same of the file `path`, named as its owner calls it: endings, table and messages come from `name`. */
+enum status source_open_as(struct arena *a, str path, str name, str entry, struct source *ret,
+                           struct err *err) MUST_USE;
 /* The data files inside of a zip (no folders, no hidden files); none when it is no zip. */
 enum status source_entries(struct arena *a, const struct source *s, str **ret, size_t *ret_count,
                            struct err *err) MUST_USE;

@@ -28,6 +28,7 @@
 #include "site/static.h"
 #include "site/template_files.h"
 #include "site/throttle.h"
+#include "site/upload/job.h"
 
 struct published *site_find(const struct site *s, str name)
 {
@@ -366,6 +367,7 @@ static void shared_free(struct site_shared *sh)
         return;
     if (sh->pool)
         pool_free(sh->pool);
+    import_jobs_free(sh->imports);
     kept_free(sh->kept);
     internal_free(sh->internal);
     metrics_free(sh->metrics);
@@ -380,6 +382,7 @@ static enum status shared_new(const struct site_options *o, struct site_shared *
     sh->arena = a;
     sh->started_unix_us = clock_unix_us();
     sh->metrics = metrics_new();
+    sh->imports = import_jobs_new();
     sh->budgets = throttle_new();
     if (getrandom(&sh->id_state, sizeof sh->id_state, GRND_NONBLOCK) < 0)
         sh->id_state = (uint64_t)sh->started_unix_us; /* ids are no secrets */
@@ -531,6 +534,7 @@ void site_stop(struct site *s)
     if (!sh || !sh->pool)
         return;
     atomic_store(&sh->stopping, true);
+    import_jobs_stop(sh->imports);
     pool_stop(sh->pool, POOL_DRAIN, NULL, NULL);
 }
 

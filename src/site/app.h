@@ -23,6 +23,7 @@
 struct answer_cache;
 struct accounts;
 struct figure_store;
+struct import_jobs;
 struct internal;
 struct kept;
 struct static_blobs;
@@ -82,9 +83,10 @@ struct site_shared {
     atomic_bool stopping; /* work in the background ends now */
     struct arena *arena;
     struct pool *pool;
-    struct internal *internal; /* our own state; internal.h */
-    str upload_folder;         /* files that are uploaded; made at first use */
-    struct kept *kept;         /* stored queries and column types in it; kept.h */
+    struct internal *internal;   /* our own state; internal.h */
+    struct import_jobs *imports; /* upload/job.h */
+    str upload_folder;           /* files that are uploaded; made at first use */
+    struct kept *kept;           /* stored queries and column types in it; kept.h */
     str secret;
     struct metrics *metrics;
     struct throttle *budgets;                      /* budget.h */

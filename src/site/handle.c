@@ -438,9 +438,7 @@ static enum site_lane lane_of(const struct job *j, bool new_password)
     unsigned flags = j->request.route ? j->request.route->flags : 0;
     if (new_password || ((flags & ROUTE_HASHES) && j->request.http->method == HTTP_POST))
         return LANE_SIGN_IN;
-    if (flags & ROUTE_SPOOL)
-        return LANE_IMPORT;
-    if ((flags & ROUTE_POST_SLOW) && j->request.http->method == HTTP_POST)
+    if ((flags & (ROUTE_POST_SLOW)) && j->request.http->method == HTTP_POST)
         return LANE_SQL;
     bool slow = flags & ROUTE_SLOW || budget_may_be_slow(&j->request) || budget_is_low(j->site, j->request.note);
     return slow ? LANE_SQL : LANE_PAGE;

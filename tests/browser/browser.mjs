@@ -117,6 +117,53 @@ const actions = {
         .map(([node, box]) => `${node.tagName}.${node.className} ${Math.round(box.height)} px`),
     );
   },
+  // A file dropped on a page: upload, preview, another name and a key, import, report.
+  async dropAndImport(page) {
+    const marked = await page.evaluate(() => {
+      const transfer = new DataTransfer();
+      const rows = Array.from({ length: 3000 }, (_, i) => `k${i},name ${i},${i === 7 ? 'odd' : i}`).join('\n');
+      transfer.items.add(new File([`code,name,n\n${rows}\n`], 'dropped.csv'));
+      const give = (type) =>
+        document.body.dispatchEvent(new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: transfer }));
+      give('dragenter');
+      const marked = document.body.classList.contains('drop-here');
+      give('drop');
+      return marked;
+    });
+    await page.waitForURL(/\/-\/import\//);
+    const types = await page.locator('.import-preview select').evaluateAll((all) => all.map((s) => s.options[0].text));
+    const faults = await axeFaults(page);
+    await page.locator('input[name="as.1"]').fill('title');
+    await page.locator('input[name="pk.0"]').check();
+    await page.locator('select[name="type.2"]').selectOption('INTEGER');
+    await page.keyboard.press('Tab');
+    await page.click('button[value=start]');
+    await page.locator('.message-info').waitFor();
+    const said = await page.locator('.message-info').textContent();
+    const rejects = await page.locator('.message-warning').textContent();
+    faults.push(...(await axeFaults(page)));
+    await page.click('text=Look at the table');
+    await page.locator('h2.row-count').waitFor();
+    return { marked, types, said, rejects, count: await page.locator('h2.row-count').textContent(), faults };
+  },
+  // Cells of a spreadsheet pasted onto a page.
+  async pasteCells(page) {
+    await page.evaluate(() => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData('text/plain', 'name\tn\nx\t1\ny\t2\n');
+      document.body.dispatchEvent(new ClipboardEvent('paste', { bubbles: true, cancelable: true, clipboardData }));
+    });
+    await page.waitForURL(/\/-\/import\//);
+    return page.locator('.import-preview tbody tr').allTextContents();
+  },
+  // The form with scripts: a chosen file goes up in pieces.
+  async chooseFile(page) {
+    const buffer = Buffer.from('a,b\n1,2\n');
+    await page.locator('#upload-file').setInputFiles({ name: 'chosen.csv', mimeType: 'text/csv', buffer });
+    await page.click('input[type=submit]');
+    await page.waitForURL(/\/-\/import\//);
+    return page.locator('#import-table').inputValue();
+  },
   async theme(page) {
     const colour = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const seen = [await colour()];

@@ -129,6 +129,12 @@ def a_row(action):
     return lambda m, actor: 404 if m.allowed(actor, *CLOSED[0]) or m.allowed(actor, action, "d", "closed") else 403
 
 
+def UPLOADS(m, actor):
+    """Whoever may put rows into some table."""
+    may = [("create-table", "d"), ("insert-row", "d")] + [("insert-row", "d", t) for t in ("open", "closed") if actor]
+    return 200 if any(m.allowed(actor, *one) for one in may) else 403
+
+
 def writes(action, where="closed", pk=None, ok=400):
     """A body that nobody may send changes nothing: 400 for who may do the action, 403 for others."""
     path = f"/d/{where}/" + (f"{pk}/" if pk else "")
@@ -148,6 +154,9 @@ ROUTES = {
     "/-/config[.json]": [("/-/config.json", INSTANCE)],
     "/-/metadata[.json]": [("/-/metadata.json", INSTANCE)],
     "/-/databases[.json]": [("/-/databases.json", INSTANCE)],
+    "/-/upload": [("/-/upload", UPLOADS)],
+    "/-/upload/:id": [("/-/upload/x", always(302))],
+    "/-/import/:id[.json]": [("/-/import/x", always(404))],
     "/-/actor[.json]": [("/-/actor.json", always(200))],
     "/-/actions[.json]": [("/-/actions.json", DEBUG)],
     "/-/threads[.json]": [("/-/threads.json", DEBUG)],

@@ -27,3 +27,9 @@ X(kept_counts,
   "create table if not exists kept_counts (id integer primary key, file text not null, table_name text not null,"
   " identity blob not null, count integer not null, counted_at text not null default current_timestamp,"
   " unique(file, table_name));")
+X(uploads,
+  "create table if not exists uploads (id text primary key, actor text not null, name text not null,"
+  " size integer not null, metadata text not null, expires integer not null, state text not null default 'receiving',"
+  " database_name text, table_name text, options text, report text, fault text,"
+  " created_at text not null default current_timestamp);"
+  "create index if not exists uploads_expires on uploads(expires);")

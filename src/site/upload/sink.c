@@ -14,9 +14,14 @@
 #include "site/view/view.h"
 #include "site/write/import.h"
 
-static const struct body_kind kinds[] = {
-    {view_import, import_admit},
-};
+static enum status import_begin(struct body_sink *s, struct err *err)
+{
+    enum status st = import_admit(&s->rq, err);
+    return st == STATUS_OK ? body_temporary(s->site, &s->fd, err) : st;
+}
+
+static const struct body_kind import_kind = {view_import, import_begin, NULL, NULL};
+static const struct body_kind *const kinds[] = {&import_kind, &upload_kind, &upload_one_kind};
 
 enum status body_temporary(struct site *s, int *ret_fd, struct err *err)
 {
@@ -36,7 +41,7 @@ enum status body_temporary(struct site *s, int *ret_fd, struct err *err)
     return st;
 }
 
-static enum status admit(struct body_sink *s, struct err *err)
+static enum status begin(struct body_sink *s, struct err *err)
 {
     struct request *rq = &s->rq;
     request_init(rq, s->site, s->exchange, &s->response);
@@ -44,27 +49,36 @@ static enum status admit(struct body_sink *s, struct err *err)
     enum status st = csrf_check(rq, err);
     if (st == STATUS_OK)
         st = actor_authenticate(rq, err);
-    for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(kinds); i++)
-        if (rq->route && rq->route->view == kinds[i].view)
-            st = kinds[i].admit(rq, err);
-    return st == STATUS_OK ? body_temporary(s->site, &s->fd, err) : st;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (rq->route && rq->route->view == kinds[i]->view)
+            s->kind = kinds[i];
+    ASSERT(s->kind); /* each view of a ROUTE_SPOOL has one */
+    return st == STATUS_OK ? s->kind->begin(s, err) : st;
+}
+
+enum status body_write_file(struct body_sink *s, str bytes, struct err *err)
+{
+    enum status st = fs_write_fd(s->fd, "the file of this upload", bytes, err);
+    if (st == STATUS_DISK_FULL)
+        err_hint(err, "Nothing was imported. Try again when there is room on the server's disk.");
+    return st;
 }
 
 static enum status sink_write(struct http_sink *base, str bytes, struct err *err)
 {
     struct body_sink *s = (struct body_sink *)base;
-    enum status st = s->admitted ? STATUS_OK : admit(s, err);
+    enum status st = s->admitted ? STATUS_OK : begin(s, err);
     s->admitted = true;
     if (st == STATUS_OK)
-        st = fs_write_fd(s->fd, "the file of this upload", bytes, err);
-    if (st == STATUS_DISK_FULL)
-        err_hint(err, "Nothing was imported. Try again when there is room on the server's disk.");
+        st = s->kind->write ? s->kind->write(s, bytes, err) : body_write_file(s, bytes, err);
     return st;
 }
 
 static void sink_close(struct http_sink *base)
 {
     struct body_sink *s = (struct body_sink *)base;
+    if (s->kind && s->kind->close)
+        s->kind->close(s);
     if (s->fd >= 0)
         close(s->fd);
     s->fd = -1;
@@ -96,7 +110,7 @@ enum status body_file(struct request *rq, int *ret_fd, struct err *err)
             *err = s->base.failed;
         return s->base.failed.status;
     }
-    if (lseek(s->fd, 0, SEEK_SET) != 0)
+    if (s->fd >= 0 && lseek(s->fd, 0, SEEK_SET) != 0)
         return err_sys(err, STATUS_IO, errno, "cannot read the body again");
     *ret_fd = s->fd;
     return STATUS_OK;

@@ -8,6 +8,7 @@
 #include "site/searchable.h"
 #include "site/tables.h"
 #include "site/view/view.h"
+#include "site/write/actions.h"
 
 #define SHOWN_MAX 5 /* tables and views listed under each database */
 #define UNSTABLE  "This API is not part of Datasette's stable interface and may change at any time"
@@ -190,7 +191,7 @@ enum status view_index(struct request *rq, struct err *err)
     VALUE_SET(d, "databases", databases);
     VALUE_SET(d, "metadata", metadata);
     VALUE_SET(d, "private", value_bool(request_private(rq, ACTION_VIEW_INSTANCE, (str){0}, (str){0})));
-    VALUE_SET(d, "homepage_actions", value_list(a));
+    VALUE_SET(d, "homepage_actions", actions_of_home(rq));
     VALUE_SET(d, "has_searchable", value_bool(searchable_any(rq)));
     VALUE_SET(d, "noindex", value_bool(builtin));
     const str names[] = {builtin ? STR("default:index.html") : STR("index.html")};

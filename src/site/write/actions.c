@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "site/write/actions.h"
 
+#include "codec/url.h"
 #include "db/history.h"
 #include "db/schema.h"
 #include "site/history.h"
 #include "site/links.h"
 #include "site/queries.h"
+#include "site/upload/store.h"
 
 static void push(struct request *rq, struct value list, str base, const char *path, const char *label,
                  const char *description)
@@ -15,6 +17,17 @@ static void push(struct request *rq, struct value list, str base, const char *pa
     VALUE_SET(d, "label", value_cstr(label));
     VALUE_SET(d, "description", value_cstr(description));
     value_push(list, d);
+}
+
+/* Files that are dropped on the page go where this link leads: upload.js. */
+static void push_upload(struct request *rq, struct value list, str db, str table)
+{
+    struct url_pair pairs[] = {{STR("database"), db}, {STR("table"), table}};
+    size_t n = table.p ? 2 : db.p ? 1 : 0;
+    str path = link_path(rq, STR("/-/upload"));
+    push(rq, list, n ? url_with_added(rq->arena, path, (str){0}, pairs, n) : path, "", "Import a file",
+         "CSV, JSON, NDJSON, packed or not; or cells pasted from a spreadsheet.");
+    VALUE_SET(value_at(list, value_count(list) - 1), "upload", value_bool(true));
 }
 
 static bool may(struct request *rq, enum action a, str child)
@@ -28,11 +41,21 @@ struct value actions_of_database(struct request *rq)
     if (!rq->db || !rq->db->writer)
         return list;
     str base = link_database(rq, rq->db->name);
+    if (may(rq, ACTION_CREATE_TABLE, (str){0}) || may(rq, ACTION_INSERT_ROW, (str){0}))
+        push_upload(rq, list, rq->db->name, (str){0});
     if (may(rq, ACTION_CREATE_TABLE, (str){0}))
         push(rq, list, base, "/-/create-table", "Create table", "Make a table with columns of your own.");
     if (may(rq, ACTION_EXECUTE_WRITE_SQL, (str){0}))
         push(rq, list, base, "/-/execute-write", "Execute write SQL",
              "Run SQL that changes data; each table asks for its permissions.");
+    return list;
+}
+
+struct value actions_of_home(struct request *rq)
+{
+    struct value list = value_list(rq->arena);
+    if (upload_may(rq))
+        push_upload(rq, list, (str){0}, (str){0});
     return list;
 }
 
@@ -52,6 +75,8 @@ struct value actions_of_table(struct request *rq)
     str base = link_table(rq, rq->db->name, t->name);
     if (may(rq, ACTION_INSERT_ROW, t->name))
         push(rq, list, base, "/-/insert-row", "Insert row", "Add one row with a form.");
+    if (may(rq, ACTION_INSERT_ROW, t->name))
+        push_upload(rq, list, rq->db->name, t->name);
     if (history_of(rq, t) || may(rq, ACTION_ALTER_TABLE, t->name))
         push(rq, list, base, "/-/history", "History", "Who changed which row, when, and from what to what.");
     return list;

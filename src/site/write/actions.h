@@ -6,6 +6,7 @@
 
 #include "site/request.h"
 
+struct value actions_of_home(struct request *rq);
 struct value actions_of_database(struct request *rq);
 struct value actions_of_table(struct request *rq); /* of params[1]; empty for views */
 struct value actions_of_row(struct request *rq);   /* of params[1] and params[2] */
