@@ -366,6 +366,31 @@ struct value config_plugin(const struct config *c, str plugin, str db, str table
     return VALUE_UNDEF;
 }
 
+const struct plugin_row plugin_rows[] = {
+#define X(name, what) {name, what},
+#include "site/tbl/plugins.h"
+#undef X
+};
+const size_t plugin_row_count = ARRAY_LEN(plugin_rows);
+
+static bool names_plugin(struct value level, str plugin)
+{
+    return value_has(VALUE_GET(level, "plugins"), plugin);
+}
+
+bool config_names_plugin(const struct config *c, str plugin)
+{
+    struct value databases = VALUE_GET(c->root, "databases");
+    bool found = names_plugin(c->root, plugin);
+    for (size_t i = 0; !found && databases.kind == VALUE_DICT && i < databases.dict->count; i++) {
+        struct value db = databases.dict->entries[i].value, tables = VALUE_GET(db, "tables");
+        found = names_plugin(db, plugin);
+        for (size_t k = 0; !found && tables.kind == VALUE_DICT && k < tables.dict->count; k++)
+            found = names_plugin(tables.dict->entries[k].value, plugin);
+    }
+    return found;
+}
+
 static bool is_secret_key(struct arena *a, str key)
 {
     static const char *const words[] = {"secret", "key", "password", "token", "hash", "dsn"};

@@ -41,6 +41,14 @@ struct value config_metadata_table(const struct config *c, str db, str table);
 /* Copy of v where values under keys that hold secret, key, password, token, hash or dsn are "***". */
 struct value config_redact(struct arena *a, struct value v);
 /* Plugin settings: table, then database, then root level; UNDEFINED when none. db and table may be empty. */
+/* The plugins whose part is built in: tbl/plugins.h. */
+struct plugin_row {
+    const char *name, *what;
+};
+extern const struct plugin_row plugin_rows[];
+extern const size_t plugin_row_count;
+/* Does the configuration have a block for it, at any level? */
+bool config_names_plugin(const struct config *c, str plugin);
 struct value config_plugin(const struct config *c, str plugin, str db, str table);
 
 #endif

@@ -379,12 +379,28 @@ static void on_duplicate(void *arg, str key, size_t line, size_t column)
     add(w->out, &one);
 }
 
+static void check_known_plugins(struct walk *w, struct value plugins)
+{
+    for (size_t i = 0; i < plugins.dict->count; i++) {
+        str name = plugins.dict->entries[i].key;
+        bool known = false;
+        for (size_t k = 0; k < plugin_row_count && !known; k++)
+            known = str_is(name, plugin_rows[k].name);
+        if (known || !push(w, name))
+            continue;
+        report(w, false, STR("Leave it out; scripts of plugins can be loaded with extra_js_urls (docs/plugins-js.md)."),
+               "There is no part for the plugin %.*s here: its configuration is ignored", STR_ARG(name));
+        w->depth--;
+    }
+}
+
 static void check_tree(struct walk *w, struct value root)
 {
     check_object(w, LEVEL_ROOT, root);
     struct value plugins = VALUE_GET(root, "plugins");
     if (plugins.kind == VALUE_DICT && push(w, STR("plugins"))) {
         check_outside(w, plugins);
+        check_known_plugins(w, plugins);
         w->depth--;
     }
     yaml_places_duplicates(w->places, on_duplicate, w);

@@ -41,6 +41,7 @@
 #include "site/trace.h"
 #include "site/upload/sink.h"
 #include "site/view/custom_page.h"
+#include "site/view/view.h"
 #include "site/write/write.h"
 
 struct job {
@@ -185,6 +186,8 @@ static enum status dispatch(struct request *rq, struct err *err)
         rq->response_varies = true;
         return STATUS_OK;
     }
+    if (request_is_get(rq) && view_redirected(rq))
+        return STATUS_OK;
     if (!rq->route)
         return err_set(err, STATUS_NOT_FOUND, "Page not found: %.*s", STR_ARG(rq->path));
     st = check_method(rq, &done, err);

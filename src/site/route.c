@@ -12,6 +12,7 @@ const struct route routes[] = {
     {"/-", ROUTE_GET, view_redirect_internals, "Redirects to /-/"},
     {"/favicon.ico", ROUTE_GET, view_favicon, "Icon"},
     {"/robots.txt", ROUTE_GET, view_robots, "Rules for crawlers"},
+    {"/sitemap.xml", ROUTE_GET, view_sitemap, "Addresses for crawlers, from a query of the configuration"},
     {"/-/versions[.json]", ROUTE_GET, view_versions, "Versions of Vitrine, SQLite and OpenSSL"},
     {"/-/plugins[.json]", ROUTE_GET, view_plugins, "Installed plugins"},
     {"/-/settings[.json]", ROUTE_GET, view_settings, "Settings in force"},

@@ -91,3 +91,10 @@ def test_options_are_checked_after_they_are_applied():
     assert status > 1 and "no sql" in err
     assert run("serve", "--memory", "--setting", "databases._memory.queries.q.sql", "select 1 as one", "--get",
                "/_memory/q.json")[0] == 0
+
+
+def test_plugins_without_a_part_here(tmp_path):
+    path = tmp_path / "datasette.yaml"
+    path.write_text("plugins:\n  datasette-atom: {}\n  datasette-graphql:\n    path: /x\n")
+    status, out, _ = run("config", "check", path)
+    assert status == 0 and f"{path}:3:3: " in out and "datasette-graphql" in out and "datasette-atom" not in out

@@ -148,6 +148,7 @@ ROUTES = {
     "/-": [("/-", always(301))],
     "/favicon.ico": [("/favicon.ico", always(200))],
     "/robots.txt": [("/robots.txt", always(200))],
+    "/sitemap.xml": [("/sitemap.xml", always(404))],
     "/-/versions[.json]": [("/-/versions", INSTANCE), ("/-/versions.json", INSTANCE)],
     "/-/plugins[.json]": [("/-/plugins.json", INSTANCE)],
     "/-/settings[.json]": [("/-/settings.json", INSTANCE)],

@@ -85,3 +85,63 @@ def test_nofollow(serve):
     page = serve().get("/r/t?_facet=kind&kind=a").text
     for href in re.findall(r'<a href="([^"]*)"(?![^>]*nofollow)', page):
         assert not re.search(r"[?&;]_(facet|sort)|\.(json|csv|ndjson|copyable|Notebook)\b", href) or "#" == href[0], href
+
+
+SITEMAP = {"plugins": {"datasette-sitemap": {
+    "query": "select '/r/t/' || id || '?a&b' as path from t where id < 3", "database": "r"}}}
+
+
+def test_sitemap(server, tmp_path):
+    path = serving.make(tmp_path / "r.db", "create table t (id integer primary key); insert into t values (1), (2), (3)")
+    other = serving.make(tmp_path / "a.db", "create table u (id integer primary key)")
+    config = tmp_path / "datasette.json"
+    config.write_text(json.dumps(SITEMAP))
+    site = server(other, path, "--config", config)
+    answer = site.get("/sitemap.xml")
+    assert (answer.status, answer.header("content-type")) == (200, "application/xml")
+    assert re.findall("<loc>(.*)</loc>", answer.text) == [
+        f"http://127.0.0.1:{site.port}/r/t/{i}?a&amp;b" for i in (1, 2)]
+    assert site.get("/robots.txt").text.endswith(f"\nSitemap: http://127.0.0.1:{site.port}/sitemap.xml\n")
+    assert [p["name"] for p in site.json("/-/plugins.json")] == ["datasette-sitemap"]
+    names = [p["name"] for p in site.json("/-/plugins.json?all=1")]
+    assert "datasette-atom" in names and "datasette-redirects" in names
+
+    block = SITEMAP["plugins"]["datasette-sitemap"]
+    for wrong, word in (({"query": "select 'x' as path"}, "must begin with /"), ({"query": "select 1 as p"}, "named path"),
+                        ({"query": "nonsense"}, "syntax error"), ({"database": "nosuch"}, "names no database")):
+        config.write_text(json.dumps({"plugins": {"datasette-sitemap": {**block, **wrong}}}))
+        answer = server(other, path, "--config", config).get("/sitemap.xml")
+        assert answer.status in (400, 500) and word in answer.text, answer.text
+    config.write_text(json.dumps({"plugins": {"datasette-sitemap": {**block, "base_url": "https://example.com"}}}))
+    assert "<loc>https://example.com/r/t/1?a&amp;b</loc>" in server(other, path, "--config", config).get("/sitemap.xml").text
+    assert server(path).get("/sitemap.xml").status == 404
+
+
+def test_pages_of_the_site_come_first(server, tmp_path):
+    path = serving.make(tmp_path / "r.db", "create table t (id integer primary key)")
+    (tmp_path / "templates/pages").mkdir(parents=True)
+    for name in ("robots.txt", "sitemap.xml"):
+        (tmp_path / f"templates/pages/{name}.html").write_text('{{ custom_header("content-type", "text/plain") }}own')
+    site = server(path, "--template-dir", tmp_path / "templates")
+    assert [site.get(p).text for p in ("/robots.txt", "/sitemap.xml")] == ["own", "own"]
+
+
+@pytest.mark.parametrize("path, status, to", [
+    ("/old", 301, "/r/t"), ("/old/", 301, "/r/t"), ("/deep/page?x=1", 301, "https://example.com/a?b=c"),
+    ("/for-now", 302, "/r"), ("/r/t", 302, "//example.com"), ("/older", 404, None), ("/", 200, None)])
+@pytest.mark.parametrize("base", ["", "/data"])
+def test_redirects(server, tmp_path, path, status, to, base):
+    database = serving.make(tmp_path / "r.db", "create table t (id integer primary key)")
+    config = tmp_path / "datasette.yaml"
+    config.write_text("""
+plugins:
+  datasette-redirects:
+    301: {old: /r/t, deep/page: "https://example.com/a?b=c", "": /r}
+    302:
+      /for-now/: /r
+      r/t: //example.com
+    404: {older: /r}
+""")
+    answer = server(database, "--config", config, "--setting", "base_url", base + "/").get(base + path)
+    assert answer.status == status
+    assert answer.header("location") == (to and (base if to.startswith("/r") else "") + to)

@@ -340,6 +340,7 @@ HELPED = {  # functions that sites bring along as plugins, under their usual nam
     'prettydate("2020-01-01")': "1st January 2020", 'prettydate("2020-02-12")': "12th February 2020",
     'prettydate("2020-03-22")': "22nd March 2020", 'prettydate("2020-13-22")': "2020-13-22",
     'first_paragraph("<pre>x</pre><p class=a>1</p><p>2</p>")': "<p class=a>1</p>", 'first_paragraph("x")': "",
+    'highlight("a & b4de2a49c8b8c94a2ed4b.")': "a &amp; <strong>b</strong>.", 'highlight("<")': "&lt;", 'highlight("")': "",
     'args.q ~ args.nope': "a&b", 'args["q"]': "a&b", 'q': "a&b", 'path': "/helped",
 }
 

@@ -6,6 +6,8 @@
 X("escape_fts", 1, fn_escape_fts, PURE, NULL, "escape_fts(text)",
   "Turns words a person typed into an FTS query: each word quoted, \"quoted parts\" kept",
   "escape_fts('dog cat')", "\"dog\" \"cat\"")
+X("escape_fts_query", 1, fn_escape_fts, PURE, NULL, "escape_fts_query(text)",
+  "Another name of escape_fts(), which template sites use", "escape_fts_query('dog cat')", "\"dog\" \"cat\"")
 X("regexp", 2, fn_regexp, PURE, NULL, "regexp(pattern, text)",
   "1 when the pattern is found in the text, else 0; also written text REGEXP pattern", "'hello' REGEXP 'l+'", "1")
 X("regexp_match", 2, fn_regexp_match, PURE, NULL, "regexp_match(pattern, text)",

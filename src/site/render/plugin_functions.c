@@ -2,6 +2,7 @@
 #include "site/render/plugin_functions.h"
 
 #include "base/limits.h"
+#include "codec/html_escape.h"
 #include "site/render/functions.h"
 #include "template/eval.h"
 #include "template/template.h"
@@ -150,6 +151,30 @@ HELPER(first_paragraph)
     return STATUS_OK;
 }
 
+/* A text from snippet() as HTML: what stood between the two marks is <strong>. The marks are any that no text holds;
+ * these are the ones that sites by the author of Datasette use. */
+HELPER(highlight)
+{
+    static const str begin = {"b4de2a49c8", 10}, end = {"8c94a2ed4b", 10};
+    str text = html_escape_arena(eval_arena(ev), function_text(ev, args, 0, "s"));
+    struct buf out;
+    (void)self;
+    buf_init(&out, LIMIT_JSON_OUTPUT);
+    while (text.n) {
+        size_t at = str_find(text, begin), stop = str_find(text, end);
+        bool opens = at < stop;
+        at = MIN(at, stop);
+        buf_puts(&out, str_sub(text, 0, MIN(at, text.n)));
+        if (at >= text.n)
+            break;
+        buf_puts(&out, opens ? STR("<strong>") : STR("</strong>"));
+        text = str_from(text, at + begin.n);
+    }
+    *ret = value_str(arena_str(eval_arena(ev), buf_str(&out)));
+    buf_release(&out);
+    return STATUS_OK;
+}
+
 static const struct value_class json_class = {.name = "json", .attr = json_attr};
 static const struct function helpers[] = {
     {"pluralize", {.name = "function", .call = help_pluralize}},
@@ -157,6 +182,7 @@ static const struct function helpers[] = {
     {"nicer_date", {.name = "function", .call = help_nicer_date}},
     {"prettydate", {.name = "function", .call = help_prettydate}},
     {"first_paragraph", {.name = "function", .call = help_first_paragraph}},
+    {"highlight", {.name = "function", .call = help_highlight}},
 };
 
 void plugin_functions_add(struct template_env *env)

@@ -78,10 +78,32 @@ enum status view_versions(struct request *rq, struct err *err)
     return page_respond_json_page(rq, "Versions", "versions.json", d, err);
 }
 
+/* Those that are configured, somewhere; ?all=1: all that are built in. Keys as of Datasette. */
+static struct value plugin_list(struct request *rq)
+{
+    struct arena *a = rq->arena;
+    struct value list = value_list(a);
+    bool all = request_arg(rq, "all").n > 0;
+    for (size_t i = 0; i < plugin_row_count; i++) {
+        str name = str_of(plugin_rows[i].name);
+        if (!all && !config_names_plugin(&rq->site->config, name))
+            continue;
+        struct value d = value_dict(a);
+        VALUE_SET(d, "name", value_str(name));
+        VALUE_SET(d, "static", value_bool(false));
+        VALUE_SET(d, "templates", value_bool(false));
+        VALUE_SET(d, "version", VALUE_NULL);
+        VALUE_SET(d, "hooks", value_list(a));
+        VALUE_SET(d, "description", value_cstr(plugin_rows[i].what));
+        value_push(list, d);
+    }
+    return list;
+}
+
 enum status view_plugins(struct request *rq, struct err *err)
 {
     enum status st = require_instance(rq, err);
-    return st == STATUS_OK ? page_respond_json_page(rq, "Plugins", "plugins.json", value_list(rq->arena), err) : st;
+    return st == STATUS_OK ? page_respond_json_page(rq, "Plugins", "plugins.json", plugin_list(rq), err) : st;
 }
 
 enum status view_settings(struct request *rq, struct err *err)

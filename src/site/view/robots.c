@@ -6,6 +6,7 @@
 #include "codec/url.h"
 #include "site/links.h"
 #include "site/render/formats.h"
+#include "site/template_files.h"
 #include "site/view/resources.h"
 #include "site/view/view.h"
 
@@ -63,12 +64,32 @@ static void configured_rules(struct request *rq, struct value plugin, struct buf
         rule(rq, out, "Disallow", STR("/"));
 }
 
+/* pages/robots.txt.html of --template-dir answers instead of the default rules. */
+static bool has_page(struct request *rq)
+{
+    const char *file;
+    uint64_t stamp;
+    return template_files_find(rq->site->template_files, STR("pages/robots.txt.html"), rq->arena, &file, &stamp);
+}
+
+static void sitemap_line(struct request *rq, struct buf *out)
+{
+    str sitemap = sitemap_address(rq);
+    if (!sitemap.n)
+        return;
+    if (out->n && out->p[out->n - 1] != '\n')
+        buf_putc(out, '\n');
+    buf_puts(out, STR("Sitemap: "));
+    buf_puts(out, sitemap);
+    buf_putc(out, '\n');
+}
+
 enum status view_robots(struct request *rq, struct err *err)
 {
     struct value plugin = config_plugin(&rq->site->config, STR("datasette-block-robots"), (str){0}, (str){0});
     bool off = plugin.kind == VALUE_BOOL && !plugin.b;
     struct buf out;
-    if (off || (plugin.kind == VALUE_UNDEFINED && !rq->site->config.settings.crawler_rules))
+    if (off || (plugin.kind == VALUE_UNDEFINED && (!rq->site->config.settings.crawler_rules || has_page(rq))))
         return err_set(err, STATUS_NOT_FOUND, "There are no rules for crawlers here");
     buf_init(&out, LIMIT_CONFIG_FILE);
     if (plugin.kind == VALUE_UNDEFINED) {
@@ -77,6 +98,7 @@ enum status view_robots(struct request *rq, struct err *err)
     } else {
         configured_rules(rq, plugin, &out);
     }
+    sitemap_line(rq, &out);
     respond_buf(rq, 200, "text/plain; charset=utf-8", &out);
     return STATUS_OK;
 }

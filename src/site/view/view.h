@@ -5,6 +5,7 @@
 #define VITRINE_SITE_VIEW_VIEW_H
 
 #include "base/err.h"
+#include "base/str.h"
 
 struct request;
 
@@ -14,7 +15,7 @@ struct request;
     V(redirect_internals)                                                                                              \
     V(favicon)                                                                                                         \
     V(robots) V(versions) V(plugins) V(settings) V(config) V(databases) V(actor) V(actions) V(threads) V(health)       \
-        V(ready) V(metrics) V(search) V(metadata)                                                                      \
+        V(ready) V(metrics) V(search) V(metadata) V(sitemap)                                                           \
         V(jump) V(instance_schema) V(auth_token) V(logout) V(allow_debug) V(check) V(allowed) V(rules) V(permissions)  \
             V(messages) V(create_token) V(instance_queries) V(patterns) V(api) V(debug_autocomplete) V(download)       \
                 V(database) V(query_parameters) V(query) V(database_queries) V(database_schema) V(table_schema)        \
@@ -30,5 +31,10 @@ struct request;
 VIEWS(VIEW_DECLARE)
 VIEW_DECLARE(sql_post)     /* of view_database, for POST */
 VIEW_DECLARE(stored_query) /* of view_table, for names that are no table */
+
+/* Answered by a redirect that the configuration names; then true. */
+bool view_redirected(struct request *rq);
+/* The whole address of the sitemap; empty when none is configured. */
+str sitemap_address(struct request *rq);
 
 #endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One row a plugin of Datasette whose part is built in: X(name, what it does here). /-/plugins lists
+ * those that are configured, ?all=1 all of them; a configured plugin that is not here is reported by config check. */
+X("datasette-atom", "Queries with atom_ columns as feeds (.atom)")
+X("datasette-auth-passwords", "Signing in with a password")
+X("datasette-auth-tokens", "Tokens that the configuration names")
+X("datasette-block-robots", "Rules for crawlers at /robots.txt")
+X("datasette-copyable", "Tables as text to copy (.copyable)")
+X("datasette-export-notebook", "Snippets for notebooks (.Notebook)")
+X("datasette-geojson", "Tables as GeoJSON (.geojson)")
+X("datasette-gzip", "Compressed answers")
+X("datasette-haversine", "SQL function haversine()")
+X("datasette-ics", "Queries with event_ columns as calendars (.ics)")
+X("datasette-json-html", "Cells that hold JSON as links, images and lists")
+X("datasette-pretty-json", "Cells that hold JSON set out in lines")
+X("datasette-redirects", "Old addresses that lead to new ones")
+X("datasette-render-markdown", "Columns that hold Markdown")
+X("datasette-search-all", "Search in all tables at /-/search")
+X("datasette-sitemap", "/sitemap.xml from a query")
+X("datasette-template-sql", "sql() in templates")
