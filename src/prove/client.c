@@ -231,7 +231,9 @@ static void look(struct client *c)
     c->first = c->next;
     c->pending = c->kind == PROVE_PIPELINE ? config->depth : 1;
     c->next += c->pending;
-    loop_timer_at(c->run->loop, &c->deadline, c->due_us + (config->timeout_ms + config->slow_ms) * INT64_C(1000));
+    bool slow = c->kind == PROVE_UPLOAD || c->kind == PROVE_DOWNLOAD;
+    loop_timer_at(c->run->loop, &c->deadline,
+                  c->due_us + (config->timeout_ms + (slow ? config->slow_ms : INT64_C(0))) * INT64_C(1000));
     if (sm_state(&c->sm) == CLIENT_READY) {
         loop_remove_fd(c->run->loop, c->watch);
         c->watch = NULL;

@@ -11,7 +11,8 @@
 #define LEFT         64
 #define BOTTOM       32
 #define TOP          12
-#define DECADES      6 /* 0.01 ms .. 10 s */
+#define MANY_CHANGES 60 /* from here on they are short marks at the bottom */
+#define DECADES      6  /* 0.01 ms .. 10 s */
 
 static const char style[] =
     ":root{color-scheme:light dark;--ink:#1c2430;--soft:#5b6675;--paper:#fff;--line:#d5dbe3;--main:#0b66c3;"
@@ -23,8 +24,9 @@ static const char style[] =
     ".verdict{font-weight:600}.good{color:var(--good)}.bad{color:var(--bad)}"
     ".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}"
     "th,td{padding:.3rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}"
-    "th:first-child,td:first-child{text-align:left}thead th{color:var(--soft);font-weight:600}"
-    "svg{width:100%;height:auto}svg text{fill:var(--soft);font:12px system-ui,sans-serif}"
+    "th:first-child{text-align:left}tbody th{font-weight:400}thead th{color:var(--soft);font-weight:600}"
+    "svg{width:100%;min-width:40rem;height:auto}p{overflow-wrap:anywhere}svg text{fill:var(--soft);font:12px "
+    "system-ui,sans-serif}"
     ".grid{stroke:var(--line)}.time{fill:none;stroke:var(--main);stroke-width:1.5}"
     ".change{stroke:var(--change);stroke-dasharray:3 3;opacity:.7}.fault{fill:var(--bad)}p.note{color:var(--soft)}";
 
@@ -64,10 +66,11 @@ static void chart(const struct prove_result *r, struct buf *out)
                "milliseconds, over time\">",
                CHART_WIDTH, CHART_HEIGHT);
     grid(r, out);
+    int change_top = r->change_count > MANY_CHANGES ? CHART_HEIGHT - BOTTOM - 10 : TOP;
     for (uint32_t i = 0; i < r->change_count; i++)
         buf_printf(out, "<line class=\"change\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>",
-                   at_x(r->changes[i].began_us, r->duration_us), at_x(r->changes[i].began_us, r->duration_us), TOP,
-                   CHART_HEIGHT - BOTTOM);
+                   at_x(r->changes[i].began_us, r->duration_us), at_x(r->changes[i].began_us, r->duration_us),
+                   change_top, CHART_HEIGHT - BOTTOM);
     buf_printf(out, "<path class=\"time\" d=\"");
     bool pen = false;
     for (size_t i = 0; i < r->tick_count; i++) {
@@ -85,27 +88,55 @@ static void chart(const struct prove_result *r, struct buf *out)
     buf_printf(out, "</svg>");
 }
 
-static void row(const struct prove_tally *t, const char *name, bool counted, struct buf *out)
+static void count_row(const struct prove_tally *t, const char *name, bool counted, struct buf *out)
 {
     static const enum prove_outcome shown[] = {PROVE_LOST, PROVE_TRUNCATED, PROVE_WRONG, PROVE_REORDERED,
                                                PROVE_REFUSED};
-    buf_printf(out, "<tr><td>%s</td><td>%llu</td>", name, (unsigned long long)prove_sent(t));
+    buf_printf(out, "<tr><th scope=\"row\">%s</th><td>%llu</td>", name, (unsigned long long)prove_sent(t));
     for (size_t i = 0; i < ARRAY_LEN(shown); i++)
         buf_printf(out, "<td%s>%llu</td>", t->outcomes[shown[i]] ? " class=\"bad\"" : "",
                    (unsigned long long)t->outcomes[shown[i]]);
     if (counted)
         buf_printf(out, "<td%s>%llu</td>", t->doubled ? " class=\"bad\"" : "", (unsigned long long)t->doubled);
     else
-        buf_printf(out, "<td>&ndash;</td>");
-    buf_printf(
-        out, "<td>%llu</td><td>%llu</td><td>%llu</td><td>%.2f</td><td>%.2f</td><td>%.2f</td><td>%.2f</td></tr>\n",
-        (unsigned long long)t->opened, (unsigned long long)t->closed_idle, (unsigned long long)t->told_to_close,
-        (double)histogram_percentile_us(&t->all, 0.5) / 1e3, (double)histogram_percentile_us(&t->all, 0.99) / 1e3,
-        (double)t->all.max_us / 1e3, (double)report_added_p99_us(t) / 1e3);
+        buf_printf(out, "<td>not counted</td>");
+    buf_printf(out, "</tr>\n");
+}
+
+static void time_row(const struct prove_tally *t, const char *name, bool counted, struct buf *out)
+{
+    (void)counted;
+    buf_printf(out, "<tr><th scope=\"row\">%s</th><td>%llu</td><td>%llu</td><td>%llu</td>", name,
+               (unsigned long long)t->opened, (unsigned long long)t->closed_idle, (unsigned long long)t->told_to_close);
+    buf_printf(out, "<td>%.2f</td><td>%.2f</td><td>%.2f</td><td>%.2f</td></tr>\n",
+               (double)histogram_percentile_us(&t->all, 0.5) / 1e3,
+               (double)histogram_percentile_us(&t->all, 0.99) / 1e3, (double)t->all.max_us / 1e3,
+               (double)report_added_p99_us(t) / 1e3);
+}
+
+static void table(const struct prove_result *r, const char *title, const char *const *heads, size_t count,
+                  void (*row)(const struct prove_tally *t, const char *name, bool counted, struct buf *out),
+                  struct buf *out)
+{
+    buf_printf(out,
+               "<h2>%s</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">"
+               "<table><thead><tr>",
+               title, title);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(out, "<th scope=\"col\">%s</th>", heads[i]);
+    buf_printf(out, "</tr></thead><tbody>\n");
+    for (int k = 0; k < PROVE_KINDS; k++)
+        if (prove_sent(&r->tallies[k]))
+            row(&r->tallies[k], prove_kind_names[k], r->counted, out);
+    buf_printf(out, "</tbody></table></div>\n");
 }
 
 void report_html(const struct prove_result *r, const struct report_about *about, struct buf *out)
 {
+    static const char *const count_heads[] = {"connections", "requests",  "lost",    "truncated",
+                                              "wrong",       "reordered", "refused", "doubled"};
+    static const char *const time_heads[] = {"connections", "opened", "closed idle", "told to close",
+                                             "p50 ms",      "p99 ms", "longest ms",  "added to p99"};
     struct report_changes c;
     report_changes(r, &c);
     buf_printf(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
@@ -118,22 +149,14 @@ void report_html(const struct prove_result *r, const struct report_about *about,
                : r->interrupted ? "Interrupted: nothing is proved."
                                 : "Not clean.");
     html_escape(out, str_of(about->url));
-    buf_printf(out, ", %.1f s, %u changes, %u of them failed.</p>\n<h2>Longest answer of each moment</h2>\n",
+    buf_printf(out,
+               ", %.1f s, %u changes, %u of them failed.</p>\n<h2>Longest answer of each moment</h2>\n"
+               "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Chart\">",
                (double)r->duration_us / 1e6, c.done, c.failed);
     chart(r, out);
-    buf_printf(out,
-               "\n<p class=\"note\">Broken lines: a change began. Dots: requests that failed.</p>\n"
-               "<h2>Requests</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Requests\">"
-               "<table><thead><tr><th scope=\"col\">connections</th><th scope=\"col\">requests</th>"
-               "<th scope=\"col\">lost</th><th scope=\"col\">truncated</th><th scope=\"col\">wrong</th>"
-               "<th scope=\"col\">reordered</th><th scope=\"col\">refused</th><th scope=\"col\">doubled</th>"
-               "<th scope=\"col\">opened</th><th scope=\"col\">closed idle</th><th scope=\"col\">told to close</th>"
-               "<th scope=\"col\">p50 ms</th><th scope=\"col\">p99 ms</th><th scope=\"col\">max ms</th>"
-               "<th scope=\"col\">added p99</th></tr></thead><tbody>\n");
-    for (int k = 0; k < PROVE_KINDS; k++)
-        if (prove_sent(&r->tallies[k]))
-            row(&r->tallies[k], prove_kind_names[k], r->counted, out);
-    buf_printf(out, "</tbody></table></div>\n");
+    buf_printf(out, "</div>\n<p class=\"note\">Broken lines: a change began. Dots: requests that failed.</p>\n");
+    table(r, "Requests", count_heads, ARRAY_LEN(count_heads), count_row, out);
+    table(r, "Connections and times", time_heads, ARRAY_LEN(time_heads), time_row, out);
     for (int k = 0; k < PROVE_KINDS; k++) {
         if (!r->tallies[k].fault[0])
             continue;

@@ -23,6 +23,8 @@
 #include "rt/takeover.h"
 #include "rt/takeover_impl.h"
 
+#define ADOPT_BATCH 64 /* messages taken in one go; the rest wait for the next round */
+
 const struct sm_state arrival_states[ARRIVAL_STATES] = {
     [ARRIVAL_ASKING] = {"asking", SM_TO(ARRIVAL_WARMING) | SM_TO(ARRIVAL_FAILED), SM_INITIAL},
     [ARRIVAL_WARMING] = {"warming", SM_TO(ARRIVAL_ADOPTING) | SM_TO(ARRIVAL_FAILED), 0},
@@ -147,7 +149,8 @@ static void on_event(void *arg, unsigned events)
 {
     struct arrival *r = arg;
     (void)events;
-    while (r->watch) {
+    /* A bounded batch: those that came already are served between batches. */
+    for (int taken = 0; taken < ADOPT_BATCH && r->watch; taken++) {
         struct err err = ERR_INIT;
         struct msg m = {0};
         int fds[LIMIT_FDPASS_FDS];

@@ -148,6 +148,16 @@ def test_a_stall_is_paid_by_all_who_would_have_asked(app, prove):
     assert seen["latency_ms"]["p90"] > 300, "about half of all requests were due while nothing answered"
 
 
+def test_an_answer_that_is_late_is_lost(app, prove):
+    backend = app()
+    status, report, _ = prove("--app", backend.url, "-c", f"kill -STOP {backend.process.pid}; sleep 0.6; kill -CONT "
+                              f"{backend.process.pid}", "-n", "1", "--before", "300", "--after", "300", "-k", "keepalive:4",
+                              "--timeout", "200")
+    seen = kind_of(report)
+    assert status == 1 and seen["lost"] > 0 and "in time" in seen["first_fault"], seen
+    assert seen["latency_ms"]["max"] < 400
+
+
 def test_bytes_are_those_declared(liar, prove):
     server = liar(lambda request, n: body(b"same"))
     right = "0967115f2813a3541eaef77de9d9d5773f1c0c04314b0bbfe4ff3b3b1c55b5d5"

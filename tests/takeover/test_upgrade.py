@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -77,6 +78,42 @@ def test_under_load_with_tls(served, chinook, certificate):
                         times=3), server)
     assert kinds["keepalive"]["connections_closed_idle"] == 0
     assert kinds["keepalive"]["connections_told_to_close"] == 30, "each connection is told to close once an upgrade"
+
+
+def test_a_reload_touches_no_connection(served, chinook, certificate):
+    """SIGHUP, plain and with TLS (whose certificate is read again)."""
+    cert, key = certificate
+    for scheme, options in (("http", []), ("https", ["--ssl-certfile", cert, "--ssl-keyfile", key])):
+        server = served(chinook, *options)
+        status, out, errors = serving.run(
+            "prove", "--json", f"{scheme}://127.0.0.1:{server.port}{ROWS}", "--change", f"kill -HUP {server.pid}", "--times", 5,
+            "--before", 300, "--after", 300, "--every", 200, "-k", "keepalive:20", "-k", "pipeline:2", "--cacert", cert)
+        kinds = clean(json.loads(out), server)
+        assert status == 0 and errors == ""
+        for kind, count in (("keepalive", 20), ("pipeline", 2)):
+            seen = kinds[kind]
+            assert seen["connections_opened"] == count, seen
+            assert seen["connections_closed_idle"] == seen["connections_told_to_close"] == 0, seen
+        server.stop()
+
+
+def test_many_connections(served, chinook):
+    """More than the socket between both processes holds at once: they wait in line, none is lost."""
+    server = served(chinook)
+    connections = [connect(server) for _ in range(900)]
+    for connection in connections:
+        connection.sendall(b"GET /-/versions.json HTTP/1.1\r\nHo")
+    before = server.pid
+    until(lambda: server.get("/-/versions.json").status == 200)
+    until(lambda: server.try_upgrade(before))
+    until(lambda: not alive(before))
+    assert server.logs(" connections went on with the new process")
+    assert int(re.search(r"(\d+) connections went on", server.log()).group(1)) >= 900
+    for connection in connections:
+        connection.sendall(b"st: x\r\n\r\n")
+    for connection in connections:
+        assert answer(connection)[0] == 200
+        connection.close()
 
 
 def test_unix_socket(served, chinook, tmp_path):
@@ -317,6 +354,23 @@ def test_the_answer_cache_sees_what_the_other_process_wrote(served, tmp_path):
     assert [r["id"] for r in server.json("/data/docs.json")["rows"]] == [1, 2, 3, 77]
     connection.close()
     until(lambda: not alive(before))
+
+
+def test_generations_leave_nothing_behind(served, chinook):
+    """Descriptors and environment of the third process are those of the seventh, and nobody waits to be reaped."""
+    server = served(chinook)
+    seen = []
+    for generation in range(7):
+        pid = server.upgrade()
+        assert server.get("/").status == 200
+        if generation in (2, 6):
+            server.hang_up()
+            root = pathlib.Path(f"/proc/{pid}")
+            kinds = sorted(re.sub(r"\d+", "N", os.readlink(link)) for link in (root / "fd").iterdir())
+            seen.append((kinds, sorted((root / "environ").read_bytes().split(b"\0"))))
+    assert seen[0] == seen[1]
+    children = subprocess.run(["ps", "--ppid", str(server.pid), "-o", "pid="], capture_output=True, text=True).stdout
+    assert not children.strip()
 
 
 def test_imported_files_stay_as_they_are(served, tmp_path):

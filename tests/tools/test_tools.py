@@ -212,6 +212,13 @@ def test_soak_is_clean():
     assert done.returncode == 0 and re.search(r"soak: \d+ x 200.*; [1-9]\d* commits; 0 faults", done.stdout), done
 
 
+def test_soak_of_upgrades_is_clean():
+    program = os.environ.get("VITRINE_BIN", str(TOP / "build/vitrine"))
+    done = subprocess.run([TOP / "tests/soak/upgrades", "4"], capture_output=True, text=True, timeout=120,
+                          env={**os.environ, "VITRINE_BIN": program})
+    assert done.returncode == 0 and re.search(r"soak: [1-9]\d* requests, 4 changes.*: clean", done.stdout), done
+
+
 def test_documentation_links_lead_somewhere():
     """Every page for users is in docs/README.md, and no relative link of a page is broken."""
     index = (TOP / "docs/README.md").read_text()
