@@ -165,10 +165,12 @@
 #define LIMIT_QUERY_ARGS       4096    /* pairs in a query string; more: 400 */
 #define LIMIT_QUERY_TEXT       1048576 /* JSON text made of one filter's value; more is cut */
 #define LIMIT_QUERY_PARAMETERS 4096    /* :names read out of a visitor's statement; later ones count as missing */
-#define LIMIT_THROTTLE_BUCKETS 16384   /* names whose attempts are counted; then the emptiest are forgotten */
-#define LIMIT_KNOWN_PASSWORDS  256     /* passwords known to be right; then the oldest are hashed again */
-#define LIMIT_SIGN_IN_QUEUE    64      /* sign-ins waiting to be hashed; more: 503 */
-#define LIMIT_SIGN_IN_NEXT     2048    /* bytes of the page to go to after signing in; longer: the home page */
+#define LIMIT_API_LOG_QUEUE    2000    /* requests waiting to be written to the API log; more are dropped and counted */
+#define LIMIT_API_LOG_BYTES    33554432 /* ... and their bytes; likewise */
+#define LIMIT_THROTTLE_BUCKETS 16384    /* names whose attempts are counted; then the emptiest are forgotten */
+#define LIMIT_KNOWN_PASSWORDS  256      /* passwords known to be right; then the oldest are hashed again */
+#define LIMIT_SIGN_IN_QUEUE    64       /* sign-ins waiting to be hashed; more: 503 */
+#define LIMIT_SIGN_IN_NEXT     2048     /* bytes of the page to go to after signing in; longer: the home page */
 
 /* migrate */
 #define LIMIT_SQL_COLUMNS 32768 /* columns of a table that is rebuilt: SQLite allows no more; more: TOO_LARGE */
@@ -228,6 +230,7 @@
 /* cli */
 #define LIMIT_UPGRADE_STATUS    16384   /* bytes of the file that tells who serves; larger: TOO_LARGE */
 #define LIMIT_UPGRADE_ARGUMENTS 4194304 /* bytes of a command line that is run again; longer: TOO_LARGE */
-#define LIMIT_HEALTH_PATH       1024    /* bytes of the path that healthcheck asks for; longer: USAGE */
+#define LIMIT_REPLAY_FILE 1073741824 /* a file of recorded requests; larger: TOO_LARGE */
+#define LIMIT_HEALTH_PATH 1024       /* bytes of the path that healthcheck asks for; longer: USAGE */
 
 #endif

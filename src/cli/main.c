@@ -44,6 +44,7 @@ const struct command commands[] = {
     {"analyze", "Let SQLite look at tables, so that it plans queries better", cmd_analyze},
     {"optimize", "Make search indexes and the file as small as they can be", cmd_optimize},
     {"vacuum", "Make the file as small as it can be", cmd_vacuum},
+    {"replay", "Send recorded requests again and compare the answers", cmd_replay},
     {"history", "Keep, show and undo the changes of a table: history enable|disable|show|revert", cmd_history},
     {"config", "Check configuration files: config check [FILE|DIR]", cmd_config},
     {"inspect", "Print hashes and row counts of databases, for --inspect-file", cmd_inspect},

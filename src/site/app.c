@@ -18,6 +18,7 @@
 #include "db/history.h"
 #include "db/writer.h"
 #include "site/accounts.h"
+#include "site/api_log.h"
 #include "site/cache.h"
 #include "site/figure_store.h"
 #include "site/internal.h"
@@ -369,6 +370,7 @@ static void shared_free(struct site_shared *sh)
         pool_free(sh->pool);
     import_jobs_free(sh->imports);
     kept_free(sh->kept);
+    api_log_free(sh->api_log);
     internal_free(sh->internal);
     metrics_free(sh->metrics);
     throttle_free(sh->budgets);
@@ -391,6 +393,8 @@ static enum status shared_new(const struct site_options *o, struct site_shared *
         st = state_random(a, &sh->root_token, err);
     if (st == STATUS_OK)
         sh->kept = kept_new(sh->internal);
+    if (st == STATUS_OK)
+        sh->api_log = api_log_new(sh->internal);
     *ret = sh;
     return st;
 }

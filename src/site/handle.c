@@ -28,6 +28,7 @@
 #include "http/accept.h"
 #include "site/accounts.h"
 #include "site/actor.h"
+#include "site/api_log.h"
 #include "site/budget.h"
 #include "site/cache.h"
 #include "site/csrf.h"
@@ -254,6 +255,7 @@ static void respond(struct job *j, enum status st, struct err *err)
     budget_charge(j->site, note, note->sql_us);
     budget_learn(rq, note->sql_us);
     access_headers(j->site, note, MAX(clock_mono_us() - j->began_us - note->sql_us, 0), rq->response);
+    api_log_note(rq, rq->response);
     response_prepare(rq->response, rq->http);
     if (rq->body)
         rq->body->close(rq->body);

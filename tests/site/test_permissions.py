@@ -163,6 +163,7 @@ ROUTES = {
     "/-/threads[.json]": [("/-/threads.json", DEBUG)],
     "/-/health[.json]": [("/-/health", always(200))],
     "/-/ready[.json]": [("/-/ready", always(200))],
+    "/-/api-log[.*]": [("/-/api-log", DEBUG), ("/-/api-log.json", DEBUG), ("/-/api-log.ndjson", DEBUG)],
     "/-/metrics": [("/-/metrics", DEBUG)],
     "/-/search[.json]": [("/-/search?q=h", INSTANCE), ("/-/search.json?q=h", INSTANCE)],
     "/-/jump[.json]": [("/-/jump.json", always(200))],

@@ -29,6 +29,7 @@ X(JOBS, SERIES, "vitrine_jobs_total", "lane", "Jobs done by workers")
 X(REJECTED, SERIES, "vitrine_rejected_total", "lane", "Requests answered with 503 because the queue was full")
 X(OVER_BUDGET, COUNTER, "vitrine_over_budget_total", "",
   "Requests answered with 429: the client's SQL budget was used up")
+X(API_LOG_DROPPED, COUNTER, "vitrine_api_log_dropped_total", "", "Requests missing in the API log")
 X(SQL_SECONDS, SECONDS, "vitrine_sql_seconds_total", "", "Time in SQL statements")
 X(SQL_STATEMENTS, COUNTER, "vitrine_sql_statements_total", "", "SQL statements run")
 X(SQL_TIMED_OUT, COUNTER, "vitrine_sql_interrupted_total", "reason=\"time_limit\"",

@@ -33,3 +33,9 @@ X(uploads,
   " database_name text, table_name text, options text, report text, fault text,"
   " created_at text not null default current_timestamp);"
   "create index if not exists uploads_expires on uploads(expires);")
+X(api_log,
+  "create table if not exists api_log (id integer primary key autoincrement, at text not null, method text not null,"
+  " path text not null, actor text, headers text not null, body text, body_cut integer not null, status integer not "
+  "null,"
+  " answer_type text, answer text, answer_cut integer not null, duration_ms float not null);"
+  "create index if not exists api_log_at on api_log(at);")
