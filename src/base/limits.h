@@ -228,9 +228,9 @@
 #define LIMIT_FETCH_WAIT_MS    30000                /* the longest wait, also when the server asks for more */
 
 /* cli */
-#define LIMIT_UPGRADE_STATUS    16384   /* bytes of the file that tells who serves; larger: TOO_LARGE */
-#define LIMIT_UPGRADE_ARGUMENTS 4194304 /* bytes of a command line that is run again; longer: TOO_LARGE */
-#define LIMIT_REPLAY_FILE 1073741824 /* a file of recorded requests; larger: TOO_LARGE */
-#define LIMIT_HEALTH_PATH 1024       /* bytes of the path that healthcheck asks for; longer: USAGE */
+#define LIMIT_UPGRADE_STATUS    16384      /* bytes of the file that tells who serves; larger: TOO_LARGE */
+#define LIMIT_UPGRADE_ARGUMENTS 4194304    /* bytes of a command line that is run again; longer: TOO_LARGE */
+#define LIMIT_REPLAY_FILE       1073741824 /* a file of recorded requests; larger: TOO_LARGE */
+#define LIMIT_HEALTH_PATH       1024       /* bytes of the path that healthcheck asks for; longer: USAGE */
 
 #endif

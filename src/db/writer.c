@@ -411,9 +411,12 @@ static void waiter_done(struct writer_job *j)
 enum status writer_run(struct writer *w, struct writer_job *j, struct err *err)
 {
     struct waiter wait = {.wanted = j};
-    wait.job = (struct writer_job){
-        .run = waiter_run, .done = waiter_done, .time_limit_ms = j->time_limit_ms, .who = j->who, .via = j->via,
-        .alone = j->alone};
+    wait.job = (struct writer_job){.run = waiter_run,
+                                   .done = waiter_done,
+                                   .time_limit_ms = j->time_limit_ms,
+                                   .who = j->who,
+                                   .via = j->via,
+                                   .alone = j->alone};
     pthread_mutex_init(&wait.lock, NULL);
     pthread_cond_init(&wait.finished, NULL);
     enum status st = writer_submit(w, &wait.job, err);
