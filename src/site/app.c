@@ -25,6 +25,7 @@
 #include "site/kept.h"
 #include "site/metrics.h"
 #include "site/render/templates.h"
+#include "site/rules.h"
 #include "site/state.h"
 #include "site/static.h"
 #include "site/template_files.h"
@@ -418,6 +419,8 @@ static enum status fill(struct site *s, const struct site *old, const struct sit
         st = permit_check(s->arena, &s->config, err);
     if (st == STATUS_OK)
         st = accounts_new(s->arena, &s->config, &s->accounts, err);
+    if (st == STATUS_OK)
+        st = rules_new(s->arena, &s->config, &s->rules, err);
     if (st == STATUS_OK)
         st = proxy_list_parse(s->config.settings.trusted_proxies, &s->proxies, err);
     if (st == STATUS_OK)

@@ -119,6 +119,7 @@ struct site {
     struct answer_cache *cache; /* NULL = off */
     struct kept *kept;          /* of shared */
     struct accounts *accounts;
+    const struct rules *rules;
     struct value inspect;      /* whole inspect file or UNDEFINED */
     str secret;                /* of shared */
     struct internal *internal; /* of shared */

@@ -34,15 +34,16 @@
 #include "site/csrf.h"
 #include "site/history.h"
 #include "site/kept.h"
+#include "site/links.h"
 #include "site/metrics.h"
 #include "site/render/page.h"
 #include "site/route.h"
+#include "site/rules.h"
 #include "site/static.h"
 #include "site/template_files.h"
 #include "site/trace.h"
 #include "site/upload/sink.h"
 #include "site/view/custom_page.h"
-#include "site/view/view.h"
 #include "site/write/write.h"
 
 struct job {
@@ -173,6 +174,15 @@ static enum status check_budget(struct request *rq, struct err *err)
     return err_set(err, STATUS_RATE, OVER_BUDGET_TEXT, (long long)wait_s, wait_s == 1 ? "" : "s");
 }
 
+static bool redirect_by_rule(struct request *rq)
+{
+    int status = 0;
+    str to = rules_redirect(rq->site->rules, rq->path, &status);
+    if (to.p)
+        respond_redirect(rq, status, str_starts(to, STR("/")) && !str_starts(to, STR("//")) ? link_path(rq, to) : to);
+    return to.p != NULL;
+}
+
 static enum status dispatch(struct request *rq, struct err *err)
 {
     bool done = false;
@@ -181,14 +191,14 @@ static enum status dispatch(struct request *rq, struct err *err)
         st = check_budget(rq, err);
     if (st != STATUS_OK)
         return st;
+    if (redirect_by_rule(rq))
+        return STATUS_OK;
     if (str_starts(rq->path, STR("/:memory:"))) {
         str to = ARENA_CAT(rq->arena, STR("/_memory"), str_from(rq->path, 9));
         respond_redirect(rq, 301, rq->query_string.n ? ARENA_CAT(rq->arena, to, STR("?"), rq->query_string) : to);
         rq->response_varies = true;
         return STATUS_OK;
     }
-    if (request_is_get(rq) && view_redirected(rq))
-        return STATUS_OK;
     if (!rq->route)
         return err_set(err, STATUS_NOT_FOUND, "Page not found: %.*s", STR_ARG(rq->path));
     st = check_method(rq, &done, err);
@@ -244,6 +254,10 @@ static void respond(struct job *j, enum status st, struct err *err)
     request_disconnect(rq);
     if (st == STATUS_NOT_FOUND)
         st = redirect_instead(rq) ? STATUS_OK : custom_page_respond(rq, err);
+    if (st == STATUS_FORBIDDEN && rules_forbidden_to(j->site->rules).n) {
+        respond_redirect(rq, 302, rules_forbidden_to(j->site->rules));
+        st = STATUS_OK;
+    }
     if (st == STATUS_OK)
         page_cors(rq);
     else
@@ -412,10 +426,32 @@ int64_t site_body_limit(const struct site *s, const struct http_request *rq)
     return __builtin_mul_overflow(set, 2, &most) || __builtin_add_overflow(most, 65536, &most) ? set : most;
 }
 
-static bool is_open_path(const struct site *s, str path)
+static str below_base(const struct site *s, str path)
 {
     str base = s->config.settings.base_url;
-    return actor_is_open_path(base.n > 1 && str_starts(path, base) ? str_from(path, base.n - 1) : path);
+    return base.n > 1 && str_starts(path, base) ? str_from(path, base.n - 1) : path;
+}
+
+static struct request_note *client_note(struct site *s, const struct http_request *http)
+{
+    struct request_note *note = access_note(s, http);
+    if (s->proxies.count || s->proxies.unix_peers) /* they may say that the client came by https */
+        access_client(s, http, note);
+    return note;
+}
+
+/* True: the configuration has an answer for every request like this one. */
+static bool answered_by_rule(struct site *s, struct http_exchange *x, struct request_note *note)
+{
+    const struct http_request *http = http_exchange_request(x);
+    struct http_response r;
+    response_init(&r, http->arena);
+    if (!rules_gate(s->rules, http, below_base(s, http->path), http->secure || note->from.secure, &r))
+        return false;
+    access_headers(s, note, 0, &r);
+    http_exchange_note(x, METRICS_NOWHERE, note);
+    http_exchange_respond(x, &r);
+    return true;
 }
 
 static void ask_for_password(struct http_exchange *x)
@@ -453,8 +489,11 @@ void site_handle(struct site *s, struct http_exchange *x)
 {
     const struct http_request *http = http_exchange_request(x);
     http_exchange_note(x, METRICS_STATIC, NULL);
-    bool closed = accounts_basic_required(s->accounts) && !is_open_path(s, http->path);
+    bool closed = accounts_basic_required(s->accounts) && !actor_is_open_path(below_base(s, http->path));
     bool new_password = has_new_password(s, http);
+    struct request_note *note = rules_has_gate(s->rules) ? client_note(s, http) : NULL;
+    if (note && answered_by_rule(s, x, note))
+        return;
     if (static_respond_builtin(s, x))
         return;
     if (closed && !accounts_is_basic(http_header(http, STR("authorization")))) {
@@ -463,9 +502,7 @@ void site_handle(struct site *s, struct http_exchange *x)
     }
     if (!(closed && new_password) && static_respond(s, x))
         return;
-    struct request_note *note = access_note(s, http);
-    if (s->proxies.count || s->proxies.unix_peers) /* they may say that the client came by https */
-        access_client(s, http, note);
+    note = note ? note : client_note(s, http);
     str key = closed ? (str){0} : cache_key(s, http, note);
     if (key.n) {
         struct http_blob *blob = answer_cache_get(s->cache, key, http_exchange_round(x));

@@ -140,7 +140,6 @@ plugins:
     302:
       /for-now/: /r
       r/t: //example.com
-    404: {older: /r}
 """)
     answer = server(database, "--config", config, "--setting", "base_url", base + "/").get(base + path)
     assert answer.status == status

@@ -12,6 +12,7 @@
 #include "site/links.h"
 #include "site/render/functions.h"
 #include "site/render/page_vars.h"
+#include "site/rules.h"
 #include "site/template_files.h"
 #include "site/version.h"
 
@@ -97,7 +98,7 @@ void page_cache_headers(struct request *rq, bool ok)
         response_header(rq->response, STR("cache-control"),
                         ttl ? arena_printf(rq->arena, "max-age=%lld", (long long)ttl) : STR("no-cache"));
     }
-    response_header(rq->response, STR("referrer-policy"), STR("no-referrer"));
+    response_header(rq->response, STR("referrer-policy"), rules_referrer_policy(rq->site->rules));
 }
 
 /* ---- answers --------------------------------------------------------------------------------------------------------

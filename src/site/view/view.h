@@ -32,8 +32,6 @@ VIEWS(VIEW_DECLARE)
 VIEW_DECLARE(sql_post)     /* of view_database, for POST */
 VIEW_DECLARE(stored_query) /* of view_table, for names that are no table */
 
-/* Answered by a redirect that the configuration names; then true. */
-bool view_redirected(struct request *rq);
 /* The whole address of the sitemap; empty when none is configured. */
 str sitemap_address(struct request *rq);
 
