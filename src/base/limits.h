@@ -196,6 +196,7 @@
 #define LIMIT_INGEST_PREVIEW_ROWS 2000          /* rows of a workbook looked at */
 #define LIMIT_INGEST_PREVIEW_CELL 200           /* bytes of a cell shown of them */
 #define LIMIT_INGEST_CACHE_KB     16384         /* page cache of an import */
+#define LIMIT_INGEST_CHILDREN     100           /* tables made of lists inside of rows; more: TOO_LARGE */
 #define LIMIT_INGEST_XML_DEPTH    64            /* tags inside of tags in a workbook; deeper: INVALID */
 #define LIMIT_INGEST_XML_TAG      1048576       /* bytes of one tag or comment in a workbook; longer: INVALID */
 #define LIMIT_INGEST_XML_RATIO    400       /* unpacked bytes a packed one of a workbook's XML, past the first 64 MiB */

@@ -17,6 +17,7 @@ enum {
     OPT_NL,
     OPT_PATH,
     OPT_FLATTEN,
+    OPT_CHILDREN,
     OPT_SHEET,
     OPT_TABLE,
     OPT_DELIMITER,
@@ -54,6 +55,8 @@ static const struct option options[] = {
     {"--nl", 0, OPTION_FLAG, NULL, "It is newline-delimited JSON", OPT_NL},
     {"--path", 0, OPTION_VALUE, "A.B", "Keys to the list in a JSON document (found out otherwise)", OPT_PATH},
     {"--flatten", 0, OPTION_FLAG, NULL, "JSON objects inside of rows become columns a_b", OPT_FLATTEN},
+    {"--children", 0, OPTION_FLAG, NULL, "JSON: lists of objects inside of rows become tables TABLE_list",
+     OPT_CHILDREN},
     {"--sheet", 0, OPTION_VALUE, "NAME", "Which sheet of a workbook, by name or number (default: the first)",
      OPT_SHEET},
     {"--table", 0, OPTION_VALUE, "NAME", "Which table of an SQLite file or SQL dump (default: the only one)",
@@ -191,11 +194,21 @@ static void apply_flag(struct insert *i, int id)
     const struct {
         int id;
         bool *flag;
-    } flags[] = {{OPT_NO_HEADERS, &o->no_headers}, {OPT_NO_TYPES, &o->no_types}, {OPT_NO_DATES, &o->no_dates},
-                 {OPT_EMPTY_NULL, &o->empty_null}, {OPT_TRUNCATE, &o->truncate}, {OPT_REPLACE_TABLE, &o->replace_table},
-                 {OPT_ALTER, &o->alter},           {OPT_STRICT, &o->strict},     {OPT_ANALYZE, &o->analyze},
-                 {OPT_DRY_RUN, &o->dry_run},       {OPT_FLATTEN, &o->flatten},   {OPT_JSON, &i->json},
-                 {OPT_SILENT, &i->silent},         {OPT_HELP, &i->help}};
+    } flags[] = {{OPT_NO_HEADERS, &o->no_headers},
+                 {OPT_NO_TYPES, &o->no_types},
+                 {OPT_NO_DATES, &o->no_dates},
+                 {OPT_EMPTY_NULL, &o->empty_null},
+                 {OPT_TRUNCATE, &o->truncate},
+                 {OPT_REPLACE_TABLE, &o->replace_table},
+                 {OPT_ALTER, &o->alter},
+                 {OPT_STRICT, &o->strict},
+                 {OPT_ANALYZE, &o->analyze},
+                 {OPT_DRY_RUN, &o->dry_run},
+                 {OPT_FLATTEN, &o->flatten},
+                 {OPT_CHILDREN, &o->children},
+                 {OPT_JSON, &i->json},
+                 {OPT_SILENT, &i->silent},
+                 {OPT_HELP, &i->help}};
     for (size_t k = 0; k < ARRAY_LEN(flags); k++)
         if (flags[k].id == id)
             *flags[k].flag = true;

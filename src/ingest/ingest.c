@@ -19,6 +19,7 @@
 #include "ingest/feed.h"
 #include "ingest/row_fault.h"
 #include "ingest/table.h"
+#include "ingest/target.h"
 #include "rt/fault.h"
 
 #include "base/banned.h"
@@ -36,6 +37,8 @@ struct ingest {
     struct stmt *insert;
     uint64_t rows, inserted;
     int64_t began_us;
+    struct ingest_report *children;
+    size_t child_count;
 };
 
 /* ---- first pass ------------------------------------------------------------------------------------------------- */
@@ -207,7 +210,7 @@ static enum status insert_all(struct ingest *l, struct err *err)
     return st;
 }
 
-/* ---- the transaction -------------------------------------------------------------------------------------------- */
+/* ---- one table -------------------------------------------------------------------------------------------------- */
 
 static enum status change(struct ingest *l, str table, struct err *err)
 {
@@ -227,19 +230,130 @@ static enum status change(struct ingest *l, str table, struct err *err)
     return st;
 }
 
-static enum status load_database(struct ingest *l, str table, uint64_t *ret_changed, struct err *err)
+static enum status change_counted(struct ingest *l, str table, uint64_t *ret_changed, struct err *err)
 {
     int64_t before = 0, after = 0;
-    if (FAULT("ingest.begin"))
-        return err_set(err, STATUS_IO, "a fault was injected");
-    enum status st = conn_execute(l->conn, STR("BEGIN IMMEDIATE"), err);
-    if (st != STATUS_OK)
-        return st;
-    st = conn_query_i64(l->conn, STR("SELECT total_changes()"), &before, err);
+    enum status st = conn_query_i64(l->conn, STR("SELECT total_changes()"), &before, err);
     if (st == STATUS_OK)
         st = change(l, table, err);
     if (st == STATUS_OK)
+        st = table_index_parent(l->conn, &l->table, l->options, err);
+    if (st == STATUS_OK)
         st = conn_query_i64(l->conn, STR("SELECT total_changes()"), &after, err);
+    *ret_changed = (uint64_t)(after - before);
+    return st;
+}
+
+/* ---- tables of lists inside of rows ----------------------------------------------------------------------------- */
+
+static void fill_report(const struct ingest *l, str table, uint64_t changed, struct ingest_report *r);
+
+static str child_table(const struct ingest *parent, str parent_table, str list)
+{
+    return ARENA_CAT(parent->arena, parent_table, STR("_"), target_table_name(parent->arena, list));
+}
+
+/* Rows that refer to rows that go must go first. */
+static enum status clear_children(struct ingest *l, str table, struct err *err)
+{
+    struct table child;
+    enum status st = STATUS_OK;
+    if (!l->options->replace_table && !l->options->truncate)
+        return STATUS_OK;
+    for (size_t i = 0; st == STATUS_OK && i < l->input->children.count; i++) {
+        st = table_look(l->arena, l->conn, child_table(l, table, l->input->children.items[i]), &child, err);
+        if (st == STATUS_OK && child.exists)
+            st = table_empty(l->conn, child.name, err);
+    }
+    return st;
+}
+
+/* As the parent is imported, but for what is said of its columns. */
+static const struct ingest_options *child_options(const struct ingest *parent, str parent_table, str list)
+{
+    const struct ingest_options *o = parent->options;
+    struct ingest_parent *p = ARENA_NEW(parent->arena, struct ingest_parent);
+    struct ingest_options *own = ARENA_NEW(parent->arena, struct ingest_options);
+    bool numbered = parent->input->key_count > 0;
+    str key = numbered ? parent->input->keys[0] : o->pk[0];
+    str between = key.p[0] == '_' ? STR("") : STR("_");
+    *p = (struct ingest_parent){.list = list,
+                                .key = key,
+                                .numbered = numbered,
+                                .column = ARENA_CAT(parent->arena, parent_table, between, key),
+                                .table = parent_table,
+                                .key_name = key};
+    *own = (struct ingest_options){.format = o->format,
+                                   .skip_lines = -1,
+                                   .no_types = o->no_types,
+                                   .no_dates = o->no_dates,
+                                   .alter = o->alter,
+                                   .truncate = o->truncate,
+                                   .replace_table = o->replace_table,
+                                   .strict = o->strict,
+                                   .dry_run = o->dry_run,
+                                   .path = o->path,
+                                   .flatten = o->flatten,
+                                   .parent = p};
+    return own;
+}
+
+/* A list that the parent's rows hold, into "parent_list". */
+static enum status load_child(const struct ingest *parent, str parent_table, str list, struct ingest_report *ret,
+                              struct err *err)
+{
+    str table = child_table(parent, parent_table, list);
+    const struct ingest_options *o = child_options(parent, parent_table, list);
+    struct ingest *l;
+    uint64_t changed = 0;
+    enum status st = ingest_look(parent->arena, parent->source, o, parent->progress, &l, err);
+    if (st != STATUS_OK)
+        return st;
+    l->conn = parent->conn;
+    if (l->conn)
+        st = table_look(l->arena, l->conn, table, &l->table, err);
+    if (st == STATUS_OK && l->table.exists && !parent->table.exists && !o->replace_table) {
+        err_set(err, STATUS_CONFLICT, "there is a table \"%.*s\" already", STR_ARG(table));
+        return err_hint(err, "The list \"%.*s\" would go there. --replace-table makes it anew.", STR_ARG(list));
+    }
+    rejects_init(&l->rejects, l->arena, l->conn, l->table.name.n ? l->table.name : table, l->source->name);
+    if (st == STATUS_OK)
+        st = l->conn ? change_counted(l, table, &changed, err) : insert_all(l, err);
+    if (st != STATUS_OK)
+        return st;
+    fill_report(l, table, changed, ret);
+    ret->duration_us = clock_mono_us() - l->began_us;
+    return STATUS_OK;
+}
+
+static enum status load_children(struct ingest *l, str table, struct err *err)
+{
+    enum status st = STATUS_OK;
+    size_t count = l->input->children.count;
+    l->children = ARENA_ARRAY(l->arena, struct ingest_report, count + 1);
+    for (; st == STATUS_OK && l->child_count < count; l->child_count++)
+        st = load_child(l, table, l->input->children.items[l->child_count], &l->children[l->child_count], err);
+    return st;
+}
+
+/* ---- the transaction -------------------------------------------------------------------------------------------- */
+
+static enum status load_database(struct ingest *l, str table, uint64_t *ret_changed, struct err *err)
+{
+    enum status st = STATUS_OK;
+    if (FAULT("ingest.begin"))
+        return err_set(err, STATUS_IO, "a fault was injected");
+    if (l->input->children.count) /* a row of a list whose parent was rejected is rejected too */
+        st = conn_execute(l->conn, STR("PRAGMA foreign_keys = ON"), err);
+    if (st == STATUS_OK)
+        st = conn_execute(l->conn, STR("BEGIN IMMEDIATE"), err);
+    if (st != STATUS_OK)
+        return st;
+    st = clear_children(l, l->table.name.n ? l->table.name : table, err);
+    if (st == STATUS_OK)
+        st = change_counted(l, table, ret_changed, err);
+    if (st == STATUS_OK)
+        st = load_children(l, l->table.name, err);
     if (st == STATUS_OK && FAULT("ingest.commit"))
         st = err_set(err, STATUS_IO, "a fault was injected");
     if (st == STATUS_OK)
@@ -250,7 +364,6 @@ static enum status load_database(struct ingest *l, str table, uint64_t *ret_chan
         return st;
     }
     (void)FAULT("ingest.committed");
-    *ret_changed = (uint64_t)(after - before);
     return STATUS_OK;
 }
 
@@ -316,6 +429,22 @@ static void free_scratch(void *arg)
     arena_free(arg);
 }
 
+static enum status check_children(const struct ingest *l, struct err *err)
+{
+    const struct ingest_options *o = l->options;
+    if (!o->children)
+        return STATUS_OK;
+    if (o->mode != INGEST_INSERT)
+        return err_set(err, STATUS_USAGE, "--children goes with plain inserting only");
+    if (o->pk_count > 1)
+        return err_set(err, STATUS_USAGE, "--children needs a key of one column");
+    if (l->table.exists && !o->pk_count && !o->replace_table) {
+        err_set(err, STATUS_USAGE, "--children needs --pk for a table that exists");
+        return err_hint(err, "It tells the rows of the lists whose they are.");
+    }
+    return STATUS_OK;
+}
+
 enum status ingest_look(struct arena *a, const struct source *s, const struct ingest_options *o,
                         struct progress *progress, struct ingest **ret, struct err *err)
 {
@@ -344,6 +473,8 @@ enum status ingest_load(struct ingest *l, struct conn *c, str table, struct inge
     enum status st = c ? table_look(l->arena, c, table, &l->table, err) : STATUS_OK;
     if (st == STATUS_OK)
         st = not_itself(l, err);
+    if (st == STATUS_OK)
+        st = check_children(l, err);
     if (st != STATUS_OK)
         return st;
     take_keys(l);
@@ -352,9 +483,13 @@ enum status ingest_load(struct ingest *l, struct conn *c, str table, struct inge
         st = load_database(l, table, &changed, err);
     else
         st = insert_all(l, err);
+    if (st == STATUS_OK && !c)
+        st = load_children(l, table, err);
     if (st != STATUS_OK)
         return st;
     fill_report(l, table, changed, ret);
+    ret->children = l->children;
+    ret->child_count = l->child_count;
     ret->duration_us = clock_mono_us() - l->began_us;
     return STATUS_OK;
 }

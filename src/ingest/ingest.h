@@ -31,6 +31,8 @@ struct ingest_report {
     str first_reject_reason;
     const struct plan *plan; /* the columns */
     int64_t duration_us;
+    const struct ingest_report *children; /* the tables made of lists inside of the rows */
+    size_t child_count;
 };
 
 /* `c`: a writable connection without a transaction; NULL = a dry run without a database. The report and what it points

@@ -48,6 +48,7 @@ struct input {
     const struct source *source;
     VEC(str) columns; /* names; formats that find them on the way add some while they fill in the first pass */
     VEC(struct input_note) notes;
+    VEC(str) children;                  /* keys of lists that are tables of their own; found in a pass */
     const char *encoding;               /* for the report */
     bool sparse;                        /* rows may leave columns out: short ones are nothing to speak of */
     char delimiter;                     /* for the report; 0 = none */

@@ -50,6 +50,8 @@ struct json_input {
     size_t to_skip; /* bytes before the first item that are still to come */
     uint64_t line;
     bool ended, done;
+    uint64_t item;     /* number of the one that is read */
+    struct map *lists; /* names in base.children */
 };
 
 /* ---- columns ---------------------------------------------------------------------------------------------------- */
@@ -75,6 +77,16 @@ static size_t add_column(struct json_input *j, str key)
     return j->base.columns.count - 1;
 }
 
+/* A column that no key of the objects leads to. Returns its name, for as long as the input lives. */
+static const str *add_first_column(struct json_input *j, str name)
+{
+    str *kept = ARENA_NEW(j->base.arena, str);
+    *kept = arena_str(j->base.arena, name);
+    (void)take_name(j, name);
+    VEC_PUSH(j->base.arena, &j->base.columns, *kept);
+    return kept;
+}
+
 static size_t column_of(struct json_input *j, str key)
 {
     uintptr_t at = (uintptr_t)map_get(j->keys, key);
@@ -88,6 +100,9 @@ struct item {
     struct batch *batch;
     struct jread reader;
     size_t first; /* cell */
+    bool outer;   /* the row of a parent, of which only key and list are wanted */
+    struct cell key;
+    str list;
 };
 
 /* JSON as json.dumps spaces it, strings and numbers as they stand. */
@@ -124,6 +139,14 @@ static str raw_of(const struct item *it, size_t start)
     return str_sub(it->reader.text, start, it->reader.at);
 }
 
+#define NUMBER_COLUMN "_id" /* what rows are called by that have no key */
+
+static struct cell number_cell(struct item *it)
+{
+    str text = arena_printf(it->batch->arena, "%llu", (unsigned long long)it->input->item);
+    return (struct cell){.p = text.p, .n = (uint32_t)text.n, .kind = CELL_INT, .i = (int64_t)it->input->item};
+}
+
 static void set_number(struct item *it, struct cell *c, enum jread_token token)
 {
     str raw = raw_of(it, it->reader.start);
@@ -147,10 +170,9 @@ static bool is_blob(struct arena *a, str compact_text, str *ret)
     return b64_decode(a, str_sub(compact_text, head.n, compact_text.n - tail.n), ret);
 }
 
-static enum status set_value(struct item *it, str key, enum jread_token token, struct err *err)
+static enum status read_value(struct item *it, struct cell *c, enum jread_token token, struct err *err)
 {
     size_t start = it->reader.start;
-    struct cell *c = cell_of(it, column_of(it->input, key));
     str text, blob;
     switch (token) {
     case JREAD_STRING:
@@ -185,6 +207,70 @@ static enum status set_value(struct item *it, str key, enum jread_token token, s
     return STATUS_OK;
 }
 
+static enum status set_value(struct item *it, str key, enum jread_token token, struct err *err)
+{
+    struct cell value; /* the array of cells may move */
+    enum status st = read_value(it, &value, token, err);
+    if (st == STATUS_OK)
+        *cell_of(it, column_of(it->input, key)) = value;
+    return st;
+}
+
+/* A list whose bracket has been read, to its end; *ret_first is its first token. */
+static enum status read_list(struct item *it, enum jread_token *ret_first, struct err *err)
+{
+    enum jread_token token;
+    enum status st = jread_next(&it->reader, &token, err);
+    *ret_first = token;
+    while (st == STATUS_OK && token != JREAD_ARRAY_END) {
+        st = jread_skip(&it->reader, token, err);
+        if (st == STATUS_OK)
+            st = jread_next(&it->reader, &token, err);
+    }
+    return st;
+}
+
+/* Lists of objects are rows of other tables; one that is empty may be one. Other lists are values. */
+static enum status set_list(struct item *it, str key, struct err *err)
+{
+    struct json_input *j = it->input;
+    size_t start = it->reader.start;
+    enum jread_token first;
+    enum status st = read_list(it, &first, err);
+    if (st != STATUS_OK || first == JREAD_ARRAY_END)
+        return st;
+    if (first == JREAD_OBJECT_BEGIN) {
+        if (map_has(j->lists, key))
+            return STATUS_OK;
+        if (j->base.children.count == LIMIT_INGEST_CHILDREN)
+            return err_set(err, STATUS_TOO_LARGE, "the objects hold more than %d different lists",
+                           LIMIT_INGEST_CHILDREN);
+        VEC_PUSH(j->base.arena, &j->base.children, arena_str(j->base.arena, key));
+        map_put(j->lists, key, j);
+        return STATUS_OK;
+    }
+    str text = compact(it->batch->arena, raw_of(it, start));
+    *cell_of(it, column_of(j, key)) = (struct cell){.p = text.p, .n = (uint32_t)text.n, .kind = CELL_TEXT};
+    return STATUS_OK;
+}
+
+/* Of a parent's row: its key, and the list that is wanted. */
+static enum status look_at_outer(struct item *it, str key, enum jread_token token, struct err *err)
+{
+    const struct ingest_parent *p = it->input->options->parent;
+    size_t start = it->reader.start;
+    enum jread_token first;
+    if (str_eq(key, p->list) && token == JREAD_ARRAY_BEGIN) {
+        enum status st = read_list(it, &first, err);
+        if (st == STATUS_OK && first == JREAD_OBJECT_BEGIN)
+            it->list = raw_of(it, start);
+        return st;
+    }
+    if (!p->numbered && str_eq(key, p->key))
+        return read_value(it, &it->key, token, err);
+    return jread_skip(&it->reader, token, err);
+}
+
 /* The members of an object whose first brace has been read. */
 static enum status read_members(struct item *it, str prefix, unsigned depth, struct err *err)
 {
@@ -205,6 +291,10 @@ static enum status read_members(struct item *it, str prefix, unsigned depth, str
             st = read_members(it, STR(""), depth + 1, err);
         else if (j->options->flatten && !feature && token == JREAD_OBJECT_BEGIN)
             st = read_members(it, name, depth + 1, err);
+        else if (it->outer)
+            st = look_at_outer(it, name, token, err);
+        else if (j->options->children && !j->options->parent && !feature && token == JREAD_ARRAY_BEGIN)
+            st = set_list(it, name, err);
         else
             st = set_value(it, name, token, err);
         if (st != STATUS_OK)
@@ -226,23 +316,57 @@ static void reject_item(struct item *it, str text, enum row_fault fault)
     rows->rows[rows->row_count - 1].fault = fault;
 }
 
+/* The rows of the list that was found in a parent's row. */
+static enum status read_inner(struct item *outer, struct err *err)
+{
+    struct item it = {.input = outer->input, .batch = outer->batch};
+    struct rows *rows = &it.batch->rows;
+    enum jread_token token;
+    if (!outer->list.n)
+        return STATUS_OK;
+    jread_init(&it.reader, it.batch->arena, outer->list);
+    enum status st = jread_next(&it.reader, &token, err);
+    while (st == STATUS_OK && (st = jread_next(&it.reader, &token, err)) == STATUS_OK && token != JREAD_ARRAY_END) {
+        size_t start = it.reader.start;
+        it.first = rows->cell_count;
+        if (token == JREAD_OBJECT_BEGIN) {
+            *cell_of(&it, 0) = it.input->options->parent->numbered ? number_cell(&it) : outer->key;
+            st = read_members(&it, STR(""), 0, err);
+            rows_end(rows, it.input->line, it.first);
+        } else {
+            st = jread_skip(&it.reader, token, err);
+            if (st == STATUS_OK)
+                reject_item(&it, raw_of(&it, start), ROW_NO_OBJECT);
+        }
+    }
+    return st;
+}
+
 static enum status read_item(struct json_input *j, struct batch *b, str text, struct err *err)
 {
-    struct item it = {.input = j, .batch = b, .first = b->rows.cell_count};
+    const struct ingest_parent *parent = j->options->parent;
+    struct item it = {.input = j, .batch = b, .first = b->rows.cell_count, .outer = parent != NULL};
+    j->item++;
     struct err why = ERR_INIT;
     enum jread_token token;
     text = str_trim(text);
     jread_init(&it.reader, b->arena, text);
+    if (j->base.key_count)
+        *cell_of(&it, 0) = number_cell(&it);
     enum status st = jread_next(&it.reader, &token, &why);
     if (st == STATUS_OK && token == JREAD_OBJECT_BEGIN)
         st = read_members(&it, STR(""), 0, &why);
     else if (st == STATUS_OK && token == JREAD_ARRAY_BEGIN)
         st = jread_skip(&it.reader, token, &why);
-    else if (st == STATUS_OK)
+    else if (st == STATUS_OK && !parent)
         st = set_value(&it, STR("value"), token, &why);
     bool is_list = token == JREAD_ARRAY_BEGIN;
     if (st == STATUS_OK)
         st = jread_next(&it.reader, &token, &why); /* nothing may follow */
+    if (st == STATUS_OK && parent)
+        st = read_inner(&it, &why);
+    if (parent && (st == STATUS_OK || (st == STATUS_INVALID && j->cut == CUT_LINES)))
+        return STATUS_OK; /* a bad line is among the rejected rows of the parent */
     if (st == STATUS_OK && !is_list) {
         rows_end(&b->rows, j->line, it.first);
     } else if (st == STATUS_OK || (st == STATUS_INVALID && j->cut == CUT_LINES)) {
@@ -362,6 +486,7 @@ static enum status start(struct input *in, struct err *err)
     j->carry_n = 0;
     j->to_skip = j->offset;
     j->line = 1;
+    j->item = 0;
     j->ended = j->done = false;
     in->encoding = encoding_name(j->encoding);
     return decode_new(in->source, j->encoding, NULL, &j->decode, err);
@@ -431,9 +556,10 @@ static void free_input(struct input *in)
     free(j->carry);
     map_free(j->keys);
     map_free(j->taken);
+    map_free(j->lists);
     j->decode = NULL;
     j->carry = NULL;
-    j->keys = j->taken = NULL;
+    j->keys = j->taken = j->lists = NULL;
 }
 
 static const struct input_class json_class = {"JSON", start, fill, NULL, free_input};
@@ -593,8 +719,15 @@ enum status json_input_new(struct arena *a, const struct source *s, const struct
     j->options = o;
     j->keys = map_new();
     j->taken = map_new();
+    j->lists = map_new();
     j->encoding = encoding_utf16(sample);
     arena_defer(a, close_input, j);
+    if (o->parent)
+        (void)add_first_column(j, o->parent->column);
+    else if (o->children && !o->pk_count) { /* the number is the key */
+        j->base.keys = add_first_column(j, STR(NUMBER_COLUMN));
+        j->base.key_count = 1;
+    }
     if (j->encoding == ENCODING_UNKNOWN)
         j->encoding = ENCODING_UTF8;
     sample = str_trim(str_starts(sample, STR("\xef\xbb\xbf")) ? str_from(sample, 3) : sample);

@@ -22,6 +22,15 @@ struct ingest_pair {
     str column, value;
 };
 
+/* Set by ingest_run for the tables that --children makes: rows are the items of a list inside of the parent's rows. */
+struct ingest_parent {
+    str list;            /* the key of the list */
+    str key;             /* of the parent's rows */
+    bool numbered;       /* ... which is their number in the file */
+    str column;          /* where the key stands in the child's rows */
+    str table, key_name; /* what that column refers to */
+};
+
 struct ingest_options {
     enum ingest_format format;
     enum ingest_mode mode;
@@ -49,12 +58,14 @@ struct ingest_options {
     bool strict;        /* the first row that does not fit ends it, and nothing is imported */
     bool analyze;
     bool dry_run;
-    bool unsafe;        /* no journal, no fsync: for a database that is thrown away */
-    str entry;          /* file inside of a zip */
-    str part;           /* sheet of a workbook (by name or number; empty = the first), table of a database */
-    str path;           /* JSON: keys to the list that is meant, "a.b"; empty = found out */
-    bool flatten;       /* JSON: objects inside of rows become columns "a_b" */
-    int64_t stop_after; /* rows; 0 = all */
+    bool unsafe;   /* no journal, no fsync: for a database that is thrown away */
+    str entry;     /* file inside of a zip */
+    str part;      /* sheet of a workbook (by name or number; empty = the first), table of a database */
+    str path;      /* JSON: keys to the list that is meant, "a.b"; empty = found out */
+    bool flatten;  /* JSON: objects inside of rows become columns "a_b" */
+    bool children; /* JSON: lists of objects inside of rows become tables of their own */
+    const struct ingest_parent *parent; /* NULL but inside of ingest_run */
+    int64_t stop_after;                 /* rows; 0 = all */
 };
 
 #endif

@@ -135,6 +135,8 @@ void ingest_report_text(struct buf *out, const struct ingest_report *r)
         buf_printf(out, "  %llu lines did not fit: see table \"%.*s\" (line %llu: %.*s)\n",
                    (unsigned long long)r->rejected, STR_ARG(r->rejects_table), (unsigned long long)r->first_reject_line,
                    STR_ARG(r->first_reject_reason));
+    for (size_t i = 0; i < r->child_count; i++)
+        ingest_report_text(out, &r->children[i]);
 }
 
 static void json_value(struct jwrite *w, const struct column_plan *c, bool max)
@@ -182,11 +184,9 @@ static void json_column(struct jwrite *w, const struct column_plan *c)
     jwrite_object_end(w);
 }
 
-void ingest_report_json(struct buf *out, const struct ingest_report *r)
+static void json_report(struct jwrite *w, const struct ingest_report *r)
 {
-    struct jwrite w;
-    jwrite_init(&w, out, 0);
-    jwrite_object_begin(&w);
+    jwrite_object_begin(w);
     const struct {
         str key, value;
     } texts[] = {{STR("file"), r->file},
@@ -195,8 +195,8 @@ void ingest_report_json(struct buf *out, const struct ingest_report *r)
                  {STR("encoding"), str_of(r->encoding)},
                  {STR("delimiter"), str_make(&r->delimiter, r->delimiter ? 1 : 0)}};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        jwrite_key(&w, texts[i].key);
-        jwrite_string(&w, texts[i].value);
+        jwrite_key(w, texts[i].key);
+        jwrite_string(w, texts[i].value);
     }
     const struct {
         str key;
@@ -212,32 +212,44 @@ void ingest_report_json(struct buf *out, const struct ingest_report *r)
                    {STR("uncalculated"), r->uncalculated},
                    {STR("duration_us"), (uint64_t)r->duration_us}};
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
-        jwrite_key(&w, numbers[i].key);
-        jwrite_i64(&w, (int64_t)numbers[i].value);
+        jwrite_key(w, numbers[i].key);
+        jwrite_i64(w, (int64_t)numbers[i].value);
     }
-    jwrite_key(&w, STR("created"));
-    jwrite_bool(&w, r->created);
-    jwrite_key(&w, STR("dry_run"));
-    jwrite_bool(&w, r->dry_run);
-    jwrite_key(&w, STR("rejects_table"));
+    jwrite_key(w, STR("created"));
+    jwrite_bool(w, r->created);
+    jwrite_key(w, STR("dry_run"));
+    jwrite_bool(w, r->dry_run);
+    jwrite_key(w, STR("rejects_table"));
     if (r->rejected)
-        jwrite_string(&w, r->rejects_table);
+        jwrite_string(w, r->rejects_table);
     else
-        jwrite_null(&w);
-    jwrite_key(&w, STR("part"));
+        jwrite_null(w);
+    jwrite_key(w, STR("part"));
     if (r->part.n)
-        jwrite_string(&w, r->part);
+        jwrite_string(w, r->part);
     else
-        jwrite_null(&w);
-    jwrite_key(&w, STR("parts"));
-    jwrite_array_begin(&w);
+        jwrite_null(w);
+    jwrite_key(w, STR("parts"));
+    jwrite_array_begin(w);
     for (size_t i = 0; i < r->part_count; i++)
-        jwrite_string(&w, r->parts[i]);
-    jwrite_array_end(&w);
-    jwrite_key(&w, STR("columns"));
-    jwrite_array_begin(&w);
+        jwrite_string(w, r->parts[i]);
+    jwrite_array_end(w);
+    jwrite_key(w, STR("columns"));
+    jwrite_array_begin(w);
     for (size_t i = 0; i < r->plan->count; i++)
-        json_column(&w, &r->plan->columns[i]);
-    jwrite_array_end(&w);
-    jwrite_object_end(&w);
+        json_column(w, &r->plan->columns[i]);
+    jwrite_array_end(w);
+    jwrite_key(w, STR("children"));
+    jwrite_array_begin(w);
+    for (size_t i = 0; i < r->child_count; i++)
+        json_report(w, &r->children[i]); /* which have none themselves */
+    jwrite_array_end(w);
+    jwrite_object_end(w);
+}
+
+void ingest_report_json(struct buf *out, const struct ingest_report *r)
+{
+    struct jwrite w;
+    jwrite_init(&w, out, 0);
+    json_report(&w, r);
 }

@@ -152,6 +152,13 @@ static void put_column(struct buf *sql, const struct column_plan *c, const struc
 {
     name_quote(sql, c->name);
     buf_printf(sql, " %s", plan_type_name(c->type));
+    if (o->parent && str_eq(o->parent->column, c->name)) {
+        buf_puts(sql, STR(" REFERENCES "));
+        name_quote(sql, o->parent->table);
+        buf_puts(sql, STR(" ("));
+        name_quote(sql, o->parent->key_name);
+        buf_putc(sql, ')');
+    }
     if (names_have(o->not_null, o->not_null_count, c->name))
         buf_puts(sql, STR(" NOT NULL"));
     for (size_t i = 0; i < o->default_count; i++)
@@ -195,6 +202,17 @@ static enum status run(struct conn *c, struct buf *sql, struct err *err)
     return st;
 }
 
+enum status table_empty(struct conn *c, str name, struct err *err)
+{
+    struct buf sql;
+    buf_init(&sql, LIMIT_DB_SQL_BYTES);
+    buf_puts(&sql, STR("DELETE FROM "));
+    name_quote(&sql, name);
+    enum status st = run(c, &sql, err);
+    buf_release(&sql);
+    return st;
+}
+
 enum status table_prepare(struct arena *a, struct conn *c, struct table *t, const struct plan *p,
                           const struct ingest_options *o, struct err *err)
 {
@@ -228,11 +246,8 @@ enum status table_prepare(struct arena *a, struct conn *c, struct table *t, cons
         }
     if (st == STATUS_OK)
         st = history_resume(c, a, &history, t->name, NULL, 0, err);
-    if (st == STATUS_OK && t->exists && o->truncate) {
-        buf_puts(&sql, STR("DELETE FROM "));
-        name_quote(&sql, t->name);
-        st = run(c, &sql, err);
-    }
+    if (st == STATUS_OK && t->exists && o->truncate)
+        st = table_empty(c, t->name, err);
     buf_release(&sql);
     return st;
 }
@@ -280,4 +295,25 @@ str table_insert_sql(struct arena *a, const struct table *t, const struct plan *
     str text = arena_str(a, buf_str(&sql));
     buf_release(&sql);
     return text;
+}
+
+enum status table_index_parent(struct conn *c, const struct table *t, const struct ingest_options *o, struct err *err)
+{
+    struct buf sql, name;
+    if (!o->parent)
+        return STATUS_OK;
+    buf_init(&name, LIMIT_DB_SQL_BYTES);
+    buf_init(&sql, LIMIT_DB_SQL_BYTES);
+    buf_printf(&name, "idx_%.*s_%.*s", STR_ARG(t->name), STR_ARG(o->parent->column));
+    buf_puts(&sql, STR("CREATE INDEX IF NOT EXISTS "));
+    name_quote(&sql, buf_str(&name));
+    buf_puts(&sql, STR(" ON "));
+    name_quote(&sql, t->name);
+    buf_puts(&sql, STR(" ("));
+    name_quote(&sql, o->parent->column);
+    buf_putc(&sql, ')');
+    enum status st = run(c, &sql, err);
+    buf_release(&name);
+    buf_release(&sql);
+    return st;
 }

@@ -30,6 +30,10 @@ enum status table_fit(struct arena *a, struct table *t, struct plan *p, const st
 /* Inside of the transaction: drops, creates, adds columns, empties, as needed. */
 enum status table_prepare(struct arena *a, struct conn *c, struct table *t, const struct plan *p,
                           const struct ingest_options *o, struct err *err) MUST_USE;
+enum status table_empty(struct conn *c, str name, struct err *err) MUST_USE;
+/* An index on the column that refers to the parent, when there is a parent. */
+enum status table_index_parent(struct conn *c, const struct table *t, const struct ingest_options *o,
+                               struct err *err) MUST_USE;
 /* INSERT for one row of the file: parameter n is column n of the plan. */
 str table_insert_sql(struct arena *a, const struct table *t, const struct plan *p, const struct ingest_options *o);
 

@@ -28,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                .format = data[0] & 32   ? FORMAT_JSON
                                          : data[0] & 64 ? FORMAT_NDJSON
                                                         : FORMAT_AUTO,
-                               .flatten = data[0] & 128};
+                               .flatten = data[0] & 128,
+                               .children = (data[0] & 96) == 96};
     struct ingest_report report;
     struct source source;
     struct buf out;

@@ -100,3 +100,14 @@ def test_an_interrupted_import_leaves_nothing(compiled_in, tmp_path):
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 130 and not list(temporary.iterdir())
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("point", ["ingest.table", "ingest.batch", "ingest.commit"])
+def test_lists_inside_of_rows(compiled_in, tmp_path, point, count):
+    """The tables of one file are there together, or not at all."""
+    new, path = tmp_path / "new.json", tmp_path / "t.db"
+    new.write_text('[{"id": 1, "l": [{"a": 1}]}, {"id": 2, "l": [{"a": 2}]}]')
+    done = insert(path, "t", new, "--children", "--pk", "id", fault=f"{point}:{count}:kill")
+    assert done.returncode in (-signal.SIGKILL, 0) and (done.returncode == 0) == (point == "ingest.commit" and count == 2)
+    assert sorted(state(path)) == (["t", "t_l"] if done.returncode == 0 else [])

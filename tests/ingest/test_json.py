@@ -151,3 +151,72 @@ def test_any_csv(tmp_path, rows, delimiter):
                          "--skip-lines", "0", "--silent")
     assert status == 0, err
     assert imports.rows("select * from t order by rowid") == [tuple(row) for row in rows]
+
+
+PEOPLE = [{"id": "a", "terms": [{"n": 1, "x": {"y": 2}}, {"n": "two", "id": 5, "more": [{"z": 1}]}], "tags": ["p", "q"]},
+          {"id": "b", "terms": [], "name": {"first": "Bo"}},
+          {"id": "c", "terms": None, "jobs": [{"j": 1}], "name": {"first": "Cy", "lists": [{"deep": True}]}}]
+
+
+def test_lists_become_tables(imports):
+    report = imports(json.dumps(PEOPLE), "--children", "--pk", "id", name="in.json", table="p")
+    assert [c["table"] for c in report["children"]] == ["p_terms", "p_jobs"] and report["imported"] == 3
+    assert [c["imported"] for c in report["children"]] == [2, 1]
+    assert imports.rows("select id, tags, name from p") == [
+        ("a", '["p", "q"]', None), ("b", None, '{"first": "Bo"}'),
+        ("c", None, '{"first": "Cy", "lists": [{"deep": true}]}')]
+    assert imports.rows("select * from p_terms") == [("a", "1", '{"y": 2}', None, None), ("a", "two", None, 5, '[{"z": 1}]')]
+    assert imports.columns("p_terms")[0] == ("p_id", "TEXT")
+    assert imports.rows('select "table", "from", "to" from pragma_foreign_key_list(\'p_terms\')') == [("p", "p_id", "id")]
+    assert imports.rows("select name from pragma_index_list('p_terms')") == [("idx_p_terms_p_id",)]
+    assert imports.rows("pragma foreign_key_check") == []
+
+
+def test_lists_of_rows_without_a_key(imports):
+    lines = "\n".join(map(json.dumps, PEOPLE)) + "\nnonsense\n"
+    report = imports(lines, "--children", "--flatten", "--nl", name="in.txt", table="p")
+    assert report["rejected"] == 1 and [c["table"] for c in report["children"]] == ["p_terms", "p_jobs", "p_name_lists"]
+    assert imports.rows("select _id, id from p") == [(1, "a"), (2, "b"), (3, "c")]
+    assert imports.rows("select p_id, n, x_y from p_terms") == [(1, "1", 2), (1, "two", None)]
+    assert imports.rows("select p_id, deep from p_name_lists") == [(3, 1)]
+    assert "--pk" in imports.fails(lines, "--children", "--nl", name="in.txt", table="p")
+
+
+def test_lists_again(imports):
+    text = json.dumps(PEOPLE)
+    for options in ((), ("--replace-table",), ("--truncate",)):
+        report = imports(text, "--children", "--pk", "id", *options, name="in.json", table="p")
+        assert imports.rows("select count(*) from p_terms") == [(2,)] and report["rejected"] == 0
+    # Rows whose parent is there already are rejected, their lists are added to it.
+    report = imports(text, "--children", "--pk", "id", name="in.json", table="p")
+    assert report["rejected"] == 3 and imports.rows("select count(*) from p") == [(3,)]
+    # The parent is rejected and not there: so are the rows of its lists.
+    text = json.dumps([{"id": "x", "n": 1, "terms": [{"n": 1}]}, {"id": "y", "n": "no", "terms": [{"n": 2}]}])
+    report = imports(text, "--children", "--pk", "id", "--type", "n", "integer", name="in.json", table="q")
+    assert report["rejected"] == 1 and report["children"][0]["rejected"] == 1
+    assert imports.rows("select * from q_terms") == [("x", 1)]
+    assert "FOREIGN KEY" in imports.rows("select reason from q_terms__rejects")[0][0]
+
+
+def test_lists_that_cannot_be(imports):
+    text = json.dumps(PEOPLE)
+    imports("kept\n1\n", table="p_terms")
+    assert "p_terms" in imports.fails(text, "--children", "--pk", "id", name="in.json", table="p")
+    assert "plain inserting" in imports.fails(text, "--children", "--pk", "id", name="in.json", table="p", verb="upsert")
+    assert "one column" in imports.fails(text, "--children", "--pk", "id", "--pk", "tags", name="in.json", table="p")
+    many = json.dumps([{f"l{i}": [{"a": 1}] for i in range(101)}])
+    assert "100" in imports.fails(many, "--children", name="in.json", table="m")
+    mixed = json.dumps([{"id": 1, "l": [{"a": 1}, 5, [6]]}, {"id": 2, "l": ["text"]}])
+    report = imports(mixed, "--children", "--pk", "id", name="in.json", table="mixed")
+    assert report["children"][0]["rejected"] == 2 and imports.rows("select * from mixed") == [(1, None), (2, '["text"]')]
+    assert imports.rows("select name from sqlite_master where type = 'table' and name not like 'mixed%'") == [("p_terms",)]
+    status, out, err = run("insert", imports.path, "dry", imports.file(text, "in.json"), "--children", "--dry-run", "--json")
+    assert status == 0 and [c["rows"] for c in json.loads(out)["children"]] == [2, 1]
+
+
+@pytest.mark.skipif(not (SAMPLES / "legislators-current.json").exists(), reason="VITRINE_SAMPLE_DATA is not set")
+def test_real_lists(imports):
+    data = (SAMPLES / "legislators-current.json").read_bytes()
+    imports(data, "--children", "--flatten", "--pk", "id_bioguide", name="in.json", table="people")
+    wanted = [(p["id"]["bioguide"], t["type"], t["start"], t.get("party")) for p in json.loads(data) for t in p["terms"]]
+    assert imports.rows("select people_id_bioguide, type, start, party from people_terms") == wanted
