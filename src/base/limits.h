@@ -228,6 +228,30 @@
 #define LIMIT_FETCH_BACKOFF_MS 500                  /* before the second try; doubled for each further one */
 #define LIMIT_FETCH_WAIT_MS    30000                /* the longest wait, also when the server asks for more */
 
+/* edge */
+#define LIMIT_EDGE_LOOPS        64       /* loop threads; more: INVALID at start */
+#define LIMIT_EDGE_NAME         63       /* bytes of an app's name; longer: INVALID */
+#define LIMIT_EDGE_HOST         253      /* bytes of a route's host (RFC 1035); longer: INVALID */
+#define LIMIT_EDGE_PATH         1024     /* bytes of a route's path; longer: INVALID */
+#define LIMIT_EDGE_READ         16384    /* first buffer for what comes from either side; grows up to the next one */
+#define LIMIT_EDGE_BLOCK        65536    /* buffer of one direction, and the largest head */
+#define LIMIT_EDGE_HEAD         73728    /* a head with what the edge adds to it; more: 431 or 502 */
+#define LIMIT_EDGE_TRIES        4        /* instances one request is offered to; then 502 */
+#define LIMIT_EDGE_SPARE        256      /* buffers a loop keeps for the next requests */
+#define LIMIT_EDGE_HOLD_BYTES   67108864 /* of requests one loop holds; more: 503 */
+#define LIMIT_EDGE_ACCESS_BATCH 262144   /* access lines of one round; more are written in between */
+#define LIMIT_EDGE_APPS         1000     /* apps; more: TOO_LARGE */
+#define LIMIT_EDGE_HOSTS        64       /* hosts of one app; more: INVALID */
+#define LIMIT_EDGE_ENV          256      /* variables of one app; more: INVALID */
+#define LIMIT_EDGE_REPLICAS     64       /* instances of one app; more: INVALID */
+#define LIMIT_EDGE_RUN          8192     /* bytes of a command line; longer: INVALID */
+#define LIMIT_EDGE_VERSIONS     5        /* versions of an app kept to go back to */
+#define LIMIT_EDGE_STATE        16777216 /* bytes of the state file; larger: TOO_LARGE */
+#define LIMIT_EDGE_CONTROL      1048576  /* bytes of one control request; more: 413 */
+#define LIMIT_EDGE_JOB_LINES    1000     /* lines of one job's progress; later ones are dropped */
+#define LIMIT_EDGE_JOBS         64       /* jobs that are over and still known; then the oldest are forgotten */
+#define LIMIT_EDGE_LOG_FILE     16777216 /* an app's log is put aside (APP.log.1) when it is larger at a start */
+
 /* cli */
 #define LIMIT_UPGRADE_STATUS    16384      /* bytes of the file that tells who serves; larger: TOO_LARGE */
 #define LIMIT_UPGRADE_ARGUMENTS 4194304    /* bytes of a command line that is run again; longer: TOO_LARGE */

@@ -56,6 +56,16 @@ int cmd_add_foreign_keys(int argc, char **argv);
 int cmd_transform(int argc, char **argv);
 int cmd_upgrade(int argc, char **argv);
 int cmd_upsert(int argc, char **argv);
+int cmd_edge(int argc, char **argv);
+int cmd_deploy(int argc, char **argv);
+int cmd_rollback(int argc, char **argv);
+int cmd_pause(int argc, char **argv);
+int cmd_resume(int argc, char **argv);
+int cmd_stop(int argc, char **argv);
+int cmd_remove(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_logs(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 enum option_kind { OPTION_FLAG, OPTION_VALUE, OPTION_PAIR, OPTION_TRIPLE }; /* PAIR takes two arguments */

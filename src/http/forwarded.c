@@ -173,3 +173,11 @@ void forwarded_find(const struct proxy_list *trusted, const struct http_headers 
             break;
     }
 }
+
+bool proxy_list_has(const struct proxy_list *trusted, str peer)
+{
+    unsigned char address[16];
+    if (str_starts(peer, STR("unix:")))
+        return trusted->unix_peers;
+    return read_hop(peer, address) && is_trusted(trusted, address);
+}

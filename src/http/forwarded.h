@@ -24,6 +24,9 @@ struct proxy_list {
 /* "127.0.0.1, 10.0.0.0/8, ::1, unix"; empty: nobody is trusted. INVALID names the part that is wrong. */
 enum status proxy_list_parse(str text, struct proxy_list *ret, struct err *err) MUST_USE;
 
+/* Is whoever is at the other end of the connection one of them? peer as forwarded_find has it. */
+bool proxy_list_has(const struct proxy_list *trusted, str peer);
+
 struct forwarded {
     char client[CLIENT_TEXT_MAX]; /* "192.0.2.1", "2001:db8::1"; "unix" for a Unix socket without a known client */
     bool via_proxy;               /* the peer is trusted and named this client */

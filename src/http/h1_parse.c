@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* h1_parse — request heads, one finished line at a time.
+/* h1_parse — heads of requests and of answers, one finished line at a time. An answer differs by its first line and by
+ * what a fault means: the app lied, so the status is 502; its fields and their framing are read by the same code.
  *
  * Why strict: a request that two programs cut differently is a way to smuggle a second one past the first. So what RFC
  * 9112 lets a server repair is refused here: bare LF, obs-fold, white space before the colon, several Content-Length
@@ -27,8 +28,18 @@ void h1_parser_init(struct h1_parser *p, const struct h1_limits *limits)
     p->content_length = -1;
 }
 
+void h1_parser_init_answer(struct h1_parser *p, const struct h1_limits *limits)
+{
+    h1_parser_init(p, limits);
+    p->answer = true;
+}
+
 static enum status fail(struct h1_parser *p, int http_status, struct err *err, const char *text)
 {
+    if (p->answer) {
+        p->http_status = 502;
+        return err_set(err, STATUS_PROTOCOL, "%s", text);
+    }
     enum status st = http_status == 413   ? STATUS_TOO_LARGE
                      : http_status == 414 ? STATUS_URI_TOO_LONG
                      : http_status == 431 ? STATUS_HEADERS_TOO_LARGE
@@ -72,7 +83,30 @@ static enum status parse_request_line(struct h1_parser *p, str line, struct err 
     p->method_n = (uint32_t)method.n;
     p->target = (uint32_t)(p->line + method.n + 1);
     p->target_n = (uint32_t)target.n;
-    p->got_request_line = true;
+    p->got_first_line = true;
+    return STATUS_OK;
+}
+
+/* RFC 9112 section 4: HTTP-version SP 3DIGIT [SP reason]. The space before an empty reason is often left out. */
+static enum status parse_status_line(struct h1_parser *p, str line, struct err *err)
+{
+    str version, rest, reason;
+    int64_t status;
+    if (!str_cut(line, ' ', &version, &rest) || version.n != 8 || memcmp(version.p, "HTTP/1.", 7) != 0 ||
+        version.p[7] < '0' || version.p[7] > '9')
+        return fail(p, 502, err, "The answer does not begin with HTTP/1.0 or HTTP/1.1.");
+    str digits = str_sub(rest, 0, 3);
+    if (digits.n != 3 || !str_all_digits(digits) || !str_to_i64(digits, &status) || status < 100 || status > 599 ||
+        (rest.n > 3 && rest.p[3] != ' '))
+        return fail(p, 502, err, "The first line of the answer has no status from 100 to 599.");
+    reason = str_from(rest, 4);
+    if (!http_header_value_ok(reason))
+        return fail(p, 502, err, "The first line of the answer holds a control character.");
+    p->minor = version.p[7] > '0';
+    p->status = (uint16_t)status;
+    p->target = (uint32_t)(p->line + MIN(version.n + 5, line.n));
+    p->target_n = (uint32_t)reason.n;
+    p->got_first_line = true;
     return STATUS_OK;
 }
 
@@ -124,7 +158,7 @@ static enum status note_field(struct h1_parser *p, str name, str value, struct e
 {
     switch (name.n) {
     case 4:
-        if (str_eq_nocase(name, STR("host")))
+        if (!p->answer && str_eq_nocase(name, STR("host")))
             return note_host(p, value, err);
         break;
     case 6:
@@ -170,7 +204,7 @@ static enum status parse_field(struct h1_parser *p, str line, struct err *err)
     if (!http_header_value_ok(value))
         return fail(p, 400, err, "A header value holds a control character.");
     if (p->count >= p->limits.header_count)
-        return fail(p, 431, err, "The request has too many header fields.");
+        return fail(p, 431, err, "There are too many header fields.");
     p->spans[p->count++] = (struct h1_span){.name = p->line,
                                             .name_n = (uint32_t)name.n,
                                             .value = (uint32_t)(p->line + from),
@@ -180,12 +214,12 @@ static enum status parse_field(struct h1_parser *p, str line, struct err *err)
 
 static enum status check_framing(struct h1_parser *p, struct err *err)
 {
-    if (p->minor > 0 && !p->host)
+    if (p->minor > 0 && !p->host && !p->answer)
         return fail(p, 400, err, "An HTTP/1.1 request must have a Host field.");
     if (p->got_coding && p->got_length) /* RFC 9112 section 6.3, item 3 */
-        return fail(p, 400, err, "The request has both Content-Length and Transfer-Encoding.");
+        return fail(p, 400, err, "The message has both Content-Length and Transfer-Encoding.");
     if (p->got_coding && p->minor == 0) /* RFC 9112 section 6.1, last paragraph */
-        return fail(p, 400, err, "An HTTP/1.0 request may not have Transfer-Encoding.");
+        return fail(p, 400, err, "An HTTP/1.0 message may not have Transfer-Encoding.");
     if (p->bad_coding)
         return fail(p, 501, err, "The only transfer coding this server knows is \"chunked\".");
     return STATUS_OK;
@@ -198,8 +232,10 @@ void h1_parser_head(const struct h1_parser *p, str in, struct http_header *stora
         storage[i] = (struct http_header){str_make(in.p + s->name, s->name_n), str_make(in.p + s->value, s->value_n)};
     }
     *ret = (struct h1_head){
-        .method = str_make(in.p + p->target - 1 - p->method_n, p->method_n),
-        .target = str_make(in.p + p->target, p->target_n),
+        .method = p->answer ? (str){NULL, 0} : str_make(in.p + p->target - 1 - p->method_n, p->method_n),
+        .target = p->answer ? (str){NULL, 0} : str_make(in.p + p->target, p->target_n),
+        .status = p->status,
+        .reason = p->answer ? str_make(in.p + p->target, p->target_n) : (str){NULL, 0},
         .minor = p->minor,
         .headers = {.items = storage, .count = p->count, .cap = p->count},
         .host = p->host ? storage[p->host - 1].value : (str){NULL, 0},
@@ -214,20 +250,29 @@ void h1_parser_head(const struct h1_parser *p, str in, struct http_header *stora
 /* What can be said about a line that starts at p->line and of which `have` bytes (without its LF) are known. */
 static enum status check_partial(struct h1_parser *p, str in, size_t have, struct err *err)
 {
-    if (!p->got_request_line) {
-        if (have && !http_token_ok(str_make(in.p + p->line, 1)) && in.p[p->line] != '\r')
+    if (!p->got_first_line) {
+        if (have && !p->answer && !http_token_ok(str_make(in.p + p->line, 1)) && in.p[p->line] != '\r')
             return fail(p, 400, err, "The request does not begin with a method.");
+        if (have && p->answer && in.p[p->line] != 'H')
+            return fail(p, 502, err, "The answer does not begin with HTTP/1.0 or HTTP/1.1.");
         /* One byte more is the CR. */
         if (have > p->limits.line_bytes + 1)
-            return fail(p, 414, err, "The request line is too long.");
+            return fail(p, 414, err, "The first line is too long.");
     } else if (p->line + have >= p->limits.head_bytes) { /* >=: its LF would be one too many */
         return fail(p, 431, err, "The header fields are too long.");
     }
     return STATUS_OK;
 }
 
-enum status h1_parse_request(struct h1_parser *p, str in, struct http_header *storage, struct h1_head *ret,
-                             struct err *err)
+static enum status parse_line(struct h1_parser *p, str line, struct err *err)
+{
+    if (p->got_first_line)
+        return parse_field(p, line, err);
+    return p->answer ? parse_status_line(p, line, err) : parse_request_line(p, line, err);
+}
+
+static enum status parse_head(struct h1_parser *p, str in, struct http_header *storage, struct h1_head *ret,
+                              struct err *err)
 {
     for (;;) {
         const char *lf = p->scanned < in.n ? memchr(in.p + p->scanned, '\n', in.n - p->scanned) : NULL;
@@ -244,8 +289,8 @@ enum status h1_parse_request(struct h1_parser *p, str in, struct http_header *st
             return fail(p, 400, err, "A line ends with LF alone; it must end with CR LF.");
         str line = str_make(in.p + p->line, end - 1 - p->line);
         if (line.n) {
-            st = p->got_request_line ? parse_field(p, line, err) : parse_request_line(p, line, err);
-        } else if (p->got_request_line) {
+            st = parse_line(p, line, err);
+        } else if (p->got_first_line) {
             p->scanned = (uint32_t)(end + 1);
             st = check_framing(p, err);
             if (st == STATUS_OK)
@@ -258,4 +303,27 @@ enum status h1_parse_request(struct h1_parser *p, str in, struct http_header *st
             return st;
         p->line = p->scanned = (uint32_t)(end + 1);
     }
+}
+
+enum status h1_parse_request(struct h1_parser *p, str in, struct http_header *storage, struct h1_head *ret,
+                             struct err *err)
+{
+    ASSERT(!p->answer);
+    return parse_head(p, in, storage, ret, err);
+}
+
+enum status h1_parse_answer(struct h1_parser *p, str in, struct http_header *storage, struct h1_head *ret,
+                            struct err *err)
+{
+    ASSERT(p->answer);
+    return parse_head(p, in, storage, ret, err);
+}
+
+enum h1_body h1_answer_body(const struct h1_head *h, bool to_head)
+{
+    if (to_head || h->status < 200 || h->status == 204 || h->status == 304)
+        return H1_BODY_NONE;
+    if (h->chunked)
+        return H1_BODY_CHUNKED;
+    return h->content_length >= 0 ? H1_BODY_LENGTH : H1_BODY_CLOSE;
 }

@@ -4,6 +4,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509err.h>
+#include <openssl/x509v3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,8 @@ struct tls_server {
     int64_t expires_unix_s;
     unsigned char alpn[ALPN_MAX]; /* length-prefixed names (RFC 7301 section 3.1) */
     unsigned alpn_n;
+    struct tls_server **more; /* chosen by name */
+    size_t more_count;
 };
 
 void tls_error_text(char *out, size_t out_size)
@@ -182,6 +185,39 @@ static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n
     return SSL_TLSEXT_ERR_OK;
 }
 
+/* RFC 6066 section 3: the first certificate that covers the name; none does: our first one, and the client decides. */
+static int choose_cert(SSL *ssl, int *alert, void *arg)
+{
+    struct tls_server *t = arg;
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    (void)alert;
+    if (!name || X509_check_host(SSL_CTX_get0_certificate(t->ctx), name, 0, 0, NULL) == 1)
+        return SSL_TLSEXT_ERR_OK;
+    for (size_t i = 0; i < t->more_count; i++)
+        if (X509_check_host(SSL_CTX_get0_certificate(t->more[i]->ctx), name, 0, 0, NULL) == 1) {
+            SSL_set_SSL_CTX(ssl, t->more[i]->ctx);
+            break;
+        }
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static enum status load_more(struct tls_server *t, const struct tls_config *c, struct err *err)
+{
+    if (!c->more_count)
+        return STATUS_OK;
+    t->more = mem_array(c->more_count, sizeof(struct tls_server *));
+    for (size_t i = 0; i < c->more_count; i++) {
+        struct tls_config one = {.cert_path = c->more[i].cert_path, .key_path = c->more[i].key_path};
+        enum status st = tls_server_new(&one, &t->more[i], err);
+        if (st != STATUS_OK)
+            return st;
+        t->more_count++;
+    }
+    SSL_CTX_set_tlsext_servername_callback(t->ctx, choose_cert);
+    SSL_CTX_set_tlsext_servername_arg(t->ctx, t);
+    return STATUS_OK;
+}
+
 static void set_alpn(struct tls_server *t, const char *const *names)
 {
     static const char *const default_names[] = {"http/1.1", NULL};
@@ -229,6 +265,8 @@ enum status tls_server_new(const struct tls_config *config, struct tls_server **
         st = load_cert(t, config->cert_path, err);
     if (st == STATUS_OK)
         st = load_key(t, config, err);
+    if (st == STATUS_OK)
+        st = load_more(t, config, err);
     ERR_clear_error(); /* the errors told are told; what is left would confuse the next call */
     if (st != STATUS_OK) {
         tls_server_unref(t);
@@ -250,6 +288,9 @@ void tls_server_unref(struct tls_server *t)
     if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
         return;
     SSL_CTX_free(t->ctx);
+    for (size_t i = 0; i < t->more_count; i++)
+        tls_server_unref(t->more[i]);
+    free(t->more);
     free(t);
 }
 

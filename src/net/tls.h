@@ -12,9 +12,11 @@
 struct tls_server;
 
 struct tls_config {
-    str cert_path;           /* PEM, the server's certificate first, then the chain */
-    str key_path;            /* PEM, without pass phrase */
-    const char *const *alpn; /* protocols in our order of preference, NULL-terminated; NULL = "http/1.1" only */
+    str cert_path;                 /* PEM, the server's certificate first, then the chain */
+    str key_path;                  /* PEM, without pass phrase */
+    const struct tls_config *more; /* further certificates, chosen by the name the client asks for (SNI) */
+    size_t more_count;             /* their own `more` and `alpn` are not looked at */
+    const char *const *alpn;       /* protocols in our order of preference, NULL-terminated; NULL = "http/1.1" only */
 };
 /* Reads both files now (blocks). Returns OK, NOT_FOUND, FORBIDDEN, CONFIG (not PEM, encrypted key, key does not belong
  * to the certificate, expired is only logged), IO; text names the file. Threads: any. */

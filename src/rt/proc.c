@@ -19,15 +19,19 @@ struct proc {
     struct loop *loop;
     struct loop_fd *watch;
     pid_t pid;
-    int pidfd; /* -1 once reaped: names this child and no other, whatever becomes of its number */
+    bool end_group;
+    bool adopted; /* not our child: nothing to wait for */
+    int pidfd;    /* -1 once reaped: names this child and no other, whatever becomes of its number */
     void (*on_exit)(void *arg, int wait_status);
     void *arg;
 };
 
 static int reap(struct proc *p)
 {
-    int wait_status = 0;
-    while (waitpid(p->pid, &wait_status, 0) < 0 && errno == EINTR)
+    int wait_status = p->adopted ? -1 : 0;
+    if (p->end_group) /* while the leader is not waited for, its number is the group's and nobody else's */
+        kill(-p->pid, SIGKILL);
+    while (!p->adopted && waitpid(p->pid, &wait_status, 0) < 0 && errno == EINTR)
         ;
     loop_remove_fd(p->loop, p->watch);
     close(p->pidfd);
@@ -79,6 +83,8 @@ static int spawn(const struct proc_config *c, const int *lifted, pid_t *ret_pid)
     int rc = 0;
     for (size_t i = 0; i < c->fd_count && rc == 0; i++)
         rc = posix_spawn_file_actions_adddup2(&actions, lifted[i], c->fds[i].to);
+    if (rc == 0 && c->folder)
+        rc = posix_spawn_file_actions_addchdir_np(&actions, c->folder);
     if (rc == 0)
         rc = posix_spawnp(ret_pid, c->path, &actions, &attr, c->argv, c->envp ? c->envp : environ);
     posix_spawn_file_actions_destroy(&actions);
@@ -104,13 +110,55 @@ enum status proc_spawn(struct loop *loop, const struct proc_config *c, void (*on
         return err_sys(err, STATUS_IO, rc, "cannot start '%s'", c->path);
 
     struct proc *p = mem_alloc(sizeof(*p));
-    *p = (struct proc){.loop = loop, .pid = pid, .on_exit = on_exit, .arg = arg};
+    *p = (struct proc){
+        .loop = loop, .pid = pid, .end_group = c->new_group && c->end_group, .on_exit = on_exit, .arg = arg};
     p->pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by itself */
     st = p->pidfd < 0 ? err_sys(err, STATUS_IO, errno, "cannot watch process %d ('%s')", (int)pid, c->path)
                       : loop_add_fd(loop, p->pidfd, LOOP_READ, on_end, p, &p->watch, err);
     if (st != STATUS_OK) {
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
+        if (p->pidfd >= 0)
+            close(p->pidfd);
+        free(p);
+        return st;
+    }
+    *ret = p;
+    return STATUS_OK;
+}
+
+uint64_t proc_start_ticks(pid_t pid)
+{
+    char path[48], text[1024];
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0)
+        return 0;
+    /* The second field is a name in brackets that may hold anything; the fields behind it are counted. */
+    str rest = str_make(text, (size_t)n), field = {NULL, 0};
+    rest = str_from(rest, str_rfind_char(rest, ')') + 2);
+    for (int i = 3; i <= 22; i++)
+        str_cut(rest, ' ', &field, &rest);
+    uint64_t ticks = 0;
+    return str_to_u64(field, &ticks) ? ticks : 0;
+}
+
+enum status proc_adopt(struct loop *loop, pid_t pid, uint64_t start_ticks, void (*on_exit)(void *arg, int wait_status),
+                       void *arg, struct proc **ret, struct err *err)
+{
+    struct proc *p = mem_alloc(sizeof(*p));
+    *p = (struct proc){.loop = loop, .pid = pid, .adopted = true, .on_exit = on_exit, .arg = arg};
+    p->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    enum status st = STATUS_OK;
+    /* Looked at after the descriptor is there: from then on the number names this process. */
+    if (p->pidfd < 0 || !start_ticks || proc_start_ticks(pid) != start_ticks)
+        st = err_set(err, STATUS_NOT_FOUND, "process %d has ended", (int)pid);
+    else
+        st = loop_add_fd(loop, p->pidfd, LOOP_READ, on_end, p, &p->watch, err);
+    if (st != STATUS_OK) {
         if (p->pidfd >= 0)
             close(p->pidfd);
         free(p);
@@ -133,6 +181,12 @@ bool proc_running(const struct proc *p)
 bool proc_kill(struct proc *p, int signo)
 {
     return p->pidfd >= 0 && syscall(SYS_pidfd_send_signal, p->pidfd, signo, NULL, 0) == 0;
+}
+
+bool proc_kill_group(struct proc *p, int signo)
+{
+    /* While the leader is not reaped its number is taken, so the group is still its own. */
+    return p->pidfd >= 0 && (kill(-p->pid, signo) == 0 || proc_kill(p, signo));
 }
 
 void proc_free(struct proc *p)

@@ -20,7 +20,9 @@ struct proc_config {
     const struct proc_fd
         *fds; /* what the child gets besides what is not close-on-exec; 0, 1, 2 are kept unless listed */
     size_t fd_count;
-    bool new_group; /* own process group, so that the terminal's Ctrl-C does not reach it */
+    const char *folder; /* where it starts; NULL = where we are */
+    bool end_group;     /* with new_group: what is left of the group when the child ends is killed */
+    bool new_group;     /* own process group, so that the terminal's Ctrl-C does not reach it */
 };
 /* Starts the child with no signal blocked or ignored, and calls on_exit(arg, wait_status) once on the loop's thread
  * when it ends (wait_status as of waitpid(2)). Returns OK, NOT_FOUND, FORBIDDEN, IO. */
@@ -28,6 +30,13 @@ enum status proc_spawn(struct loop *loop, const struct proc_config *config, void
                        void *arg, struct proc **ret, struct err *err) MUST_USE;
 pid_t proc_pid(const struct proc *p);
 bool proc_running(const struct proc *p);
+/* Watches a process that somebody else started: on_exit gets wait_status -1, for only a parent is told. NOT_FOUND: it
+ * has ended, or the number now belongs to another (start_ticks as proc_start_ticks gave it). */
+enum status proc_adopt(struct loop *loop, pid_t pid, uint64_t start_ticks, void (*on_exit)(void *arg, int wait_status),
+                       void *arg, struct proc **ret, struct err *err) MUST_USE;
+uint64_t proc_start_ticks(pid_t pid); /* when it started, in clock ticks since boot: field 22 of stat; 0 = no such */
+/* To the whole process group of a child started with new_group, so that what a shell started is told too. */
+bool proc_kill_group(struct proc *p, int signo);
 bool proc_kill(struct proc *p, int signo); /* false when it has ended; never hits a reused pid */
 /* Forgets the child; when it still runs it is killed and waited for (blocks for that moment). May be called from
  * on_exit. NULL is fine. */

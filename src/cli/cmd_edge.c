@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_edge — vitrine edge: the proxy in front of apps; and vitrine edge stop. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "cli/command.h"
+#include "cli/edge_client.h"
+#include "edge/edge.h"
+#include "rt/thread.h"
+#include "site/state.h"
+
+enum {
+    OPT_LISTEN,
+    OPT_LISTEN_TLS,
+    OPT_STATE,
+    OPT_CERT,
+    OPT_LOOPS,
+    OPT_TRUSTED,
+    OPT_ACCESS,
+    OPT_BODY,
+    OPT_CONNECTIONS,
+    OPT_IDLE,
+    OPT_GRACE,
+    OPT_LOG_LEVEL,
+    OPT_HELP
+};
+static const struct option options[] = {
+    {"--listen", 'l', OPTION_VALUE, "ADDR",
+     "Where it listens: :80, 127.0.0.1:8080, unix:/run/edge.sock; may be repeated", OPT_LISTEN},
+    {"--listen-tls", 0, OPTION_VALUE, "ADDR", "The same with TLS; needs --cert", OPT_LISTEN_TLS},
+    {"--cert", 0, OPTION_PAIR, "CERT KEY", "Certificate (with its chain) and key, PEM files", OPT_CERT},
+    {"--state", 0, OPTION_VALUE, "DIR", "Folder of its state; the other commands find it there", OPT_STATE},
+    {"--loops", 0, OPTION_VALUE, "N", "Threads that serve connections (default: one per core)", OPT_LOOPS},
+    {"--trusted-proxies", 0, OPTION_VALUE, "LIST",
+     "Whose X-Forwarded-* is believed: 10.0.0.0/8, unix (default: nobody)", OPT_TRUSTED},
+    {"--access-log", 0, OPTION_VALUE, "FILE", "One JSON line per request; - is standard output (default: none)",
+     OPT_ACCESS},
+    {"--max-body", 0, OPTION_VALUE, "BYTES", "Largest request body; 0 = any (default)", OPT_BODY},
+    {"--max-connections", 0, OPTION_VALUE, "N", "Client connections of each thread (default 100000)", OPT_CONNECTIONS},
+    {"--idle-timeout", 0, OPTION_VALUE, "SECONDS", "A client connection without a request is closed (default 75)",
+     OPT_IDLE},
+    {"--grace", 0, OPTION_VALUE, "SECONDS", "Requests in hand may go on so long after SIGTERM (default 30)", OPT_GRACE},
+    {"--log-level", 0, OPTION_VALUE, "LEVEL", "debug, info, warn, error (default info)", OPT_LOG_LEVEL},
+    {"--help", 0, OPTION_FLAG, NULL, "Show this text", OPT_HELP},
+};
+
+struct setup {
+    struct arena *a;
+    struct edge_config config;
+    struct edge_listen_config listens[LIMIT_HTTP_LISTENERS];
+    struct tls_config certs[LIMIT_EDGE_HOSTS];
+    bool tls_wanted, help, stop;
+};
+
+static enum status number(str value, int64_t low, int64_t high, int64_t *ret, struct err *err)
+{
+    if (str_to_i64(value, ret) && *ret >= low && *ret <= high)
+        return STATUS_OK;
+    return err_set(err, STATUS_USAGE, "\"%.*s\" is no number from %lld to %lld", STR_ARG(value), (long long)low,
+                   (long long)high);
+}
+
+static enum status add_listen(struct setup *s, str value, bool tls, struct err *err)
+{
+    if (s->config.listen_count == LIMIT_HTTP_LISTENERS)
+        return err_set(err, STATUS_USAGE, "more than %d addresses to listen on", LIMIT_HTTP_LISTENERS);
+    struct edge_listen_config *l = &s->listens[s->config.listen_count];
+    enum status st = addr_parse(value, &l->addr, err);
+    if (st != STATUS_OK)
+        return st;
+    l->tls = tls;
+    s->tls_wanted = s->tls_wanted || tls;
+    s->config.listen_count++;
+    return STATUS_OK;
+}
+
+static enum status apply(struct setup *s, int id, str value, str second, struct err *err)
+{
+    struct edge_config *c = &s->config;
+    int64_t n = 0;
+    enum log_level level;
+    enum status st = STATUS_OK;
+    switch (id) {
+    case OPT_LISTEN:
+    case OPT_LISTEN_TLS:
+        return add_listen(s, value, id == OPT_LISTEN_TLS, err);
+    case OPT_CERT:
+        if (c->cert_count == LIMIT_EDGE_HOSTS)
+            return err_set(err, STATUS_USAGE, "more than %d certificates", LIMIT_EDGE_HOSTS);
+        s->certs[c->cert_count++] = (struct tls_config){.cert_path = value, .key_path = second};
+        return STATUS_OK;
+    case OPT_STATE:
+        c->state = value;
+        return STATUS_OK;
+    case OPT_LOOPS:
+        st = number(value, 1, LIMIT_EDGE_LOOPS, &n, err);
+        c->loops = (unsigned)n;
+        return st;
+    case OPT_TRUSTED:
+        return proxy_list_parse(value, &c->trusted, err);
+    case OPT_ACCESS:
+        c->access_log = value;
+        return STATUS_OK;
+    case OPT_BODY:
+        return number(value, 0, INT64_MAX, &c->limits.body_bytes, err);
+    case OPT_CONNECTIONS:
+        st = number(value, 1, 10000000, &n, err);
+        c->limits.connections_max = (uint32_t)n;
+        return st;
+    case OPT_IDLE:
+        st = number(value, 1, 86400, &n, err);
+        c->limits.idle_ms = (uint32_t)n * 1000;
+        return st;
+    case OPT_GRACE:
+        st = number(value, 0, 86400, &n, err);
+        c->grace_ms = (uint32_t)n * 1000;
+        return st;
+    case OPT_LOG_LEVEL:
+        if (!log_level_parse(value, &level))
+            return err_set(err, STATUS_USAGE, "\"%.*s\" is no log level", STR_ARG(value));
+        log_setup(level, LOG_TEXT, 2);
+        return STATUS_OK;
+    case OPT_HELP:
+        s->help = true;
+        return STATUS_OK;
+    default:
+        s->stop = str_is(value, "stop");
+        return s->stop ? STATUS_OK : err_set(err, STATUS_USAGE, "\"%.*s\" is nothing edge does", STR_ARG(value));
+    }
+}
+
+static enum status serve(struct setup *s, struct err *err)
+{
+    struct edge_config *c = &s->config;
+    if (!c->listen_count) {
+        err_set(err, STATUS_USAGE, "edge: where does it listen?");
+        return err_hint(err, "vitrine edge --listen :8080");
+    }
+    if (s->tls_wanted && !c->cert_count) {
+        err_set(err, STATUS_USAGE, "edge: --listen-tls needs a certificate");
+        return err_hint(err, "Add --cert CERT.pem KEY.pem");
+    }
+    if (!c->state.n)
+        return err_set(err, STATUS_USAGE, "no state folder: HOME is not set; give --state DIR");
+    enum status st = state_make_folders(arena_printf(s->a, "%.*s/x", STR_ARG(c->state)), err);
+    if (st == STATUS_OK)
+        st = edge_run(c, err);
+    return st;
+}
+
+int cmd_edge(int argc, char **argv)
+{
+    struct option_reader r = {.options = options, .count = ARRAY_LEN(options), .argc = argc, .argv = argv};
+    struct setup s = {.a = arena_new(0), .config = {.loops = MIN(thread_cpus(), LIMIT_EDGE_LOOPS), .grace_ms = 30000}};
+    struct err err = ERR_INIT;
+    struct value v;
+    str value, second;
+    enum status st;
+    int id;
+    s.config.listens = s.listens;
+    s.config.certs = s.certs;
+    edge_limits_default(&s.config.limits);
+    while ((st = option_next(&r, &id, &value, &second, &err)) == STATUS_AGAIN)
+        if ((st = apply(&s, id, value, second, &err)) != STATUS_OK)
+            break;
+    s.config.state = edge_state_folder(s.a, s.config.state);
+    if (s.help) {
+        printf("Usage: vitrine edge --listen ADDR [OPTIONS]\n"
+               "       vitrine edge stop [--state DIR]\n\n"
+               "Stands in front of apps: vitrine deploy puts them behind it.\n\nOptions:\n");
+        option_print_help(options, ARRAY_LEN(options));
+    } else if (st == STATUS_OK && s.stop) {
+        st = edge_call(s.a, s.config.state, "POST", STR("/stop"), VALUE_UNDEF, &v, &err);
+    } else if (st == STATUS_OK) {
+        st = serve(&s, &err);
+    }
+    arena_free(s.a);
+    return s.help || st == STATUS_OK ? 0 : command_fail(&err);
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control — what the other verbs ask of a running edge: HTTP with JSON on a Unix socket in the state folder, which only
+ * its owner can open. docs/edge.md lists the addresses; the table below is all of them. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "edge/edge_impl.h"
+
+static void send_value(struct http_exchange *x, int status, struct value v)
+{
+    struct buf body;
+    struct http_response r;
+    buf_init(&body, LIMIT_EDGE_STATE);
+    value_to_json(&body, v, VALUE_JSON_UTF8);
+    buf_putc(&body, '\n');
+    response_init(&r, http_exchange_arena(x));
+    r.status = status;
+    response_header(&r, STR("content-type"), STR("application/json"));
+    response_body_take(&r, &body);
+    http_exchange_respond(x, &r);
+}
+
+static void send_error(struct http_exchange *x, const struct err *err)
+{
+    struct arena *a = http_exchange_arena(x);
+    struct value v = value_dict(a);
+    VALUE_SET(v, "status", value_cstr(status_name(err->status)));
+    VALUE_SET(v, "error", value_str(arena_str(a, str_of(err->text))));
+    VALUE_SET(v, "hint", value_str(arena_str(a, str_of(err->hint))));
+    send_value(x, status_http(err->status), v);
+}
+
+static void send_job(struct http_exchange *x, const struct job *j)
+{
+    struct value v = value_dict(http_exchange_arena(x));
+    VALUE_SET(v, "job", value_int((int64_t)j->id));
+    send_value(x, 202, v);
+}
+
+struct call {
+    struct edge *edge;
+    struct http_exchange *x;
+    const struct http_request *rq;
+    struct arena *a;
+    str name;          /* of the app, or the number of the job */
+    struct value body; /* DICT; empty when there was none */
+};
+
+static struct value edge_value(struct edge *e, struct arena *a)
+{
+    struct value v = value_dict(a), listens = value_list(a), apps = value_list(a);
+    uint32_t connections = 0;
+    size_t pos = 0;
+    void *item;
+    for (unsigned i = 0; i < e->worker_count; i++)
+        connections += edge_worker_connections(e->workers[i]);
+    for (size_t i = 0; i < e->config->listen_count; i++) {
+        char text[ADDR_TEXT_MAX];
+        str s = str_make(text, addr_format(listener_addr(e->listeners[i]), text));
+        value_push(listens, value_str(arena_str(a, s)));
+    }
+    while (map_next(e->lives, &pos, NULL, &item))
+        value_push(apps, life_value(a, item, false));
+    VALUE_SET(v, "pid", value_int(getpid()));
+    VALUE_SET(v, "since", value_int(e->started_unix_s));
+    VALUE_SET(v, "listen", listens);
+    VALUE_SET(v, "loops", value_int(e->worker_count));
+    VALUE_SET(v, "connections", value_int(connections));
+    VALUE_SET(v, "table", value_int((int64_t)e->table_version));
+    VALUE_SET(v, "apps", apps);
+    return v;
+}
+
+static void call_status(struct call *c)
+{
+    send_value(c->x, 200, edge_value(c->edge, c->a));
+}
+
+static void call_metrics(struct call *c)
+{
+    struct buf body;
+    struct http_response r;
+    buf_init(&body, LIMIT_EDGE_STATE);
+    edge_metrics(c->edge, &body);
+    response_init(&r, c->a);
+    response_header(&r, STR("content-type"), STR("text/plain; version=0.0.4; charset=utf-8"));
+    response_body_take(&r, &body);
+    http_exchange_respond(c->x, &r);
+}
+
+static void no_app(struct call *c)
+{
+    struct err err = ERR_INIT;
+    err_set(&err, STATUS_NOT_FOUND, "there is no app \"%.*s\"", STR_ARG(str_sub(c->name, 0, 80)));
+    err_hint(&err, "vitrine list shows those there are.");
+    send_error(c->x, &err);
+}
+
+static void call_app(struct call *c)
+{
+    struct life *l = edge_life(c->edge, c->name);
+    if (l)
+        send_value(c->x, 200, life_value(c->a, l, false));
+    else
+        no_app(c);
+}
+
+static void call_deploy(struct call *c)
+{
+    struct err err = ERR_INIT;
+    struct arena *arena = arena_new(0);
+    struct edge_spec spec;
+    value_set(c->body, STR("name"), value_str(c->name));
+    if (edge_spec_read(arena, c->body, &spec, &err) != STATUS_OK) {
+        arena_free(arena);
+        send_error(c->x, &err);
+        return;
+    }
+    if (!edge_life(c->edge, c->name) && map_count(c->edge->lives) >= LIMIT_EDGE_APPS) {
+        arena_free(arena);
+        err_set(&err, STATUS_TOO_LARGE, "there are %d apps already", LIMIT_EDGE_APPS);
+        send_error(c->x, &err);
+        return;
+    }
+    struct job *job = job_new(c->edge, "deploy", c->name);
+    send_job(c->x, job);
+    life_deploy(edge_life_make(c->edge, spec.name), arena, &spec, job);
+}
+
+static void with_life(struct call *c, const char *what, void (*fn)(struct life *l, struct job *job))
+{
+    struct life *l = edge_life(c->edge, c->name);
+    if (!l) {
+        no_app(c);
+        return;
+    }
+    struct job *job = job_new(c->edge, what, c->name);
+    send_job(c->x, job);
+    fn(l, job);
+}
+
+static void call_rollback(struct call *c)
+{
+    with_life(c, "rollback", life_rollback);
+}
+
+static void call_remove(struct call *c)
+{
+    with_life(c, "remove", life_remove);
+}
+
+static void set_traffic(struct call *c, const char *what, enum edge_pause pause, str message)
+{
+    struct life *l = edge_life(c->edge, c->name);
+    if (!l) {
+        no_app(c);
+        return;
+    }
+    struct job *job = job_new(c->edge, what, c->name);
+    char *kept = mem_cstr(message); /* the request goes with the answer */
+    send_job(c->x, job);
+    life_pause(l, pause, str_of(kept), job);
+    free(kept);
+}
+
+static void call_pause(struct call *c)
+{
+    bool writes = value_truth(VALUE_GET(c->body, "writes_only"));
+    set_traffic(c, "pause", writes ? EDGE_PAUSED_WRITES : EDGE_PAUSED, STR(""));
+}
+
+static void call_resume(struct call *c)
+{
+    set_traffic(c, "resume", EDGE_RUNNING, STR(""));
+}
+
+static void call_stop(struct call *c)
+{
+    set_traffic(c, "stop", EDGE_STOPPED, str_sub(value_get_text(c->body, STR("message")), 0, 1000));
+}
+
+static void call_job(struct call *c)
+{
+    int64_t id = 0, after = 0;
+    str rest = c->rq->query, pair, key, text;
+    while (rest.n) {
+        str_cut(rest, '&', &pair, &rest);
+        if (str_cut(pair, '=', &key, &text) && str_is(key, "after") && !str_to_i64(text, &after))
+            after = 0;
+    }
+    struct job *j = c->edge->jobs;
+    while (j && (!str_to_i64(c->name, &id) || j->id != (uint64_t)id))
+        j = j->next;
+    if (j) {
+        job_answer(j, c->x, (size_t)MAX(after, 0));
+        return;
+    }
+    struct err err = ERR_INIT;
+    err_set(&err, STATUS_NOT_FOUND, "this job is not known any more");
+    send_error(c->x, &err);
+}
+
+static void call_end(struct call *c)
+{
+    struct value v = value_dict(c->a);
+    VALUE_SET(v, "stopping", value_bool(true));
+    send_value(c->x, 202, v);
+    edge_stop_begin(c->edge);
+}
+
+static const struct address {
+    enum http_method method;
+    const char *before, *after; /* around the name; before alone when there is none */
+    bool named;
+    void (*fn)(struct call *c);
+} addresses[] = {
+    {HTTP_GET, "/status", "", false, call_status},
+    {HTTP_GET, "/metrics", "", false, call_metrics},
+    {HTTP_POST, "/stop", "", false, call_end},
+    {HTTP_GET, "/jobs/", "", true, call_job},
+    {HTTP_GET, "/apps/", "", true, call_app},
+    {HTTP_POST, "/apps/", "/deploy", true, call_deploy},
+    {HTTP_POST, "/apps/", "/rollback", true, call_rollback},
+    {HTTP_POST, "/apps/", "/remove", true, call_remove},
+    {HTTP_POST, "/apps/", "/pause", true, call_pause},
+    {HTTP_POST, "/apps/", "/resume", true, call_resume},
+    {HTTP_POST, "/apps/", "/stop", true, call_stop},
+};
+
+static bool fits(const struct address *at, const struct http_request *rq, str *ret_name)
+{
+    str before = str_of(at->before), after = str_of(at->after);
+    if (rq->method != at->method || rq->path.n < before.n + after.n || !str_starts(rq->path, before) ||
+        !str_ends(rq->path, after))
+        return false;
+    *ret_name = str_sub(rq->path, before.n, rq->path.n - after.n);
+    return at->named ? ret_name->n && str_find_char(*ret_name, '/') == STR_NPOS : !ret_name->n;
+}
+
+static void handle(void *app, struct http_exchange *x)
+{
+    struct call c = {.edge = app, .x = x, .rq = http_exchange_request(x), .a = http_exchange_arena(x)};
+    struct err err = ERR_INIT;
+    c.body = value_dict(c.a);
+    if (c.rq->body.n && value_from_json(c.a, c.rq->body, &c.body, &err) != STATUS_OK) {
+        send_error(x, &err);
+        return;
+    }
+    if (c.body.kind != VALUE_DICT)
+        c.body = value_dict(c.a);
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+        str name;
+        if (!fits(&addresses[i], c.rq, &name))
+            continue;
+        c.name = arena_str(c.a, name);
+        addresses[i].fn(&c);
+        return;
+    }
+    err_set(&err, STATUS_NOT_FOUND, "the edge has no such address");
+    send_error(x, &err);
+}
+
+enum status control_start(struct edge *e, struct err *err)
+{
+    struct listener_config config = {.unix_mode = 0600};
+    struct http_listen listen = {0};
+    const char *path = edge_path(e, e->arena, "", EDGE_CONTROL_SOCKET);
+    enum status st = addr_from_unix_path(str_of(path), &config.addr, err);
+    if (st == STATUS_OK)
+        st = listener_open(&config, &listen.listener, err);
+    if (st != STATUS_OK)
+        return st;
+    struct http_server_config server = {
+        .loop = e->loop, .listens = &listen, .listen_count = 1, .server_name = "", .app = e, .handler = handle};
+    http_limits_default(&server.limits);
+    server.limits.body_bytes = LIMIT_EDGE_CONTROL;
+    return http_server_new(&server, &e->control, err);
+}

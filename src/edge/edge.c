@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* edge — the control thread: it binds, starts the workers, keeps the apps, and never touches a visitor's connection.
+ *
+ * Workers are asked by messages and answer by messages (edge_ask): a table is taken up, an instance is cut or
+ * forgotten. Messages of one sender arrive in order, so a table published later is taken up later.
+ *
+ * Listening sockets are opened here and nowhere else, and lent to the workers as copies: whoever hands them to a
+ * successor finds them in e->listeners. One socket for all loops: nothing that waits in its backlog is lost when a loop
+ * ends, as it would be with SO_REUSEPORT.
+ *
+ * An end by SIGTERM: no new connections, answers in hand are finished, then the workers end, then the apps. After a
+ * kill -9 the apps live on; the next edge finds them in the state file and takes them over (unit_adopt). */
+#include "edge/edge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "edge/edge_impl.h"
+#include "rt/notify.h"
+#include "rt/signal.h"
+
+const char *edge_path(struct edge *e, struct arena *a, const char *folder, const char *name)
+{
+    str state = e->config->state;
+    return arena_printf(a, "%.*s%s%s/%s", STR_ARG(state), *folder ? "/" : "", folder, name).p;
+}
+
+struct life *edge_life(struct edge *e, str name)
+{
+    return map_get(e->lives, name);
+}
+
+struct life *edge_life_make(struct edge *e, str name)
+{
+    struct life *l = edge_life(e, name);
+    if (!l) {
+        l = life_new(e, name);
+        map_put(e->lives, name, l);
+    }
+    return l;
+}
+
+/* ---- asking the workers ---- */
+
+struct ask {
+    struct edge *edge;
+    atomic_uint left;
+    void (*fn)(struct edge_worker *w, void *arg);
+    void *arg;
+    void (*done)(void *arg);
+    void *done_arg;
+    struct loop_message answer;
+    struct asked {
+        struct ask *ask;
+        struct edge_worker *worker;
+        struct loop_message message;
+    } asked[];
+};
+
+static void on_answered(void *arg)
+{
+    struct ask *k = arg;
+    struct edge *e = k->edge;
+    e->asks--;
+    if (k->done)
+        k->done(k->done_arg);
+    free(k);
+    edge_check_stopped(e);
+}
+
+static void on_asked(void *arg)
+{
+    struct asked *one = arg;
+    struct ask *k = one->ask;
+    k->fn(one->worker, k->arg);
+    if (atomic_fetch_sub_explicit(&k->left, 1, memory_order_acq_rel) == 1)
+        loop_post_message(k->edge->loop, &k->answer);
+}
+
+void edge_ask(struct edge *e, void (*fn)(struct edge_worker *w, void *arg), void *arg, void (*done)(void *arg),
+              void *done_arg)
+{
+    struct ask *k = mem_alloc(sizeof(*k) + e->worker_count * sizeof(k->asked[0]));
+    *k = (struct ask){.edge = e, .fn = fn, .arg = arg, .done = done, .done_arg = done_arg};
+    k->answer = (struct loop_message){.fn = on_answered, .arg = k};
+    e->asks++;
+    if (e->workers_stopped) { /* their threads ended: this one may do it */
+        for (unsigned i = 0; i < e->worker_count; i++)
+            fn(e->workers[i], arg);
+        loop_post_message(e->loop, &k->answer);
+        return;
+    }
+    atomic_init(&k->left, e->worker_count);
+    for (unsigned i = 0; i < e->worker_count; i++) {
+        struct asked *one = &k->asked[i];
+        *one = (struct asked){.ask = k, .worker = e->workers[i], .message = {.fn = on_asked, .arg = one}};
+        loop_post_message(edge_worker_loop(e->workers[i]), &one->message);
+    }
+}
+
+/* ---- the table ---- */
+
+static void add_life(struct edge *e, struct edge_table *t, struct life *l)
+{
+    const struct edge_spec *spec = life_spec(l);
+    struct edge_instance *instances[LIMIT_EDGE_REPLICAS + LIMIT_EDGE_HOSTS];
+    struct edge_target like = {.app = l->app, .instances = instances, .pause = l->pause};
+    if (!spec || sm_state(&l->sm) == LIFE_REMOVING)
+        return;
+    for (struct unit *u = l->units; u; u = u->next)
+        if (life_serves(l, u) && like.count < ARRAY_LEN(instances))
+            instances[like.count++] = u->instance;
+    like.managed = spec->run.n > 0;
+    like.answer_ms = (uint32_t)spec->answer_ms;
+    like.hold_ms = (uint32_t)spec->hold_ms;
+    like.hold_max = (uint32_t)spec->hold_max;
+    /* Each loop lets out its share. */
+    like.hold_rate = spec->hold_rate ? (uint32_t)MAX(1, spec->hold_rate / (int64_t)e->worker_count) : 0;
+    like.message = str_of(l->message);
+    struct edge_target *target = spec->redirect.n ? NULL : edge_table_add_target(t, &like);
+    size_t hosts = value_count(spec->hosts);
+    for (size_t i = 0; i < MAX(hosts, 1); i++) {
+        struct edge_route route = {.host = hosts ? value_at(spec->hosts, i).s : STR(""),
+                                   .path = spec->path,
+                                   .strip = spec->strip,
+                                   .target = target,
+                                   .redirect = spec->redirect,
+                                   .redirect_status = (int)spec->redirect_status};
+        edge_table_add_route(t, &route);
+    }
+}
+
+struct publication {
+    struct edge *edge;
+    struct edge_table *table;
+};
+
+static void adopt(struct edge_worker *w, void *arg)
+{
+    edge_worker_adopt(w, ((struct publication *)arg)->table);
+}
+
+static void on_published(void *arg)
+{
+    struct publication *p = arg;
+    struct edge *e = p->edge;
+    uint64_t version = p->table->version;
+    size_t pos = 0;
+    void *item;
+    edge_table_unref(p->table);
+    free(p);
+    while (map_next(e->lives, &pos, NULL, &item))
+        life_published(item, version);
+}
+
+void edge_publish(struct edge *e)
+{
+    struct publication *p = MEM_NEW(struct publication);
+    size_t pos = 0;
+    void *item;
+    p->edge = e;
+    p->table = edge_table_new(++e->table_version);
+    while (map_next(e->lives, &pos, NULL, &item))
+        add_life(e, p->table, item);
+    edge_table_finish(p->table);
+    edge_ask(e, adopt, p, on_published, p);
+}
+
+/* ---- state ---- */
+
+void edge_save(struct edge *e)
+{
+    struct arena *a = arena_new(0);
+    struct value v = value_dict(a), apps = value_list(a);
+    struct err err = ERR_INIT;
+    struct buf out;
+    size_t pos = 0;
+    void *item;
+    while (map_next(e->lives, &pos, NULL, &item)) {
+        struct life *l = item;
+        if (l->version_count && sm_state(&l->sm) != LIFE_REMOVING)
+            value_push(apps, life_value(a, l, true));
+    }
+    VALUE_SET(v, "format", value_int(1));
+    VALUE_SET(v, "next_instance", value_int((int64_t)e->instance_id));
+    VALUE_SET(v, "apps", apps);
+    buf_init(&out, LIMIT_EDGE_STATE);
+    value_to_json_indent(&out, v, VALUE_JSON_UTF8, 1);
+    buf_putc(&out, '\n');
+    enum status st = out.over ? err_set(&err, STATUS_TOO_LARGE, "the state is larger than %d bytes", LIMIT_EDGE_STATE)
+                              : fs_write_atomic(edge_path(e, a, "", EDGE_STATE_FILE), buf_str(&out), 0600, &err);
+    if (st != STATUS_OK)
+        log_line(LOG_ERROR, "edge", "the state was not saved, a restart would not know it: %s", err.text);
+    buf_release(&out);
+    arena_free(a);
+}
+
+static enum status restore(struct edge *e, struct err *err)
+{
+    struct arena *a = arena_new(0);
+    str text;
+    struct value v = VALUE_NULL;
+    const char *path = edge_path(e, a, "", EDGE_STATE_FILE);
+    enum status st = fs_read_file(path, LIMIT_EDGE_STATE, a, &text, err);
+    if (st == STATUS_NOT_FOUND) {
+        arena_free(a);
+        return STATUS_OK;
+    }
+    if (st == STATUS_OK)
+        st = value_from_json(a, text, &v, err);
+    if (st == STATUS_OK && VALUE_GET(v, "format").i != 1)
+        st = err_set(err, STATUS_CONFIG, "it is of another version of Vitrine");
+    if (st != STATUS_OK) {
+        struct err why = *err;
+        err_set(err, STATUS_CONFIG, "%s: %.800s", path, why.text);
+        err_hint(err, "Nothing was changed. Move the file away to start without apps.");
+        arena_free(a);
+        return STATUS_CONFIG;
+    }
+    struct value apps = VALUE_GET(v, "apps");
+    e->instance_id = (uint64_t)MAX(0, VALUE_GET(v, "next_instance").i);
+    for (size_t i = 0; i < value_count(apps); i++) {
+        str name = value_get_text(value_at(apps, i), STR("name"));
+        if (edge_name_ok(name) && !edge_life(e, name))
+            life_restore(edge_life_make(e, name), value_at(apps, i));
+    }
+    arena_free(a);
+    return STATUS_OK;
+}
+
+/* ---- stopping ---- */
+
+static void free_lives(struct edge *e)
+{
+    size_t pos = 0;
+    void *item;
+    while (map_next(e->lives, &pos, NULL, &item))
+        life_free(item);
+    map_clear(e->lives);
+}
+
+static void on_control_stopped(void *arg)
+{
+    loop_stop(((struct edge *)arg)->loop);
+}
+
+static bool units_left(struct edge *e)
+{
+    size_t pos = 0;
+    void *item;
+    while (map_next(e->lives, &pos, NULL, &item))
+        if (((struct life *)item)->units)
+            return true;
+    return false;
+}
+
+void edge_check_stopped(struct edge *e)
+{
+    if (e->workers_stopped && !e->asks && !units_left(e) && e->control)
+        http_server_stop(e->control, 200, on_control_stopped, e);
+}
+
+/* The workers ended; nobody asks the apps any more. */
+static void on_workers_stopped(void *arg)
+{
+    struct edge *e = arg;
+    size_t pos = 0;
+    void *item;
+    for (unsigned i = 0; i < e->worker_count; i++) {
+        struct err ignored = ERR_INIT;
+        edge_worker_join(e->workers[i]);
+        /* What was asked of it after its last round. */
+        if (loop_run_once(edge_worker_loop(e->workers[i]), 0, &ignored) != STATUS_OK)
+            log_line(LOG_ERROR, "edge", "%s", ignored.text);
+    }
+    e->workers_stopped = true;
+    while (map_next(e->lives, &pos, NULL, &item)) {
+        struct unit *next;
+        for (struct unit *u = ((struct life *)item)->units; u; u = next) {
+            next = u->next;
+            unit_retire(u);
+        }
+    }
+    edge_publish(e);
+    edge_check_stopped(e);
+}
+
+static void stop_worker(struct edge_worker *w, void *arg)
+{
+    edge_worker_stop(w, ((struct edge *)arg)->config->grace_ms);
+}
+
+void edge_stop_begin(struct edge *e)
+{
+    if (e->stopping)
+        return;
+    e->stopping = true;
+    (void)notify_send("STOPPING=1");
+    log_line(LOG_INFO, "edge", "stopping");
+    edge_ask(e, stop_worker, e, NULL, NULL);
+}
+
+/* On the control thread, once for each worker whose loop ended. */
+static void on_worker_ended(void *arg)
+{
+    struct edge *e = arg;
+    if (++e->workers_ended == e->worker_count && e->stopping)
+        on_workers_stopped(e);
+}
+
+static void tell_ended(void *arg)
+{
+    loop_post(((struct edge *)arg)->loop, on_worker_ended, arg);
+}
+
+static void on_signal(void *arg, int signo, int sender_pid)
+{
+    struct edge *e = arg;
+    (void)sender_pid;
+    if (signo == SIGTERM || signo == SIGINT)
+        edge_stop_begin(e);
+}
+
+/* ---- starting ---- */
+
+static enum status make_folder(struct edge *e, const char *name, struct err *err)
+{
+    const char *path = edge_path(e, e->arena, "", name);
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return err_sys(err, STATUS_IO, errno, "cannot make the folder '%s'", path);
+    return STATUS_OK;
+}
+
+/* Two edges on one state folder would each undo what the other does. */
+static enum status lock(struct edge *e, struct err *err)
+{
+    enum status st = fs_open(edge_path(e, e->arena, "", "lock"), O_RDWR | O_CREAT, 0600, &e->lock_fd, err);
+    if (st == STATUS_OK && flock(e->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+        err_set(err, STATUS_CONFLICT, "an edge runs already with the state folder '%.*s'", STR_ARG(e->config->state));
+        err_hint(err, "Stop it (vitrine edge stop), or give this one another folder with --state.");
+        st = STATUS_CONFLICT;
+    }
+    return st;
+}
+
+static enum status open_listeners(struct edge *e, struct err *err)
+{
+    for (size_t i = 0; i < e->config->listen_count; i++) {
+        struct listener_config config = {.addr = e->config->listens[i].addr, .backlog = 4096};
+        enum status st = listener_open(&config, &e->listeners[i], err);
+        if (st != STATUS_OK)
+            return st;
+    }
+    return STATUS_OK;
+}
+
+static enum status open_access_log(struct edge *e, struct err *err)
+{
+    str path = e->config->access_log;
+    e->access_fd = -1;
+    if (str_is(path, "-"))
+        e->access_fd = STDOUT_FILENO;
+    else if (path.n)
+        return fs_open(arena_cstr(e->arena, path), O_WRONLY | O_CREAT | O_APPEND, 0640, &e->access_fd, err);
+    return STATUS_OK;
+}
+
+static enum status make_workers(struct edge *e, struct err *err)
+{
+    struct edge_listen listens[LIMIT_HTTP_LISTENERS];
+    for (size_t i = 0; i < e->config->listen_count; i++)
+        listens[i] =
+            (struct edge_listen){.fd = listener_fd(e->listeners[i]), .tls = e->config->listens[i].tls ? e->tls : NULL};
+    for (unsigned i = 0; i < e->config->loops; i++) {
+        struct edge_worker_config config = {.index = i,
+                                            .limits = e->config->limits,
+                                            .trusted = &e->config->trusted,
+                                            .listens = listens,
+                                            .listen_count = e->config->listen_count,
+                                            .access_fd = e->access_fd,
+                                            .on_end = tell_ended,
+                                            .arg = e};
+        enum status st = edge_worker_new(&config, &e->workers[i], err);
+        if (st != STATUS_OK)
+            return st;
+        e->worker_count++;
+    }
+    return STATUS_OK;
+}
+
+static enum status start(struct edge *e, struct err *err)
+{
+    enum status st = lock(e, err);
+    if (st == STATUS_OK)
+        st = make_folder(e, EDGE_LOG_FOLDER, err);
+    if (st == STATUS_OK)
+        st = make_folder(e, EDGE_RUN_FOLDER, err);
+    if (st == STATUS_OK)
+        st = open_access_log(e, err);
+    if (st == STATUS_OK && e->config->cert_count) {
+        struct tls_config tls = e->config->certs[0];
+        tls.more = e->config->certs + 1;
+        tls.more_count = e->config->cert_count - 1;
+        st = tls_server_new(&tls, &e->tls, err);
+    }
+    if (st == STATUS_OK)
+        st = open_listeners(e, err);
+    if (st == STATUS_OK)
+        st = signal_source_new(e->loop, on_signal, e, &e->signals, err);
+    if (st == STATUS_OK)
+        st = make_workers(e, err);
+    return st;
+}
+
+static void say_ready(struct edge *e)
+{
+    for (size_t i = 0; i < e->config->listen_count; i++) {
+        char text[ADDR_TEXT_MAX];
+        addr_format(listener_addr(e->listeners[i]), text);
+        bool on_unix = addr_is_unix(listener_addr(e->listeners[i]));
+        log_line(LOG_INFO, "edge", "listening on %s%s",
+                 on_unix                     ? ""
+                 : e->config->listens[i].tls ? "https://"
+                                             : "http://",
+                 text);
+    }
+    (void)notify_send("READY=1");
+}
+
+static void stop_now(void *arg)
+{
+    edge_worker_stop(arg, 0);
+}
+
+/* A start that failed half-way: what runs ends. */
+static void undo(struct edge *e)
+{
+    struct err ignored = ERR_INIT;
+    size_t pos = 0;
+    void *item;
+    for (unsigned i = 0; i < e->worker_count; i++)
+        loop_post(edge_worker_loop(e->workers[i]), stop_now, e->workers[i]);
+    while (map_next(e->lives, &pos, NULL, &item))
+        for (struct life *l = item; l->units;) {
+            struct unit *u = l->units;
+            l->units = u->next;
+            unit_free(u);
+        }
+    if (e->control)
+        http_server_stop(e->control, 0, NULL, NULL);
+    while (e->control && !http_server_stopped(e->control))
+        if (loop_run_once(e->loop, 0, &ignored) != STATUS_OK)
+            return;
+}
+
+static enum status run(struct edge *e, struct err *err)
+{
+    enum status st = start(e, err);
+    if (st == STATUS_OK)
+        st = control_start(e, err);
+    if (st == STATUS_OK)
+        st = restore(e, err);
+    for (unsigned i = 0; st == STATUS_OK && i < e->worker_count; i++)
+        edge_worker_set_peers(e->workers[i], e->workers, e->worker_count);
+    for (unsigned i = 0; st == STATUS_OK && i < e->worker_count; i++)
+        st = edge_worker_start(e->workers[i], err);
+    if (st != STATUS_OK) {
+        undo(e);
+        return st;
+    }
+    edge_publish(e);
+    say_ready(e);
+    return loop_run(e->loop, err);
+}
+
+static void release(struct edge *e)
+{
+    http_server_free(e->control);
+    for (unsigned i = 0; i < e->worker_count; i++)
+        edge_worker_free(e->workers[i]);
+    free_lives(e);
+    map_free(e->lives);
+    size_t pos = 0;
+    void *item;
+    while (map_next(e->apps, &pos, NULL, &item))
+        free(item);
+    map_free(e->apps);
+    while (e->jobs) {
+        struct job *j = e->jobs;
+        e->jobs = j->next;
+        job_free(j);
+    }
+    for (size_t i = 0; i < e->config->listen_count; i++)
+        listener_free(e->listeners[i]);
+    signal_source_free(e->signals);
+    tls_server_unref(e->tls);
+    http_upstream_release(&e->client);
+    loop_free(e->loop);
+    if (e->access_fd > STDERR_FILENO)
+        close(e->access_fd);
+    if (e->lock_fd >= 0)
+        close(e->lock_fd);
+    arena_free(e->arena);
+    free(e);
+}
+
+enum status edge_run(const struct edge_config *config, struct err *err)
+{
+    ASSERT(config->loops > 0 && config->loops <= LIMIT_EDGE_LOOPS);
+    struct edge *e = MEM_NEW(struct edge);
+    e->config = config;
+    e->arena = arena_new(0);
+    e->lives = map_new();
+    e->apps = map_new();
+    e->access_fd = e->lock_fd = -1;
+    e->started_unix_s = clock_unix_s();
+    enum status st = loop_new(&e->loop, err);
+    if (st != STATUS_OK) {
+        map_free(e->lives);
+        map_free(e->apps);
+        arena_free(e->arena);
+        free(e);
+        return st;
+    }
+    http_upstream_init(&e->client, e->loop, &(struct upstream_limits){.connect_ms = 5000, .idle_ms = 1000});
+    st = run(e, err);
+    release(e);
+    return st;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* edge: the program `vitrine edge`: the control thread, its workers, its apps. */
+#ifndef VITRINE_EDGE_EDGE_H
+#define VITRINE_EDGE_EDGE_H
+
+#include "edge/worker.h"
+
+struct edge_listen_config {
+    struct addr addr;
+    bool tls; /* with the certificates below */
+};
+struct edge_config {
+    const struct edge_listen_config *listens;
+    size_t listen_count;            /* 1.. LIMIT_HTTP_LISTENERS */
+    const struct tls_config *certs; /* the first is for clients that name no host */
+    size_t cert_count;
+    str state; /* folder; it exists */
+    unsigned loops;
+    struct edge_limits limits;
+    struct proxy_list trusted;
+    str access_log;    /* file, "-" = standard output, "" = none */
+    uint32_t grace_ms; /* after SIGTERM, for requests in hand */
+};
+/* Runs until SIGTERM or SIGINT. Returns OK after an orderly stop. CONFLICT: another edge uses this state folder or
+ * address. Blocks. */
+enum status edge_run(const struct edge_config *config, struct err *err) MUST_USE;
+
+/* Files in the state folder. */
+#define EDGE_CONTROL_SOCKET "control.sock"
+#define EDGE_STATE_FILE     "state.json"
+#define EDGE_LOG_FOLDER     "logs"
+#define EDGE_RUN_FOLDER     "run"
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* edge_impl: what the files of the control thread share; nobody else includes it.
+ *
+ *   struct edge   the program: workers, apps, jobs
+ *   struct life   one app: what it is to be (versions), what it is (units), what is being done to it (job)
+ *   struct unit   one incarnation of one instance: process, health, and the edge_instance that the workers know */
+#ifndef VITRINE_EDGE_EDGE_IMPL_H
+#define VITRINE_EDGE_EDGE_IMPL_H
+
+#include "base/map.h"
+#include "base/sm.h"
+#include "edge/edge.h"
+#include "edge/probe.h"
+#include "edge/spec.h"
+#include "http/server.h"
+#include "rt/proc.h"
+
+struct life;
+struct job;
+
+/* ---- units ---- */
+enum unit_state {
+    UNIT_STARTING, /* its process runs, or it is elsewhere; it is not well yet */
+    UNIT_READY,    /* workers may know it */
+    UNIT_DRAINING, /* no new request goes to it; those in hand end */
+    UNIT_LEAVING,  /* every worker lets go of it */
+    UNIT_STOPPING, /* its process was told to end */
+    UNIT_GONE,
+    UNIT_STATES
+};
+extern const struct sm_state unit_states[UNIT_STATES];
+
+struct unit {
+    struct unit *next;
+    struct life *life;
+    struct sm sm;
+    struct edge_instance *instance;
+    uint32_t version;
+    struct proc *proc;  /* NULL: elsewhere, or ended */
+    bool exited;        /* its process ended by itself */
+    bool down;          /* READY, but its probes fail */
+    unsigned bad, good; /* probes in a row */
+    int64_t began_us, ready_us, drain_until_us;
+    uint64_t absent_from; /* the first table without it */
+    struct edge_probe probe;
+    struct loop_timer timer; /* next probe; of DRAINING: look again; of STOPPING: SIGKILL */
+    char exit_text[80];
+    char *socket; /* path that is removed at the end; NULL: a port */
+};
+/* Starts one of `version` (the process, or for `to` number `index` only the probes). IO, NOT_FOUND ...: not started. */
+enum status unit_start(struct life *l, uint32_t version, const struct edge_spec *spec, size_t index, struct unit **ret,
+                       struct err *err) MUST_USE;
+/* Takes a process of an edge before this one: alive, same start time. */
+enum status unit_adopt(struct life *l, uint32_t version, const struct edge_spec *spec, struct value saved,
+                       struct unit **ret, struct err *err) MUST_USE;
+void unit_retire(struct unit *u); /* on its way to GONE, from any state; the caller publishes afterwards */
+void unit_drain_began(struct unit *u, uint64_t version); /* the workers have this table */
+void unit_free(struct unit *u);
+struct value unit_value(struct arena *a, const struct unit *u); /* for status and state file */
+
+/* ---- lives ---- */
+enum life_state {
+    LIFE_STEADY,
+    LIFE_STARTING, /* units of a new version are being started */
+    LIFE_RETIRING, /* the new ones serve, the old ones end */
+    LIFE_FAILING,  /* the new ones end, the old ones never stopped serving */
+    LIFE_REMOVING,
+    LIFE_STATES
+};
+extern const struct sm_state life_states[LIFE_STATES];
+
+struct version {
+    uint32_t number;
+    int64_t since_unix_s;
+    struct arena *arena;
+    struct edge_spec spec;
+};
+struct life {
+    struct edge *edge;
+    struct sm sm;
+    struct edge_app *app;
+    struct version versions[LIMIT_EDGE_VERSIONS + 1]; /* the one that serves first, then those before it */
+    size_t version_count;
+    struct version coming; /* STARTING: number 0 = none */
+    uint32_t last_number;
+    struct unit *units;
+    enum edge_pause pause;
+    char *message;              /* of a stop; NULL = none */
+    struct job *job;            /* what is being done; NULL when steady */
+    struct loop_timer deadline; /* of STARTING */
+    struct loop_timer restart;  /* replaces units that ended */
+    struct loop_timer idle;     /* a pause waits for requests in hand */
+    struct job *pause_job;
+    int64_t pause_until_us;
+    uint64_t pause_from; /* the table that says so */
+    bool ended;
+    unsigned failures; /* units that ended in a row, for the back-off */
+};
+struct life *life_new(struct edge *e, str name);
+void life_free(struct life *l); /* no unit is left */
+/* Takes the arena of `spec`. What is not possible now is told to the job. */
+void life_deploy(struct life *l, struct arena *arena, const struct edge_spec *spec, struct job *job);
+void life_rollback(struct life *l, struct job *job);
+void life_remove(struct life *l, struct job *job);
+void life_pause(struct life *l, enum edge_pause pause, str message, struct job *job);
+void life_published(struct life *l, uint64_t version);
+void life_unit_changed(struct unit *u);                       /* READY, GONE, ended, down, up */
+bool life_serves(const struct life *l, const struct unit *u); /* belongs into the table */
+void life_restore(struct life *l, struct value saved);        /* after a start of the edge */
+struct value life_value(struct arena *a, const struct life *l, bool for_state);
+const struct edge_spec *life_spec(const struct life *l); /* NULL: never deployed */
+
+/* ---- jobs: what takes time and is followed by its lines ---- */
+struct job {
+    struct job *next;
+    struct edge *edge;
+    uint64_t id;
+    char *what; /* "deploy shop" */
+    char **lines;
+    size_t count;
+    bool done;
+    struct err err; /* status OK: it went well */
+    struct waiter {
+        struct waiter *next;
+        struct http_exchange *x;
+        struct job *job;
+        size_t after;
+    } * waiters;
+};
+struct job *job_new(struct edge *e, const char *what, str name);
+void job_line(struct job *j, const char *fmt, ...) PRINTF_LIKE(2, 3);  /* NULL is fine: logged only */
+void job_end(struct job *j, const struct err *err);                    /* err NULL = well */
+void job_answer(struct job *j, struct http_exchange *x, size_t after); /* at once, or when there is news */
+void job_free(struct job *j);
+
+/* ---- the program ---- */
+struct edge {
+    const struct edge_config *config;
+    struct loop *loop;
+    struct arena *arena;
+    struct listener *listeners[LIMIT_HTTP_LISTENERS]; /* all of them, in one place: workers hold copies */
+    struct tls_server *tls;
+    struct edge_worker *workers[LIMIT_EDGE_LOOPS];
+    unsigned worker_count, workers_ended;
+    struct http_upstream client; /* of the probes */
+    struct map *lives;           /* name -> struct life */
+    struct map *apps;            /* name -> struct edge_app: as long as the program */
+    struct job *jobs;
+    uint64_t job_id, instance_id, table_version;
+    struct http_server *control;
+    struct signal_source *signals;
+    int access_fd, lock_fd;
+    unsigned asks; /* questions to the workers under way */
+    bool stopping, workers_stopped;
+    int64_t started_unix_s;
+};
+/* Calls fn(worker, arg) on each worker's thread, then done(done_arg) on the control thread (done may be NULL). */
+void edge_ask(struct edge *e, void (*fn)(struct edge_worker *w, void *arg), void *arg, void (*done)(void *arg),
+              void *done_arg);
+/* Gives the workers a table of what is; when all have it, each life is told (life_published). */
+void edge_publish(struct edge *e);
+void edge_save(struct edge *e); /* the state file; a failure is logged, and told by status */
+const char *edge_path(struct edge *e, struct arena *a, const char *folder, const char *name);
+void edge_stop_begin(struct edge *e);
+void edge_check_stopped(struct edge *e);
+struct life *edge_life(struct edge *e, str name); /* NULL: none */
+struct life *edge_life_make(struct edge *e, str name);
+
+/* control.c */
+enum status control_start(struct edge *e, struct err *err) MUST_USE;
+void edge_metrics(struct edge *e, struct buf *out);
+
+#endif

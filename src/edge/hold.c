@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hold — requests that wait: the app is paused, or none of its instances takes one now.
+ *
+ * A queue for each app and loop, first in first out. What waits keeps its socket, the bytes that were read, and nothing
+ * else: no buffers, no parser; the rest of a body stays in the kernel, whose window stops the client. Bounds: number
+ * (hold_max, all loops together), bytes (LIMIT_EDGE_HOLD_BYTES a loop), time (hold_ms). A client that leaves is taken
+ * out at once: its request never reaches the app.
+ *
+ * Released requests are read again from their bytes, as if they had just come; they keep the time at which they came.
+ * Those that arrive while others are still let out stand behind them. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "edge/worker_impl.h"
+
+#define LOOK_AGAIN_MS 50 /* after an instance refused: how soon it is asked again */
+
+static struct edge_queue *queue_of(const struct edge_worker *w, struct edge_app *app)
+{
+    return &app->queues[w->config.index];
+}
+
+static bool held_back(enum edge_pause pause, str method)
+{
+    return pause == EDGE_PAUSED || (pause == EDGE_PAUSED_WRITES && !edge_is_read(method));
+}
+
+bool hold_wanted(const struct edge_conn *c, const struct edge_target *target)
+{
+    const struct edge_queue *q = queue_of(c->worker, target->app);
+    if (!target->count || held_back(target->pause, c->x->head.method))
+        return true;
+    /* Those that wait go first; one that was just let out has its turn now. */
+    return q->count > 0 && target->hold_rate && !c->arrived_us && target->pause == EDGE_RUNNING;
+}
+
+static void refuse(struct edge_conn *c, const char *text)
+{
+    struct edge_app *app = c->x->app;
+    count_add(&app->counts[c->worker->config.index][EDGE_HELD_LOST], 1);
+    reply_status(c, 503, text, "Try again in a moment.");
+}
+
+void hold_begin(struct edge_conn *c, const struct edge_target *target)
+{
+    struct edge_worker *w = c->worker;
+    struct edge_exchange *x = c->x;
+    struct edge_queue *q = queue_of(w, target->app);
+    int64_t now_us = loop_now_us(w->loop);
+    if (!c->arrived_us) {
+        c->arrived_us = x->started_us;
+        c->held_until_us = now_us + target->hold_ms * INT64_C(1000);
+        count_add(&target->app->counts[w->config.index][EDGE_HELD], 1);
+    }
+    if (c->expired || now_us >= c->held_until_us) {
+        refuse(c, "No instance of the app became ready in time.");
+        return;
+    }
+    if (c->stopped) {
+        refuse(c, "The server is stopping.");
+        return;
+    }
+    if (atomic_load_explicit(&target->app->waiting, memory_order_relaxed) >= target->hold_max ||
+        w->held_bytes + (int64_t)x->in.n > LIMIT_EDGE_HOLD_BYTES) {
+        refuse(c, "Too many requests wait for the app.");
+        return;
+    }
+    sm_move(&c->sm, EDGE_CONN_HOLDING);
+    c->held = mem_alloc(x->in.n);
+    memcpy(c->held, x->in.p, x->in.n);
+    c->held_n = (uint32_t)x->in.n;
+    c->held_app = target->app;
+    worker_exchange_give(w, x);
+    c->x = NULL;
+    c->held_prev = q->last;
+    c->held_next = NULL;
+    *(q->last ? &q->last->held_next : &q->first) = c;
+    q->last = c;
+    q->count++;
+    q->bytes += c->held_n;
+    w->held_bytes += c->held_n;
+    atomic_fetch_add_explicit(&target->app->waiting, 1, memory_order_relaxed);
+    wheel_set(&w->wheel, &c->deadline, c->held_until_us);
+    if (target->count && target->pause == EDGE_RUNNING && !loop_timer_armed(&w->release))
+        loop_timer_after_ms(w->loop, &w->release, LOOK_AGAIN_MS);
+}
+
+void hold_leave(struct edge_conn *c)
+{
+    struct edge_queue *q = queue_of(c->worker, c->held_app);
+    *(c->held_prev ? &c->held_prev->held_next : &q->first) = c->held_next;
+    *(c->held_next ? &c->held_next->held_prev : &q->last) = c->held_prev;
+    c->held_prev = c->held_next = NULL;
+    q->count--;
+    q->bytes -= c->held_n;
+    c->worker->held_bytes -= c->held_n;
+    atomic_fetch_sub_explicit(&c->held_app->waiting, 1, memory_order_relaxed);
+}
+
+/* Back to HEAD with the bytes it had. */
+static void go_on(struct edge_conn *c)
+{
+    hold_leave(c);
+    c->held_app = NULL;
+    c->x = worker_exchange_take(c->worker, c);
+    buf_put(&c->x->in, c->held, c->held_n);
+    free(c->held);
+    c->held = NULL;
+    sm_move(&c->sm, EDGE_CONN_HEAD);
+    edge_conn_tick(c);
+}
+
+void hold_expired(struct edge_conn *c)
+{
+    c->expired = true;
+    go_on(c);
+}
+
+/* May the first of the queue go? With --writes-only the queue holds writes alone, so its pause counts for each. */
+static bool may_go(const struct edge_target *t)
+{
+    return !t || t->pause == EDGE_STOPPED || (t->pause == EDGE_RUNNING && t->count > 0);
+}
+
+/* Lets out what may go now; true: some must wait for their turn. */
+static bool release_app(struct edge_worker *w, struct edge_app *app, const struct edge_target *t)
+{
+    struct edge_queue *q = queue_of(w, app);
+    int64_t now_us = loop_now_us(w->loop);
+    int64_t step_us = t && t->hold_rate ? MAX(1, INT64_C(1000000) / t->hold_rate) : 0;
+    if (!may_go(t))
+        return false;
+    q->next_us = MAX(q->next_us, now_us - 20000); /* a late timer is made good, a long silence is not */
+    for (uint32_t n = q->count; n > 0 && q->first; n--) {
+        if (step_us && q->next_us > now_us)
+            return true;
+        q->next_us += step_us;
+        go_on(q->first);
+    }
+    return q->count > 0;
+}
+
+void hold_release(struct edge_worker *w)
+{
+    bool more = false, rated = false;
+    for (size_t i = 0; i < w->table->target_count; i++) {
+        const struct edge_target *t = w->table->targets[i];
+        if (queue_of(w, t->app)->count && release_app(w, t->app, t)) {
+            more = true;
+            rated = rated || t->hold_rate;
+        }
+    }
+    if (more)
+        loop_timer_after_ms(w->loop, &w->release, rated ? 1 : LOOK_AGAIN_MS);
+}

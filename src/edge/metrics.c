@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* metrics: the counters of every app and the state of every instance, for Prometheus. */
+#include "edge/edge_impl.h"
+
+static void head(struct buf *out, const char *name, const char *type, const char *help)
+{
+    buf_printf(out, "# HELP vitrine_edge_%s %s\n# TYPE vitrine_edge_%s %s\n", name, help, name, type);
+}
+
+static const struct {
+    enum edge_counter counter;
+    const char *name, *help;
+} app_counters[] = {
+    {EDGE_REQUESTS, "requests_total", "Requests that are over."},
+    {EDGE_GONE, "clients_gone_total", "Clients that left before their answer was complete."},
+    {EDGE_CUT, "answers_cut_total", "Answers that an app did not complete."},
+    {EDGE_RETRIES, "retries_total", "Requests offered to another instance, or again."},
+    {EDGE_HELD, "held_total", "Requests that waited for an instance."},
+    {EDGE_HELD_LOST, "held_lost_total", "Requests that waited too long or found no room."},
+    {EDGE_BYTES_IN, "received_bytes_total", "Bytes sent on to the app."},
+    {EDGE_BYTES_OUT, "sent_bytes_total", "Bytes sent to clients."},
+};
+
+void edge_metrics(struct edge *e, struct buf *out)
+{
+    size_t pos;
+    str name;
+    void *item;
+    uint32_t connections = 0;
+    for (size_t i = 0; i < ARRAY_LEN(app_counters); i++) {
+        head(out, app_counters[i].name, "counter", app_counters[i].help);
+        for (pos = 0; map_next(e->apps, &pos, &name, &item);)
+            buf_printf(out, "vitrine_edge_%s{app=\"%.*s\"} %llu\n", app_counters[i].name, STR_ARG(name),
+                       (unsigned long long)edge_app_count(item, app_counters[i].counter));
+    }
+    head(out, "answers_total", "counter", "Answers by the first digit of their status.");
+    for (pos = 0; map_next(e->apps, &pos, &name, &item);)
+        for (int digit = 1; digit <= 5; digit++)
+            buf_printf(out, "vitrine_edge_answers_total{app=\"%.*s\",code=\"%dxx\"} %llu\n", STR_ARG(name), digit,
+                       (unsigned long long)edge_app_count(item, (enum edge_counter)(EDGE_1XX + digit - 1)));
+    head(out, "duration_seconds_total", "counter", "Time from the head of a request to the end of its answer.");
+    for (pos = 0; map_next(e->apps, &pos, &name, &item);)
+        buf_printf(out, "vitrine_edge_duration_seconds_total{app=\"%.*s\"} %.6f\n", STR_ARG(name),
+                   (double)edge_app_count(item, EDGE_DURATION_US) / 1e6);
+    head(out, "waiting", "gauge", "Requests that wait for an instance now.");
+    for (pos = 0; map_next(e->apps, &pos, &name, &item);)
+        buf_printf(out, "vitrine_edge_waiting{app=\"%.*s\"} %u\n", STR_ARG(name),
+                   atomic_load_explicit(&((struct edge_app *)item)->waiting, memory_order_relaxed));
+    head(out, "instance_ready", "gauge", "1 when the instance gets requests.");
+    for (pos = 0; map_next(e->lives, &pos, &name, &item);)
+        for (const struct unit *u = ((struct life *)item)->units; u; u = u->next)
+            buf_printf(out, "vitrine_edge_instance_ready{app=\"%.*s\",instance=\"%s\"} %d\n", STR_ARG(name),
+                       u->instance->name, life_serves(item, u));
+    for (unsigned i = 0; i < e->worker_count; i++)
+        connections += edge_worker_connections(e->workers[i]);
+    head(out, "connections", "gauge", "Connections of clients now.");
+    buf_printf(out, "vitrine_edge_connections %u\n", connections);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "http/uri.h"
+
+const char *const edge_counter_names[EDGE_COUNTERS] = {
+    [EDGE_REQUESTS] = "requests",   [EDGE_1XX] = "answers_1xx",         [EDGE_2XX] = "answers_2xx",
+    [EDGE_3XX] = "answers_3xx",     [EDGE_4XX] = "answers_4xx",         [EDGE_5XX] = "answers_5xx",
+    [EDGE_GONE] = "clients_gone",   [EDGE_CUT] = "answers_cut",         [EDGE_RETRIES] = "retries",
+    [EDGE_HELD] = "held",           [EDGE_HELD_LOST] = "held_lost",     [EDGE_BYTES_IN] = "bytes_in",
+    [EDGE_BYTES_OUT] = "bytes_out", [EDGE_DURATION_US] = "duration_us",
+};
+
+struct edge_app *edge_app_new(str name)
+{
+    struct edge_app *app = MEM_NEW(struct edge_app);
+    ASSERT(edge_name_ok(name));
+    memcpy(app->name, name.p, name.n);
+    return app;
+}
+
+uint64_t edge_app_count(const struct edge_app *app, enum edge_counter which)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < LIMIT_EDGE_LOOPS; i++)
+        sum += count_get(&app->counts[i][which]);
+    return sum;
+}
+
+uint32_t edge_app_writes(const struct edge_app *app)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < LIMIT_EDGE_LOOPS; i++)
+        sum += count_get(&app->writes[i]);
+    return (uint32_t)sum;
+}
+
+bool edge_is_read(str method)
+{
+    return str_is(method, "GET") || str_is(method, "HEAD") || str_is(method, "OPTIONS");
+}
+
+uint32_t edge_instance_busy(const struct edge_instance *instance)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < LIMIT_EDGE_LOOPS; i++)
+        sum += atomic_load_explicit(&instance->places[i].busy, memory_order_acquire);
+    return sum;
+}
+
+/* ---- the table ---- */
+
+struct edge_table *edge_table_new(uint64_t version)
+{
+    struct edge_table *t = MEM_NEW(struct edge_table);
+    atomic_init(&t->refs, 1);
+    t->version = version;
+    t->arena = arena_new(0);
+    return t;
+}
+
+static void *add_item(struct arena *a, void *items, size_t count, size_t size)
+{
+    /* Grows by one: tables are small and made seldom. */
+    return arena_grow(a, items, count * size, (count + 1) * size);
+}
+
+struct edge_target *edge_table_add_target(struct edge_table *t, const struct edge_target *like)
+{
+    struct edge_target *target = ARENA_NEW(t->arena, struct edge_target);
+    *target = *like;
+    target->instances = ARENA_ARRAY(t->arena, struct edge_instance *, like->count + 1);
+    if (like->count)
+        memcpy(target->instances, like->instances, like->count * sizeof(*like->instances));
+    target->message = arena_str(t->arena, like->message);
+    t->targets = add_item(t->arena, t->targets, t->target_count, sizeof(*t->targets));
+    t->targets[t->target_count++] = target;
+    return target;
+}
+
+static str lower(struct arena *a, str s)
+{
+    char *copy = arena_cstr(a, s);
+    for (size_t i = 0; i < s.n; i++)
+        copy[i] = (char)(copy[i] >= 'A' && copy[i] <= 'Z' ? copy[i] + 32 : copy[i]);
+    return str_make(copy, s.n);
+}
+
+void edge_table_add_route(struct edge_table *t, const struct edge_route *like)
+{
+    t->routes = add_item(t->arena, t->routes, t->route_count, sizeof(*t->routes));
+    struct edge_route *r = &t->routes[t->route_count++];
+    *r = *like;
+    r->host = lower(t->arena, like->host);
+    str path = like->path;
+    while (path.n > 1 && path.p[path.n - 1] == '/')
+        path.n--;
+    r->path = arena_str(t->arena, path.n ? path : STR("/"));
+    r->redirect = arena_str(t->arena, like->redirect);
+}
+
+static int host_rank(str host)
+{
+    return !host.n ? 2 : host.p[0] == '*' ? 1 : 0;
+}
+
+static int compare_routes(const void *a, const void *b)
+{
+    const struct edge_route *x = a, *y = b;
+    int by_rank = host_rank(x->host) - host_rank(y->host);
+    if (by_rank)
+        return by_rank;
+    if (x->host.n != y->host.n) /* of wildcards the longer one is nearer */
+        return x->host.n > y->host.n ? -1 : 1;
+    int by_host = str_cmp(x->host, y->host);
+    if (by_host)
+        return by_host;
+    return x->path.n != y->path.n ? (x->path.n > y->path.n ? -1 : 1) : str_cmp(x->path, y->path);
+}
+
+void edge_table_finish(struct edge_table *t)
+{
+    if (t->route_count)
+        qsort(t->routes, t->route_count, sizeof(*t->routes), compare_routes);
+}
+
+struct edge_table *edge_table_ref(struct edge_table *t)
+{
+    atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
+    return t;
+}
+
+void edge_table_unref(struct edge_table *t)
+{
+    if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    arena_free(t->arena);
+    free(t);
+}
+
+/* Without port and without the dot of a full name: "Example.com.:80" is example.com. */
+static str bare_host(str host)
+{
+    size_t colon = str_rfind_char(host, ':'), bracket = str_rfind_char(host, ']');
+    if (colon != STR_NPOS && (bracket == STR_NPOS || colon > bracket))
+        host = str_sub(host, 0, colon);
+    if (host.n > 1 && host.p[host.n - 1] == '.')
+        host.n--;
+    return host;
+}
+
+static bool host_fits(str pattern, str host)
+{
+    if (!pattern.n)
+        return true;
+    if (pattern.p[0] != '*')
+        return str_eq_nocase(pattern, host);
+    str tail = str_from(pattern, 1); /* ".example.com" */
+    return host.n > tail.n && str_eq_nocase(tail, str_from(host, host.n - tail.n));
+}
+
+static bool path_fits(str prefix, str path)
+{
+    if (prefix.n == 1)
+        return true;
+    return str_starts(path, prefix) && (path.n == prefix.n || path.p[prefix.n] == '/');
+}
+
+const struct edge_route *edge_table_find(const struct edge_table *t, str host, str path)
+{
+    host = bare_host(host);
+    for (size_t i = 0; i < t->route_count; i++)
+        if (host_fits(t->routes[i].host, host) && path_fits(t->routes[i].path, path))
+            return &t->routes[i];
+    return NULL;
+}
+
+struct edge_target *edge_table_target(const struct edge_table *t, const struct edge_app *app)
+{
+    for (size_t i = 0; i < t->target_count; i++)
+        if (t->targets[i]->app == app)
+            return t->targets[i];
+    return NULL;
+}
+
+/* ---- checks ---- */
+
+bool edge_name_ok(str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_' && !(c == '-' && i))
+            return false;
+    }
+    return name.n > 0 && name.n <= LIMIT_EDGE_NAME;
+}
+
+enum status edge_host_check(str host, struct err *err)
+{
+    str name = str_starts(host, STR("*.")) ? str_from(host, 2) : host;
+    if (host.n > LIMIT_EDGE_HOST ||
+        (host.n && (!name.n || !uri_authority_ok(name) || str_find_char(name, '*') != STR_NPOS)))
+        err_set(err, STATUS_INVALID, "\"%.*s\" is no host name", STR_ARG(str_sub(host, 0, 100)));
+    else if (bare_host(name).n != name.n)
+        err_set(err, STATUS_INVALID, "\"%.*s\": a host is written without port", STR_ARG(host));
+    else
+        return STATUS_OK;
+    err_hint(err, "Write www.example.com, or *.example.com for all names below it.");
+    return STATUS_INVALID;
+}
+
+enum status edge_path_check(str path, struct err *err)
+{
+    struct uri_target parts;
+    bool ok = path.n && path.n <= LIMIT_EDGE_PATH && path.p[0] == '/' &&
+              uri_parse_target(path, false, false, &parts, NULL) == STATUS_OK && !parts.has_query;
+    str rest = path, segment;
+    while (ok && rest.n) {
+        str_cut(rest, '/', &segment, &rest);
+        ok = !str_is(segment, ".") && !str_is(segment, "..");
+    }
+    if (ok)
+        return STATUS_OK;
+    err_set(err, STATUS_INVALID, "\"%.*s\" is no path", STR_ARG(str_sub(path, 0, 100)));
+    err_hint(err, "A path begins with /, as in /shop.");
+    return STATUS_INVALID;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* model: what the control thread and the loop threads share.
+ *
+ * The control thread owns it all. It gives the loops a table: routes and, for each, the instances that may be asked. A
+ * table never changes; a change is a new table, which every loop takes up between two rounds. So a request sees one
+ * state of the world, and no request takes a lock.
+ *
+ * An instance lives until every loop has let go of it (worker_forget); apps live as long as the edge. What a loop
+ * counts, it counts in a place of its own: one writer, any number of readers. */
+#ifndef VITRINE_EDGE_MODEL_H
+#define VITRINE_EDGE_MODEL_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/limits.h"
+#include "http/upstream.h"
+
+/* ---- counters: written by one loop, read by the control thread ---- */
+struct edge_count {
+    _Atomic uint64_t n;
+};
+static inline void count_add(struct edge_count *c, uint64_t n)
+{
+    atomic_store_explicit(&c->n, atomic_load_explicit(&c->n, memory_order_relaxed) + n, memory_order_relaxed);
+}
+static inline uint64_t count_get(const struct edge_count *c)
+{
+    return atomic_load_explicit(&c->n, memory_order_relaxed);
+}
+
+enum edge_counter {
+    EDGE_REQUESTS,
+    EDGE_1XX, /* answers by first digit of their status; switched protocols count here */
+    EDGE_2XX,
+    EDGE_3XX,
+    EDGE_4XX,
+    EDGE_5XX,
+    EDGE_GONE,      /* clients that left before their answer */
+    EDGE_CUT,       /* answers that ended before their end */
+    EDGE_RETRIES,   /* requests sent to a second instance, or a second time */
+    EDGE_HELD,      /* requests that had to wait for an instance */
+    EDGE_HELD_LOST, /* ... and waited too long or found no room */
+    EDGE_BYTES_IN,
+    EDGE_BYTES_OUT,
+    EDGE_DURATION_US,
+    EDGE_COUNTERS
+};
+extern const char *const edge_counter_names[EDGE_COUNTERS]; /* as in /metrics: "requests_total" */
+
+/* ---- instances ---- */
+struct edge_app;
+
+struct edge_place { /* one loop's part of an instance; only that loop touches it, but for `busy` */
+    struct upstream_pool pool;
+    bool open;                   /* the pool was made */
+    _Atomic uint32_t busy;       /* requests and tunnels in hand; the control thread reads it */
+    struct edge_exchange *first; /* those, so that they can be cut */
+};
+struct edge_instance {
+    uint64_t id;
+    struct edge_app *app;
+    struct addr addr;
+    char name[LIMIT_EDGE_NAME + 24]; /* "shop.3": app and number of the instance */
+    struct edge_place places[LIMIT_EDGE_LOOPS];
+};
+
+/* ---- apps ---- */
+struct edge_queue { /* one loop's requests that wait for an instance of the app, first in first out */
+    struct edge_conn *first, *last;
+    uint32_t count;
+    int64_t bytes;
+    int64_t next_us; /* when the next one may go, while they are let out */
+};
+struct edge_app {
+    char name[LIMIT_EDGE_NAME + 1];
+    struct edge_count counts[LIMIT_EDGE_LOOPS][EDGE_COUNTERS];
+    struct edge_queue queues[LIMIT_EDGE_LOOPS];
+    struct edge_count writes[LIMIT_EDGE_LOOPS]; /* requests in hand that are no reads */
+    _Atomic uint32_t waiting;                   /* of all loops: the bound on number counts them together */
+};
+struct edge_app *edge_app_new(str name) MUST_USE;
+uint64_t edge_app_count(const struct edge_app *app, enum edge_counter which); /* of all loops */
+uint32_t edge_app_writes(const struct edge_app *app);                         /* of all loops */
+bool edge_is_read(str method);                                                /* GET, HEAD, OPTIONS */
+uint32_t edge_instance_busy(const struct edge_instance *i);                   /* of all loops */
+
+/* ---- the table ---- */
+enum edge_pause { EDGE_RUNNING, EDGE_PAUSED, EDGE_PAUSED_WRITES, EDGE_STOPPED };
+
+struct edge_target { /* an app as a table sees it */
+    struct edge_app *app;
+    struct edge_instance **instances;
+    size_t count;
+    enum edge_pause pause;
+    bool managed;       /* we start its instances: what does not answer now soon will */
+    uint32_t answer_ms; /* from the end of the request to the first byte of the answer */
+    uint32_t hold_ms;   /* a request waits this long for an instance */
+    uint32_t hold_max;  /* requests that wait, of all loops together */
+    uint32_t hold_rate; /* requests let out per second after a pause; 0 = at once */
+    str message;        /* of EDGE_STOPPED */
+};
+struct edge_route {
+    str host;                   /* lower case, without port; "" = any; "*.example.com" = all below it */
+    str path;                   /* "/" or "/shop": matches itself and what is below it */
+    bool strip;                 /* the app does not see `path` */
+    struct edge_target *target; /* NULL: a redirect */
+    str redirect;               /* "https://www.example.com": path and query are added */
+    int redirect_status;
+};
+struct edge_table {
+    atomic_uint refs;
+    uint64_t version;
+    struct arena *arena;
+    struct edge_route *routes; /* ordered: the first that fits is the one */
+    size_t route_count;
+    struct edge_target **targets;
+    size_t target_count;
+};
+struct edge_table *edge_table_new(uint64_t version) MUST_USE; /* empty, one reference */
+/* Copies all text. A host is lower-cased; a path loses its trailing slash. Before edge_table_finish. */
+struct edge_target *edge_table_add_target(struct edge_table *t, const struct edge_target *like);
+void edge_table_add_route(struct edge_table *t, const struct edge_route *like);
+void edge_table_finish(struct edge_table *t); /* sorts: exact hosts, then wildcards, then any; longer paths first */
+struct edge_table *edge_table_ref(struct edge_table *t);
+void edge_table_unref(struct edge_table *t); /* NULL is fine; any thread */
+/* host as in the request, maybe with a port; path raw. NULL: no route. */
+const struct edge_route *edge_table_find(const struct edge_table *t, str host, str path);
+struct edge_target *edge_table_target(const struct edge_table *t, const struct edge_app *app); /* NULL: gone */
+
+bool edge_name_ok(str name); /* of apps: a-z 0-9 - _, at most LIMIT_EDGE_NAME */
+/* "www.example.com", "*.example.com", "" for any, "[::1]"; INVALID says what is wrong. */
+enum status edge_host_check(str host, struct err *err) MUST_USE;
+enum status edge_path_check(str path, struct err *err) MUST_USE; /* begins with "/", no "?", no dot segments */
+
+#endif

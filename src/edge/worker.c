@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "edge/worker_impl.h"
+#include "rt/thread.h"
+
+void edge_limits_default(struct edge_limits *ret)
+{
+    *ret = (struct edge_limits){
+        .line_bytes = 16384,
+        .head_bytes = 32768,
+        .header_count = 100,
+        .connections_max = 100000,
+        .head_ms = 15000,
+        .idle_ms = 75000,
+        .body_ms = 30000,
+        .write_ms = 30000,
+        .pause_ms = 60000,
+        .tunnel_ms = 3600000,
+        .linger_ms = 2000,
+        .body_bytes = 0,
+        .client = {.connect_ms = 5000, .idle_ms = 4000, .idle_max = 256},
+    };
+}
+
+/* ---- exchanges ---- */
+
+static struct edge_exchange *exchange_new(void)
+{
+    struct edge_exchange *x = MEM_NEW(struct edge_exchange);
+    buf_init(&x->in, LIMIT_EDGE_HEAD);
+    buf_init(&x->up_in, LIMIT_EDGE_BLOCK);
+    buf_init(&x->request_head, LIMIT_EDGE_HEAD);
+    buf_init(&x->answer_head, LIMIT_EDGE_HEAD);
+    return x;
+}
+
+static void exchange_free(struct edge_exchange *x)
+{
+    buf_release(&x->in);
+    buf_release(&x->up_in);
+    buf_release(&x->request_head);
+    buf_release(&x->answer_head);
+    free(x);
+}
+
+struct edge_exchange *worker_exchange_take(struct edge_worker *w, struct edge_conn *c)
+{
+    struct edge_exchange *x = w->spare;
+    if (x) {
+        w->spare = x->next;
+        w->spare_count--;
+        struct buf in = x->in, up_in = x->up_in, request_head = x->request_head, answer_head = x->answer_head;
+        memset(x, 0, offsetof(struct edge_exchange, fields));
+        x->in = in;
+        x->up_in = up_in;
+        x->request_head = request_head;
+        x->answer_head = answer_head;
+        buf_clear(&x->in);
+        buf_clear(&x->up_in);
+        buf_clear(&x->request_head);
+        buf_clear(&x->answer_head);
+    } else {
+        x = exchange_new();
+    }
+    x->conn = c;
+    x->whole = true;
+    h1_parser_init(&x->parser, &w->head_limits);
+    return x;
+}
+
+void worker_exchange_give(struct edge_worker *w, struct edge_exchange *x)
+{
+    ASSERT(!x->instance && !x->up);
+    if (w->spare_count >= LIMIT_EDGE_SPARE) {
+        exchange_free(x);
+        return;
+    }
+    x->next = w->spare;
+    w->spare = x;
+    w->spare_count++;
+}
+
+/* ---- accepting ---- */
+
+static void set_paused(struct edge_worker *w, bool paused)
+{
+    w->paused = paused;
+    if (paused)
+        log_line(LOG_WARN, "edge", "loop %u: %u connections; new clients wait", w->config.index,
+                 w->config.limits.connections_max);
+    for (size_t i = 0; i < w->config.listen_count; i++) {
+        if (w->slots[i].listener && paused)
+            listener_pause(w->slots[i].listener);
+        else if (w->slots[i].listener)
+            listener_resume(w->slots[i].listener);
+    }
+}
+
+/* ---- sharing new connections ----
+ *
+ * All loops listen on one socket, and whichever wakes first takes a whole burst. So the one that accepts gives the
+ * connection to the loop with the fewest, unless its own count is about as low. */
+
+struct handover {
+    struct loop_message message;
+    struct edge_worker *to;
+    size_t slot;
+    int fd;
+    struct addr peer;
+};
+
+static void begin(struct edge_worker *w, size_t slot, int fd, const struct addr *peer)
+{
+    if (w->stopping) { /* it was accepted by a loop that did not know yet */
+        close(fd);
+        atomic_fetch_sub_explicit(&w->conn_count, 1, memory_order_relaxed);
+        return;
+    }
+    edge_conn_start(w, fd, peer, w->slots[slot].tls);
+    if (!w->paused && edge_worker_connections(w) >= w->config.limits.connections_max)
+        set_paused(w, true);
+}
+
+static void on_handover(void *arg)
+{
+    struct handover *h = arg;
+    begin(h->to, h->slot, h->fd, &h->peer);
+    free(h);
+}
+
+static struct edge_worker *least_loaded(struct edge_worker *w)
+{
+    struct edge_worker *best = w;
+    uint32_t own = edge_worker_connections(w), least = own - own / 16;
+    for (unsigned i = 0; i < w->peer_count; i++) {
+        uint32_t n = edge_worker_connections(w->peers[i]);
+        if (n < least) {
+            best = w->peers[i];
+            least = n;
+        }
+    }
+    return best;
+}
+
+static void on_accept(void *arg, int fd, const struct addr *peer)
+{
+    struct edge_slot *slot = arg;
+    struct edge_worker *w = slot->worker, *to = least_loaded(w);
+    atomic_fetch_add_explicit(&to->conn_count, 1, memory_order_relaxed);
+    if (to == w) {
+        begin(w, (size_t)(slot - w->slots), fd, peer);
+        return;
+    }
+    struct handover *h = MEM_NEW(struct handover);
+    *h = (struct handover){.to = to, .slot = (size_t)(slot - w->slots), .fd = fd, .peer = *peer};
+    h->message = (struct loop_message){.fn = on_handover, .arg = h};
+    loop_post_message(to->loop, &h->message);
+}
+
+void edge_worker_set_peers(struct edge_worker *w, struct edge_worker *const *peers, unsigned count)
+{
+    w->peers = peers;
+    w->peer_count = count;
+}
+
+static void on_expired(struct wheel_item *item)
+{
+    edge_conn_expired((struct edge_conn *)(void *)((char *)item - offsetof(struct edge_conn, deadline)));
+}
+
+static void on_release(void *arg)
+{
+    hold_release(arg);
+}
+
+uint32_t edge_worker_connections(const struct edge_worker *w)
+{
+    return atomic_load_explicit(&w->conn_count, memory_order_relaxed);
+}
+
+static void check_stopped(struct edge_worker *w)
+{
+    if (w->stopping && !w->conns)
+        loop_stop(w->loop);
+}
+
+void worker_conn_gone(struct edge_worker *w, struct edge_conn *c)
+{
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        w->conns = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    atomic_fetch_sub_explicit(&w->conn_count, 1, memory_order_relaxed);
+    if (w->paused && !w->stopping && edge_worker_connections(w) < w->config.limits.connections_max)
+        set_paused(w, false);
+    check_stopped(w);
+}
+
+/* ---- what the control thread asks for ---- */
+
+void edge_worker_adopt(struct edge_worker *w, struct edge_table *t)
+{
+    struct edge_table *old = w->table;
+    w->table = edge_table_ref(t);
+    /* Apps that are gone: what waits for them is answered now. */
+    for (size_t i = 0; old && i < old->target_count; i++) {
+        struct edge_queue *q = &old->targets[i]->app->queues[w->config.index];
+        for (uint32_t n = edge_table_target(t, old->targets[i]->app) ? 0 : q->count; n > 0 && q->first; n--)
+            hold_expired(q->first);
+    }
+    edge_table_unref(old);
+    hold_release(w);
+}
+
+void edge_worker_cut(struct edge_worker *w, struct edge_instance *i)
+{
+    struct edge_place *place = &i->places[w->config.index];
+    while (place->first) {
+        struct edge_conn *c = place->first->conn;
+        edge_conn_reset(c);
+    }
+}
+
+void edge_worker_forget(struct edge_worker *w, struct edge_instance *i)
+{
+    struct edge_place *place = &i->places[w->config.index];
+    ASSERT(!place->first);
+    if (place->open)
+        upstream_pool_release(&place->pool);
+    place->open = false;
+}
+
+void edge_worker_set_tls(struct edge_worker *w, size_t index, struct tls_server *tls)
+{
+    struct tls_server *old = w->slots[index].tls;
+    w->slots[index].tls = tls ? tls_server_ref(tls) : NULL;
+    tls_server_unref(old);
+}
+
+static void grace_over(void *arg)
+{
+    struct edge_worker *w = arg;
+    while (w->conns)
+        edge_conn_stop(w->conns, true);
+}
+
+static void close_slots(struct edge_worker *w)
+{
+    for (size_t i = 0; i < w->config.listen_count; i++) {
+        listener_free(w->slots[i].listener);
+        tls_server_unref(w->slots[i].tls);
+        w->slots[i] = (struct edge_slot){.worker = w};
+    }
+}
+
+void edge_worker_stop(struct edge_worker *w, uint32_t grace_ms)
+{
+    if (!w->stopping) {
+        struct edge_conn *next;
+        w->stopping = true;
+        close_slots(w);
+        for (struct edge_conn *c = w->conns; c; c = next) {
+            next = c->next;
+            edge_conn_stop(c, false);
+        }
+    }
+    int64_t at_us = loop_refresh_now_us(w->loop) + grace_ms * INT64_C(1000);
+    if (!loop_timer_armed(&w->grace) || at_us < w->grace.at_us)
+        loop_timer_at(w->loop, &w->grace, at_us);
+    check_stopped(w);
+}
+
+/* ---- life ---- */
+
+static enum status adopt_listener(struct edge_worker *w, size_t i, struct err *err)
+{
+    int fd = fcntl(w->config.listens[i].fd, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0)
+        return err_sys(err, STATUS_IO, errno, "cannot share a listening socket");
+    enum status st = listener_adopt(fd, &w->slots[i].listener, err);
+    if (st != STATUS_OK) {
+        close(fd);
+        return st;
+    }
+    struct tls_server *tls = w->config.listens[i].tls;
+    w->slots[i].tls = tls ? tls_server_ref(tls) : NULL;
+    return listener_start(w->slots[i].listener, w->loop, on_accept, &w->slots[i], err);
+}
+
+enum status edge_worker_new(const struct edge_worker_config *config, struct edge_worker **ret, struct err *err)
+{
+    const struct edge_limits *l = &config->limits;
+    ASSERT(config->index < LIMIT_EDGE_LOOPS && config->listen_count <= LIMIT_HTTP_LISTENERS);
+    struct edge_worker *w = MEM_NEW(struct edge_worker);
+    w->config = *config;
+    w->head_limits = (struct h1_limits){l->line_bytes, l->head_bytes, l->header_count};
+    w->table = edge_table_new(0);
+    buf_init(&w->access, LIMIT_EDGE_ACCESS_BATCH);
+    for (size_t i = 0; i < config->listen_count; i++)
+        w->slots[i].worker = w;
+    enum status st = loop_new(&w->loop, err);
+    if (st != STATUS_OK) {
+        edge_table_unref(w->table);
+        free(w);
+        return st;
+    }
+    wheel_init(&w->wheel, w->loop, on_expired);
+    http_upstream_init(&w->client, w->loop, &l->client);
+    loop_timer_init(&w->grace, grace_over, w);
+    loop_timer_init(&w->release, on_release, w);
+    w->access_hook = (struct loop_hook){.fn = edge_access_flush, .arg = w};
+    loop_hook_add(w->loop, &w->access_hook);
+    for (size_t i = 0; st == STATUS_OK && i < config->listen_count; i++)
+        st = adopt_listener(w, i, err);
+    if (st != STATUS_OK) {
+        edge_worker_free(w);
+        return st;
+    }
+    *ret = w;
+    return STATUS_OK;
+}
+
+static void run(void *arg)
+{
+    struct edge_worker *w = arg;
+    struct err err = ERR_INIT;
+    if (loop_run(w->loop, &err) != STATUS_OK)
+        log_line(LOG_ERROR, "edge", "loop %u: %s", w->config.index, err.text);
+    if (w->config.on_end)
+        w->config.on_end(w->config.arg);
+}
+
+enum status edge_worker_start(struct edge_worker *w, struct err *err)
+{
+    char name[16];
+    (void)snprintf(name, sizeof(name), "edge-%u", w->config.index);
+    enum status st = thread_start(name, 0, run, w, &w->thread, err);
+    w->running = st == STATUS_OK;
+    return st;
+}
+
+void edge_worker_join(struct edge_worker *w)
+{
+    if (w->running)
+        thread_join(w->thread);
+    w->running = false;
+}
+
+void edge_worker_free(struct edge_worker *w)
+{
+    if (!w)
+        return;
+    edge_worker_join(w);
+    ASSERT(!w->conns);
+    close_slots(w);
+    loop_timer_cancel(w->loop, &w->grace);
+    loop_timer_cancel(w->loop, &w->release);
+    loop_hook_remove(w->loop, &w->access_hook);
+    http_upstream_release(&w->client);
+    wheel_release(&w->wheel);
+    loop_free(w->loop);
+    while (w->spare) {
+        struct edge_exchange *x = w->spare;
+        w->spare = x->next;
+        exchange_free(x);
+    }
+    edge_table_unref(w->table);
+    buf_release(&w->access);
+    free(w);
+}
+
+struct loop *edge_worker_loop(const struct edge_worker *w)
+{
+    return w->loop;
+}

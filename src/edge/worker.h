@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* worker: one loop thread of the edge: accepts, routes, forwards. Workers share nothing but the table, the instances
+ * (model.h) and the listening sockets; the control thread talks to them through their mailboxes only. */
+#ifndef VITRINE_EDGE_WORKER_H
+#define VITRINE_EDGE_WORKER_H
+
+#include "edge/model.h"
+#include "http/forwarded.h"
+#include "net/listener.h"
+
+struct edge_limits {
+    uint32_t line_bytes, head_bytes, header_count; /* of a request: 414, 431 */
+    uint32_t connections_max;                      /* of each loop; further ones wait in the backlog */
+    uint32_t head_ms;                              /* first byte to end of head; then 408 */
+    uint32_t idle_ms;                              /* between two requests of a client; then closed */
+    uint32_t body_ms;                              /* pause between two pieces of a request body; then 408 */
+    uint32_t write_ms;                             /* a client takes nothing of an answer; then cut */
+    uint32_t pause_ms;                             /* pause between two pieces of an answer; event streams: none */
+    uint32_t tunnel_ms;                            /* a tunnel in which nothing moves; then closed */
+    uint32_t linger_ms;
+    int64_t body_bytes;            /* of one request; more: 413. 0 = any size */
+    struct upstream_limits client; /* connections to apps */
+};
+void edge_limits_default(struct edge_limits *ret);
+
+struct edge_listen {
+    int fd;                 /* listening; stays the caller's: each worker adopts a copy */
+    struct tls_server *tls; /* NULL = plain; borrowed */
+    bool proxy;             /* reserved for the PROXY protocol: not read */
+};
+
+struct edge_worker;
+struct edge_worker_config {
+    unsigned index;
+    struct edge_limits limits;
+    const struct proxy_list *trusted; /* borrowed */
+    const struct edge_listen *listens;
+    size_t listen_count;
+    int access_fd;             /* -1 = no access log */
+    void (*on_end)(void *arg); /* on its thread, as the last thing */
+    void *arg;
+};
+/* Makes it; its thread begins with edge_worker_start. Returns OK, IO. */
+enum status edge_worker_new(const struct edge_worker_config *config, struct edge_worker **ret,
+                            struct err *err) MUST_USE;
+/* All workers of the edge, itself among them: new connections are shared out. Before the first one is started. */
+void edge_worker_set_peers(struct edge_worker *w, struct edge_worker *const *peers, unsigned count);
+enum status edge_worker_start(struct edge_worker *w, struct err *err) MUST_USE;
+void edge_worker_join(struct edge_worker *w); /* waits for its thread, which ends after edge_worker_stop */
+/* Joins and frees. Every instance was forgotten, which after the join any thread may do. NULL is fine. */
+void edge_worker_free(struct edge_worker *w);
+struct loop *edge_worker_loop(const struct edge_worker *w);
+
+/* ---- from here on: on the worker's own thread, by loop_post ---- */
+void edge_worker_adopt(struct edge_worker *w, struct edge_table *t);     /* takes a reference; lets held ones go */
+void edge_worker_cut(struct edge_worker *w, struct edge_instance *i);    /* what it still has in hand ends now */
+void edge_worker_forget(struct edge_worker *w, struct edge_instance *i); /* closes its pool; none is in hand */
+void edge_worker_set_tls(struct edge_worker *w, size_t index, struct tls_server *tls); /* takes a reference */
+/* No new connections, idle ones close, requests in hand are answered and then close; after grace_ms all are cut. The
+ * thread ends when none is left. */
+void edge_worker_stop(struct edge_worker *w, uint32_t grace_ms);
+uint32_t edge_worker_connections(const struct edge_worker *w); /* any thread: about */
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* worker_impl: what the files of a worker share; nobody else includes it.
+ *
+ * A connection that waits for its next request is a struct edge_conn and nothing more. What a request needs is a struct
+ * edge_exchange, lent from its first byte to the end of the answer. A request that is held gives it back and keeps the
+ * bytes of its head alone. */
+#ifndef VITRINE_EDGE_WORKER_IMPL_H
+#define VITRINE_EDGE_WORKER_IMPL_H
+
+#include <pthread.h>
+
+#include "base/sm.h"
+#include "edge/flow.h"
+#include "edge/rewrite.h"
+#include "edge/worker.h"
+#include "http/wheel.h"
+
+enum edge_conn_state {
+    EDGE_CONN_IDLE,       /* between requests, no buffers */
+    EDGE_CONN_HEAD,       /* some bytes of a request are here */
+    EDGE_CONN_HOLDING,    /* no instance takes it now: it waits, first in first out */
+    EDGE_CONN_CONNECTING, /* an instance is chosen, its connection is being made */
+    EDGE_CONN_FORWARDING, /* request and answer are on their way */
+    EDGE_CONN_TUNNEL,     /* after 101: bytes both ways until both ends */
+    EDGE_CONN_REPLYING,   /* the edge's own answer is on its way */
+    EDGE_CONN_LINGER,     /* our direction is ended; what still comes in is dropped */
+    EDGE_CONN_CLOSED,
+    EDGE_CONN_STATES
+};
+extern const struct sm_state edge_conn_states[EDGE_CONN_STATES];
+
+struct edge_conn;
+struct edge_exchange {
+    struct edge_exchange *next, *prev; /* in its instance's place; `next` also among the spare ones */
+    struct edge_conn *conn;
+    struct h1_parser parser;
+    struct h1_head head;
+    struct uri_target target;
+    str host;
+    struct buf in;  /* from the client: the head first, then what is read of the body */
+    size_t in_used; /* bytes of it that were taken */
+    bool whole;     /* all of the request that was read is still there: it can be sent again */
+
+    struct edge_app *app; /* NULL: no route */
+    struct edge_instance *instance;
+    uint64_t tried[LIMIT_EDGE_TRIES]; /* ids of instances that failed */
+    unsigned tries;
+    uint32_t answer_ms;
+    str strip; /* valid only while the request is dispatched: it lies in the table */
+    struct upstream_conn *up;
+    bool up_may_read, up_blocked, up_ended, up_hung;
+    bool request_cut; /* the app takes no more of the request; it may still answer */
+    bool keep_up;     /* the connection to the app may serve the next request */
+    bool is_write;    /* counted in the app's `writes` while an instance has it */
+    bool waits;       /* answer_ms runs */
+    bool began;       /* a byte was written to the app */
+    bool stale;       /* the connection was a kept one: the app may have closed it meanwhile */
+
+    struct buf request_head, answer_head;
+    struct edge_flow request, answer;
+    struct buf up_in;
+    size_t up_used;
+    struct h1_parser answer_parser;
+    struct h1_head answer_h;
+    bool answering;       /* the head of the answer is on its way */
+    bool answer_bytes;    /* the app sent something */
+    bool event_stream;    /* text/event-stream: it may be silent for as long as it likes */
+    bool continue_wanted; /* the client waits for 100 */
+
+    int status;
+    int64_t started_us;
+    int64_t released_us; /* when it was dispatched last: after it was held, later than started_us */
+    uint64_t sent_bytes; /* to the client, heads counted */
+    uint64_t request_bytes;
+    struct http_header fields[LIMIT_HTTP_HEADERS], answer_fields[LIMIT_HTTP_HEADERS];
+};
+
+struct edge_conn {
+    struct sm sm;
+    struct stream stream;
+    struct edge_worker *worker;
+    struct loop_fd *watch;
+    struct edge_exchange *x;
+    struct edge_conn *prev, *next; /* all of the worker */
+    struct wheel_item deadline;
+    struct edge_conn *held_prev, *held_next;
+    struct edge_app *held_app;
+    char *held; /* bytes of the request that waits */
+    uint32_t held_n;
+    int64_t held_until_us, arrived_us; /* arrived: when the request was first held; 0 = was not */
+    int unsent;
+    int64_t linger_left;
+    char peer[ADDR_TEXT_MAX - 80]; /* address without port; "" for a Unix socket */
+    bool trusted;
+    bool may_read, quiet, half_closed, write_blocked;
+    bool close_after, in_tick, stopped;
+    bool expired;  /* it waited long enough */
+    bool repeated; /* an app died with it once; a second time it is not repeated */
+};
+
+struct edge_slot { /* one listening socket */
+    struct edge_worker *worker;
+    struct listener *listener;
+    struct tls_server *tls;
+};
+
+struct edge_worker {
+    struct edge_worker_config config;
+    struct h1_limits head_limits;
+    struct loop *loop;
+    pthread_t thread;
+    bool running;
+    struct edge_slot slots[LIMIT_HTTP_LISTENERS];
+    struct http_upstream client;
+    struct wheel wheel;
+    struct edge_table *table;
+    struct edge_conn *conns;
+    _Atomic uint32_t conn_count; /* with those that another loop is handing over */
+    struct edge_worker *const *peers;
+    unsigned peer_count;
+    bool paused, stopping;
+    struct edge_exchange *spare;
+    unsigned spare_count;
+    int64_t held_bytes;
+    struct loop_timer grace, release;
+    uint64_t turn; /* of the round robin */
+    struct buf access;
+    struct loop_hook access_hook;
+};
+
+/* worker.c */
+struct edge_exchange *worker_exchange_take(struct edge_worker *w, struct edge_conn *c);
+void worker_exchange_give(struct edge_worker *w, struct edge_exchange *x);
+void worker_conn_gone(struct edge_worker *w, struct edge_conn *c);
+
+/* edge_conn.c */
+void edge_conn_start(struct edge_worker *w, int fd, const struct addr *peer, struct tls_server *tls);
+void edge_conn_tick(struct edge_conn *c);
+void edge_conn_expired(struct edge_conn *c);
+void edge_conn_close(struct edge_conn *c);
+void edge_conn_lost(struct edge_conn *c);  /* the client is gone, or must go */
+void edge_conn_reset(struct edge_conn *c); /* ... and a TCP reset tells it that the answer is not whole */
+void edge_conn_stop(struct edge_conn *c, bool now);
+void edge_conn_deadline(struct edge_conn *c, uint32_t after_ms);
+enum status edge_conn_read(struct edge_conn *c, void *p, size_t size, size_t *ret_n);
+void edge_conn_finish(struct edge_conn *c);   /* the answer is out: next request, linger or close */
+void edge_conn_dispatch(struct edge_conn *c); /* the head is complete: route it */
+
+/* forward.c */
+void forward_begin(struct edge_conn *c, const struct edge_target *target); /* chooses an instance */
+bool forward_step(struct edge_conn *c);
+bool tunnel_step(struct edge_conn *c);
+void forward_end(struct edge_exchange *x, bool keep); /* lets go of instance and connection */
+void forward_client_expired(struct edge_conn *c);
+unsigned forward_client_wants(const struct edge_conn *c); /* events of the client's socket */
+
+/* reply.c: answers of the edge's own. After this the exchange is REPLYING. */
+void reply_status(struct edge_conn *c, int status, const char *text, const char *remedy);
+void reply_redirect(struct edge_conn *c, const struct edge_route *route);
+bool reply_step(struct edge_conn *c);
+
+/* hold.c */
+bool hold_wanted(const struct edge_conn *c, const struct edge_target *target);
+void hold_begin(struct edge_conn *c, const struct edge_target *target);
+void hold_leave(struct edge_conn *c); /* out of the queue: it goes on, or its client left */
+void hold_release(struct edge_worker *w);
+void hold_expired(struct edge_conn *c);
+
+/* edge_access.c: counts an exchange that is over and writes its line; called once, before it is given back */
+void edge_access_note(struct edge_conn *c, bool complete);
+void edge_access_flush(void *worker);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "edge/model.h"
+#include "test.h"
+
+static struct edge_table *table(void)
+{
+    static const char *const routes[][3] = {
+        {"", "/", "any"},        {"a.test", "/", "a"},  {"A.test", "/shop/", "shop"}, {"a.test", "/shop/old", "old"},
+        {"*.test", "/", "star"}, {"*.b.test", "/", "b"}};
+    struct edge_table *t = edge_table_new(1);
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++)
+        edge_table_add_route(t, &(struct edge_route){.host = str_of(routes[i][0]),
+                                                     .path = str_of(routes[i][1]),
+                                                     .redirect = str_of(routes[i][2])});
+    edge_table_finish(t);
+    return t;
+}
+
+TEST(the_nearest_route_wins)
+{
+    static const char *const cases[][3] = {{"a.test", "/", "a"},
+                                           {"A.TEST:8080", "/x", "a"},
+                                           {"a.test.", "/shop", "shop"},
+                                           {"a.test", "/shop/x", "shop"},
+                                           {"a.test", "/shopping", "a"},
+                                           {"a.test", "/shop/old/1", "old"},
+                                           {"c.test", "/shop", "star"},
+                                           {"x.b.test", "/", "b"},
+                                           {"b.test", "/", "star"},
+                                           {"test", "/", "any"},
+                                           {"", "/", "any"},
+                                           {"[::1]:80", "/", "any"},
+                                           {"a.test", "/shop/old", "old"},
+                                           {"a.test", "/shop/older", "shop"}};
+    struct edge_table *t = table();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct edge_route *r = edge_table_find(t, str_of(cases[i][0]), str_of(cases[i][1]));
+        CHECK(r != NULL);
+        CHECK_STR(r->redirect, cases[i][2]);
+    }
+    edge_table_unref(edge_table_ref(t));
+    edge_table_unref(t);
+}
+
+TEST(an_empty_table_has_no_route)
+{
+    struct edge_table *t = edge_table_new(1);
+    edge_table_finish(t);
+    CHECK(!edge_table_find(t, STR("a"), STR("/")));
+    edge_table_unref(t);
+}
+
+TEST(names_hosts_and_paths_are_checked)
+{
+    static const char *const good_hosts[] = {"", "a.test", "*.a.test", "[::1]", "127.0.0.1"};
+    static const char *const bad_hosts[] = {"a:80", "a b", "*", "*.", "a.*.b", "http://a", "a/b"};
+    static const char *const bad_paths[] = {"", "a", "/a?b", "/a/../b", "/./a", "/a b"};
+    for (size_t i = 0; i < ARRAY_LEN(good_hosts); i++)
+        CHECK_INT(edge_host_check(str_of(good_hosts[i]), NULL), STATUS_OK);
+    for (size_t i = 0; i < ARRAY_LEN(bad_hosts); i++)
+        CHECK_INT(edge_host_check(str_of(bad_hosts[i]), NULL), STATUS_INVALID);
+    for (size_t i = 0; i < ARRAY_LEN(bad_paths); i++)
+        CHECK_INT(edge_path_check(str_of(bad_paths[i]), NULL), STATUS_INVALID);
+    CHECK(edge_name_ok(STR("web-1_x")) && !edge_name_ok(STR("-x")) && !edge_name_ok(STR("")) &&
+          !edge_name_ok(STR("a/b")) && !edge_name_ok(STR("../x")) && !edge_name_ok(STR("A")));
+    char longest[LIMIT_EDGE_NAME + 1];
+    memset(longest, 'a', sizeof(longest));
+    CHECK(edge_name_ok(str_make(longest, LIMIT_EDGE_NAME)) && !edge_name_ok(str_make(longest, LIMIT_EDGE_NAME + 1)));
+}
+
+TEST(counts_are_of_all_loops)
+{
+    struct edge_app *app = edge_app_new(STR("a"));
+    count_add(&app->counts[0][EDGE_REQUESTS], 2);
+    count_add(&app->counts[LIMIT_EDGE_LOOPS - 1][EDGE_REQUESTS], 3);
+    CHECK_INT(edge_app_count(app, EDGE_REQUESTS), 5);
+    count_add(&app->writes[1], 1);
+    CHECK_INT(edge_app_writes(app), 1);
+    count_add(&app->writes[1], (uint64_t)-1);
+    CHECK_INT(edge_app_writes(app), 0);
+    free(app);
+    for (int i = 0; i < EDGE_COUNTERS; i++)
+        CHECK(edge_counter_names[i]);
+}
