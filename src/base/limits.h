@@ -37,15 +37,16 @@
 #define LIMIT_TEMPLATE_ITEMS   1000000  /* items of one list made by a template; more: TOO_LARGE */
 
 /* rt */
-#define LIMIT_LOOP_EVENTS    256    /* events taken from epoll in one round; the rest wait for the next */
-#define LIMIT_POOL_LANES     8      /* lanes of a worker pool; more: INVALID at start */
-#define LIMIT_POOL_THREADS   256    /* threads of one lane; more: INVALID at start */
-#define LIMIT_POOL_FLOWS     256    /* clients told apart in a lane; more share their turns */
-#define LIMIT_POOL_QUEUE     65536  /* jobs waiting in one lane, at most; a full lane answers 503 */
-#define LIMIT_FAULTS         16     /* fault points armed at once; more: INVALID */
-#define LIMIT_FAULT_SLEEP_MS 60000  /* longest sleep of a fault point */
-#define LIMIT_PROC_FDS       32     /* descriptors handed to a child; more: INVALID */
-#define LIMIT_FDPASS_FDS     16     /* descriptors in one message; more: INVALID */
+#define LIMIT_LOOP_EVENTS    256   /* events taken from epoll in one round; the rest wait for the next */
+#define LIMIT_POOL_LANES     8     /* lanes of a worker pool; more: INVALID at start */
+#define LIMIT_POOL_THREADS   256   /* threads of one lane; more: INVALID at start */
+#define LIMIT_POOL_FLOWS     256   /* clients told apart in a lane; more share their turns */
+#define LIMIT_POOL_QUEUE     65536 /* jobs waiting in one lane, at most; a full lane answers 503 */
+#define LIMIT_FAULTS         16    /* fault points armed at once; more: INVALID */
+#define LIMIT_FAULT_SLEEP_MS 60000 /* longest sleep of a fault point */
+#define LIMIT_PROC_FDS       32    /* descriptors handed to a child; more: INVALID */
+#define LIMIT_NOTIFY_NAMES   4096  /* bytes of the names of sockets that a service manager gives; the rest is cut off */
+#define LIMIT_FDPASS_FDS     16    /* descriptors in one message; more: INVALID */
 #define LIMIT_FDPASS_BYTES   131072 /* of one message; the kernel takes about 200 KiB */
 #define LIMIT_TAKEOVER_UNREAD                                                                                          \
     65536 /* bytes that go over with a connection; one with more stays until they are used                             \

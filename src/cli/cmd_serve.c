@@ -132,6 +132,8 @@ static const struct option options[] = {
     {"--help", 0, OPTION_FLAG, NULL, "Show this text", OPT_HELP},
 };
 
+#define STORED_SOCKET "vitrine" /* its name with the service manager */
+
 struct serve {
     struct arena *arena;
     struct site_options site;
@@ -162,6 +164,7 @@ struct serve {
     struct takeover_socket sockets[LIMIT_FDPASS_FDS];
     size_t socket_count; /* of them, not yet used */
     struct upgrade_state inherited;
+    bool activated;        /* a socket unit of the service manager listens */
     bool failed;           /* nothing can go on here */
     bool imports_are_ours; /* not the predecessor's any more */
 };
@@ -427,6 +430,42 @@ static void announce(struct serve *s)
         open_browser(arena_cstr(s->arena, url));
 }
 
+/* The one that an earlier run of ours left with the service manager, when it is where we want to listen: clients that
+ * came meanwhile wait in its queue. NULL: there is none, or it is elsewhere. */
+static struct listener *listen_again(struct serve *s, const struct addr *wanted, int fd)
+{
+    struct listener *l = NULL;
+    struct addr a = *wanted;
+    if (listener_adopt(fd, &l, NULL) != STATUS_OK) {
+        close(fd);
+        return NULL;
+    }
+    if (!addr_port(&a))
+        addr_set_port(&a, addr_port(listener_addr(l)));
+    if (s->uds.n ? addr_is_unix(listener_addr(l)) && listener_own_path(l, s->uds) : addr_eq(listener_addr(l), &a))
+        return l;
+    listener_free(l);
+    notify_forget(STORED_SOCKET);
+    return NULL;
+}
+
+/* What the service manager holds for us: the port of a socket unit, or the socket of an earlier run. */
+static struct listener *listen_inherited(struct serve *s, const struct addr *wanted, struct err *err)
+{
+    struct listener *l = NULL;
+    int count = s->get.path.n ? 0 : notify_listen_fds();
+    for (int i = 0; i < count; i++) {
+        bool stored = strcmp(notify_listen_name(i), STORED_SOCKET) == 0;
+        if (l)
+            close(3 + i);
+        else if (stored)
+            l = listen_again(s, wanted, 3 + i);
+        else if (listener_adopt(3 + i, &l, err) == STATUS_OK)
+            s->uds = (str){0}, s->activated = true;
+    }
+    return l;
+}
+
 static enum status listen_on(struct serve *s, struct listener **ret, struct err *err)
 {
     struct listener_config c = {.unix_mode = 0666};
@@ -440,13 +479,16 @@ static enum status listen_on(struct serve *s, struct listener **ret, struct err 
         }
         return adopted;
     }
-    if (!s->get.path.n && notify_listen_fds() > 0) { /* systemd holds the port */
-        s->uds = (str){0};
-        return listener_adopt(3, ret, err);
-    }
     enum status st = s->uds.n ? addr_from_unix_path(s->uds, &c.addr, err)
                               : addr_from_host_port(s->host, (unsigned)s->port, &c.addr, err);
-    return st == STATUS_OK ? listener_open(&c, ret, err) : st;
+    if (st != STATUS_OK)
+        return st;
+    *ret = listen_inherited(s, &c.addr, err);
+    if (!*ret)
+        st = listener_open(&c, ret, err);
+    if (st == STATUS_OK && !s->get.path.n && !s->activated)
+        (void)notify_store(listener_fd(*ret), STORED_SOCKET);
+    return st;
 }
 
 static void on_renewed(void *arg, bool renewed)

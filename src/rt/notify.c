@@ -10,8 +10,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 
-bool notify_send(const char *state)
+static char listen_names[LIMIT_NOTIFY_NAMES]; /* of this process, as its environment was; separated by ':' */
+
+/* A datagram to the service manager, with a descriptor unless fd is -1. */
+static bool send_to_manager(const char *state, int fd)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -21,13 +25,49 @@ bool notify_send(const char *state)
     memcpy(to.sun_path, path, n);
     if (path[0] == '@') /* an abstract name */
         to.sun_path[0] = '\0';
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
+    int socket_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (socket_fd < 0)
         return false;
-    socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
-    ssize_t sent = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to, length);
-    close(fd);
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec iov = {(void *)(uintptr_t)state, strlen(state)};
+    struct msghdr m = {.msg_name = &to,
+                       .msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n),
+                       .msg_iov = &iov,
+                       .msg_iovlen = 1};
+    if (fd >= 0) {
+        m.msg_control = control.space;
+        m.msg_controllen = sizeof control.space;
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &fd, sizeof(int));
+    }
+    ssize_t sent = sendmsg(socket_fd, &m, MSG_NOSIGNAL);
+    close(socket_fd);
     return sent >= 0;
+}
+
+bool notify_send(const char *state)
+{
+    return send_to_manager(state, -1);
+}
+
+bool notify_store(int fd, const char *name)
+{
+    char text[128];
+    snprintf(text, sizeof text, "FDSTORE=1\nFDNAME=%s", name);
+    return send_to_manager(text, fd);
+}
+
+bool notify_forget(const char *name)
+{
+    char text[128];
+    snprintf(text, sizeof text, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+    return send_to_manager(text, -1);
 }
 
 bool notify_reloading(void)
@@ -62,8 +102,20 @@ int notify_listen_fds(void)
     for (int fd = 3; fd < 3 + count; fd++)
         if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
             count = fd - 3;
+    const char *names = count ? getenv("LISTEN_FDNAMES") : NULL;
+    snprintf(listen_names, sizeof listen_names, "%s", names ? names : "");
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");
     return (int)count;
+}
+
+const char *notify_listen_name(int index)
+{
+    static char name[LIMIT_NOTIFY_NAMES]; /* start-up is one thread */
+    str rest = str_of(listen_names), one = {0};
+    for (int i = 0; i <= index; i++)
+        str_cut(rest, ':', &one, &rest);
+    snprintf(name, sizeof name, "%.*s", STR_ARG(one));
+    return name;
 }

@@ -15,5 +15,12 @@ int64_t notify_watchdog_us(void);
 /* Sockets handed over begin at descriptor 3: how many. They are made close-on-exec, and the environment forgets them.
  * At start, once. */
 int notify_listen_fds(void);
+/* Name of the one at descriptor 3 + index: of the unit that listens, or as it was stored; "" when it has none. */
+const char *notify_listen_name(int index);
+/* Gives the service manager a copy of `fd` to keep under `name`: it comes back by notify_listen_fds when the process is
+ * started again, also after a crash (FDSTORE; the unit needs FileDescriptorStoreMax=). Kept once, however often it is
+ * given. False when nobody took it. */
+bool notify_store(int fd, const char *name);
+bool notify_forget(const char *name); /* what is kept under that name */
 
 #endif

@@ -148,3 +148,37 @@ def test_a_socket_is_taken_over(server, chinook):
                       pass_fds=(listening.fileno(),), port=None)
         assert site.port == port
     assert site.get("/chinook").status == 200
+
+
+def test_a_socket_outlives_the_process_with_the_service_manager(server, chinook, tmp_path):
+    """kill -9, and started again as systemd does it: who came meanwhile waited in the queue of the same socket."""
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(tmp_path / "notify"))
+    manager.settimeout(30)
+    first = server(chinook, env={"NOTIFY_SOCKET": str(tmp_path / "notify")})
+    stored = None
+    while stored is None:
+        text, fds, _, _ = socket.recv_fds(manager, 1000, 4)
+        if text.startswith(b"FDSTORE=1"):
+            assert text == b"FDSTORE=1\nFDNAME=vitrine"
+            stored, = fds
+    first.kill()
+    waiting = socket.create_connection(("127.0.0.1", first.port), timeout=30)
+    waiting.sendall(b"GET /-/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    starter = ("import os, sys; os.dup2(int(sys.argv[1]), 3, True); os.environ.update(LISTEN_FDS='1', LISTEN_FDNAMES='vitrine', "
+               "LISTEN_PID=str(os.getpid())); os.execv(sys.argv[2], sys.argv[2:])")
+    again = server(chinook, before=(sys.executable, "-c", starter, str(stored)), pass_fds=(stored,), port=first.port)
+    assert waiting.recv(12) == b"HTTP/1.1 200"
+    waiting.close()
+    again.stop()
+    # elsewhere: what is kept is of no use, and is given back
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        elsewhere = free.getsockname()[1]
+    other = server(chinook, before=(sys.executable, "-c", starter, str(stored)), pass_fds=(stored,), port=elsewhere,
+                   env={"NOTIFY_SOCKET": str(tmp_path / "notify")})
+    while not (text := manager.recv(1000)).startswith(b"FDSTOREREMOVE=1"):
+        pass
+    assert text == b"FDSTOREREMOVE=1\nFDNAME=vitrine"
+    os.close(stored)
+    other.stop()
+    manager.close()
