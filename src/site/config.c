@@ -28,6 +28,8 @@ static const struct {
     {"permissions", LEVEL_ROOT | LEVEL_DATABASE | LEVEL_TABLE},
     {"extra_css_urls", LEVEL_ROOT},
     {"extra_js_urls", LEVEL_ROOT},
+    {"template_variables", LEVEL_ROOT},
+    {"template_functions", LEVEL_ROOT},
     {"queries", LEVEL_DATABASE},
     {"immutable", LEVEL_DATABASE},
     {"cache_size_kb", LEVEL_DATABASE},

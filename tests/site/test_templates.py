@@ -385,3 +385,57 @@ def test_every_function_is_documented():
     names |= set(re.findall(r'\{"(\w+)", \{', (serving.TOP / "src/site/view/custom_page.c").read_text(encoding="utf-8")))
     names.discard("id")  # of a macro
     assert len(names) > 40 and not {name for name in names if name not in text}
+
+
+# ---- functions and variables of the configuration ----
+
+OWN = {
+    "template_variables": {
+        "fixed": {"list": [1, 2]},
+        "albums": {"sql": "select count(*) from Album where ArtistId = coalesce(:artist, 1)", "database": "chinook"},
+        "nothing": {"sql": "select 1 where 0"},
+        "id": "never: the page has one",
+    },
+    "template_functions": {
+        "albums_of": {"sql": "select Title, :n as n from Album where ArtistId = :ArtistId order by 1", "database": "chinook"},
+        "statement": {"sql": "select 'select ''' || :word || ''' as w'", "scalar": True},
+        "wrong": {"sql": "select nonsense"},
+        "empty": {},
+        "lost": {"sql": "select 1", "database": "nosuch"},
+    },
+}
+
+
+def own(tmp_path, **change):
+    path = tmp_path / "datasette.json"
+    path.write_text(json.dumps({**OWN, **change}))
+    return ["--config", path]
+
+
+def test_functions_of_the_configuration(pages, tmp_path):
+    page = """{% set artist = sql("select ArtistId, 5 as n from Artist where ArtistId = 90", database="chinook")[0] %}
+{% for a in albums_of(artist) %}{% if loop.first %}{{ a.Title }}/{{ a.n }} {{ loop.length }}{% endif %}{% endfor %}
+{{ albums_of(7, 1)[0].n }} {{ albums_of({"ArtistId": 1})|length }} {{ albums_of(ArtistId=1, n=3)[1].n }} {{ albums_of()|length }}
+{{ sql(statement("it"))[0].w }} {{ statement() }}
+{{ fixed.list[1] }} {{ albums }} {{ nothing }} {{ id }}"""
+    site = pages({"pages/own/{id}.html": page}, *own(tmp_path))
+    lines = [line for line in site.get("/own/x").text.splitlines() if line]
+    assert lines == ["A Matter of Life and Death/5 21", "7 2 3 0", "it None", "2 2 None x"]
+    assert site.get("/own/x", artist=90).text.splitlines()[-1] == "2 21 None x"
+    assert site.get("/own/x", ArtistId=90, n="q").text.splitlines()[2].endswith(" 21")
+
+
+@pytest.mark.parametrize("expression, words", [
+    ("wrong()", "wrong(): no such column: nonsense"), ("empty()", "empty(): it has no sql"),
+    ("lost()", "lost(): there is no database nosuch")])
+def test_functions_of_the_configuration_that_fail(pages, tmp_path, expression, words):
+    answer = pages({"pages/own.html": "{{ %s }}" % expression}, *own(tmp_path)).get("/own")
+    assert answer.status == 500 and words in answer.text
+
+
+def test_a_variable_that_fails(pages, tmp_path):
+    site = pages({"pages/own.html": "x"}, *own(tmp_path, template_variables={"a": {"sql": "select nonsense"}}))
+    for path in ("/own", "/chinook/Album"):
+        answer = site.get(path)
+        assert answer.status == 500 and "template_variables.a" in answer.text and "nonsense" in answer.text
+    assert site.json("/chinook/Album.json?_size=1")["ok"]  # no template, no variables

@@ -12,6 +12,7 @@
 #include "site/links.h"
 #include "site/render/functions.h"
 #include "site/render/page_vars.h"
+#include "site/render/site_functions.h"
 #include "site/rules.h"
 #include "site/template_files.h"
 #include "site/version.h"
@@ -117,6 +118,9 @@ static enum status template_failed(const struct request *rq, enum status st, str
 
 enum status page_render(struct request *rq, str name, struct value vars, struct buf *out, struct err *err)
 {
+    enum status st = site_functions_add(rq, vars, err);
+    if (st != STATUS_OK)
+        return template_failed(rq, st, err);
     page_base_vars(rq, vars);
     if (rq->site->config.settings.template_debug && request_arg(rq, "_context").n) {
         struct buf json;
@@ -128,7 +132,7 @@ enum status page_render(struct request *rq, str name, struct value vars, struct 
         buf_release(&json);
         return STATUS_OK;
     }
-    enum status st = template_render(rq->site->templates, name, vars, rq, rq->arena, out, err);
+    st = template_render(rq->site->templates, name, vars, rq, rq->arena, out, err);
     return template_failed(rq, st, err);
 }
 

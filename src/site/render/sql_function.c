@@ -11,7 +11,7 @@ struct call {
     struct request *rq;
     str sql;
     struct published *db;
-    struct query_param *params;
+    const struct query_param *params;
     size_t param_count;
 };
 
@@ -23,16 +23,16 @@ static bool first_of(const struct value_args *args, size_t i, const char *name, 
     return !value_is_null(*ret);
 }
 
-static enum status read_database(struct call *c, struct eval *ev, struct value name)
+static enum status read_database(struct call *c, struct value name, struct err *err)
 {
     const struct site *s = c->rq->site;
     if (value_is_null(name)) {
         c->db = s->published_count ? s->published[0] : NULL;
-        return c->db ? STATUS_OK : eval_fail(ev, STATUS_INVALID, "sql(): there is no database");
+        return c->db ? STATUS_OK : err_set(err, STATUS_INVALID, "there is no database");
     }
-    str text = value_to_str(eval_arena(ev), name);
+    str text = value_to_str(c->rq->arena, name);
     c->db = site_find(s, text);
-    return c->db ? STATUS_OK : eval_fail(ev, STATUS_INVALID, "sql(): there is no database %.*s", STR_ARG(text));
+    return c->db ? STATUS_OK : err_set(err, STATUS_INVALID, "there is no database %.*s", STR_ARG(text));
 }
 
 /* Texts that other texts were joined to may be marked as HTML; for SQLite they are texts. */
@@ -43,9 +43,10 @@ static enum status read_params(struct call *c, struct eval *ev, struct value par
         return STATUS_OK;
     if (params.kind != VALUE_DICT && params.kind != VALUE_LIST)
         return eval_fail(ev, STATUS_INVALID, "sql(): the parameters must be a dict or a list");
-    c->params = ARENA_ARRAY(eval_arena(ev), struct query_param, n + 1);
+    struct query_param *list = ARENA_ARRAY(eval_arena(ev), struct query_param, n + 1);
+    c->params = list;
     for (size_t i = 0; i < n; i++) {
-        struct query_param *p = &c->params[c->param_count++];
+        struct query_param *p = &list[c->param_count++];
         *p = params.kind == VALUE_DICT
                  ? (struct query_param){params.dict->entries[i].key, params.dict->entries[i].value}
                  : (struct query_param){STR(""), value_at(params, i)};
@@ -62,6 +63,7 @@ static enum status run(struct call *c, struct rowset *rows, struct err *err)
     struct conn *conn;
     int64_t limit_ms = rq->site->config.settings.sql_time_limit_ms,
             left_ms = LIMIT_PAGE_SQL_MS - rq->page_sql_us / 1000;
+    rq->response_varies = true; /* of more than the one database that kept answers are checked against */
     if (left_ms <= 0)
         return err_set(err, STATUS_TIMEOUT, "the queries of this page took more than %d ms together",
                        LIMIT_PAGE_SQL_MS);
@@ -89,16 +91,24 @@ enum status sql_function(void *self, struct eval *ev, const struct value_args *a
     c.sql = sql.s;
     first_of(args, 1, "args", "params", &params);
     first_of(args, 2, "database", NULL, &database);
-    enum status st = read_database(&c, ev, database);
-    if (st == STATUS_OK)
-        st = read_params(&c, ev, params);
+    enum status st = read_database(&c, database, &err);
+    if (st != STATUS_OK)
+        return eval_fail(ev, st, "sql(): %s", err.text);
+    st = read_params(&c, ev, params);
     if (st != STATUS_OK)
         return st;
     struct rowset *rows = ARENA_NEW(eval_arena(ev), struct rowset);
-    c.rq->response_varies = true; /* of more than the one database that kept answers are checked against */
     st = run(&c, rows, &err);
     if (st != STATUS_OK)
         return eval_fail(ev, st, "sql(): %s", err.text);
     *ret = row_values(eval_arena(ev), rows, rows->row_count, ROW_TUPLE);
     return STATUS_OK;
+}
+
+enum status sql_run(struct request *rq, struct value database, str sql, const struct query_param *params,
+                    size_t param_count, struct rowset *ret, struct err *err)
+{
+    struct call c = {.rq = rq, .sql = sql, .params = params, .param_count = param_count};
+    enum status st = read_database(&c, database, err);
+    return st == STATUS_OK ? run(&c, ret, err) : st;
 }
