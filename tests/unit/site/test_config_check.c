@@ -43,8 +43,11 @@ TEST(each_kind_of_problem_has_its_place)
     expect("a: [1\nb: 2\n", CONFIG_FILE, true, "", 2, 2);
     expect("title: a\ntitle: b\n", CONFIG_FILE, false, "title", 2, 1);
     expect("titel: a\n", METADATA_FILE, false, "titel", 1, 1);
-    expect("plugins:\n  p: {a: {$file: /no/such/file}}\n", CONFIG_FILE, true, "plugins.p.a", 2, 7);
-    expect("plugins:\n  p: [{$env: NO_SUCH_VARIABLE_HERE}]\n", CONFIG_FILE, false, "plugins.p.0", 2, 7);
+    expect("plugins:\n  datasette-ics: {a: {$file: /no/such/file}}\n", CONFIG_FILE, true, "plugins.datasette-ics.a", 2,
+           19);
+    expect("plugins:\n  graphql: {a: 1}\n", CONFIG_FILE, false, "plugins.graphql", 2, 3);
+    expect("plugins:\n  datasette-ics: [{$env: NO_SUCH_VARIABLE_HERE}]\n", CONFIG_FILE, false,
+           "plugins.datasette-ics.0", 2, 19);
 }
 
 TEST(what_is_right_gives_nothing)
@@ -55,7 +58,7 @@ TEST(what_is_right_gives_nothing)
         "databases:\n  d:\n    allow_sql: false\n    tables:\n      t: {sort: a, size: 10, facets: [a, {array: b}], "
         "facet_size: max, sortable_columns: [a]}\n      u:\n    queries: {q: select 1, r: {sql: select 1, params: "
         "[a]}}\n"
-        "plugins: {p: {anything: [1, {b: 2}]}}\n";
+        "plugins: {datasette-atom: {anything: [1, {b: 2}]}}\n";
     struct arena *a = arena_new(0);
     CHECK_INT(check(a, text, CONFIG_FILE).count, 0);
     CHECK_INT(check(a, "", CONFIG_FILE).count, 0);
