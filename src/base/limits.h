@@ -227,6 +227,7 @@
 #define LIMIT_FETCH_TRIES      4                    /* tries in a row that bring nothing; then the last one's failure */
 #define LIMIT_FETCH_TRIES_ALL  100                  /* all tries of one file; likewise */
 #define LIMIT_FETCH_BACKOFF_MS 500                  /* before the second try; doubled for each further one */
+#define LIMIT_SEND_ANSWER      16777216             /* bytes of an answer that are looked at */
 #define LIMIT_FETCH_WAIT_MS    30000                /* the longest wait, also when the server asks for more */
 
 /* edge */
@@ -257,6 +258,8 @@
 #define LIMIT_UPGRADE_STATUS    16384      /* bytes of the file that tells who serves; larger: TOO_LARGE */
 #define LIMIT_UPGRADE_ARGUMENTS 4194304    /* bytes of a command line that is run again; longer: TOO_LARGE */
 #define LIMIT_REPLAY_FILE       1073741824 /* a file of recorded requests; larger: TOO_LARGE */
+#define LIMIT_POST_BODY         1048576    /* bytes of items of one request, before the last */
+#define LIMIT_POST_LOG          536870912  /* a log that is gone on with; larger: TOO_LARGE */
 #define LIMIT_HEALTH_PATH       1024       /* bytes of the path that healthcheck asks for; longer: USAGE */
 
 #endif

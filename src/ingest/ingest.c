@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "db/history.h"
 #include "ingest/feed.h"
 #include "ingest/row_fault.h"
 #include "ingest/table.h"
@@ -349,11 +350,17 @@ static enum status load_database(struct ingest *l, str table, uint64_t *ret_chan
         st = conn_execute(l->conn, STR("BEGIN IMMEDIATE"), err);
     if (st != STATUS_OK)
         return st;
-    st = clear_children(l, l->table.name.n ? l->table.name : table, err);
+    const struct ingest_options *o = l->options;
+    if (o->via.n)
+        st = history_author(l->conn, o->who, o->via, err);
+    if (st == STATUS_OK)
+        st = clear_children(l, l->table.name.n ? l->table.name : table, err);
     if (st == STATUS_OK)
         st = change_counted(l, table, ret_changed, err);
     if (st == STATUS_OK)
         st = load_children(l, l->table.name, err);
+    if (st == STATUS_OK && o->via.n)
+        st = history_author(l->conn, (str){0}, (str){0}, err);
     if (st == STATUS_OK && FAULT("ingest.commit"))
         st = err_set(err, STATUS_IO, "a fault was injected");
     if (st == STATUS_OK)

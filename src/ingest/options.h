@@ -58,6 +58,7 @@ struct ingest_options {
     bool strict;        /* the first row that does not fit ends it, and nothing is imported */
     bool analyze;
     bool dry_run;
+    str who, via;  /* for histories (db/history.h): who imports, by which way; empty `via` = not said */
     bool unsafe;   /* no journal, no fsync: for a database that is thrown away */
     str entry;     /* file inside of a zip */
     str part;      /* sheet of a workbook (by name or number; empty = the first), table of a database */

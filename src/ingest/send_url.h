@@ -18,7 +18,8 @@ struct send_url {
 
 struct send_url_answer {
     int status;
-    str body, type; /* Content-Type */
+    str body, type;        /* Content-Type */
+    int64_t retry_after_s; /* Retry-After in seconds; -1 = not said */
 };
 
 /* OK for any answer. INVALID (no URL, no http), IO (no connection), TIMEOUT, TOO_LARGE, NOT_IMPLEMENTED (no libcurl).

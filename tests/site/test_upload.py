@@ -580,6 +580,18 @@ def test_stopped_in_the_middle(start):
         assert "stopped" in now["fault"] and two.get("/data/big.json").status == 404
 
 
+def test_histories_say_who(site, tmp_path):
+    serving.run("history", "enable", tmp_path / "data.db", "docs")
+    page = upload(site, "id,title\n80,x\n")
+    begin(site, page, table="docs", mode="append")
+    assert ended(site, page)["report"]["imported"] == 1
+    site.post("/data/docs/-/import", [{"id": 81}], 200)
+    status, out, _ = serving.run("history", "show", tmp_path / "data.db", "docs", "--json")
+    assert status == 0
+    said = [(line["who"], line["via"]) for line in map(json.loads, out.splitlines())]
+    assert said[:2] == [("root", "web")] * 2 and len(said) == 3  # and that it was enabled
+
+
 def test_delete(site, tmp_path):
     page = upload(site, CSV)
     assert site.form(page, action="delete").status == 303

@@ -21,6 +21,7 @@
 #include "db/writer.h"
 #include "ingest/ingest.h"
 #include "ingest/preview.h"
+#include "site/history.h"
 
 #define PREVIEW_ROWS 20
 
@@ -142,7 +143,7 @@ static void read_options(struct arena *a, struct value d, struct ingest_options 
     o->replace_table = str_is(mode, "replace");
     o->delimiter = text_of(d, STR("delimiter"));
     o->encoding = text_of(d, STR("encoding"));
-    o->entry = text_of(d, STR("entry"));
+    o->entry = o->part = text_of(d, STR("entry")); /* whichever the file has */
     o->no_headers = value_truth(VALUE_GET(d, "no_headers"));
     o->alter = value_truth(VALUE_GET(d, "alter"));
 }
@@ -283,6 +284,8 @@ enum status import_start(struct request *rq, struct upload *u, int own_fd, struc
     i->progress.phase = "waiting";
     i->watch = (struct progress){.show = show, .arg = i, .cancelled = &i->cancelled};
     read_options(a, i->upload.options, &i->options);
+    i->options.who = i->upload.actor;
+    i->options.via = STR(HISTORY_WEB);
     enum status st = upload_save(rq->site, rq->arena, u, err);
     pthread_mutex_lock(&all->lock);
     i->next = all->first;

@@ -23,6 +23,8 @@
 #include "base/mem.h"
 #include "codec/jsplit.h"
 #include "db/writer.h"
+#include "site/actor.h"
+#include "site/history.h"
 #include "site/render/page.h"
 #include "site/tables.h"
 #include "site/upload/sink.h"
@@ -48,7 +50,7 @@ struct import {
     struct http_stream stream;
     struct arena *keep; /* of the options */
     struct writer *writer;
-    str table, original;
+    str table, original, who;
     VEC(str) pks; /* as asked for */
     bool may_create, alter, lines, only_errors;
     struct value types; /* column types of the table */
@@ -387,7 +389,7 @@ static void step(struct import *m)
     read_batch(m);
     if (m->batch.count) {
         struct err why = ERR_INIT;
-        m->job = (struct writer_job){.run = write_batch};
+        m->job = (struct writer_job){.run = write_batch, .who = m->who, .via = STR(HISTORY_WEB)};
         enum status st = find_key(m, &why);
         if (st == STATUS_OK)
             st = writer_run(m->writer, &m->job, &why);
@@ -545,6 +547,7 @@ static enum status start(struct request *rq, struct import *m, struct err *err)
     if (st != STATUS_OK)
         return st;
     m->writer = rq->db->writer;
+    m->who = arena_str(m->keep, actor_name(rq));
     m->lines = wants_lines(rq);
     str type = http_header(rq->http, STR("content-type"));
     jsplit_init(&m->split, read_more, m, LIMIT_IMPORT_RECORD, str_starts(type, STR("application/json")));
