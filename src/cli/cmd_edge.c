@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_edge — vitrine edge: the proxy in front of apps; and vitrine edge stop. */
+/* cmd_edge — vitrine edge: the proxy in front of apps; and vitrine edge apply, reload, stop. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -50,7 +50,8 @@ struct setup {
     struct edge_config config;
     struct edge_listen_config listens[LIMIT_HTTP_LISTENERS];
     struct tls_config certs[LIMIT_EDGE_HOSTS];
-    bool tls_wanted, help, stop;
+    bool tls_wanted, help;
+    const char *verb; /* path of the control socket that is asked, instead of running */
 };
 
 static enum status number(str value, int64_t low, int64_t high, int64_t *ret, struct err *err)
@@ -125,8 +126,8 @@ static enum status apply(struct setup *s, int id, str value, str second, struct 
         s->help = true;
         return STATUS_OK;
     default:
-        s->stop = str_is(value, "stop");
-        return s->stop ? STATUS_OK : err_set(err, STATUS_USAGE, "\"%.*s\" is nothing edge does", STR_ARG(value));
+        s->verb = str_is(value, "stop") ? "/stop" : str_is(value, "reload") ? "/reload" : NULL;
+        return s->verb ? STATUS_OK : err_set(err, STATUS_USAGE, "\"%.*s\" is nothing edge does", STR_ARG(value));
     }
 }
 
@@ -160,18 +161,25 @@ int cmd_edge(int argc, char **argv)
     int id;
     s.config.listens = s.listens;
     s.config.certs = s.certs;
+    if (argc > 0 && strcmp(argv[0], "apply") == 0) {
+        arena_free(s.a);
+        return cmd_edge_apply(argc - 1, argv + 1);
+    }
     edge_limits_default(&s.config.limits);
     while ((st = option_next(&r, &id, &value, &second, &err)) == STATUS_AGAIN)
         if ((st = apply(&s, id, value, second, &err)) != STATUS_OK)
             break;
     s.config.state = edge_state_folder(s.a, s.config.state);
     if (s.help) {
-        printf("Usage: vitrine edge --listen ADDR [OPTIONS]\n"
-               "       vitrine edge stop [--state DIR]\n\n"
-               "Stands in front of apps: vitrine deploy puts them behind it.\n\nOptions:\n");
+        printf(
+            "Usage: vitrine edge --listen ADDR [OPTIONS]\n"
+            "       vitrine edge apply [--dry-run] FILE\n"
+            "       vitrine edge reload | stop [--state DIR]\n\n"
+            "Stands in front of apps: vitrine deploy puts them behind it, one at a time, and vitrine edge apply as a\n"
+            "file says. reload (or SIGHUP) reads the certificates again and reopens the access log.\n\nOptions:\n");
         option_print_help(options, ARRAY_LEN(options));
-    } else if (st == STATUS_OK && s.stop) {
-        st = edge_call(s.a, s.config.state, "POST", STR("/stop"), VALUE_UNDEF, &v, &err);
+    } else if (st == STATUS_OK && s.verb) {
+        st = edge_call(s.a, s.config.state, "POST", str_of(s.verb), VALUE_UNDEF, &v, &err);
     } else if (st == STATUS_OK) {
         st = serve(&s, &err);
     }

@@ -58,6 +58,7 @@ int cmd_transform(int argc, char **argv);
 int cmd_upgrade(int argc, char **argv);
 int cmd_upsert(int argc, char **argv);
 int cmd_edge(int argc, char **argv);
+int cmd_edge_apply(int argc, char **argv);
 int cmd_deploy(int argc, char **argv);
 int cmd_rollback(int argc, char **argv);
 int cmd_pause(int argc, char **argv);

@@ -209,6 +209,18 @@ static void call_end(struct call *c)
     edge_stop_begin(c->edge);
 }
 
+static void call_reload(struct call *c)
+{
+    struct err err = ERR_INIT;
+    struct value v = value_dict(c->a);
+    if (edge_reload(c->edge, &err) != STATUS_OK) {
+        send_error(c->x, &err);
+        return;
+    }
+    VALUE_SET(v, "reloaded", value_bool(true));
+    send_value(c->x, 200, v);
+}
+
 static const struct address {
     enum http_method method;
     const char *before, *after; /* around the name; before alone when there is none */
@@ -218,6 +230,7 @@ static const struct address {
     {HTTP_GET, "/status", "", false, call_status},
     {HTTP_GET, "/metrics", "", false, call_metrics},
     {HTTP_POST, "/stop", "", false, call_end},
+    {HTTP_POST, "/reload", "", false, call_reload},
     {HTTP_GET, "/jobs/", "", true, call_job},
     {HTTP_GET, "/apps/", "", true, call_app},
     {HTTP_POST, "/apps/", "/deploy", true, call_deploy},

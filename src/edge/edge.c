@@ -322,12 +322,78 @@ static void tell_ended(void *arg)
     loop_post(((struct edge *)arg)->loop, on_worker_ended, arg);
 }
 
+static enum status load_certs(struct edge *e, struct tls_server **ret, struct err *err)
+{
+    if (!e->config->cert_count)
+        return STATUS_OK;
+    struct tls_config tls = e->config->certs[0];
+    tls.more = e->config->certs + 1;
+    tls.more_count = e->config->cert_count - 1;
+    return tls_server_new(&tls, ret, err);
+}
+
+static enum status open_access_log(struct edge *e, int *ret_fd, struct err *err)
+{
+    str path = e->config->access_log;
+    if (str_is(path, "-"))
+        *ret_fd = STDOUT_FILENO;
+    else if (path.n)
+        return fs_open(arena_cstr(e->arena, path), O_WRONLY | O_CREAT | O_APPEND, 0640, ret_fd, err);
+    return STATUS_OK;
+}
+
+static void use_certs(struct edge_worker *w, void *arg)
+{
+    struct edge *e = arg;
+    for (size_t i = 0; i < e->config->listen_count; i++)
+        if (e->config->listens[i].tls)
+            edge_worker_set_tls(w, i, e->tls);
+}
+
+/* The workers read e->tls, so it changes only when they have nothing to read: they are asked one reload at a time. */
+static void reloaded(void *arg)
+{
+    ((struct edge *)arg)->reloading = false;
+}
+
+enum status edge_reload(struct edge *e, struct err *err)
+{
+    struct tls_server *tls = NULL;
+    int fd = -1;
+    if (e->reloading || e->stopping)
+        return err_set(err, STATUS_BUSY, "the edge is busy");
+    enum status st = load_certs(e, &tls, err);
+    if (st == STATUS_OK)
+        st = open_access_log(e, &fd, err);
+    if (st != STATUS_OK) {
+        tls_server_unref(tls);
+        return st;
+    }
+    if (fd > STDERR_FILENO) { /* under the number that the workers write to */
+        (void)dup3(fd, e->access_fd, O_CLOEXEC);
+        close(fd);
+    }
+    tls_server_unref(e->tls);
+    e->tls = tls;
+    e->reloading = true;
+    edge_ask(e, use_certs, e, reloaded, e);
+    log_line(LOG_INFO, "edge", "certificates and access log were read again");
+    return STATUS_OK;
+}
+
 static void on_signal(void *arg, int signo, int sender_pid)
 {
     struct edge *e = arg;
     (void)sender_pid;
+    struct err err = ERR_INIT;
     if (signo == SIGTERM || signo == SIGINT)
         edge_stop_begin(e);
+    if (signo != SIGHUP)
+        return;
+    (void)notify_reloading();
+    if (edge_reload(e, &err) != STATUS_OK)
+        log_line(LOG_ERROR, "edge", "not reloaded, all goes on as before: %s", err.text);
+    (void)notify_send("READY=1");
 }
 
 /* ---- starting ---- */
@@ -363,17 +429,6 @@ static enum status open_listeners(struct edge *e, struct err *err)
     return STATUS_OK;
 }
 
-static enum status open_access_log(struct edge *e, struct err *err)
-{
-    str path = e->config->access_log;
-    e->access_fd = -1;
-    if (str_is(path, "-"))
-        e->access_fd = STDOUT_FILENO;
-    else if (path.n)
-        return fs_open(arena_cstr(e->arena, path), O_WRONLY | O_CREAT | O_APPEND, 0640, &e->access_fd, err);
-    return STATUS_OK;
-}
-
 static enum status make_workers(struct edge *e, struct err *err)
 {
     struct edge_listen listens[LIMIT_HTTP_LISTENERS];
@@ -405,13 +460,9 @@ static enum status start(struct edge *e, struct err *err)
     if (st == STATUS_OK)
         st = make_folder(e, EDGE_RUN_FOLDER, err);
     if (st == STATUS_OK)
-        st = open_access_log(e, err);
-    if (st == STATUS_OK && e->config->cert_count) {
-        struct tls_config tls = e->config->certs[0];
-        tls.more = e->config->certs + 1;
-        tls.more_count = e->config->cert_count - 1;
-        st = tls_server_new(&tls, &e->tls, err);
-    }
+        st = open_access_log(e, &e->access_fd, err);
+    if (st == STATUS_OK)
+        st = load_certs(e, &e->tls, err);
     if (st == STATUS_OK)
         st = open_listeners(e, err);
     if (st == STATUS_OK)

@@ -151,7 +151,7 @@ struct edge {
     struct signal_source *signals;
     int access_fd, lock_fd;
     unsigned asks; /* questions to the workers under way */
-    bool stopping, workers_stopped;
+    bool stopping, workers_stopped, reloading;
     int64_t started_unix_s;
 };
 /* Calls fn(worker, arg) on each worker's thread, then done(done_arg) on the control thread (done may be NULL). */
@@ -161,6 +161,8 @@ void edge_ask(struct edge *e, void (*fn)(struct edge_worker *w, void *arg), void
 void edge_publish(struct edge *e);
 void edge_save(struct edge *e); /* the state file; a failure is logged, and told by status */
 const char *edge_path(struct edge *e, struct arena *a, const char *folder, const char *name);
+/* Certificates and access log anew. A mistake changes nothing; no connection is touched. */
+enum status edge_reload(struct edge *e, struct err *err) MUST_USE;
 void edge_stop_begin(struct edge *e);
 void edge_check_stopped(struct edge *e);
 struct life *edge_life(struct edge *e, str name); /* NULL: none */
