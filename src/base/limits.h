@@ -174,6 +174,10 @@
 #define LIMIT_SIGN_IN_NEXT     2048     /* bytes of the page to go to after signing in; longer: the home page */
 
 /* migrate */
+#define LIMIT_UNDO_ROWS                                                                                                \
+    2000000                     /* rows of a table that an import empties or replaces; more: no undo, and it says so   \
+                                 */
+#define LIMIT_UNDO_LOG    100   /* imports that are remembered; older ones are forgotten */
 #define LIMIT_SQL_COLUMNS 32768 /* columns of a table that is rebuilt: SQLite allows no more; more: TOO_LARGE */
 
 /* ingest */

@@ -155,7 +155,8 @@ static enum status list_tables(struct export_job *j, str **ret, size_t *ret_coun
     enum status st =
         conn_prepare_trusted(j->conn,
                              STR("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' "
-                                 "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"),
+                                 "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE "
+                                 "'\\_vitrine\\_%' ESCAPE '\\' ORDER BY name"),
                              &s, err);
     if (st != STATUS_OK)
         return st;

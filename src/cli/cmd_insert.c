@@ -42,6 +42,10 @@ enum {
     OPT_STOP_AFTER,
     OPT_BATCH_SIZE,
     OPT_ANALYZE,
+    OPT_INDEX,
+    OPT_FTS,
+    OPT_EXTRACT,
+    OPT_NO_UNDO,
     OPT_ENTRY,
     OPT_DRY_RUN,
     OPT_JSON,
@@ -86,6 +90,10 @@ static const struct option options[] = {
     {"--stop-after", 0, OPTION_VALUE, "N", "Import at most N rows", OPT_STOP_AFTER},
     {"--batch-size", 0, OPTION_VALUE, "N", "Accepted for compatibility: an import is one transaction", OPT_BATCH_SIZE},
     {"--analyze", 0, OPTION_FLAG, NULL, "Run ANALYZE afterwards", OPT_ANALYZE},
+    {"--index", 0, OPTION_VALUE, "COLUMN", "Make an index on it; may be given again", OPT_INDEX},
+    {"--fts", 0, OPTION_VALUE, "COLUMN", "Make a search index on it, kept up to date; may be given again", OPT_FTS},
+    {"--extract", 0, OPTION_VALUE, "COLUMN", "Move it into a lookup table; may be given again", OPT_EXTRACT},
+    {"--no-undo", 0, OPTION_FLAG, NULL, "Keep nothing for vitrine undo", OPT_NO_UNDO},
     {"--entry", 0, OPTION_VALUE, "NAME", "Which file of a zip", OPT_ENTRY},
     {"--dry-run", 0, OPTION_FLAG, NULL, "Say what would happen, change nothing", OPT_DRY_RUN},
     {"--json", 0, OPTION_FLAG, NULL, "Print the report as JSON", OPT_JSON},
@@ -96,11 +104,11 @@ static const struct option options[] = {
 struct insert {
     struct arena *arena;
     struct ingest_options o;
-    VEC(str) pk, not_null, nulls;
+    VEC(str) pk, not_null, nulls, indexes, fts, extracts;
     VEC(struct ingest_pair) types, defaults;
     str words[3]; /* DB TABLE FILE */
     size_t word_count;
-    bool json, silent, help;
+    bool json, silent, no_undo, help;
 };
 
 static int print_help(const char *verb)
@@ -172,6 +180,15 @@ static enum status apply_text(struct insert *i, int id, str value, str second, s
     case OPT_NOT_NULL:
         VEC_PUSH(i->arena, &i->not_null, value);
         break;
+    case OPT_INDEX:
+        VEC_PUSH(i->arena, &i->indexes, value);
+        break;
+    case OPT_FTS:
+        VEC_PUSH(i->arena, &i->fts, value);
+        break;
+    case OPT_EXTRACT:
+        VEC_PUSH(i->arena, &i->extracts, value);
+        break;
     case OPT_PATH:
         i->o.path = value;
         break;
@@ -208,6 +225,7 @@ static void apply_flag(struct insert *i, int id)
                  {OPT_CHILDREN, &o->children},
                  {OPT_JSON, &i->json},
                  {OPT_SILENT, &i->silent},
+                 {OPT_NO_UNDO, &i->no_undo},
                  {OPT_HELP, &i->help}};
     for (size_t k = 0; k < ARRAY_LEN(flags); k++)
         if (flags[k].id == id)
@@ -248,6 +266,13 @@ static enum status read_options(struct insert *i, int argc, char **argv, struct 
     i->o.pk_count = i->pk.count;
     i->o.not_null = i->not_null.items;
     i->o.not_null_count = i->not_null.count;
+    i->o.indexes = i->indexes.items;
+    i->o.index_count = i->indexes.count;
+    i->o.fts = i->fts.items;
+    i->o.fts_count = i->fts.count;
+    i->o.extracts = i->extracts.items;
+    i->o.extract_count = i->extracts.count;
+    i->o.undo = !i->no_undo;
     i->o.nulls = i->nulls.items;
     i->o.null_count = i->nulls.count;
     i->o.types = i->types.items;

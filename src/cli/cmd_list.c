@@ -4,7 +4,7 @@
 
 enum { OPT_COUNTS, OPT_COLUMNS, OPT_SCHEMA, OPT_FTS4, OPT_FTS5, OPT_COLUMN, OPT_COMMON };
 
-#define OWN_NAMES "name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+#define OWN_NAMES "name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_vitrine\\_%' ESCAPE '\\'"
 
 /* ---- tables, views ---- */
 

@@ -22,6 +22,7 @@ const struct command commands[] = {
     {"schema", "Print the SQL that made a database", cmd_schema},
     {"analyze-tables", "Print what is in the columns of tables", cmd_analyze_tables},
     {"upsert", "Put the rows of a file into a table, changing those whose key is there", cmd_upsert},
+    {"undo", "Take the last import back", cmd_undo},
     {"export", "Write tables and queries to files", cmd_export},
     {"transform", "Change types, names, order, keys and defaults of a table", cmd_transform},
     {"extract", "Move columns into a lookup table", cmd_extract},

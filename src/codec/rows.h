@@ -34,6 +34,7 @@ struct row {
     uint32_t count; /* of cells */
     uint32_t fault; /* why it cannot be used (the reader's or the user's own numbers), 0 = fine */
     uint32_t fault_cell;
+    uint64_t hash; /* the user's own: of the values */
 };
 
 struct rows {

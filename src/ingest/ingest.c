@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "db/history.h"
+#include "ingest/after.h"
 #include "ingest/feed.h"
 #include "ingest/row_fault.h"
 #include "ingest/table.h"
@@ -36,10 +37,12 @@ struct ingest {
     struct table table;
     struct rejects rejects;
     struct stmt *insert;
+    struct undo undo;
     uint64_t rows, inserted;
     int64_t began_us;
     struct ingest_report *children;
     size_t child_count;
+    int64_t changes; /* total_changes() when the last row was in */
 };
 
 /* ---- first pass ------------------------------------------------------------------------------------------------- */
@@ -154,6 +157,10 @@ static enum status insert_batch(struct ingest *l, const struct batch *b, struct 
         if (LIKELY(!row->fault) && l->conn) {
             st = insert_row(l, &b->rows.cells[row->first], MIN((size_t)row->count, l->plan->count), err);
             l->inserted += st == STATUS_OK;
+            if (st == STATUS_OK && l->undo.kind == UNDO_ADDED && conn_changes(l->conn))
+                st = undo_note(&l->undo, conn_last_rowid(l->conn), err);
+            l->undo.sum_rows += st == STATUS_OK;
+            l->undo.sum += st == STATUS_OK ? row->hash : 0;
         }
         if (UNLIKELY(row->fault) || UNLIKELY(st == STATUS_CONFLICT)) {
             struct arena_mark mark = arena_mark(l->scratch);
@@ -213,35 +220,80 @@ static enum status insert_all(struct ingest *l, struct err *err)
 
 /* ---- one table -------------------------------------------------------------------------------------------------- */
 
+/* Whether the hashes of the rows that went in are those of the rows that are there: nothing was replaced, no key was
+ * made up, no value was changed on the way in or afterwards. */
+static bool is_summed(const struct ingest *l)
+{
+    const struct ingest_options *o = l->options;
+    bool same = l->undo.kind == UNDO_MADE && o->mode == INGEST_INSERT && !o->extract_count;
+    for (size_t i = 0; i < l->plan->count; i++) {
+        const struct column_plan *c = &l->plan->columns[i];
+        same &= c->type != COLUMN_BLOB && c->type != COLUMN_ANY;
+        for (size_t k = 0; k < l->table.key_count; k++)
+            same &= !(c->blank && str_eq_nocase(l->table.keys[k], c->name));
+    }
+    return same;
+}
+
+/* What the import does beside inserting. */
+static enum status finish(struct ingest *l, struct err *err)
+{
+    struct undo *u = l->options->undo ? &l->undo : NULL;
+    enum status st = conn_query_i64(l->conn, STR("SELECT total_changes()"), &l->changes, err);
+    l->changes -= (int64_t)l->undo.written;
+    if (st == STATUS_OK)
+        st = after_load(l->arena, l->conn, &l->table, l->options, u, err);
+    if (st == STATUS_OK && l->options->analyze)
+        st = conn_execute(l->conn, STR("ANALYZE"), err);
+    return st;
+}
+
+/* What is needed to take all of it back. */
+static enum status finish_undo(struct ingest *l, struct err *err)
+{
+    struct undo *u = &l->undo;
+    enum status st = STATUS_OK;
+    for (size_t i = 0; l->table.exists && i < l->plan->count && st == STATUS_OK; i++)
+        if (l->table.map[i] == SIZE_MAX)
+            st = undo_made(u, "column", l->plan->columns[i].name, err);
+    for (size_t i = 0; i < l->child_count && st == STATUS_OK; i++)
+        st = undo_made(u, "child", l->children[i].table, err);
+    u->summed = !l->child_count && is_summed(l);
+    if (st == STATUS_OK)
+        st = undo_end(u, l->source->name, l->rejects.count ? l->rejects.table : STR(""), l->rejects.at, l->inserted,
+                      err);
+    return st;
+}
+
 static enum status change(struct ingest *l, str table, struct err *err)
 {
     enum status st = table_look(l->arena, l->conn, table, &l->table, err);
+    if (st == STATUS_OK && l->options->undo)
+        st = undo_begin(&l->undo, l->arena, l->conn, &l->table, l->options, err);
     if (st == STATUS_OK)
         st = table_fit(l->arena, &l->table, l->plan, l->options, err);
+    if (st == STATUS_OK)
+        st = after_check(&l->table, l->plan, l->options, err);
     if (st == STATUS_OK)
         st = table_prepare(l->arena, l->conn, &l->table, l->plan, l->options, err);
     if (st == STATUS_OK)
         st = conn_prepare_trusted(l->conn, table_insert_sql(l->arena, &l->table, l->plan, l->options), &l->insert, err);
     if (st == STATUS_OK)
         st = insert_all(l, err);
-    if (st == STATUS_OK && l->options->analyze)
-        st = conn_execute(l->conn, STR("ANALYZE"), err);
     stmt_done(l->insert);
     rejects_end(&l->rejects);
-    return st;
+    return st == STATUS_OK ? finish(l, err) : st;
 }
 
 static enum status change_counted(struct ingest *l, str table, uint64_t *ret_changed, struct err *err)
 {
-    int64_t before = 0, after = 0;
+    int64_t before = 0;
     enum status st = conn_query_i64(l->conn, STR("SELECT total_changes()"), &before, err);
     if (st == STATUS_OK)
         st = change(l, table, err);
     if (st == STATUS_OK)
         st = table_index_parent(l->conn, &l->table, l->options, err);
-    if (st == STATUS_OK)
-        st = conn_query_i64(l->conn, STR("SELECT total_changes()"), &after, err);
-    *ret_changed = (uint64_t)(after - before);
+    *ret_changed = (uint64_t)(l->changes - before);
     return st;
 }
 
@@ -361,13 +413,17 @@ static enum status load_database(struct ingest *l, str table, uint64_t *ret_chan
         st = load_children(l, l->table.name, err);
     if (st == STATUS_OK && o->via.n)
         st = history_author(l->conn, (str){0}, (str){0}, err);
+    if (st == STATUS_OK && l->options->undo)
+        st = finish_undo(l, err);
     if (st == STATUS_OK && FAULT("ingest.commit"))
         st = err_set(err, STATUS_IO, "a fault was injected");
     if (st == STATUS_OK)
         st = l->options->dry_run ? conn_execute(l->conn, STR("ROLLBACK"), err)
                                  : conn_execute(l->conn, STR("COMMIT"), err);
     if (st != STATUS_OK) {
+        stmt_done(l->undo.put);
         (void)!conn_execute(l->conn, STR("ROLLBACK"), NULL); /* SQLite may have done it itself */
+        (void)!conn_execute(l->conn, STR("PRAGMA recursive_triggers = OFF"), NULL);
         return st;
     }
     (void)FAULT("ingest.committed");

@@ -57,6 +57,9 @@ struct ingest_options {
     bool replace_table; /* drop the table first */
     bool strict;        /* the first row that does not fit ends it, and nothing is imported */
     bool analyze;
+    const str *indexes, *fts, *extracts; /* columns: an index each; one search index; a lookup table each */
+    size_t index_count, fts_count, extract_count;
+    bool undo; /* keep what is needed to take it back (undo.h) */
     bool dry_run;
     str who, via;  /* for histories (db/history.h): who imports, by which way; empty `via` = not said */
     bool unsafe;   /* no journal, no fsync: for a database that is thrown away */

@@ -39,6 +39,7 @@ struct plan *plan_new(struct arena *a, const struct ingest_options *o)
     p->arena = arena_new(0); /* bounded by LIMIT_INGEST_COLUMNS times a column */
     arena_defer(a, free_arena, p->arena);
     p->options = o;
+    p->empty_hash = distinct_hash(STR(""));
     return p;
 }
 
@@ -469,6 +470,25 @@ static inline void convert_cell(struct plan *p, struct batch *b, struct column_p
     stat_text(p, c, cell->kind == CELL_OTHER ? str_make(cell->other, cell->other_n) : cell_str(cell));
 }
 
+/* The statistics have just looked at it: its hash is the column's last one. */
+static inline uint64_t cell_hash(const struct plan *p, const struct column_plan *c, const struct cell *cell,
+                                 uint64_t row)
+{
+    switch ((enum cell_kind)cell->kind) {
+    case CELL_INT:
+        return row_hash_add(row, VALUE_MARK_INT, c->last_hash);
+    case CELL_REAL:
+        return row_hash_add(row, VALUE_MARK_REAL, c->last_hash);
+    case CELL_NULL:
+        return row_hash_add(row, VALUE_MARK_NULL, 0);
+    case CELL_BLOB:
+        return row_hash_add(row, VALUE_MARK_BLOB, c->last_hash);
+    default:
+        break;
+    }
+    return row_hash_add(row, VALUE_MARK_TEXT, cell->kind == CELL_TEXT && !cell->n ? p->empty_hash : c->last_hash);
+}
+
 void plan_convert(struct plan *p, struct batch *b)
 {
     for (size_t r = 0; r < b->rows.row_count; r++) {
@@ -483,10 +503,15 @@ void plan_convert(struct plan *p, struct batch *b)
             row->fault = check_forced(p, row, cells, n);
         if (UNLIKELY(row->fault))
             continue;
-        for (size_t i = 0; i < n; i++)
+        row->hash = 0;
+        for (size_t i = 0; i < n; i++) {
             convert_cell(p, b, &p->columns[i], &cells[i]);
-        for (size_t i = n; UNLIKELY(i < p->count); i++)
+            row->hash = cell_hash(p, &p->columns[i], &cells[i], row->hash);
+        }
+        for (size_t i = n; UNLIKELY(i < p->count); i++) {
             p->columns[i].blank++;
+            row->hash = row_hash_add(row->hash, VALUE_MARK_NULL, 0);
+        }
     }
 }
 

@@ -61,6 +61,7 @@ struct plan {
     size_t note_count;
     uint64_t notes_from; /* rows from this line on that have only a first cell are notes; 0 = none */
     bool any_forced;
+    uint64_t empty_hash; /* of an empty text */
 };
 
 struct plan *plan_new(struct arena *a, const struct ingest_options *o);
@@ -72,7 +73,8 @@ enum status plan_decide(struct plan *p, struct err *err) MUST_USE;
 enum column_type plan_type_of(str declared);
 const char *plan_type_name(enum column_type t); /* "INTEGER" */
 void plan_force(struct plan *p, size_t column, enum column_type t);
-/* Converts the cells of a batch in place; rows that do not fit get a fault. */
+/* Converts the cells of a batch in place; rows that do not fit get a fault, others the hash of their values as SQLite
+ * will have them (columns of types of our own choice, blobs aside). */
 void plan_convert(struct plan *p, struct batch *b);
 /* In words, for the rejects table: "“abc” is no INTEGER". */
 str plan_fault_text(struct arena *a, const struct plan *p, const struct row *row, const struct rows *rows);

@@ -139,7 +139,8 @@ static enum status list(struct arena *a, struct conn *c, const char *kinds, str 
     VEC(str) names = {0};
     str sql = ARENA_CAT(a,
                         STR("SELECT l.name FROM pragma_table_list l JOIN sqlite_schema m ON m.name = l.name WHERE "
-                            "l.schema = 'main' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND l.type IN ("),
+                            "l.schema = 'main' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND l.name NOT LIKE "
+                            "'\\_vitrine\\_%' ESCAPE '\\' AND l.type IN ("),
                         str_of(kinds), STR(") ORDER BY m.rowid"));
     enum status st = conn_prepare_trusted(c, sql, &s, err);
     if (st != STATUS_OK)

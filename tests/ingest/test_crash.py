@@ -33,7 +33,8 @@ def state(path):
     try:
         assert db.execute("pragma integrity_check").fetchall() == [("ok",)]
         return {name: db.execute(f'select * from "{name}" order by rowid').fetchall()
-                for (name,) in db.execute("select name from sqlite_master where type = 'table'").fetchall()}
+                for (name,) in db.execute("select name from sqlite_master where type = 'table' and name not like "
+                                            "'!_vitrine!_%' escape '!'").fetchall()}
     finally:
         db.close()
 

@@ -30,13 +30,13 @@ class Import:
 
     def __call__(self, data, *options, name="in.csv", table="t", verb="insert"):
         """The report."""
-        status, out, err = serving.run(verb, self.path, table, self.file(data, name), "--json", *options)
+        status, out, err = serving.run(verb, self.path, table, self.file(data, name), "--json", "--no-undo", *options)
         assert status == 0, err
         return json.loads(out)
 
     def fails(self, data, *options, name="in.csv", table="t", verb="insert"):
         """What it says on standard error."""
-        status, out, err = serving.run(verb, self.path, table, self.file(data, name), "--json", *options)
+        status, out, err = serving.run(verb, self.path, table, self.file(data, name), "--json", "--no-undo", *options)
         assert status not in (0, 139, 134) and out == "", (status, out, err)
         return err
 
