@@ -21,6 +21,7 @@
 #include "cli/get.h"
 #include "cli/import_files.h"
 #include "cli/upgrade.h"
+#include "codec/b64.h"
 #include "http/server.h"
 #include "rt/notify.h"
 #include "rt/proc.h"
@@ -164,9 +165,10 @@ struct serve {
     struct takeover_socket sockets[LIMIT_FDPASS_FDS];
     size_t socket_count; /* of them, not yet used */
     struct upgrade_state inherited;
-    bool activated;        /* a socket unit of the service manager listens */
-    bool failed;           /* nothing can go on here */
-    bool imports_are_ours; /* not the predecessor's any more */
+    char ticket_keys[(TLS_TICKET_KEYS + 2) / 3 * 4]; /* base64; only with --ssl-certfile */
+    bool activated;                                  /* a socket unit of the service manager listens */
+    bool failed;                                     /* nothing can go on here */
+    bool imports_are_ours;                           /* not the predecessor's any more */
 };
 
 /* ---- options --------------------------------------------------------------------------------------------------- */
@@ -355,11 +357,26 @@ static void stop(struct serve *s)
         end_drain(s);
 }
 
-static enum status read_tls(const struct serve *s, struct tls_server **ret, struct err *err)
+/* ticket_keys: empty = new ones. */
+static enum status read_tls(const struct serve *s, str ticket_keys, struct tls_server **ret, struct err *err)
 {
     static const char *const alpn[] = {"http/1.1", NULL};
-    const struct tls_config c = {.cert_path = s->cert, .key_path = s->key.n ? s->key : s->cert, .alpn = alpn};
+    const struct tls_config c = {
+        .cert_path = s->cert, .key_path = s->key.n ? s->key : s->cert, .ticket_keys = ticket_keys, .alpn = alpn};
     return tls_server_new(&c, ret, err);
+}
+
+/* For a successor; in place, so that it has those of now. */
+static void keep_ticket_keys(struct serve *s, const struct tls_server *tls)
+{
+    char keys[TLS_TICKET_KEYS];
+    struct buf text;
+    buf_init(&text, sizeof s->ticket_keys);
+    tls_server_ticket_keys(tls, keys);
+    b64_encode(&text, str_make(keys, sizeof keys));
+    ASSERT(text.n == sizeof s->ticket_keys);
+    memcpy(s->ticket_keys, text.p, text.n);
+    buf_release(&text);
 }
 
 /* The certificate is read anew; a bad one leaves the old in place. */
@@ -369,10 +386,12 @@ static void renew_certificate(struct serve *s)
     struct tls_server *tls = NULL;
     if (!s->cert.n)
         return;
-    if (read_tls(s, &tls, &err) == STATUS_OK)
+    if (read_tls(s, (str){0}, &tls, &err) == STATUS_OK) {
         http_server_set_tls(s->server, 0, tls);
-    else
+        keep_ticket_keys(s, tls);
+    } else {
         log_line(LOG_ERROR, "serve", "the old certificate stays: %s", err.text);
+    }
     tls_server_unref(tls);
 }
 
@@ -518,6 +537,15 @@ static void on_watchdog(void *arg)
     loop_timer_at(s->loop, &s->watchdog, loop_now_us(s->loop) + s->watchdog_us);
 }
 
+/* The predecessor's, so that its clients come back by a short handshake. */
+static str inherited_ticket_keys(struct serve *s)
+{
+    str keys = {0};
+    if (!s->inherited.ticket_keys.n || !b64_decode(s->arena, s->inherited.ticket_keys, &keys))
+        return (str){0};
+    return keys;
+}
+
 static enum status start(struct serve *s, struct err *err)
 {
     struct listener *listener = NULL;
@@ -526,7 +554,9 @@ static enum status start(struct serve *s, struct err *err)
     loop_timer_init(&s->drain, end_drain, s);
     loop_timer_init(&s->watchdog, on_watchdog, s);
     if (st == STATUS_OK && s->cert.n)
-        st = read_tls(s, &tls, err);
+        st = read_tls(s, inherited_ticket_keys(s), &tls, err);
+    if (tls)
+        keep_ticket_keys(s, tls);
     if (st == STATUS_OK)
         st = listen_on(s, &listener, err);
     if (st == STATUS_OK)
@@ -680,7 +710,8 @@ static enum status begin_upgrades(struct serve *s, struct err *err)
         .lane = LANE_UPKEEP,
         .state = {.secret = arena_str(s->arena, site->secret),
                   .database = s->imported.database,
-                  .folder = str_of(s->imported.folder)},
+                  .folder = str_of(s->imported.folder),
+                  .ticket_keys = str_make(s->ticket_keys, s->cert.n ? sizeof s->ticket_keys : 0)},
         .ready_ms = (uint32_t)s->upgrade_timeout_s * 1000,
         .grace_ms = (uint32_t)s->upgrade_grace_s * 1000,
         .status_path = upgrade_status_path(s->arena, paths.folder),

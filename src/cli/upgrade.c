@@ -122,7 +122,7 @@ enum status upgrade_read_status(struct arena *a, str path, struct upgrade_status
 
 static void put_state(struct buf *out, const struct upgrade_state *s)
 {
-    const str parts[] = {s->secret, s->database, s->folder};
+    const str parts[] = {s->secret, s->database, s->folder, s->ticket_keys};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         buf_puts(out, parts[i]);
         buf_putc(out, '\0');
@@ -135,6 +135,7 @@ enum status upgrade_read_state(str bytes, struct upgrade_state *ret, struct err 
     if (!str_cut(bytes, '\0', &s.secret, &bytes) || !str_cut(bytes, '\0', &s.database, &bytes) ||
         !str_cut(bytes, '\0', &s.folder, &bytes))
         return err_set(err, STATUS_PROTOCOL, "the predecessor's state is not whole");
+    str_cut(bytes, '\0', &s.ticket_keys, &bytes);
     *ret = s;
     return STATUS_OK;
 }

@@ -9,9 +9,10 @@
 
 /* What a successor gets beside the sockets. */
 struct upgrade_state {
-    str secret;   /* of signed cookies and tokens */
-    str database; /* data files were imported into this one; empty = none */
-    str folder;   /* ... in this folder, which goes with the last process; empty = it is kept */
+    str secret;      /* of signed cookies and tokens */
+    str database;    /* data files were imported into this one; empty = none */
+    str ticket_keys; /* of TLS, base64; empty = none */
+    str folder;      /* ... in this folder, which goes with the last process; empty = it is kept */
 };
 
 struct upgrade;

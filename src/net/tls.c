@@ -273,6 +273,8 @@ enum status tls_server_new(const struct tls_config *config, struct tls_server **
         return st;
     }
     set_alpn(t, config->alpn);
+    if (config->ticket_keys.n == TLS_TICKET_KEYS)
+        (void)SSL_CTX_set_tlsext_ticket_keys(t->ctx, (void *)(uintptr_t)config->ticket_keys.p, TLS_TICKET_KEYS);
     *ret = t;
     return STATUS_OK;
 }
@@ -292,6 +294,11 @@ void tls_server_unref(struct tls_server *t)
         tls_server_unref(t->more[i]);
     free(t->more);
     free(t);
+}
+
+void tls_server_ticket_keys(const struct tls_server *t, char out[TLS_TICKET_KEYS])
+{
+    ASSERT(SSL_CTX_get_tlsext_ticket_keys(t->ctx, out, TLS_TICKET_KEYS) == 1);
 }
 
 int64_t tls_server_expires_unix_s(const struct tls_server *t)
@@ -321,6 +328,7 @@ void tls_session_free(void *session)
     if (!session)
         return;
     struct tls_server *t = SSL_get_app_data((SSL *)session);
+    SSL_set_shutdown(session, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* else its ticket is good for nothing */
     SSL_free(session);
     tls_server_unref(t);
 }

@@ -2,7 +2,8 @@
 /* tls: what a server needs to speak TLS: certificate, key, options. Immutable once made, shared by reference count.
  *
  * New certificate: make a new tls_server, swap the pointer, unref the old one; connections that began with the old one
- * keep it until they end. Ticket keys are made anew with it, so tickets given out before lead to a full handshake.
+ * keep it until they end. Ticket keys are made anew with it unless they are given; then tickets given out before are
+ * good for a short handshake still.
  * TLS 1.2 and 1.3. The process must ignore SIGPIPE (rt/signal does). */
 #ifndef VITRINE_NET_TLS_H
 #define VITRINE_NET_TLS_H
@@ -16,13 +17,17 @@ struct tls_config {
     str key_path;                  /* PEM, without pass phrase */
     const struct tls_config *more; /* further certificates, chosen by the name the client asks for (SNI) */
     size_t more_count;             /* their own `more` and `alpn` are not looked at */
+    str ticket_keys;               /* TLS_TICKET_KEYS bytes of another tls_server; empty = new ones */
     const char *const *alpn;       /* protocols in our order of preference, NULL-terminated; NULL = "http/1.1" only */
 };
 /* Reads both files now (blocks). Returns OK, NOT_FOUND, FORBIDDEN, CONFIG (not PEM, encrypted key, key does not belong
  * to the certificate, expired is only logged), IO; text names the file. Threads: any. */
 enum status tls_server_new(const struct tls_config *config, struct tls_server **ret, struct err *err) MUST_USE;
-struct tls_server *tls_server_ref(struct tls_server *t);       /* any thread; returns t */
-void tls_server_unref(struct tls_server *t);                   /* any thread; NULL is fine */
+struct tls_server *tls_server_ref(struct tls_server *t); /* any thread; returns t */
+void tls_server_unref(struct tls_server *t);             /* any thread; NULL is fine */
+#define TLS_TICKET_KEYS 80                               /* bytes */
+/* A secret: who has them can read what was said in resumed sessions of TLS 1.2. */
+void tls_server_ticket_keys(const struct tls_server *t, char out[TLS_TICKET_KEYS]);
 int64_t tls_server_expires_unix_s(const struct tls_server *t); /* notAfter of the first certificate */
 /* For stream.c (void: no OpenSSL in this header): a new SSL* in accept state on fd, NULL when out of memory. It holds a
  * reference to `t` until tls_session_free. */

@@ -12,9 +12,15 @@ struct tls_client;
  * by ALPN. Blocks (reads files). Returns OK, CONFIG, IO. Threads: any. */
 enum status tls_client_new(str ca_path, bool insecure, struct tls_client **ret, struct err *err) MUST_USE;
 void tls_client_free(struct tls_client *c); /* NULL is fine */
-/* Takes fd also on failure; `host` is the name to be proved, or an address. The handshake is done by stream_handshake.
+struct tls_resume { /* what a server gave to make the next handshake short; zeroed before first use */
+    void *session;
+};
+void tls_resume_release(struct tls_resume *r);
+/* Takes fd also on failure; `host` is the name to be proved, or an address. `resume`: used if there is something in it,
+ * and filled; must outlive the stream; NULL = always the whole handshake. The handshake is done by stream_handshake.
  * Returns OK, IO. */
 enum status stream_init_tls_client(struct stream *s, int fd, struct tls_client *c, const char *host,
-                                   struct err *err) MUST_USE;
+                                   struct tls_resume *resume, struct err *err) MUST_USE;
+bool stream_tls_resumed(const struct stream *s); /* after the handshake: it was a short one */
 
 #endif

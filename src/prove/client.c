@@ -127,7 +127,7 @@ static void connect_now(struct client *c)
 {
     struct err err = ERR_INIT;
     sm_move(&c->sm, CLIENT_CONNECTING);
-    enum status st = run_connect(c->run, &c->stream, &err);
+    enum status st = run_connect(c->run, &c->resume, &c->stream, &err);
     if (st == STATUS_OK)
         st = loop_add_fd(c->run->loop, c->stream.fd, LOOP_WRITE, on_event, c, &c->watch, &err);
     if (st != STATUS_OK)
@@ -145,6 +145,7 @@ static void proceed(struct client *c)
 static void on_connected(struct client *c)
 {
     c->run->result->tallies[c->kind].opened++;
+    c->run->result->tallies[c->kind].resumed += stream_tls_resumed(&c->stream);
     sm_move(&c->sm, CLIENT_READY);
     loop_remove_fd(c->run->loop, c->watch); /* added again when something is sent: until then nobody looks */
     c->watch = NULL;
@@ -298,6 +299,7 @@ void client_release(struct client *c)
     loop_timer_cancel(loop, &c->deadline);
     loop_remove_fd(loop, c->watch);
     stream_release(&c->stream);
+    tls_resume_release(&c->resume);
     answer_release(&c->answer);
     buf_release(&c->in);
     buf_release(&c->out);

@@ -12,7 +12,7 @@
 
 #define PATIENCE_MS 20000
 
-enum status run_connect(struct run *r, struct stream *ret, struct err *err)
+enum status run_connect(struct run *r, struct tls_resume *resume, struct stream *ret, struct err *err)
 {
     const struct prove_target *t = &r->config->target;
     int fd = socket(t->addr.ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
@@ -25,7 +25,7 @@ enum status run_connect(struct run *r, struct stream *ret, struct err *err)
         return err_sys(err, STATUS_CLOSED, saved, "cannot connect");
     }
     if (t->tls)
-        return stream_init_tls_client(ret, fd, t->tls, t->name, err);
+        return stream_init_tls_client(ret, fd, t->tls, t->name, resume, err);
     stream_init_plain(ret, fd);
     return STATUS_OK;
 }
@@ -99,7 +99,7 @@ enum status run_fetch(struct run *r, str path, struct buf *out, int *ret_status,
     buf_init(&text, LIMIT_PROVE_HEAD);
     buf_printf(&text, "GET %.*s HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\n\r\n", STR_ARG(path),
                STR_ARG(r->config->target.host));
-    enum status st = run_connect(r, &s, err);
+    enum status st = run_connect(r, NULL, &s, err);
     if (st == STATUS_OK)
         st = send_all(&s, buf_str(&text), until_ms, err);
     if (st == STATUS_OK)

@@ -70,6 +70,7 @@ struct prove_tally { /* of one kind */
     uint64_t doubled, unseen;            /* with `app`: executed more than once; answered but never executed */
     uint64_t executed_lost;              /* lost or truncated, but executed */
     uint64_t opened;                     /* connections that stood */
+    uint64_t resumed;                    /* ... of them by a short TLS handshake */
     uint64_t closed_idle;                /* closed by the other side between two answers, unannounced */
     uint64_t told_to_close;              /* answers that announced it */
     struct histogram all, quiet, around; /* around: due within a second of a change */

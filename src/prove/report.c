@@ -50,6 +50,9 @@ static void text_tally(const struct prove_tally *t, const char *name, bool count
     if (counted && (t->unseen || t->executed_lost))
         buf_printf(out, "             answered without being executed: %llu; executed without an answer: %llu\n",
                    (unsigned long long)t->unseen, (unsigned long long)t->executed_lost);
+    if (t->resumed)
+        buf_printf(out, "             TLS sessions resumed: %llu of %llu\n", (unsigned long long)t->resumed,
+                   (unsigned long long)t->opened);
     if (t->fault[0])
         buf_printf(out, "             first fault: %s\n", t->fault);
 }
@@ -121,6 +124,7 @@ static void json_tally(struct jwrite *w, const struct prove_tally *t, const char
         put_u64(w, "executed_lost", t->executed_lost);
     }
     put_u64(w, "connections_opened", t->opened);
+    put_u64(w, "connections_resumed", t->resumed);
     put_u64(w, "connections_closed_idle", t->closed_idle);
     put_u64(w, "connections_told_to_close", t->told_to_close);
     put_histogram(w, "latency_ms", &t->all);

@@ -26,6 +26,7 @@ struct client {
     uint32_t index; /* over all kinds; high bits of its ids */
     struct sm sm;
     struct stream stream;
+    struct tls_resume resume;
     struct loop_fd *watch;
     struct loop_timer timer;    /* when to look, when to send, when the next piece of an upload goes */
     struct loop_timer deadline; /* of what is under way */
@@ -88,6 +89,7 @@ void talk_begin_websocket(struct client *c);        /* connected: asks for the u
 
 /* fetch.c: one question, asked with patience (20 s), its answer whole. */
 enum status run_fetch(struct run *r, str path, struct buf *out, int *ret_status, struct err *err);
-enum status run_connect(struct run *r, struct stream *ret, struct err *err); /* not waited for */
+/* Not waited for. resume: NULL = none. */
+enum status run_connect(struct run *r, struct tls_resume *resume, struct stream *ret, struct err *err);
 
 #endif

@@ -77,6 +77,7 @@ def test_under_load_with_tls(served, chinook, certificate):
     kinds = clean(prove(server, "-k", "keepalive:10", "-k", "pipeline:4", "-k", "new:2", "--cacert", cert, scheme="https",
                         times=3), server)
     assert kinds["keepalive"]["connections_closed_idle"] == 0
+    assert kinds["keepalive"]["connections_resumed"] >= 30, "all but the first handshakes are short ones"
     assert kinds["keepalive"]["connections_told_to_close"] == 30, "each connection is told to close once an upgrade"
 
 
