@@ -38,6 +38,16 @@ const actions = {
     await page.click('text=Hide this column');
     return [column, await page.locator('th[data-column]').evaluateAll((all) => all.map((th) => th.dataset.column))];
   },
+  async exactFacets(page) {
+    const before = await page.locator('.facet-estimated').count();
+    const link = page.locator('.facet-info a[data-facet-value]').nth(1);
+    const focus = await link.getAttribute('data-facet-value');
+    await link.focus();
+    await page.waitForFunction(() => !document.querySelector('.facet-estimated'), null, { timeout: 30000 });
+    const focused = await page.evaluate(() => document.activeElement.dataset.facetValue);
+    const counts = await page.locator('.facet-count').allTextContents();
+    return { before, counts, kept: focused === focus };
+  },
   async chooseColumns(page) {
     await page.click('th[data-column] .column-menu-open >> nth=1');
     await page.click('text=Choose columns');

@@ -159,6 +159,20 @@ def test_weight(site, path):
     assert total <= PAGE_BYTES_MAX, f"{total} bytes"
 
 
+def test_exact_figures_take_the_place_of_estimates(tmp_path):
+    """The facet of a server that has just started is a sample; without scripts the page says to load it again."""
+    rows = 300_000
+    path = serving.make(tmp_path / "wide.db", f"""
+        create table t (id integer primary key, tags text);
+        with recursive c(i) as (select 1 union all select i + 1 from c where i < {rows})
+            insert into t select i, '["a","' || (i % 7) || '"]' from c;""")
+    site = serving.Server(path).wait()
+    got = act(site, "exactFacets", "/wide/t?_size=5&_facet_array=tags")
+    site.stop()
+    assert got["kept"] is True
+    assert got["counts"] == [f"{rows:,}"] + [f"{rows // 7 + (i <= rows % 7 and i > 0):,}" for i in (1, 2, 3, 4, 5, 6, 0)]
+
+
 @pytest.fixture(scope="module")
 def with_plugin(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plugin")

@@ -457,7 +457,54 @@
     });
   }
 
+  /* ---- estimates: the exact figures are on their way, and take the place of those marked ~ */
+  var WAIT_FIRST_MS = 500,
+    WAIT_MOST_MS = 8000,
+    ESTIMATED = '.facet-estimated, .count-estimated';
+
+  /* The part of the page that holds an estimate, and the same part of another page. */
+  function replaceFigures(mark, page) {
+    var part = mark.closest('.facet-info, h2'),
+      selector = part.id ? '#' + CSS.escape(part.id) : 'h2.row-count',
+      fresh = page.querySelector(selector),
+      focused = part.contains(document.activeElement) && document.activeElement.getAttribute('href');
+    if (!fresh || fresh.querySelector(ESTIMATED)) return;
+    part.innerHTML = fresh.innerHTML;
+    if (!focused) return;
+    var again = part.querySelector('a[href="' + CSS.escape(focused) + '"]') || part.querySelector('a');
+    if (again) again.focus();
+  }
+
+  function awaitExact(wait) {
+    var marks = document.querySelectorAll(ESTIMATED);
+    if (!marks.length) return;
+    marks.forEach(function (mark) {
+      if (mark.matches('.facet-estimated')) mark.textContent = 'Estimated from a part of the rows; counting…';
+    });
+    setTimeout(function () {
+      if (document.hidden) return awaitExact(wait);
+      fetch(location.href)
+        .then(function (response) {
+          if (!response.ok) throw new Error('HTTP ' + response.status);
+          return response.text();
+        })
+        .then(function (text) {
+          var page = new DOMParser().parseFromString(text, 'text/html');
+          marks.forEach(function (mark) {
+            replaceFigures(mark, page);
+          });
+          awaitExact(Math.min(wait * 2, WAIT_MOST_MS));
+        })
+        .catch(function () {
+          marks.forEach(function (mark) {
+            if (mark.matches('.facet-estimated')) mark.textContent = 'Estimated from a part of the rows.';
+          });
+        });
+    }, wait);
+  }
+
   document.addEventListener('DOMContentLoaded', function () {
+    awaitExact(WAIT_FIRST_MS);
     addFilterRows();
     countInPlace();
     alignNumbers();
