@@ -258,6 +258,35 @@ def test_a_client_that_goes_away(site, tmp_path):
     assert len(site.rows("docs")) == 3
 
 
+def test_requests_behind_a_body(site):
+    """What a client sends ahead behind a body that went to disk is answered, after it, on the same connection."""
+    token = bearer()["Authorization"]
+    body = b'[{"id": 95}]'
+    lengths = f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+    chunks = b"Transfer-Encoding: chunked\r\n\r\n" + b"5\r\n" + body[:5] + b"\r\n7;x=y\r\n" + body[5:] + b"\r\n0\r\n\r\n"
+    head = f"POST /data/docs/-/import HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n".encode()
+    last = b"GET /-/versions.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    for together in (head + lengths + head + chunks + last, head + chunks + head + lengths + last):
+        for cut in (len(together), len(head) + 40, len(head) * 2 + 100):
+            with socket.create_connection((serving.HOST, site.port), timeout=30) as s:
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                s.sendall(together[:cut])
+                s.sendall(together[cut:])
+                got = b""
+                while piece := s.recv(65536):
+                    got += piece
+            assert got.count(b"HTTP/1.1 200 ") == 3 and got.count(b'"key": 95') == 2 and b"sqlite" in got
+
+
+def test_damaged_chunks(site):
+    token = bearer()["Authorization"]
+    with socket.create_connection((serving.HOST, site.port), timeout=30) as s:
+        s.sendall(f"POST /data/docs/-/import HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n"
+                  "Transfer-Encoding: chunked\r\n\r\n5\r\n[{\"id\r\nzz\r\n".encode())
+        assert s.recv(65536).startswith(b"HTTP/1.1 400")
+    assert len(site.rows("docs")) == 3
+
+
 def test_two_at_once(site):
     """Imports and single writes into one table share the writer."""
     import concurrent.futures

@@ -315,3 +315,31 @@ TEST(writer_many_threads)
     writer_free(shared);
     database_unref(db);
 }
+
+static enum status run_own(struct writer_job *j, struct conn *c, struct err *err)
+{
+    struct insert *i = (struct insert *)j;
+    i->runs++;
+    return conn_execute(c, str_of(i->sql), err);
+}
+
+/* Jobs that are alone have transactions of their own, and what they leave open is taken back. */
+TEST(writer_alone)
+{
+    struct database *db = make("create table t(a integer primary key)");
+    struct writer *w = writer_new(db, WRITER_SYNC_FULL);
+    struct insert own = {.sql = "begin immediate; insert into t values (1), (2); commit"};
+    struct insert open = {.sql = "begin immediate; insert into t values (3)"};
+    struct insert bad = {.sql = "begin immediate; insert into t values (4); insert into t values (1)"};
+    own.job = open.job = bad.job = (struct writer_job){.run = run_own, .alone = true};
+    CHECK_OK(writer_run(w, &own.job, e));
+    CHECK_OK(writer_run(w, &open.job, e));
+    CHECK_INT(writer_run(w, &bad.job, NULL), STATUS_CONFLICT);
+    CHECK_INT(own.runs + open.runs + bad.runs, 3);
+    CHECK_INT(ask(db, "select group_concat(a) = '1,2' from t"), 1);
+    struct insert after = {.sql = "insert into t values (5)", .job = {.run = run_sql}};
+    CHECK_OK(writer_run(w, &after.job, e));
+    CHECK_INT(ask(db, "select count(*) from t"), 3);
+    writer_free(w);
+    database_unref(db);
+}
