@@ -201,9 +201,12 @@
 #define LIMIT_INGEST_PREVIEW_ROWS 2000          /* rows of a workbook looked at */
 #define LIMIT_INGEST_PREVIEW_CELL 200           /* bytes of a cell shown of them */
 #define LIMIT_INGEST_CACHE_KB     16384         /* page cache of an import */
-#define LIMIT_INGEST_CHILDREN     100           /* tables made of lists inside of rows; more: TOO_LARGE */
-#define LIMIT_INGEST_XML_DEPTH    64            /* tags inside of tags in a workbook; deeper: INVALID */
-#define LIMIT_INGEST_XML_TAG      1048576       /* bytes of one tag or comment in a workbook; longer: INVALID */
+#define LIMIT_INGEST_STATEMENT_MS 600000        /* one statement of a dump; longer: TIMEOUT */
+#define LIMIT_INGEST_DUMP_TIMES   16        /* bytes that a dump may make for one of its own (packed: 20 times that) */
+#define LIMIT_INGEST_DUMP_FREE    67108864  /* ... and besides */
+#define LIMIT_INGEST_CHILDREN     100       /* tables made of lists inside of rows; more: TOO_LARGE */
+#define LIMIT_INGEST_XML_DEPTH    64        /* tags inside of tags in a workbook; deeper: INVALID */
+#define LIMIT_INGEST_XML_TAG      1048576   /* bytes of one tag or comment in a workbook; longer: INVALID */
 #define LIMIT_INGEST_XML_RATIO    400       /* unpacked bytes a packed one of a workbook's XML, past the first 64 MiB */
 #define LIMIT_INGEST_SHEETS       1000      /* sheets of a workbook; more: TOO_LARGE */
 #define LIMIT_INGEST_XLSX_TEXTS   134217728 /* bytes of the texts that a workbook's cells share; more: TOO_LARGE */

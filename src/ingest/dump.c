@@ -2,13 +2,14 @@
 /* dump — statement by statement, in one transaction of ours.
  *
  * What a statement may do is limited by the authorizer of db/ (no ATTACH, no PRAGMA, no loading of code), and it runs
- * in a file that holds nothing else. What only concerns the session that wrote the dump is left out (see `skipped`):
- * transactions, settings, and SQLite's own tables. Virtual tables of a dump (full-text indexes) are such rows of
- * SQLite's own tables: they are not made, their content tables are. Tests: tests/ingest/test_sqlite.py, fuzz target
- * `sql_split`. */
+ * in a file that holds nothing else, and may not grow without end; nor may a statement run without end. What only
+ * concerns the session that wrote the dump is left out (see `skipped`): transactions, settings, and SQLite's own
+ * tables. Virtual tables of a dump (full-text indexes) are such rows of SQLite's own tables: they are not made, their
+ * content tables are. Tests: tests/ingest/test_sqlite.py, fuzz target `sql_split`. */
 #include "ingest/dump.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "db/conn.h"
@@ -30,8 +31,8 @@ struct dump {
 
 static bool is_skipped(str statement)
 {
-    static const char *const words[] = {"begin",  "commit", "end",  "savepoint", "release", "start",
-                                        "pragma", "set",    "lock", "unlock",    "analyze", "vacuum"};
+    static const char *const words[] = {"begin", "commit", "end",    "savepoint", "release", "start", "pragma",
+                                        "set",   "lock",   "unlock", "analyze",   "vacuum",  "select"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (sql_word_is(statement, 0, words[i]))
             return true;
@@ -81,6 +82,7 @@ static enum status run(struct dump *d, str whole, struct err *err)
                 STR_ARG(d->source->name), (unsigned long long)line);
         return err_hint(err, "Perhaps writing it met an error; make it anew.");
     }
+    conn_deadline(d->conn, clock_mono_us() + LIMIT_INGEST_STATEMENT_MS * INT64_C(1000), NULL);
     enum status st = conn_run(d->conn, statement, &why);
     d->made += st == STATUS_OK;
     return st == STATUS_OK ? STATUS_OK : failed(d, line, statement, &why, err);
@@ -121,6 +123,17 @@ static enum status run_all(struct dump *d, struct err *err)
     return st;
 }
 
+/* A few words of SQL can make any number of rows: what they make may be so many times the text. */
+static enum status bound_size(struct conn *c, const struct source *s, struct err *err)
+{
+    char sql[80];
+    uint64_t times = s->packing == PACKING_NONE ? LIMIT_INGEST_DUMP_TIMES : LIMIT_INGEST_DUMP_TIMES * 20;
+    uint64_t bytes = LIMIT_INGEST_DUMP_FREE + MIN(s->size_bytes, UINT64_C(1) << 40) * times;
+    snprintf(sql, sizeof sql, "PRAGMA max_page_count = %llu",
+             (unsigned long long)MIN(bytes / 4096, UINT64_C(4294967290)));
+    return conn_execute(c, str_of(sql), err);
+}
+
 enum status dump_run(const struct source *s, str path, struct err *err)
 {
     struct dump d = {.source = s, .line = 1};
@@ -134,6 +147,8 @@ enum status dump_run(const struct source *s, str path, struct err *err)
     }
     if (st == STATUS_OK)
         st = target_open(path, true, &d.conn, err);
+    if (st == STATUS_OK)
+        st = bound_size(d.conn, s, err);
     if (st == STATUS_OK)
         st = conn_execute(d.conn, STR("BEGIN"), err);
     if (st == STATUS_OK)

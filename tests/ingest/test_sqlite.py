@@ -166,13 +166,15 @@ def test_dumps_of_others(imports):
 @pytest.mark.parametrize("text, line, says", [
     ("create table a (x);\n\ninsert into a\nvalus (1);", 3, "syntax error"), ("attach 'x.db' as y;", 1, "ATTACH"),
     ("create table a (x);\nattach '/tmp/evil' as y;", 2, "ATTACH"),
-    ("create table a(x); select load_extension('x');", 1, "load_extension"),
+    ("create table a(x); insert into a select load_extension('x');", 1, "load_extension"),
     ("create table a (x);\ninsert into b values (1)", 2, "no such table: b"),
     ("create table a (x);\nROLLBACK; -- due to errors", 2, "not complete"),
     ("pragma foreign_keys=off;", None, "no statement"), ("", None, "no statement"), ("-- nothing", None, "no statement"),
-    ("create table a (x);\nselect writefile('x', 'y');", 2, "writefile"),
+    ("create table a (x);\ninsert into a values (writefile('x', 'y'));", 2, "writefile"),
+    ("create table a (x);\ninsert into a with recursive n(v) as (select 1 union all select v + 1 from n) select v from n",
+     2, "full"),
     ("create table a (x);\ninsert into a values ('never closed;\n", 2, "unrecognized"),
-    ("create table a (x);\n\n-- why\ndrop table nope;", 4, "nope"), ("\0\1\2", None, "")], ids=range(13))
+    ("create table a (x);\n\n-- why\ndrop table nope;", 4, "nope"), ("\0\1\2", None, "")], ids=range(14))
 def test_bad_dumps(imports, tmp_path, text, line, says):
     imports("kept\n1\n", table="kept")
     temporary = tmp_path / "tmp"
