@@ -166,6 +166,9 @@
 #define LIMIT_QUERY_ARGS       4096    /* pairs in a query string; more: 400 */
 #define LIMIT_QUERY_TEXT       1048576 /* JSON text made of one filter's value; more is cut */
 #define LIMIT_QUERY_PARAMETERS 4096    /* :names read out of a visitor's statement; later ones count as missing */
+#define LIMIT_SCHEDULE_DAYS    366     /* longest "every" of an import; longer: it cannot run */
+#define LIMIT_SCHEDULE_IMPORTS 1000    /* imports of one database; more are left out */
+#define LIMIT_SCHEDULE_REMOVED 50      /* percent of the rows that an import may remove, unless configured */
 #define LIMIT_API_LOG_QUEUE    2000    /* requests waiting to be written to the API log; more are dropped and counted */
 #define LIMIT_API_LOG_BYTES    33554432 /* ... and their bytes; likewise */
 #define LIMIT_THROTTLE_BUCKETS 16384    /* names whose attempts are counted; then the emptiest are forgotten */

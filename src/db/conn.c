@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "codec/names.h"
 #include "db/authorizer.h"
 #include "db/conn_cache.h"
 #include "db/conn_impl.h"
@@ -355,5 +356,31 @@ enum status conn_vacuum(struct conn *c, struct err *err)
     int attached = sqlite3_limit(c->sqlite, SQLITE_LIMIT_ATTACHED, 1);
     enum status st = conn_execute(c, STR("VACUUM"), err);
     sqlite3_limit(c->sqlite, SQLITE_LIMIT_ATTACHED, attached);
+    return st;
+}
+
+enum status conn_attach(struct conn *c, str file, const char *schema, struct err *err)
+{
+    struct buf sql;
+    buf_init(&sql, LIMIT_DB_PATH_BYTES);
+    buf_puts(&sql, STR("ATTACH "));
+    text_literal(&sql, file);
+    buf_printf(&sql, " AS %s", schema);
+    int attached = sqlite3_limit(c->sqlite, SQLITE_LIMIT_ATTACHED, -1);
+    sqlite3_limit(c->sqlite, SQLITE_LIMIT_ATTACHED, attached + 1);
+    enum status st = conn_execute(c, buf_str(&sql), err);
+    if (st != STATUS_OK)
+        sqlite3_limit(c->sqlite, SQLITE_LIMIT_ATTACHED, attached);
+    buf_release(&sql);
+    return st;
+}
+
+enum status conn_detach(struct conn *c, const char *schema, struct err *err)
+{
+    char sql[64];
+    stmt_drop_all(c); /* prepared ones may name it */
+    snprintf(sql, sizeof sql, "DETACH %s", schema);
+    enum status st = conn_execute(c, str_of(sql), err);
+    sqlite3_limit(c->sqlite, SQLITE_LIMIT_ATTACHED, sqlite3_limit(c->sqlite, SQLITE_LIMIT_ATTACHED, -1) - 1);
     return st;
 }

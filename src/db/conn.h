@@ -50,6 +50,10 @@ int64_t conn_last_rowid(struct conn *c);
 
 /* Runs statements without results, past the authorizer: for our own constant SQL and for CONN_WRITE. */
 enum status conn_execute(struct conn *c, str sql, struct err *err) MUST_USE;
+/* Another file beside this one, as `schema`, and away again: ours to name, not a visitor's. Not inside of a
+ * transaction. */
+enum status conn_attach(struct conn *c, str file, const char *schema, struct err *err) MUST_USE;
+enum status conn_detach(struct conn *c, const char *schema, struct err *err) MUST_USE;
 /* VACUUM attaches a file of its own, which other statements may not. Not inside of a transaction. */
 enum status conn_vacuum(struct conn *c, struct err *err) MUST_USE;
 /* One statement of a script of others on a CONN_WRITE connection, to its end; its rows are dropped. It is judged by the

@@ -26,6 +26,7 @@
 #include "site/metrics.h"
 #include "site/render/templates.h"
 #include "site/rules.h"
+#include "site/schedule/schedule.h"
 #include "site/state.h"
 #include "site/static.h"
 #include "site/template_files.h"
@@ -372,6 +373,7 @@ static void shared_free(struct site_shared *sh)
     import_jobs_free(sh->imports);
     kept_free(sh->kept);
     api_log_free(sh->api_log);
+    schedule_free(sh->schedule);
     internal_free(sh->internal);
     metrics_free(sh->metrics);
     throttle_free(sh->budgets);
@@ -396,6 +398,8 @@ static enum status shared_new(const struct site_options *o, struct site_shared *
         sh->kept = kept_new(sh->internal);
     if (st == STATUS_OK)
         sh->api_log = api_log_new(sh->internal);
+    if (st == STATUS_OK)
+        sh->schedule = schedule_new(sh->internal);
     *ret = sh;
     return st;
 }

@@ -22,6 +22,7 @@
 
 struct answer_cache;
 struct api_log;
+struct schedule;
 struct accounts;
 struct figure_store;
 struct import_jobs;
@@ -88,6 +89,7 @@ struct site_shared {
     struct import_jobs *imports; /* upload/job.h */
     str upload_folder;           /* files that are uploaded; made at first use */
     struct kept *kept;           /* stored queries and column types in it; kept.h */
+    struct schedule *schedule;   /* schedule/schedule.h */
     struct api_log *api_log;     /* requests that may write, in it; api_log.h */
     str secret;
     struct metrics *metrics;

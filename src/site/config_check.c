@@ -26,11 +26,12 @@ enum key_type {
     TYPE_INT, /* 0 or more */
     TYPE_BOOL,
     TYPE_DICT,
-    TYPE_TEXTS,  /* list of texts */
-    TYPE_SIZE,   /* integer or "max" */
-    TYPE_FACETS, /* texts, {array: column}, {date: column} */
-    TYPE_URLS,   /* texts or {url: ...} */
-    TYPE_PARAMS, /* list of names or object of defaults */
+    TYPE_TEXTS,   /* list of texts */
+    TYPE_SIZE,    /* integer or "max" */
+    TYPE_FACETS,  /* texts, {array: column}, {date: column} */
+    TYPE_URLS,    /* texts or {url: ...} */
+    TYPE_IMPORTS, /* list of objects with a key "table" */
+    TYPE_PARAMS,  /* list of names or object of defaults */
     TYPE_SQL,
     TYPE_ALLOW, /* true, false or an object */
     TYPE_PERMISSIONS,
@@ -218,6 +219,11 @@ static bool all_items(struct value v, bool (*good)(struct value))
 }
 
 /* What a plain value must be, or NULL when it is that. */
+static bool is_import(struct value v)
+{
+    return value_is_text(VALUE_GET(v, "table")) && value_is_text(VALUE_GET(v, "schedule"));
+}
+
 static const char *wrong_type(enum key_type type, struct value v)
 {
     switch (type) {
@@ -235,6 +241,8 @@ static const char *wrong_type(enum key_type type, struct value v)
         return all_items(v, is_facet) ? NULL : "a list of column names, {array: COLUMN} or {date: COLUMN}";
     case TYPE_URLS:
         return all_items(v, is_url) ? NULL : "a list of addresses, or of objects with a key \"url\"";
+    case TYPE_IMPORTS:
+        return all_items(v, is_import) ? NULL : "a list of objects with the keys table, schedule, pk and url or file";
     case TYPE_PARAMS:
         return v.kind == VALUE_LIST || v.kind == VALUE_DICT ? NULL : "a list of names or an object of default values";
     default:

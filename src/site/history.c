@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "site/history.h"
 
+#include <time.h>
+
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/utf8.h"
@@ -314,4 +317,74 @@ void history_configured(struct site *s)
                 enable(p, e->key);
         }
     }
+}
+
+/* ---- not for ever ---- */
+
+struct prune_job {
+    struct writer_job job; /* first */
+    struct arena *arena;
+    int64_t max_rows;
+    str before;
+    bool more;
+};
+
+static enum status run_prune(struct writer_job *j, struct conn *c, struct err *err)
+{
+    struct prune_job *p = (struct prune_job *)j;
+    const str *names = NULL;
+    size_t n = 0;
+    p->more = false;
+    enum status st = history_in_use(c) ? history_list(c, p->arena, &names, &n, err) : STATUS_OK;
+    for (size_t i = 0; st == STATUS_OK && i < n; i++) {
+        bool more;
+        st = history_prune(c, names[i], p->max_rows, p->before, &more, err);
+        p->more |= more;
+    }
+    return st;
+}
+
+/* "2026-01-31T00:00:00Z", so many days ago; empty for 0. */
+static str days_ago(struct arena *a, int64_t days)
+{
+    struct tm tm;
+    time_t t = (time_t)(clock_unix_s() - MIN(days, (int64_t)100000) * 86400);
+    if (!days || !gmtime_r(&t, &tm))
+        return (str){0};
+    return arena_printf(a, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+                        tm.tm_min, tm.tm_sec);
+}
+
+static void prune(struct site *s, struct published *p)
+{
+    const struct settings *set = &s->config.settings;
+    enum status st = STATUS_OK;
+    struct err err = ERR_INIT;
+    struct prune_job j = {.job = {.run = run_prune}, .max_rows = set->history_max_rows, .more = true};
+    j.arena = arena_new(LIMIT_REQUEST_ARENA);
+    j.before = days_ago(j.arena, set->history_max_age_days);
+    while (st == STATUS_OK && j.more && !atomic_load(&s->shared->stopping))
+        st = writer_run(p->writer, &j.job, &err); /* one piece at a time: visitors' writes come between */
+    if (st != STATUS_OK)
+        LOG_WITH(LOG_WARN, "history", STR("old changes are not deleted"), LOG_STR("database", p->name),
+                 LOG_STR("why", str_of(err.text)));
+    arena_free(j.arena);
+}
+
+static bool has_histories(const struct published *p)
+{
+    const struct schema *schema = schema_newest(p->database);
+    bool found = !schema || schema_table(schema, STR(HISTORY_ACTOR)); /* not read yet: the writer will see */
+    schema_unref(schema);
+    return found;
+}
+
+void history_prune_all(struct site *s)
+{
+    const struct settings *set = &s->config.settings;
+    if (!set->history_max_rows && !set->history_max_age_days)
+        return;
+    for (size_t i = 0; i < s->published_count; i++)
+        if (s->published[i]->writer && has_histories(s->published[i]))
+            prune(s, s->published[i]);
 }

@@ -26,5 +26,7 @@ struct value history_of_row(struct request *rq, const struct schema_table *t);
 
 /* Makes sure that the tables that say "history: true" have one. Blocks: before the loop runs, or on the upkeep lane. */
 void history_configured(struct site *s);
+/* Deletes changes beyond history_max_rows and history_max_age_days. Blocks: likewise. */
+void history_prune_all(struct site *s);
 
 #endif

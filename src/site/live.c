@@ -37,15 +37,19 @@
 #include "site/handle.h"
 #include "site/history.h"
 #include "site/metrics.h"
+#include "site/schedule/schedule.h"
 
 #define DEBOUNCE_MS 100
 #define POLL_MS     5000
+#define TICK_MS     1000
+#define PRUNE_TICKS 600 /* between two looks at old changes in histories */
 
 struct live {
     struct live_config config;
     struct site *now;
     struct watch *watch;
-    struct loop_timer poll;
+    struct loop_timer poll, tick;
+    unsigned ticks;
     struct loop_message message; /* from the look to the loop */
     bool busy, again, again_forced;
     /* Of the look that runs. */
@@ -122,6 +126,8 @@ static enum status look(struct live *l, struct arena *a, struct err *err)
         l->fingerprint = fingerprint(l->result, &o, files, config);
     if (st == STATUS_OK)
         history_configured(l->result);
+    if (st == STATUS_OK)
+        schedule_configure(l->result);
     return st;
 }
 
@@ -208,6 +214,26 @@ static void on_poll(void *arg)
     loop_timer_after_ms(l->config.loop, &l->poll, POLL_MS);
 }
 
+static void prune_on_worker(void *arg, struct worker *w)
+{
+    (void)w;
+    history_prune_all(arg);
+    site_unref(arg);
+}
+
+/* Imports that are due begin. */
+static void on_tick(void *arg)
+{
+    struct live *l = arg;
+    schedule_tick(l->now);
+    if (l->ticks++ % PRUNE_TICKS == 0) {
+        struct site *s = site_ref(l->now);
+        if (!pool_submit(s->pool, LANE_UPKEEP, prune_on_worker, s))
+            site_unref(s);
+    }
+    loop_timer_after_ms(l->config.loop, &l->tick, TICK_MS);
+}
+
 void live_renew(struct live *l)
 {
     begin(l, true);
@@ -274,6 +300,8 @@ static enum status first_generation(struct live *l, struct arena *a, struct err 
         l->fingerprint = fingerprint(l->now, &o, files, config);
     if (st == STATUS_OK)
         history_configured(l->now);
+    if (st == STATUS_OK)
+        schedule_configure(l->now);
     return st;
 }
 
@@ -283,6 +311,7 @@ enum status live_new(const struct live_config *config, struct live **ret, struct
     struct arena *a = arena_new(0);
     l->config = *config;
     loop_timer_init(&l->poll, on_poll, l);
+    loop_timer_init(&l->tick, on_tick, l);
     enum status st = first_generation(l, a, err);
     arena_free(a);
     if (st != STATUS_OK) {
@@ -291,6 +320,7 @@ enum status live_new(const struct live_config *config, struct live **ret, struct
     }
     if (config->watch)
         loop_timer_after_ms(config->loop, &l->poll, POLL_MS);
+    loop_timer_after_ms(config->loop, &l->tick, TICK_MS);
     *ret = l;
     return STATUS_OK;
 }
@@ -304,6 +334,7 @@ void live_free(struct live *l)
     while (l->busy && loop_run_once(l->config.loop, 0, NULL) == STATUS_OK) /* the last look has posted its end */
         l->again = false;
     loop_timer_cancel(l->config.loop, &l->poll);
+    loop_timer_cancel(l->config.loop, &l->tick);
     watch_free(l->watch);
     site_free(l->now);
     free(l);

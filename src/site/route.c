@@ -30,6 +30,7 @@ const struct route routes[] = {
     {"/-/threads[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_threads, "Threads and their state"},
     {"/-/health[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_health, "Answers ok while the process lives"},
     {"/-/ready[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_ready, "Answers 503 while requests should go elsewhere"},
+    {"/-/imports[.json]", ROUTE_GET | ROUTE_WRITE, view_imports, "Imports on a schedule (private)"},
     {"/-/api-log[.*]", ROUTE_GET | ROUTE_NO_CACHE, view_api_log, "Requests that were recorded (private)"},
     {"/-/metrics", ROUTE_GET | ROUTE_NO_CACHE | ROUTE_STATS, view_metrics, "Metrics for Prometheus (private)"},
     {"/-/jump[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_jump, "Search for databases, tables and views by name"},

@@ -4,6 +4,7 @@
 import json
 import sqlite3
 import subprocess
+import time
 import xml.etree.ElementTree
 
 import pytest
@@ -278,6 +279,23 @@ def test_configured(tmp_path):
     site.stop()
     site = serve(tmp_path / "data.db", "--config", tmp_path / "c.json")
     assert len(changes(site, "/data/docs")) == 1
+    site.stop()
+
+
+@pytest.mark.parametrize("setting, left", [("history_max_rows", 3), ("history_max_age_days", 1)])
+def test_old_changes_go(tmp_path, setting, left):
+    path = make(tmp_path / "data.db", SQL)
+    assert serving.run("history", "enable", path, "docs")[0] == 0
+    db = sqlite3.connect(path)
+    for i in range(20):
+        db.execute("insert into docs (title) values (?)", [str(i)])
+    db.execute("update _history_docs set at = '2020-01-01T00:00:00.000Z' where version < 21")
+    db.commit()
+    site = serve(path, "--setting", setting, str(left if setting.endswith("rows") else 30))
+    end = time.monotonic() + 30
+    while len(changes(site, "/data/docs")) > left and time.monotonic() < end:
+        time.sleep(0.05)
+    assert [c["version"] for c in changes(site, "/data/docs")] == list(range(21, 21 - left, -1))
     site.stop()
 
 

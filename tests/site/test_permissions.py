@@ -163,6 +163,7 @@ ROUTES = {
     "/-/threads[.json]": [("/-/threads.json", DEBUG)],
     "/-/health[.json]": [("/-/health", always(200))],
     "/-/ready[.json]": [("/-/ready", always(200))],
+    "/-/imports[.json]": [("/-/imports", DEBUG), ("/-/imports.json", DEBUG)],
     "/-/api-log[.*]": [("/-/api-log", DEBUG), ("/-/api-log.json", DEBUG), ("/-/api-log.ndjson", DEBUG)],
     "/-/metrics": [("/-/metrics", DEBUG)],
     "/-/search[.json]": [("/-/search?q=h", INSTANCE), ("/-/search.json?q=h", INSTANCE)],

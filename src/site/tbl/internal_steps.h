@@ -39,3 +39,8 @@ X(api_log,
   "null,"
   " answer_type text, answer text, answer_cut integer not null, duration_ms float not null);"
   "create index if not exists api_log_at on api_log(at);")
+X(import_runs,
+  "create table if not exists import_runs (database_name text not null, table_name text not null, started integer,"
+  " finished integer, next_run integer, failures integer, row_count integer, added integer, changed integer,"
+  " removed integer, rejected integer, result text, error text, hint text, etag text, last_modified text,"
+  " primary key (database_name, table_name));")
