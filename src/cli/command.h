@@ -55,6 +55,7 @@ int cmd_views(int argc, char **argv);
 int cmd_add_foreign_key(int argc, char **argv);
 int cmd_add_foreign_keys(int argc, char **argv);
 int cmd_transform(int argc, char **argv);
+int cmd_generate(int argc, char **argv);
 int cmd_undo(int argc, char **argv);
 int cmd_upgrade(int argc, char **argv);
 int cmd_upsert(int argc, char **argv);

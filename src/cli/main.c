@@ -48,6 +48,7 @@ const struct command commands[] = {
     {"replay", "Send recorded requests again and compare the answers", cmd_replay},
     {"history", "Keep, show and undo the changes of a table: history enable|disable|show|revert", cmd_history},
     {"post", "Send the objects of a JSON file to a URL, in batches", cmd_post},
+    {"generate", "Make a database to try things out with", cmd_generate},
     {"config", "Check configuration files: config check [FILE|DIR]", cmd_config},
     {"inspect", "Print hashes and row counts of databases, for --inspect-file", cmd_inspect},
     {"create-token", "Make a signed API token", cmd_create_token},

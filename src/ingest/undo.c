@@ -68,7 +68,7 @@ static enum status read_log(struct taking *t, struct err *err)
 {
     struct stmt *s;
     struct line *there;
-    size_t count;
+    size_t count = 0;
     enum status st =
         fetch(t, STR("SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = '_vitrine_imports'"), (str){0},
               &there, &count, err);
@@ -108,7 +108,7 @@ static enum status check_unchanged(struct taking *t, struct err *err)
     uint64_t rows;
     int64_t sum;
     struct line *there;
-    size_t count;
+    size_t count = 0;
     enum status st = fetch(t, STR("SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?1"), t->table,
                            &there, &count, err);
     if (st == STATUS_OK && !count)
@@ -174,7 +174,7 @@ static enum status put_back(struct taking *t, str rowid, struct err *err)
 static enum status take_rows(struct taking *t, struct err *err)
 {
     struct line *made;
-    size_t count;
+    size_t count = 0;
     str table = name_quoted(t->a, t->table), rowid = undo_rowid_name(t->a, t->c, t->table);
     enum status st =
         count_changes(t,
@@ -216,7 +216,7 @@ static enum status drop_table(struct taking *t, struct err *err)
 static enum status drop_made_tables(struct taking *t, struct err *err)
 {
     struct line *made;
-    size_t count;
+    size_t count = 0;
     enum status st = fetch(t, STR("SELECT name FROM main._vitrine_undo_sql WHERE kind IN ('made table', 'made child')"),
                            (str){0}, &made, &count, err);
     for (size_t i = 0; i < count && st == STATUS_OK; i++)
@@ -228,7 +228,7 @@ static enum status drop_made_tables(struct taking *t, struct err *err)
 static enum status restore_table(struct taking *t, struct err *err)
 {
     struct line *sql;
-    size_t count;
+    size_t count = 0;
     bool fts5;
     str fts;
     enum status st = fetch(t, STR("SELECT kind, sql FROM main._vitrine_undo_sql WHERE sql IS NOT NULL"), (str){0}, &sql,
@@ -252,7 +252,7 @@ static enum status take_rejects(struct taking *t, struct err *err)
 {
     struct line *there;
     struct stmt *s;
-    size_t count;
+    size_t count = 0;
     int64_t left = 0;
     str name = name_quoted(t->a, t->rejects);
     enum status st = fetch(t, STR("SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?1"), t->rejects,

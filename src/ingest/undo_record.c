@@ -118,7 +118,7 @@ enum status undo_sum(struct arena *a, struct conn *c, str table, enum undo_kind 
     enum status st = STATUS_OK;
     if (kind == UNDO_MADE || !rowid.n) {
         str *children;
-        size_t count;
+        size_t count = 0;
         st = add_rows(c, ARENA_CAT(a, STR("SELECT * FROM "), t), &rows, &sum, err);
         if (st == STATUS_OK)
             st = fetch_texts(a, c, STR("SELECT name FROM main._vitrine_undo_sql WHERE kind = 'made child'"), (str){0},
