@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/edge_client.h"
 #include "edge/edge.h"
+#include "rt/proc.h"
 #include "rt/thread.h"
 #include "site/state.h"
 
@@ -21,6 +22,7 @@ enum {
     OPT_BODY,
     OPT_CONNECTIONS,
     OPT_IDLE,
+    OPT_HEAD,
     OPT_GRACE,
     OPT_LOG_LEVEL,
     OPT_HELP
@@ -40,6 +42,8 @@ static const struct option options[] = {
     {"--max-connections", 0, OPTION_VALUE, "N", "Client connections of each thread (default 100000)", OPT_CONNECTIONS},
     {"--idle-timeout", 0, OPTION_VALUE, "SECONDS", "A client connection without a request is closed (default 75)",
      OPT_IDLE},
+    {"--head-timeout", 0, OPTION_VALUE, "SECONDS", "The head of a request must be complete by then (default 15)",
+     OPT_HEAD},
     {"--grace", 0, OPTION_VALUE, "SECONDS", "Requests in hand may go on so long after SIGTERM (default 30)", OPT_GRACE},
     {"--log-level", 0, OPTION_VALUE, "LEVEL", "debug, info, warn, error (default info)", OPT_LOG_LEVEL},
     {"--help", 0, OPTION_FLAG, NULL, "Show this text", OPT_HELP},
@@ -113,6 +117,10 @@ static enum status apply(struct setup *s, int id, str value, str second, struct 
         st = number(value, 1, 86400, &n, err);
         c->limits.idle_ms = (uint32_t)n * 1000;
         return st;
+    case OPT_HEAD:
+        st = number(value, 1, 3600, &n, err);
+        c->limits.head_ms = (uint32_t)n * 1000;
+        return st;
     case OPT_GRACE:
         st = number(value, 0, 86400, &n, err);
         c->grace_ms = (uint32_t)n * 1000;
@@ -145,6 +153,7 @@ static enum status serve(struct setup *s, struct err *err)
     if (!c->state.n)
         return err_set(err, STATUS_USAGE, "no state folder: HOME is not set; give --state DIR");
     enum status st = state_make_folders(arena_printf(s->a, "%.*s/x", STR_ARG(c->state)), err);
+    c->app_files = proc_raise_files();
     if (st == STATUS_OK)
         st = edge_run(c, err);
     return st;

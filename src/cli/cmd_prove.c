@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -13,6 +12,7 @@
 #include "cli/command.h"
 #include "prove/app.h"
 #include "prove/report.h"
+#include "rt/proc.h"
 #include "rt/signal.h"
 
 /* ---- the client ---- */
@@ -272,16 +272,6 @@ static void on_interrupt(void *arg, int signo, int sender_pid)
         prove_interrupt();
 }
 
-/* Each connection is a descriptor. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit l;
-    if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
-        l.rlim_cur = l.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &l);
-    }
-}
-
 static enum status print_report(const struct prove *p, const struct prove_result *r, struct err *err)
 {
     const struct report_about about = {arena_cstr(p->arena, p->title.n ? p->title : STR("vitrine prove")),
@@ -436,7 +426,7 @@ static int cmd_app(int argc, char **argv)
     }
     if (st == STATUS_OK)
         st = uds.n ? addr_from_unix_path(uds, &listen.addr, &err) : addr_from_host_port(host, port, &listen.addr, &err);
-    raise_descriptor_limit();
+    (void)proc_raise_files();
     if (st == STATUS_OK)
         st = serve(&b, &listen, &config, &err);
     return st == STATUS_OK ? 0 : command_fail(&err);
@@ -477,7 +467,7 @@ int cmd_prove(int argc, char **argv)
         p.config.before_ms = p.seconds * 1000;
         p.config.after_ms = 0;
     }
-    raise_descriptor_limit();
+    (void)proc_raise_files();
     if (st == STATUS_OK)
         st = prove(&p, &clean, &err);
     arena_free(p.arena);

@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -586,16 +585,6 @@ static enum status start(struct serve *s, struct err *err)
     return st;
 }
 
-/* As many descriptors as the system allows us: connections and databases need them. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit l;
-    if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
-        l.rlim_cur = l.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &l);
-    }
-}
-
 static void finish(struct serve *s)
 {
     if (s->server && !s->stopped) { /* a failure after the server was made */
@@ -817,7 +806,7 @@ int cmd_serve(int argc, char **argv)
         if (s.note_pdb)
             log_line(LOG_WARN, "serve",
                      "--pdb is ignored: there is no Python debugger here; --log-level debug says more");
-        raise_descriptor_limit();
+        (void)proc_raise_files();
         s.site.state.served = s.files.count ? s.files.items[0] : (str){0}; /* as it was given, imported or not */
         st = arrive(&s, &err);
         if (st == STATUS_OK)

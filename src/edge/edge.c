@@ -187,7 +187,7 @@ void edge_save(struct edge *e)
     void *item;
     while (map_next(e->lives, &pos, NULL, &item)) {
         struct life *l = item;
-        if (l->version_count && sm_state(&l->sm) != LIFE_REMOVING)
+        if ((l->version_count || l->units) && sm_state(&l->sm) != LIFE_REMOVING)
             value_push(apps, life_value(a, l, true));
     }
     VALUE_SET(v, "format", value_int(1));
@@ -230,8 +230,14 @@ static enum status restore(struct edge *e, struct err *err)
     e->instance_id = (uint64_t)MAX(0, VALUE_GET(v, "next_instance").i);
     for (size_t i = 0; i < value_count(apps); i++) {
         str name = value_get_text(value_at(apps, i), STR("name"));
-        if (edge_name_ok(name) && !edge_life(e, name))
-            life_restore(edge_life_make(e, name), value_at(apps, i));
+        if (!edge_name_ok(name) || edge_life(e, name))
+            continue;
+        struct life *l = edge_life_make(e, name);
+        life_restore(l, value_at(apps, i));
+        if (!l->version_count) { /* its first deploy was not finished */
+            map_remove(e->lives, name);
+            life_free(l);
+        }
     }
     arena_free(a);
     return STATUS_OK;

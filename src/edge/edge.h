@@ -18,8 +18,9 @@ struct edge_config {
     unsigned loops;
     struct edge_limits limits;
     struct proxy_list trusted;
-    str access_log;    /* file, "-" = standard output, "" = none */
-    uint32_t grace_ms; /* after SIGTERM, for requests in hand */
+    str access_log;     /* file, "-" = standard output, "" = none */
+    uint64_t app_files; /* soft limit of descriptors that apps get; 0 = ours */
+    uint32_t grace_ms;  /* after SIGTERM, for requests in hand */
 };
 /* Runs until SIGTERM or SIGINT. Returns OK after an orderly stop. CONFLICT: another edge uses this state folder or
  * address. Blocks. */

@@ -547,8 +547,9 @@ static void set_deadlines(struct edge_conn *c)
 bool forward_step(struct edge_conn *c)
 {
     struct edge_exchange *x = c->x;
-    /* TCP shows no difference between a client that ended its sending half and one that is gone. */
-    if (c->half_closed && !x->answering && !wants_request(x) && !flow_waiting(&x->request)) {
+    /* TCP shows no difference between a client that ended its sending half and one that is gone. An answer that is on
+     * its way is finished; but a stream of events has no end, and nothing may be written for hours. */
+    if (c->half_closed && (!x->answering || x->event_stream) && !wants_request(x) && !flow_waiting(&x->request)) {
         edge_conn_lost(c);
         return false;
     }

@@ -9,6 +9,7 @@
  * when every unit of the new one is well, and for all of them in one table. (3) A failed deploy leaves nothing behind
  * and the old version never stopped. (4) A unit of the serving version that ends is replaced, sooner the longer it
  * lived. (5) The state file is written after each change of what an app is to be. */
+#include <signal.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -279,6 +280,7 @@ static void begin(struct life *l)
             return;
         }
     }
+    edge_save(l->edge); /* after a kill -9 the next edge ends what was being started */
     if (spec->redirect.n)
         switch_over(l);
     else
@@ -472,7 +474,7 @@ static const char *const pause_names[] = {"running", "paused", "writes paused", 
 
 struct value life_value(struct arena *a, const struct life *l, bool for_state)
 {
-    struct value v = value_dict(a), units = value_list(a), versions = value_list(a);
+    struct value v = value_dict(a), units = value_list(a), versions = value_list(a), strays = value_list(a);
     VALUE_SET(v, "name", value_cstr(l->app->name));
     VALUE_SET(v, "traffic", value_cstr(pause_names[l->pause]));
     if (l->message)
@@ -493,6 +495,11 @@ struct value life_value(struct arena *a, const struct life *l, bool for_state)
     for (const struct unit *u = l->units; u; u = u->next)
         if (!for_state || (u->version == serving(l) && sm_state(&u->sm) <= UNIT_READY))
             value_push(units, unit_value(a, u));
+    for (const struct unit *u = l->units; for_state && u; u = u->next)
+        if (u->proc && u->version != serving(l))
+            value_push(strays, unit_value(a, u));
+    if (for_state)
+        VALUE_SET(v, "strays", strays); /* started for a version that does not serve: not, or no longer */
     VALUE_SET(v, "versions", versions);
     VALUE_SET(v, "instances", units);
     for (int i = 0; !for_state && i < EDGE_COUNTERS; i++)
@@ -517,12 +524,34 @@ static void restore_versions(struct life *l, struct value list)
     }
 }
 
+static void on_stray_end(void *arg, int wait_status)
+{
+    (void)arg;
+    (void)wait_status;
+}
+
+/* Processes of a version that was coming or going when the edge before this one was killed. */
+static void end_strays(struct edge *e, struct value list)
+{
+    for (size_t i = 0; i < value_count(list); i++) {
+        struct value pid = VALUE_GET(value_at(list, i), "pid"), ticks = VALUE_GET(value_at(list, i), "start_ticks");
+        struct proc *p;
+        if (pid.kind != VALUE_INT || ticks.kind != VALUE_INT || pid.i < 2 ||
+            proc_adopt(e->loop, (pid_t)pid.i, (uint64_t)ticks.i, on_stray_end, NULL, &p, NULL) != STATUS_OK)
+            continue;
+        log_line(LOG_INFO, "edge", "process %lld of an unfinished deploy is ended", (long long)pid.i);
+        proc_kill_group(p, SIGTERM);
+        proc_disown(p);
+    }
+}
+
 void life_restore(struct life *l, struct value saved)
 {
     str traffic = value_get_text(saved, STR("traffic")), message = value_get_text(saved, STR("message"));
     struct value units = VALUE_GET(saved, "instances"), last = VALUE_GET(saved, "last_number");
     struct err err = ERR_INIT;
     struct unit *u;
+    end_strays(l->edge, VALUE_GET(saved, "strays"));
     restore_versions(l, VALUE_GET(saved, "versions"));
     for (size_t i = 0; i < ARRAY_LEN(pause_names); i++)
         if (str_is(traffic, pause_names[i]))

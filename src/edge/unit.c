@@ -123,15 +123,16 @@ static void on_exit_of(void *arg, int wait_status)
 }
 
 /* The shell makes way for a plain command, so that signals and the exit status are the app's own. In front of what only
- * a shell understands there is no exec; then what is left when the shell ends is killed. */
-static str command(struct arena *a, str run)
+ * a shell understands there is no exec; then what is left when the shell ends is killed. Our own limit of descriptors
+ * is no limit for apps: some still use select(2). */
+static str command(struct arena *a, str run, uint64_t files)
 {
-    str word, rest;
+    str word, rest, limit = files ? arena_printf(a, "ulimit -S -n %llu; ", (unsigned long long)files) : STR("");
     str_cut(str_trim(run), ' ', &word, &rest);
+    bool plain = str_find_char(word, '=') == STR_NPOS && !str_is(word, "exec");
     for (size_t i = 0; i < run.n; i++)
-        if (strchr(";&|<>()`$\n", run.p[i]))
-            return run;
-    return str_find_char(word, '=') != STR_NPOS || str_is(word, "exec") ? run : ARENA_CAT(a, STR("exec "), run);
+        plain = plain && !strchr(";&|<>()`$\n", run.p[i]);
+    return ARENA_CAT(a, limit, plain ? STR("exec ") : STR(""), run);
 }
 
 static enum status spawn(struct unit *u, const struct edge_spec *spec, struct err *err)
@@ -159,7 +160,8 @@ static enum status spawn(struct unit *u, const struct edge_spec *spec, struct er
     if (st == STATUS_OK && log_fd < 0)
         st = err ? err->status : STATUS_IO;
     if (st == STATUS_OK) {
-        char *argv[] = {arena_cstr(a, STR("sh")), arena_cstr(a, STR("-c")), arena_cstr(a, command(a, run)), NULL};
+        char *argv[] = {arena_cstr(a, STR("sh")), arena_cstr(a, STR("-c")),
+                        arena_cstr(a, command(a, run, l->edge->config->app_files)), NULL};
         int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         struct proc_fd fds[] = {{null_fd, 0}, {log_fd, 1}, {log_fd, 2}};
         struct proc_config config = {.path = "/bin/sh",

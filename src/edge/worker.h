@@ -26,7 +26,6 @@ void edge_limits_default(struct edge_limits *ret);
 struct edge_listen {
     int fd;                 /* listening; stays the caller's: each worker adopts a copy */
     struct tls_server *tls; /* NULL = plain; borrowed */
-    bool proxy;             /* reserved for the PROXY protocol: not read */
 };
 
 struct edge_worker;

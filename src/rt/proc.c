@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -209,6 +210,19 @@ void proc_disown(struct proc *p)
         close(p->pidfd);
     }
     free(p);
+}
+
+uint64_t proc_raise_files(void)
+{
+    struct rlimit l = {0};
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0)
+        return 0;
+    uint64_t before = l.rlim_cur;
+    if (l.rlim_cur < l.rlim_max) {
+        l.rlim_cur = l.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &l);
+    }
+    return before;
 }
 
 void proc_describe(int wait_status, char *out, size_t out_size)

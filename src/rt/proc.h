@@ -43,6 +43,8 @@ bool proc_kill(struct proc *p, int signo); /* false when it has ended; never hit
 void proc_free(struct proc *p);
 /* Forgets the child and lets it run: it outlives us, or is reaped by whoever inherits it. NULL is fine. */
 void proc_disown(struct proc *p);
+/* As many descriptors for this process as the system allows; returns how many it were before. */
+uint64_t proc_raise_files(void);
 /* "exited with 3", "killed by SIGKILL" into out. */
 void proc_describe(int wait_status, char *out, size_t out_size);
 

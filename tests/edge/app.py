@@ -140,6 +140,9 @@ def serve(s):
             time.sleep(0.2)
             s.sendall(b"data: 2\n\n")
             return
+        elif path == "/quiet-events":
+            s.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+            time.sleep(3600)
         elif path == "/ws":
             tunnel(s, f, head)
             return

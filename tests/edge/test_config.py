@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from conftest import APP, Strict
+from edge_rig import APP, Strict
 
 FILE = """
 apps:

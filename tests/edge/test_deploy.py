@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from conftest import APP, Strict
+from edge_rig import APP, Strict
 
 
 class Load(threading.Thread):
@@ -326,6 +326,29 @@ def test_a_killed_edge_finds_its_apps_running(edge):
     assert not alive(pid)
 
 
+def test_an_edge_killed_in_a_deploy_leaves_no_stray(edge):
+    edge.deploy(tag="v1")
+    deploy = threading.Thread(target=lambda: subprocess.run(
+        [str(edge.process.args[0]), "deploy", "web", "--run", f"{sys.executable} {APP} {{port}} v2 unhealthy", "--health",
+         "/up", "--state", str(edge.state)], capture_output=True))
+    deploy.start()
+    edge.wait(lambda: len(edge.status("web")["instances"]) == 2, "not begun")
+    stray = next(i["pid"] for i in edge.status("web")["instances"] if i["version"] == 2)
+    edge.kill()
+    deploy.join()
+    edge.start()
+    edge.wait(lambda: not alive(stray), "still there")
+    assert edge.get().text.startswith("v1 ")
+
+
+def test_a_client_that_leaves_a_stream_of_events_is_noticed(edge):
+    edge.deploy(tag="v1")
+    with edge.client() as c:
+        c.request("/quiet-events")
+        c.head()
+    edge.wait(lambda: edge.status("web")["instances"][0]["requests_in_hand"] == 0, "still in hand")
+
+
 def test_a_damaged_state_file_is_refused_and_kept(edge):
     edge.deploy(tag="v1")
     edge.stop()
@@ -372,7 +395,7 @@ def test_wrong_names_and_no_edge(edge, tmp_path):
 
 
 def test_many_instances_elsewhere_and_one_dies(edge, tmp_path):
-    from conftest import WAIT_SECONDS
+    from edge_rig import WAIT_SECONDS
     apps = []
     try:
         for tag in ("a", "b"):

@@ -218,6 +218,20 @@ def test_bad_requests_are_refused_here(shared, request_, status):
         assert c.answer().status == status
 
 
+def test_slow_heads_are_ended_and_hold_nobody_up(make_edge):
+    edge = make_edge("--head-timeout", "1", "--grace", "2")
+    edge.deploy()
+    slow = [edge.client() for _ in range(100)]
+    for c in slow:
+        c.send("GET / HTTP/1.1\r\nHo")
+    assert edge.get("/hello").text == "hello"
+    for c in slow:
+        assert c.answer().status == 408 and c.closed()
+        c.close()
+    with edge.client() as c:  # one that says nothing at all is just closed
+        assert c.closed()
+
+
 def test_the_largest_body_is_a_setting(make_edge):
     edge = make_edge("--max-body", "1000", "--grace", "2")
     edge.deploy()
@@ -260,7 +274,7 @@ def test_apps_on_unix_sockets_and_an_edge_on_one(make_edge, tmp_path):
     edge = make_edge("--grace", "2", listen=("127.0.0.1:0", f"unix:{tmp_path}/edge.sock"))
     edge.deploy(where="{socket}")
     assert edge.get("/").text.startswith("v1 ")
-    from conftest import Strict
+    from edge_rig import Strict
     with Strict(f"{tmp_path}/edge.sock") as c:
         assert "X-Forwarded-For: unix\r\n" in c.get("/headers").text
 

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts the real edge with apps behind it."""
+import json
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+import serving  # noqa: E402
+
+APP = HERE / "app.py"
+WAIT_SECONDS = 30
+
+
+class Reply:
+    def __init__(self, status, headers, body, raw_head):
+        self.status, self.headers, self.body, self.raw_head = status, headers, body, raw_head
+
+    def header(self, name):
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+    @property
+    def text(self):
+        return self.body.decode()
+
+    def __repr__(self):
+        return f"<{self.status} {self.headers} {self.body[:200]!r}>"
+
+
+class Strict:
+    """A client that takes nothing for granted: one connection, no retry, every byte accounted for."""
+
+    def __init__(self, address, timeout=20):
+        if isinstance(address, str):
+            self.s = socket.socket(socket.AF_UNIX)
+            self.s.settimeout(timeout)
+            self.s.connect(address)
+        else:
+            self.s = socket.create_connection(address, timeout=timeout)
+        self.f = self.s.makefile("rb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.f.close()
+        self.s.close()
+
+    def send(self, data):
+        self.s.sendall(data if isinstance(data, bytes) else data.encode())
+
+    def request(self, path="/", method="GET", headers=(), body=None, host="test"):
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *headers]
+        if body is not None:
+            lines.append(f"Content-Length: {len(body)}")
+        self.send("\r\n".join(lines).encode() + b"\r\n\r\n" + (body or b""))
+
+    def head(self):
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            line = self.f.readline()
+            if not line:
+                raise EOFError(f"ended in the head: {head!r}")
+            head += line
+        first, *rest = head.decode("latin-1").split("\r\n")
+        assert re.fullmatch(r"HTTP/1\.1 \d{3} [^\r\n]*", first), head
+        return int(first.split(" ")[1]), [tuple(line.split(": ", 1)) for line in rest if line], head
+
+    def exactly(self, n):
+        data = self.f.read(n)
+        if len(data) != n:
+            raise EOFError(f"{len(data)} bytes of {n}")
+        return data
+
+    def chunked(self):
+        body = b""
+        while True:
+            line = self.f.readline()
+            assert re.fullmatch(rb"[0-9a-f]+\r\n", line), line
+            size = int(line, 16)
+            body += self.exactly(size)
+            assert self.exactly(2) == b"\r\n"
+            if not size:
+                return body
+
+    def answer(self, to="GET"):
+        status, headers, raw = self.head()
+        named = {key.lower(): value for key, value in headers}
+        assert len([k for k, _ in headers if k.lower() in ("content-length", "transfer-encoding")]) <= 1, headers
+        if to == "HEAD" or status in (204, 304) or status < 200:
+            body = b""
+        elif "transfer-encoding" in named:
+            assert named["transfer-encoding"] == "chunked"
+            body = self.chunked()
+        elif "content-length" in named:
+            body = self.exactly(int(named["content-length"]))
+        else:
+            assert named.get("connection") == "close", headers
+            body = self.f.read()
+        return Reply(status, headers, body, raw)
+
+    def get(self, path="/", **options):
+        self.request(path, **options)
+        return self.answer(options.get("method", "GET"))
+
+    def closed(self):
+        """The edge ended the connection, and nothing came before."""
+        try:
+            return self.f.read(1) == b""
+        except ConnectionError:
+            return True
+
+
+class Edge:
+    def __init__(self, folder, *options, listen=("127.0.0.1:0",)):
+        self.state, self.options, self.listen = folder / "state", options, listen
+        self.output, self.process, self.ports = [], None, []
+        self.start()
+
+    def start(self):
+        where = [part for address in self.listen for part in ("--listen", address)]
+        self.output, self.ports = [], []
+        self.process = subprocess.Popen(
+            [str(a) for a in (serving.PROGRAM, "edge", *where, "--state", self.state, *self.options)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        wanted = len([a for a in (*self.listen, *self.options) if re.search(r":\d+$", str(a))])
+        self.wait(lambda: len(self.ports) >= wanted, "no port")
+        self.port = self.ports[0] if self.ports else None
+        self.address = ("127.0.0.1", self.port)
+
+    def _read(self):
+        for line in iter(self.process.stdout.readline, b""):
+            self.output.append(line.decode(errors="replace"))
+            found = re.search(r"listening on https?://127.0.0.1:(\d+)", self.output[-1])
+            if found:
+                self.ports.append(int(found.group(1)))
+
+    def log(self):
+        return "".join(self.output)
+
+    def wait(self, condition, why):
+        end = time.monotonic() + WAIT_SECONDS
+        while not condition():
+            if time.monotonic() > end or self.process.poll() is not None:
+                self.process.kill()
+                raise AssertionError(f"{why}\n{self.log()}")
+            time.sleep(0.005)
+
+    def run(self, *arguments, code=0):
+        """One of the verbs; returns (standard output, standard error)."""
+        got, out, err = serving.run(*arguments, "--state", self.state, timeout=60)
+        assert got == code, (arguments, got, out, err, self.log())
+        return out, err
+
+    def deploy(self, name="web", tag="v1", mode=(), where="{port}", code=0, options=("--health", "/up")):
+        command = " ".join([sys.executable, str(APP), where, tag, *map(str, mode)])
+        return self.run("deploy", name, "--run", command, *options, code=code)
+
+    def status(self, name=None):
+        out, _ = self.run("status", *([name] if name else []), "--json")
+        return json.loads(out)
+
+    def client(self, **options):
+        return Strict(self.address, **options)
+
+    def get(self, path="/", **options):
+        with self.client() as c:
+            return c.get(path, **options)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(WAIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError(f"still there after SIGTERM\n{self.log()}") from None
+        self.reader.join(5)
+        assert not serving.SANITIZER.search(self.log()), self.log()
+        assert self.process.returncode == 0, (self.process.returncode, self.log())
