@@ -185,7 +185,7 @@ int cmd_edge_apply(int argc, char **argv)
     struct option_reader r = {.options = options, .count = ARRAY_LEN(options), .argc = argc, .argv = argv};
     struct apply p = {.a = arena_new(0)};
     struct err err = ERR_INIT;
-    struct value all;
+    struct value all = VALUE_UNDEF;
     str value, second;
     enum status st;
     int id;

@@ -208,7 +208,7 @@ static const struct option ignore_options[] = {
 
 static enum status drop(struct edit *e, const char *kind, struct err *err)
 {
-    bool there;
+    bool there = false;
     enum status st = what_is(e, e->words[0], kind[0] == 'T' ? "'table'" : "'view'", &there, err);
     if (st == STATUS_OK && !there)
         return given_has(&e->args, OPT_IGNORE) ? STATUS_OK
@@ -232,7 +232,7 @@ static enum status drop_view(struct edit *e, struct err *err)
 
 static enum status rename_table(struct edit *e, struct err *err)
 {
-    bool there;
+    bool there = false;
     enum status st = check_new_name(e->words[1], err);
     if (st == STATUS_OK)
         st = what_is(e, e->words[0], "'table'", &there, err);
@@ -338,7 +338,7 @@ static const struct option view_options[] = {
 
 static enum status create_view(struct edit *e, struct err *err)
 {
-    bool there;
+    bool there = false;
     enum status st = check_new_name(e->words[0], err);
     if (st == STATUS_OK)
         st = what_is(e, e->words[0], "'view'", &there, err);
