@@ -23,6 +23,7 @@
 #include "site/figure_store.h"
 #include "site/internal.h"
 #include "site/kept.h"
+#include "site/kept_metadata.h"
 #include "site/metrics.h"
 #include "site/render/templates.h"
 #include "site/rules.h"
@@ -445,6 +446,8 @@ static enum status fill(struct site *s, const struct site *old, const struct sit
         s->secret = s->shared->secret;
     if (st == STATUS_OK)
         s->internal = s->shared->internal;
+    if (st == STATUS_OK && o->state.internal.n) /* one that may be Datasette's */
+        st = kept_metadata_add(s->internal, s->arena, s->config.metadata, err);
     if (st == STATUS_OK)
         st = templates_new(s, o->template_dir, err);
     for (size_t i = 0; st == STATUS_OK && i < o->static_mount_count; i++)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """State of our own: the secret and the internal database outlive the process; without a place for them, all works."""
+import json
 import re
 import shutil
 import sqlite3
@@ -80,3 +81,30 @@ def test_bad_secret_file_is_named(server, chinook, tmp_path):
     (tmp_path / "s/secret").write_text("x")
     status, _, err = run("serve", chinook, "--port", "0", "--state", tmp_path / "s")
     assert status == 78 and str(tmp_path / "s/secret") in err
+
+
+def test_metadata_of_an_internal_database(server, chinook, tmp_path):
+    """What Datasette or a plugin of it keeps there is shown; the metadata file goes first."""
+    internal = tmp_path / "internal.db"
+    with sqlite3.connect(internal) as db:
+        db.executescript("""
+            create table metadata_instance (key text, value text, unique(key));
+            create table metadata_databases (database_name text, key text, value text, unique(database_name, key));
+            create table metadata_resources (database_name text, resource_name text, key text, value text,
+                unique(database_name, resource_name, key));
+            create table metadata_columns (database_name text, resource_name text, column_name text, key text, value text,
+                unique(database_name, resource_name, column_name, key));
+            insert into metadata_instance values ('title', 'Kept title'), ('about', 'Kept about'), ('license', null);
+            insert into metadata_databases values ('chinook', 'description', 'Kept <database>'), ('gone', 'title', 'x');
+            insert into metadata_resources values ('chinook', 'Album', 'source', 'Kept source');
+            insert into metadata_columns values ('chinook', 'Album', 'Title', 'description', 'Kept column'),
+                ('chinook', 'Album', 'AlbumId', 'description', 'Kept id'), ('chinook', 'Album', 'Title', 'unit', 'x');""")
+    (tmp_path / "metadata.json").write_text(json.dumps({"title": "File title", "databases": {"chinook": {"tables": {
+        "Album": {"columns": {"AlbumId": "File id"}}}}}}))
+    site = server(chinook, "--internal", internal, "--metadata", tmp_path / "metadata.json")
+    whole = site.json("/-/metadata.json")
+    assert (whole["title"], whole["about"], "license" in whole) == ("File title", "Kept about", False)
+    assert "Kept &lt;database&gt;" in site.get("/chinook").text
+    table = site.json("/chinook/Album.json?_size=1&_extra=metadata")["metadata"]
+    assert table["source"] == "Kept source" and table["columns"] == {"AlbumId": "File id", "Title": "Kept column"}
+    assert server(chinook, "--internal", internal).json("/-/metadata.json")["title"] == "Kept title"
