@@ -34,7 +34,8 @@
 #include "rt/notify.h"
 #include "site/state.h"
 
-#define TLS_IDLE_MS 5000 /* a TLS connection that asks nothing is closed after this */
+#define LAST_WORD_MS 2000 /* after the cap: the new process may still say that it has everything */
+#define TLS_IDLE_MS  5000 /* a TLS connection that asks nothing is closed after this */
 
 struct upgrade {
     struct upgrade_config config;
@@ -245,13 +246,20 @@ static void no_connection_left(void *arg)
 
 static void on_cut(void *arg)
 {
-    no_connection_left(arg);
+    struct upgrade *u = arg;
+    loop_timer_after_ms(u->config.loop, &u->cap, LAST_WORD_MS);
+    no_connection_left(u);
 }
 
 static void on_cap(void *arg)
 {
     struct upgrade *u = arg;
     struct http_stats stats;
+    if (u->cut) {
+        log_line(LOG_WARN, "upgrade", "the new process does not say that it has everything; this one ends");
+        u->config.left(u->config.arg, true);
+        return;
+    }
     http_server_stats(u->config.server, &stats);
     log_line(LOG_WARN, "upgrade", "%u connections did not end in time and are cut", stats.connections);
     u->cut = true;

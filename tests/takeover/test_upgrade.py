@@ -491,3 +491,16 @@ def test_points(compiled_in, served, tmp_path, point, action):
     assert survivors, server.log()
     if action == "kill":
         assert (before["pid"] in survivors) == (point in BY_THE_NEW), (survivors, server.log())
+
+
+def test_a_new_process_that_hangs_later_does_not_keep_the_old_one(compiled_in, served, chinook):
+    """It was ready, and then does not take what it is given: the old one ends after its cap all the same."""
+    server = served(chinook, "--upgrade-grace", "1", env={"VITRINE_FAULT": "takeover.adopt:1:sleep:6000"})
+    connection = connect(server)
+    assert ask(connection)[0] == 200
+    before = server.pid
+    os.kill(before, signal.SIGUSR2)
+    until(lambda: not alive(before), "the end of the old process")
+    assert "does not say that it has everything" in server.log()
+    assert ask(connection)[0] == 200, "once it goes on, it has the connection"
+    connection.close()
