@@ -77,8 +77,9 @@ def test_under_load_with_tls(served, chinook, certificate):
     kinds = clean(prove(server, "-k", "keepalive:10", "-k", "pipeline:4", "-k", "new:2", "--cacert", cert, scheme="https",
                         times=3), server)
     assert kinds["keepalive"]["connections_closed_idle"] == 0
-    assert kinds["keepalive"]["connections_resumed"] >= 30, "all but the first handshakes are short ones"
-    assert kinds["keepalive"]["connections_told_to_close"] == 30, "each connection is told to close once an upgrade"
+    seen = kinds["keepalive"]
+    assert 10 < seen["connections_told_to_close"] <= 30, "at most once an upgrade; one that is away is not told"
+    assert seen["connections_resumed"] == seen["connections_opened"] - 10, "all but the first handshakes are short ones"
 
 
 def test_a_reload_touches_no_connection(served, chinook, certificate):
