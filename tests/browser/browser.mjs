@@ -154,7 +154,12 @@ const actions = {
     faults.push(...(await axeFaults(page)));
     await page.click('text=Look at the table');
     await page.locator('h2.row-count').waitFor();
-    return { marked, types, said, rejects, count: await page.locator('h2.row-count').textContent(), faults };
+    const count = await page.locator('h2.row-count').textContent();
+    await page.goBack();
+    await page.click('text=Undo this import');
+    await page.locator('body.import-undone').waitFor();
+    const undone = await page.locator('main .message-info').textContent();
+    return { marked, types, said, rejects, count, undone, faults };
   },
   // Cells of a spreadsheet pasted onto a page.
   async pasteCells(page) {

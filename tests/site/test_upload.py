@@ -455,7 +455,9 @@ def test_create(site, tmp_path):
     assert site.json("/data/people.json?_extra=primary_keys")["primary_keys"] == ["key"]
     shown = site.ask("GET", page, cookie()).text
     assert "2 rows" in shown and "/data/people__rejects" in shown
-    assert not list((tmp_path / "state/uploads").iterdir())
+    end = time.monotonic() + 30
+    while list((tmp_path / "state/uploads").iterdir()):  # the file goes after its row says that it is done
+        assert time.monotonic() < end
     assert begin(site, page, 400, table="people").text.count("imported already") == 1
 
 
@@ -578,6 +580,33 @@ def test_stopped_in_the_middle(start):
     assert now["state"] in ("cancelled", "done")
     if now["state"] == "cancelled":
         assert "stopped" in now["fault"] and two.get("/data/big.json").status == 404
+
+
+def test_undo(site):
+    page = upload(site, CSV)
+    begin(site, page, table="people")
+    assert ended(site, page)["may_undo"] and "Undo this import" in site.ask("GET", page, cookie()).text
+    assert site.form(page, action="undo").status == 303
+    now = state(site, page)
+    assert now["state"] == "undone" and not now["may_undo"] and site.get("/data/people.json").status == 404
+    assert "taken back" in site.ask("GET", page, cookie()).text
+    assert site.form(page, action="undo").status == 403
+    page = upload(site, "id,title\n1,changed\n9,new\n")
+    begin(site, page, table="docs", mode="upsert", **{"pk.0": "1"})
+    ended(site, page)
+    later = upload(site, "id,title\n20,x\n")
+    begin(site, later, table="docs", mode="append")
+    ended(site, later)
+    refused = site.form(page, action="undo")
+    assert refused.status == 400 and "since" in refused.text
+    assert site.form(later, action="undo").status == 303
+    assert [r["id"] for r in site.rows("docs")] == [1, 2, 3, 9]
+    page = upload(site, "id,title\n1,changed again\n")
+    begin(site, page, table="docs", mode="upsert", **{"pk.0": "1"})
+    ended(site, page)
+    site.post("/data/docs/1/-/update", {"update": {"title": "by hand"}}, 200)
+    assert site.form(page, action="undo").status == 400
+    assert site.rows("docs")[0]["title"] == "by hand"
 
 
 def test_histories_say_who(site, tmp_path):

@@ -2,8 +2,8 @@
 /* import_page — /-/import/ID: one uploaded file, from the first look at it to what came of it.
  *
  * GET shows whatever the upload is at: how much of it is here, a preview with a form, progress, the report or the
- * fault; .json says the same. POST with action = start, cancel or delete. Works with links and forms alone: a page
- * that waits asks for itself again. */
+ * fault; .json says the same. POST with action = start, preview, cancel, undo or delete. Works with links and forms
+ * alone: a page that waits asks for itself again. */
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -27,6 +27,12 @@ struct page {
 };
 
 /* ---- state ---- */
+
+/* Imported, and its file is gone. */
+static bool is_over(const struct upload *u)
+{
+    return u->state == UPLOAD_DONE || u->state == UPLOAD_UNDONE;
+}
 
 static bool is_whole(const struct upload *u)
 {
@@ -120,6 +126,21 @@ static enum status check_start(struct request *rq, const struct upload *u, struc
     if (st == STATUS_OK && alter && !request_allowed(rq, ACTION_ALTER_TABLE, u->database, u->table))
         st = err_set(err, STATUS_FORBIDDEN, "You may not add columns to this table: it needs alter-table");
     return st;
+}
+
+/* What taking it back needs: it may drop the table, or delete and change rows. */
+static bool may_undo(struct page *p)
+{
+    struct request *rq = p->rq;
+    const struct upload *u = &p->upload;
+    str mode = value_get_text(u->options, STR("mode"));
+    rq->db = site_find(rq->site, u->database);
+    if (u->state != UPLOAD_DONE || !rq->db || !rq->db->writer || !value_get_text(u->report, STR("import_id")).n)
+        return false;
+    if (str_is(mode, "create") || str_is(mode, "replace"))
+        return request_allowed(rq, ACTION_DROP_TABLE, u->database, u->table);
+    return request_allowed(rq, ACTION_DELETE_ROW, u->database, u->table) &&
+           (!str_is(mode, "upsert") || request_allowed(rq, ACTION_UPDATE_ROW, u->database, u->table));
 }
 
 /* ---- the form ---- */
@@ -278,7 +299,7 @@ static enum status respond_page(struct page *p, struct err *err)
     struct request *rq = p->rq;
     struct upload *u = &p->upload;
     struct err why = ERR_INIT;
-    bool choose = is_whole(u) && u->state != UPLOAD_RUNNING && u->state != UPLOAD_DONE;
+    bool choose = is_whole(u) && u->state != UPLOAD_RUNNING && !is_over(u);
     p->preview = VALUE_UNDEF;
     if (choose && import_preview(rq, u, &p->preview, &why) != STATUS_OK && !p->message.n)
         p->message = arena_printf(rq->arena, "%s%s%s", why.text, why.hint[0] ? ". " : "", why.hint);
@@ -293,6 +314,7 @@ static enum status respond_page(struct page *p, struct err *err)
             VALUE_SET(d, "table", value_str(target_table_name(rq->arena, stem)));
         VALUE_SET(d, "to_table", value_bool(request_arg(rq, "table").n));
     }
+    VALUE_SET(d, "may_undo", value_bool(may_undo(p)));
     response_header_set(rq->response, STR("cache-control"), STR("no-store"));
     rq->response_varies = true;
     if (str_is(rq->format, "json")) {
@@ -327,7 +349,7 @@ static enum status start(struct page *p, struct err *err)
     struct upload *u = &p->upload;
     int fd;
     enum status st = STATUS_OK;
-    if (u->state == UPLOAD_DONE)
+    if (is_over(u))
         st = err_set(err, STATUS_CONFLICT, "This file was imported already");
     else if (!is_whole(u))
         st = err_set(err, STATUS_CONFLICT, "This file is not here yet: upload the rest of it first");
@@ -340,14 +362,31 @@ static enum status start(struct page *p, struct err *err)
     return st == STATUS_OK ? import_start(p->rq, u, fd, err) : st;
 }
 
-static enum status delete (struct page *p, struct err *err) {
-    int fd = -1; enum status st = p->upload.state == UPLOAD_DONE ? STATUS_OK : upload_lock(p->rq, &p->upload, &fd, err);
-    if (st == STATUS_OK) st = upload_delete(p->rq, &p->upload, err);
-    if (fd >= 0) close(fd);
-    if (st != STATUS_OK) return st;
+static enum status remove_upload(struct page *p, struct err *err)
+{
+    int fd = -1;
+    enum status st = is_over(&p->upload) ? STATUS_OK : upload_lock(p->rq, &p->upload, &fd, err);
+    if (st == STATUS_OK)
+        st = upload_delete(p->rq, &p->upload, err);
+    if (fd >= 0)
+        close(fd);
+    if (st != STATUS_OK)
+        return st;
     messages_add(p->rq, ARENA_CAT(p->rq->arena, STR("The upload "), p->upload.name, STR(" was deleted")), MESSAGE_INFO);
     respond_redirect(p->rq, 303, link_path(p->rq, STR("/")));
     return STATUS_OK;
+}
+
+static enum status undo(struct page *p, struct err *err)
+{
+    str text;
+    if (!may_undo(p))
+        return err_set(err, STATUS_FORBIDDEN, "This import cannot be taken back, or not by you");
+    enum status st = import_undo(p->rq, &p->upload, &text, err);
+    if (st != STATUS_OK)
+        return st;
+    messages_add(p->rq, text, MESSAGE_INFO);
+    return respond_here(p);
 }
 
 static enum status post(struct page *p, struct err *err)
@@ -359,7 +398,11 @@ static enum status post(struct page *p, struct err *err)
         return st;
     str action = named(&form, "action");
     if (str_is(action, "delete")) {
-        st = delete (p, &why);
+        st = remove_upload(p, &why);
+        return st == STATUS_OK ? st : respond_again(p, &why, err);
+    }
+    if (str_is(action, "undo")) {
+        st = undo(p, &why);
         return st == STATUS_OK ? st : respond_again(p, &why, err);
     }
     if (str_is(action, "cancel")) {

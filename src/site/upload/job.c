@@ -2,6 +2,7 @@
 /* job — one import.
  *
  *   RECEIVING (whole) --start--> RUNNING --> DONE | FAILED | CANCELLED      FAILED, CANCELLED --start--> RUNNING
+ *   DONE --undo--> UNDONE
  *
  * The first pass over the file (types) runs on a worker of the import lane; the second is a job of the database's
  * writer, alone and in one transaction: whatever happens, the table is as before or has everything. The file stays
@@ -21,6 +22,7 @@
 #include "db/writer.h"
 #include "ingest/ingest.h"
 #include "ingest/preview.h"
+#include "ingest/undo.h"
 #include "site/history.h"
 
 #define PREVIEW_ROWS 20
@@ -39,6 +41,7 @@ struct import_job {
     struct ingest_options options;
     struct ingest *ingest;
     struct ingest_report report;
+    str import_id; /* of last_import() */
     struct progress watch;
     struct writer_job write;
 };
@@ -175,6 +178,22 @@ static enum status check_table(struct import_job *i, struct conn *c, struct err 
     return STATUS_OK;
 }
 
+/* What undo knows the last import by; empty = there is none. Numbers alone are given again. */
+static str last_import(struct arena *a, struct conn *c)
+{
+    struct stmt *s;
+    str id = {0};
+    if (conn_prepare_trusted(c,
+                             STR("SELECT id || ' ' || imported_at || ' ' || \"table\" || ' ' || file FROM"
+                                 " main._vitrine_imports ORDER BY id DESC LIMIT 1"),
+                             &s, NULL) != STATUS_OK)
+        return id;
+    if (stmt_step(s, NULL) == STATUS_AGAIN)
+        id = arena_str(a, stmt_column_text(s, 0));
+    stmt_done(s);
+    return id;
+}
+
 static enum status load(struct writer_job *w, struct conn *c, struct err *err)
 {
     struct import_job *i = (struct import_job *)((char *)w - offsetof(struct import_job, write));
@@ -183,7 +202,40 @@ static enum status load(struct writer_job *w, struct conn *c, struct err *err)
     if (st == STATUS_OK)
         st = ingest_load(i->ingest, c, i->upload.table, &i->report, err);
     conn_deadline(c, 0, NULL);
+    if (st == STATUS_OK)
+        i->import_id = last_import(i->arena, c);
     return st;
+}
+
+/* Waits for the writer on the stack of whoever asked. */
+struct undo_job {
+    struct writer_job job; /* first */
+    struct arena *arena;
+    str import_id;
+    struct undo_report report;
+};
+
+static enum status run_undo(struct writer_job *w, struct conn *c, struct err *err)
+{
+    struct undo_job *u = (struct undo_job *)w;
+    if (!u->import_id.n || !str_eq(last_import(u->arena, c), u->import_id))
+        return err_set(err, STATUS_CONFLICT, "It cannot be taken back: something else was imported since, or undone");
+    return undo_last(u->arena, c, &u->report, err);
+}
+
+enum status import_undo(struct request *rq, struct upload *u, str *ret_text, struct err *err)
+{
+    struct undo_job j = {.job = {.run = run_undo, .alone = true}, .arena = rq->arena};
+    j.import_id = value_get_text(u->report, STR("import_id"));
+    enum status st = writer_run(rq->db->writer, &j.job, err);
+    if (st != STATUS_OK)
+        return st;
+    const struct undo_report *r = &j.report;
+    *ret_text = r->dropped ? arena_printf(rq->arena, "The table %.*s is gone again", STR_ARG(r->table))
+                           : arena_printf(rq->arena, "%llu rows are gone again, %llu are as they were",
+                                          (unsigned long long)r->gone, (unsigned long long)r->back);
+    u->state = UPLOAD_UNDONE;
+    return upload_save(rq->site, rq->arena, u, err);
 }
 
 /* ---- worker ---- */
@@ -208,6 +260,8 @@ static void keep_report(struct import_job *i)
     ingest_report_json(&b, &i->report);
     if (!b.over && value_from_json(i->arena, buf_str(&b), &v, NULL) == STATUS_OK)
         i->upload.report = v;
+    if (i->upload.report.kind == VALUE_DICT)
+        VALUE_SET(i->upload.report, "import_id", value_str_if(i->import_id.n, i->import_id));
     buf_release(&b);
 }
 
@@ -286,6 +340,7 @@ enum status import_start(struct request *rq, struct upload *u, int own_fd, struc
     read_options(a, i->upload.options, &i->options);
     i->options.who = i->upload.actor;
     i->options.via = STR(HISTORY_WEB);
+    i->options.undo = true;
     enum status st = upload_save(rq->site, rq->arena, u, err);
     pthread_mutex_lock(&all->lock);
     i->next = all->first;

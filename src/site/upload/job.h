@@ -26,6 +26,9 @@ struct import_progress {
 enum status import_start(struct request *rq, struct upload *u, int own_fd, struct err *err) MUST_USE;
 bool import_progress(struct site *s, str id, struct import_progress *ret); /* false: not in this process */
 bool import_cancel(struct site *s, str id);                                /* likewise; it ends soon after */
+/* Takes a DONE import back, when it is the last one of its database and nothing touched its rows since: *ret_text says
+ * what was done, and u->state becomes UNDONE. CONFLICT: why not. Waits for the writer. */
+enum status import_undo(struct request *rq, struct upload *u, str *ret_text, struct err *err) MUST_USE;
 /* DICT: format, encoding, delimiter, header_line, rows_read, whole, stem; columns: LIST of {name, type, unique}, rows:
  * LIST of LIST of text or null. */
 enum status import_preview(struct request *rq, const struct upload *u, struct value *ret, struct err *err) MUST_USE;

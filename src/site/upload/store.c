@@ -16,7 +16,7 @@
 
 #define ID_DIGITS 32
 
-static const char *const state_names[UPLOAD_STATES] = {"receiving", "running", "done", "failed", "cancelled"};
+static const char *const state_names[UPLOAD_STATES] = {"receiving", "running", "done", "failed", "cancelled", "undone"};
 
 const char *upload_state_name(enum upload_state state)
 {
@@ -223,7 +223,7 @@ enum status upload_find(struct request *rq, str id, struct upload *ret, struct e
     if (st != STATUS_OK)
         return st;
     read_row(a, value_at(c.rows, 0), &u);
-    if (!there && u.state != UPLOAD_DONE)
+    if (!there && u.state != UPLOAD_DONE && u.state != UPLOAD_UNDONE)
         return err_set(err, STATUS_NOT_FOUND, "There is no such upload: its file is gone");
     u.offset = there ? file.st_size : u.size;
     *ret = u;

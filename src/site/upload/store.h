@@ -17,6 +17,7 @@ enum upload_state {
     UPLOAD_DONE,
     UPLOAD_FAILED,
     UPLOAD_CANCELLED,
+    UPLOAD_UNDONE, /* imported, and taken back */
     UPLOAD_STATES
 };
 
