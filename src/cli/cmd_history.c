@@ -11,8 +11,6 @@
 #include "db/history.h"
 #include "db/stmt.h"
 
-#define VIA "command line"
-
 enum { OPT_LIMIT, OPT_BEFORE, OPT_VERSION, OPT_FORGET, OPT_JSON, OPT_HELP };
 static const struct option options[] = {
     {"--limit", 0, OPTION_VALUE, "N", "show: at most N changes (default 20)", OPT_LIMIT},
@@ -208,7 +206,8 @@ static enum status show(struct history_command *h, struct err *err)
 static enum status enable(struct history_command *h, struct err *err)
 {
     bool changed = false;
-    enum status st = history_enable(h->conn, h->arena, h->words[2], str_of(getenv("USER")), STR(VIA), &changed, err);
+    enum status st = history_enable(h->conn, h->arena, h->words[2], str_of(getenv("USER")), STR(HISTORY_COMMAND_LINE),
+                                    &changed, err);
     if (st == STATUS_OK)
         printf(changed ? "Every change of %.*s is recorded from now on.\n"
                        : "Every change of %.*s is being recorded already.\n",
@@ -275,7 +274,7 @@ static enum status run_writing(struct history_command *h, const struct verb *v, 
     const char *user = getenv("USER");
     enum status st = conn_execute(h->conn, STR("BEGIN IMMEDIATE"), err);
     if (st == STATUS_OK)
-        st = history_author(h->conn, str_of(user), STR(VIA), err);
+        st = history_author(h->conn, str_of(user), STR(HISTORY_COMMAND_LINE), err);
     if (st == STATUS_OK)
         st = v->run(h, err);
     if (st == STATUS_OK)

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "cli/command.h"
+#include "db/history.h"
 #include "ingest/ingest.h"
 #include "ingest/target.h"
 
@@ -319,6 +320,8 @@ static enum status import(struct insert *i, struct err *err)
         st = source_open(i->arena, i->words[2], i->o.entry, &fetch, &source, err);
     if (st == STATUS_OK && (!i->o.dry_run || access(path, F_OK) == 0))
         st = target_open(i->words[0], false, &c, err);
+    i->o.who = str_of(getenv("USER"));
+    i->o.via = STR(HISTORY_COMMAND_LINE);
     if (st == STATUS_OK)
         st = ingest_run(i->arena, c, &source, i->words[1], &i->o, &progress, &report, err);
     conn_close(c);

@@ -2,10 +2,12 @@
 #include "cli/edit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/limits.h"
 #include "codec/names.h"
+#include "db/history.h"
 #include "db/stmt.h"
 #include "ingest/target.h"
 
@@ -150,7 +152,15 @@ static enum status run(struct edit *e, const struct edit_command *command, struc
         st = conn_execute(e->conn, STR("BEGIN IMMEDIATE"), err);
     if (st != STATUS_OK)
         return st;
-    st = command->run(e, err);
+    bool histories = !command->alone && !only_print && history_in_use(e->conn);
+    if (histories)
+        st = history_author(e->conn, str_of(getenv("USER")), STR(HISTORY_COMMAND_LINE), err);
+    if (st == STATUS_OK)
+        st = command->run(e, err);
+    if (st == STATUS_OK && histories)
+        st = history_refresh_all(e->conn, e->arena, err);
+    if (st == STATUS_OK && histories)
+        st = history_author(e->conn, (str){0}, (str){0}, err);
     if (st == STATUS_OK && only_print)
         print_log(e, command->alone);
     if (st == STATUS_OK && !command->alone)

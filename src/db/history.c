@@ -597,6 +597,20 @@ enum status history_refresh(struct conn *c, struct arena *a, str table, struct e
     return st == STATUS_OK && h.enabled && !h.current ? make(c, a, &h, &state, err) : st;
 }
 
+enum status history_refresh_all(struct conn *c, struct arena *a, struct err *err)
+{
+    struct names tables;
+    if (!history_in_use(c))
+        return STATUS_OK;
+    enum status st = fetch_names(c, a,
+                                 "SELECT tbl_name FROM sqlite_schema WHERE type = 'trigger' AND substr(name, 1, 9) = "
+                                 "'" HISTORY_PREFIX "' AND name LIKE '%:insert'",
+                                 (str){0}, &tables, err);
+    for (size_t i = 0; st == STATUS_OK && i < tables.v.count; i++)
+        st = history_refresh(c, a, tables.v.items[i], err);
+    return st;
+}
+
 static enum status drop(struct conn *c, struct arena *a, str history, bool all, struct err *err)
 {
     struct buf sql;

@@ -11,10 +11,11 @@
 #include "db/conn.h"
 #include "db/schema.h"
 
-#define HISTORY_PREFIX  "_history_"
-#define HISTORY_ASIDE   ":aside"
-#define HISTORY_ACTOR   "_vitrine_actor"
-#define HISTORY_COLUMNS "_vitrine_history_columns"
+#define HISTORY_PREFIX       "_history_"
+#define HISTORY_COMMAND_LINE "command line" /* by which way: commands of ours */
+#define HISTORY_ASIDE        ":aside"
+#define HISTORY_ACTOR        "_vitrine_actor"
+#define HISTORY_COLUMNS      "_vitrine_history_columns"
 
 struct history_column {
     str name;
@@ -129,6 +130,9 @@ enum status history_enable(struct conn *c, struct arena *a, str table, str who, 
 enum status history_disable(struct conn *c, struct arena *a, str table, bool forget, struct err *err) MUST_USE;
 /* As history_enable() for a table that has a history that is being recorded; else does nothing. */
 enum status history_refresh(struct conn *c, struct arena *a, str table, struct err *err) MUST_USE;
+
+/* ... for every table of the database. */
+enum status history_refresh_all(struct conn *c, struct arena *a, struct err *err) MUST_USE;
 
 /* Around a change of the table's definition: suspend, change, resume. */
 struct history_rename {
