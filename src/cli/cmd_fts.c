@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_fts — `vitrine enable-fts`, `disable-fts`, `rebuild-fts`, `optimize`: search indexes. */
 #include "cli/edit.h"
+#include "db/stmt.h"
 #include "migrate/fts.h"
 
 enum { OPT_FTS4, OPT_FTS5, OPT_TOKENIZE, OPT_TRIGGERS, OPT_REPLACE, OPT_NO_VACUUM };
@@ -46,8 +47,9 @@ static enum status run_all(struct edit *e, const char *command, struct err *err)
     if (count)
         names = ARENA_ARRAY(e->arena, str, count);
     else
-        st = edit_fetch(
-            e, STR("SELECT name FROM sqlite_schema WHERE sql LIKE 'create virtual table%using fts%' ORDER BY name"),
+        st = conn_fetch_texts(
+            e->conn, e->arena,
+            STR("SELECT name FROM sqlite_schema WHERE sql LIKE 'create virtual table%using fts%' ORDER BY name"),
             (str){0}, &names, &count, err);
     for (size_t i = 0; i < count && st == STATUS_OK; i++)
         st = fts_run(e->arena, e->conn, e->word_count ? e->words[i] : names[i], command, &e->log, err);

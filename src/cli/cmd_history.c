@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_history — `vitrine history`: begins and ends to keep the changes of a table, shows them, brings a row back. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,6 +7,7 @@
 #include "cli/command.h"
 #include "codec/jwrite.h"
 #include "codec/url.h"
+#include "db/db_value.h"
 #include "db/history.h"
 #include "db/stmt.h"
 
@@ -57,30 +57,6 @@ static enum status read_options(struct history_command *h, int argc, char **argv
 
 /* ---- what is shown ---- */
 
-static void put_value(struct buf *out, const struct db_value *v)
-{
-    switch (v->kind) {
-    case DB_NULL:
-        buf_puts(out, STR("null"));
-        break;
-    case DB_INT:
-        buf_put_i64(out, v->i);
-        break;
-    case DB_FLOAT:
-        if (isfinite(v->f))
-            jwrite_put_double(out, v->f);
-        else
-            buf_puts(out, STR("null"));
-        break;
-    case DB_TEXT:
-        jwrite_put_string(out, v->s, JWRITE_UTF8);
-        break;
-    case DB_BLOB:
-        jwrite_put_bytes(out, v->s, 0);
-        break;
-    }
-}
-
 static void put_row(struct buf *out, const char *key, const struct history_info *info, const struct history_change *c,
                     const struct db_value *values)
 {
@@ -96,7 +72,7 @@ static void put_row(struct buf *out, const char *key, const struct history_info 
         buf_puts(out, any ? STR(", ") : STR("{"));
         jwrite_put_string(out, info->names[i], JWRITE_UTF8);
         buf_puts(out, STR(": "));
-        put_value(out, &values[i]);
+        db_value_put_json(out, &values[i]);
         any = true;
     }
     buf_puts(out, any ? STR("}") : STR("{}"));
@@ -128,7 +104,7 @@ static void show_text(struct buf *out, const struct history_info *info, const st
     buf_printf(out, "%lld  %.*s  %s", (long long)c->version, STR_ARG(c->at), history_op_names[c->op]);
     for (size_t i = 0; c->op <= HISTORY_DELETE && i < info->shape.key_count; i++) {
         buf_puts(out, i ? STR(", ") : STR("  "));
-        put_value(out, &c->keys[i]);
+        db_value_put_json(out, &c->keys[i]);
     }
     if (c->via.n)
         buf_printf(out, "  by %.*s (%.*s)", STR_ARG(c->who.n ? c->who : STR("somebody")), STR_ARG(c->via));
@@ -140,10 +116,10 @@ static void show_text(struct buf *out, const struct history_info *info, const st
             continue;
         buf_printf(out, "    %.*s: ", STR_ARG(info->names[i]));
         if (c->before)
-            put_value(out, &c->before[i]);
+            db_value_put_json(out, &c->before[i]);
         buf_puts(out, c->before && c->after ? STR(" -> ") : STR(""));
         if (c->after)
-            put_value(out, &c->after[i]);
+            db_value_put_json(out, &c->after[i]);
         buf_putc(out, '\n');
     }
 }

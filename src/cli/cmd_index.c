@@ -2,6 +2,8 @@
 /* cmd_index — `vitrine create-index` (add-index), `drop-index`, `index-foreign-keys`, `analyze`. */
 #include "cli/edit.h"
 
+#include "db/stmt.h"
+
 enum { OPT_NAME, OPT_UNIQUE, OPT_IF_NOT_EXISTS, OPT_ANALYZE, OPT_IGNORE };
 
 static const struct option create_options[] = {
@@ -84,8 +86,8 @@ static enum status drop_index(struct edit *e, struct err *err)
 {
     str *found;
     size_t count, i = 0;
-    enum status st = edit_fetch(
-        e,
+    enum status st = conn_fetch_texts(
+        e->conn, e->arena,
         STR("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = ?1 COLLATE NOCASE"),
         e->words[0], &found, &count, err);
     while (st == STATUS_OK && i < count && !str_eq_nocase(found[i], e->words[1]))
@@ -119,8 +121,8 @@ static enum status index_foreign_keys(struct edit *e, struct err *err)
 {
     str *statements;
     size_t count;
-    enum status st = edit_fetch(
-        e,
+    enum status st = conn_fetch_texts(
+        e->conn, e->arena,
         STR("SELECT DISTINCT 'CREATE INDEX IF NOT EXISTS \"' || replace('idx_' || replace(m.name, ' ', '_') || '_' || "
             "f.\"from\", '\"', '\"\"') || '\" ON \"' || replace(m.name, '\"', '\"\"') || '\" (\"' || "
             "replace(f.\"from\", "

@@ -2,6 +2,8 @@
 /* cmd_list — what a database has: `vitrine tables`, `views`, `indexes`, `triggers`, `schema`, `analyze-tables`. */
 #include "cli/listing.h"
 
+#include "db/stmt.h"
+
 enum { OPT_COUNTS, OPT_COLUMNS, OPT_SCHEMA, OPT_FTS4, OPT_FTS5, OPT_COLUMN, OPT_COMMON };
 
 #define OWN_NAMES "name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_vitrine\\_%' ESCAPE '\\'"
@@ -26,10 +28,10 @@ static enum status ask_names(struct listing *l, const char *type, struct err *er
         filter = ARENA_CAT(l->arena, STR(" AND sql LIKE 'create virtual table%using fts"),
                            given_has(&l->given, OPT_FTS4) ? STR("4") : STR("5"), STR("%'"));
     enum status st =
-        listing_fetch(l,
-                      ARENA_CAT(l->arena, STR("SELECT name FROM sqlite_schema WHERE type = ?1 AND " OWN_NAMES), filter,
-                                STR(" ORDER BY name")),
-                      str_of(type), &names, &count, err);
+        conn_fetch_texts(l->conn, l->arena,
+                         ARENA_CAT(l->arena, STR("SELECT name FROM sqlite_schema WHERE type = ?1 AND " OWN_NAMES),
+                                   filter, STR(" ORDER BY name")),
+                         str_of(type), &names, &count, err);
     for (size_t i = 0; i < count && st == STATUS_OK; i++) {
         str literal = listing_literal(l, names[i]);
         str sql = ARENA_CAT(l->arena, STR("SELECT "), literal, STR(" AS \""), str_of(type), STR("\""));
@@ -223,9 +225,9 @@ static enum status ask_analyze(struct listing *l, struct err *err)
     const str *only = given_list(l->arena, &l->given, OPT_COLUMN, &wanted);
     if (common.p && (!str_to_i64(common, &number) || number < 0))
         return err_set(err, STATUS_USAGE, "--common-limit must be a number, not \"%.*s\"", STR_ARG(common));
-    enum status st =
-        listing_fetch(l, STR("SELECT name FROM sqlite_schema WHERE type = 'table' AND " OWN_NAMES " ORDER BY name"),
-                      (str){0}, &tables, &count, err);
+    enum status st = conn_fetch_texts(
+        l->conn, l->arena, STR("SELECT name FROM sqlite_schema WHERE type = 'table' AND " OWN_NAMES " ORDER BY name"),
+        (str){0}, &tables, &count, err);
     for (size_t i = 0; i < l->word_count && st == STATUS_OK; i++) {
         str name;
         tables = i ? tables : ARENA_ARRAY(l->arena, str, l->word_count);
@@ -237,8 +239,8 @@ static enum status ask_analyze(struct listing *l, struct err *err)
     for (size_t i = 0; i < count && st == STATUS_OK; i++) {
         str *columns;
         size_t n;
-        st = listing_fetch(l, STR("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden <> 1"), tables[i], &columns, &n,
-                           err);
+        st = conn_fetch_texts(l->conn, l->arena, STR("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden <> 1"),
+                              tables[i], &columns, &n, err);
         for (size_t k = 0; k < n && st == STATUS_OK; k++)
             if (!wanted || str_in(columns[k], only, wanted))
                 analyze_column(l, tables[i], columns[k], common.p ? common : STR("10"));

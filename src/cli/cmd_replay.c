@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "cli/command.h"
 #include "codec/value.h"
+#include "db/db_value.h"
 #include "db/stmt.h"
 #include "ingest/send_url.h"
 
@@ -280,24 +281,6 @@ static void take(struct replay *r, struct value q)
         send_again(r, q);
 }
 
-static struct value column_value(struct arena *a, struct stmt *s, int i)
-{
-    struct db_value v = stmt_column_value(s, i);
-    switch (v.kind) {
-    case DB_INT:
-        return value_int(v.i);
-    case DB_FLOAT:
-        return value_float(v.f);
-    case DB_TEXT:
-        return value_str(arena_str(a, v.s));
-    case DB_BLOB:
-        return value_bytes(arena_str(a, v.s));
-    case DB_NULL:
-        break;
-    }
-    return VALUE_NULL;
-}
-
 static enum status read_database(struct replay *r, struct err *err)
 {
     struct database *db;
@@ -320,8 +303,10 @@ static enum status read_database(struct replay *r, struct err *err)
     while (st == STATUS_OK && (st = stmt_step(s, err)) == STATUS_AGAIN) {
         struct arena_mark mark = arena_mark(r->arena);
         struct value q = value_dict(r->arena), headers;
-        for (int i = 0; i < stmt_column_count(s); i++)
-            value_set(q, arena_str(r->arena, stmt_column_name(s, i)), column_value(r->arena, s, i));
+        for (int i = 0; i < stmt_column_count(s); i++) {
+            struct db_value v = stmt_column_value(s, i);
+            value_set(q, arena_str(r->arena, stmt_column_name(s, i)), db_value_copy(r->arena, &v));
+        }
         if (value_from_json(r->arena, value_get_text(q, STR("headers")), &headers, NULL) == STATUS_OK)
             VALUE_SET(q, "headers", headers);
         take(r, q);

@@ -3,6 +3,8 @@
  * `rename-table`, `duplicate`, `drop-table`, `create-view`, `drop-view`. */
 #include "cli/edit.h"
 
+#include "db/stmt.h"
+
 enum {
     OPT_PK,
     OPT_NOT_NULL,
@@ -20,11 +22,11 @@ static enum status what_is(struct edit *e, str name, const char *types, bool *re
 {
     str *found;
     size_t count = 0;
-    enum status st =
-        edit_fetch(e,
-                   ARENA_CAT(e->arena, STR("SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type IN ("),
-                             str_of(types), STR(")")),
-                   name, &found, &count, err);
+    enum status st = conn_fetch_texts(
+        e->conn, e->arena,
+        ARENA_CAT(e->arena, STR("SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type IN ("),
+                  str_of(types), STR(")")),
+        name, &found, &count, err);
     *ret = count > 0;
     return st;
 }

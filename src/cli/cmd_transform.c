@@ -174,9 +174,9 @@ static enum status guess_table(struct edit *e, str column, str *ret, struct err 
     for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
         str *found;
         size_t count = 0;
-        enum status st =
-            edit_fetch(e, STR("SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE"),
-                       tries[i], &found, &count, err);
+        enum status st = conn_fetch_texts(
+            e->conn, e->arena, STR("SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE"),
+            tries[i], &found, &count, err);
         if (st != STATUS_OK)
             return st;
         if (count) {

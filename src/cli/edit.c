@@ -42,24 +42,6 @@ enum status edit_run_one(struct edit *e, str sql, struct err *err)
     return st;
 }
 
-enum status edit_fetch(struct edit *e, str sql, str value, str **ret, size_t *ret_count, struct err *err)
-{
-    struct stmt *s;
-    VEC(str) all = {0};
-    enum status st = conn_prepare_trusted(e->conn, sql, &s, err);
-    if (st != STATUS_OK)
-        return st;
-    if (stmt_parameter_count(s))
-        st = stmt_bind_text(s, 1, value, err);
-    if (st == STATUS_OK)
-        while ((st = stmt_step(s, err)) == STATUS_AGAIN)
-            VEC_PUSH(e->arena, &all, arena_str(e->arena, stmt_column_text(s, 0)));
-    stmt_done(s);
-    *ret = all.items;
-    *ret_count = all.count;
-    return st;
-}
-
 enum status edit_column(struct edit *e, struct table_def *d, str name, struct def_column **ret, struct err *err)
 {
     str list = STR("");

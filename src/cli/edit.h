@@ -44,8 +44,6 @@ int edit_command(const struct edit_command *command, int argc, char **argv); /* 
 enum status edit_run(struct edit *e, str sql, struct err *err) MUST_USE;
 /* Runs one statement that the user wrote a part of: INVALID when it is more than one. */
 enum status edit_run_one(struct edit *e, str sql, struct err *err) MUST_USE;
-/* The first column of all rows; `value` for the only parameter. */
-enum status edit_fetch(struct edit *e, str sql, str value, str **ret, size_t *ret_count, struct err *err) MUST_USE;
 str edit_quoted(struct edit *e, str name);
 str edit_join_quoted(struct edit *e, const str *names, size_t count); /* "a", "b" */
 /* USAGE "there is no column ...", with the columns there are. */

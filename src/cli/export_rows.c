@@ -10,6 +10,7 @@
 #include "codec/csvwrite.h"
 #include "codec/jwrite.h"
 #include "codec/names.h"
+#include "db/db_value.h"
 
 #define FLUSH_BYTES   262144
 #define SHOW_EVERY_US 100000
@@ -52,33 +53,12 @@ struct export
 /* ---- a value ---- */
 
 /* JSON has no infinities; 9e999 is read as one. */
-static void put_double(struct buf *out, double f)
-{
-    if (isfinite(f))
-        jwrite_put_double(out, f);
-    else
-        buf_puts(out, f > 0 ? STR("9e999") : STR("-9e999"));
-}
-
 static void put_json(struct buf *out, const struct db_value *v)
 {
-    switch (v->kind) {
-    case DB_NULL:
-        buf_puts(out, STR("null"));
-        break;
-    case DB_INT:
-        buf_put_i64(out, v->i);
-        break;
-    case DB_FLOAT:
-        put_double(out, v->f);
-        break;
-    case DB_TEXT:
-        jwrite_put_string(out, v->s, JWRITE_UTF8);
-        break;
-    case DB_BLOB:
-        jwrite_put_bytes(out, v->s, 0);
-        break;
-    }
+    if (v->kind == DB_FLOAT && !isfinite(v->f))
+        buf_puts(out, v->f > 0 ? STR("9e999") : STR("-9e999"));
+    else
+        db_value_put_json(out, v);
 }
 
 static void put_sql(struct buf *out, const struct db_value *v)

@@ -7,30 +7,13 @@
 #include "codec/names.h"
 #include "db/stmt.h"
 
-enum status listing_fetch(struct listing *l, str sql, str value, str **ret, size_t *ret_count, struct err *err)
-{
-    struct stmt *s;
-    VEC(str) all = {0};
-    enum status st = conn_prepare_trusted(l->conn, sql, &s, err);
-    if (st != STATUS_OK)
-        return st;
-    if (stmt_parameter_count(s))
-        st = stmt_bind_text(s, 1, value, err);
-    if (st == STATUS_OK)
-        while ((st = stmt_step(s, err)) == STATUS_AGAIN)
-            VEC_PUSH(l->arena, &all, arena_str(l->arena, stmt_column_text(s, 0)));
-    stmt_done(s);
-    *ret = all.items;
-    *ret_count = all.count;
-    return st;
-}
-
 enum status listing_table(struct listing *l, str name, str *ret, struct err *err)
 {
     str *found;
     size_t count;
-    enum status st = listing_fetch(
-        l, STR("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE"), name,
+    enum status st = conn_fetch_texts(
+        l->conn, l->arena,
+        STR("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE"), name,
         &found, &count, err);
     if (st == STATUS_OK && !count) {
         err_set(err, STATUS_NOT_FOUND, "there is no table \"%.*s\"", STR_ARG(name));

@@ -48,9 +48,6 @@ struct listing_command {
     }
 
 int listing_command(const struct listing_command *command, int argc, char **argv); /* the exit code */
-/* The first column of all rows of trusted SQL; `value` for its only parameter. */
-enum status listing_fetch(struct listing *l, str sql, str value, str **ret, size_t *ret_count,
-                          struct err *err) MUST_USE;
 /* The name of a table or view as the database has it. NOT_FOUND. */
 enum status listing_table(struct listing *l, str name, str *ret, struct err *err) MUST_USE;
 str listing_quoted(struct listing *l, str name);

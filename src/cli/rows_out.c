@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/rows_out.h"
 
-#include <math.h>
 #include <stdio.h>
 
 #include "base/limits.h"
@@ -9,6 +8,7 @@
 #include "codec/b64.h"
 #include "codec/csvwrite.h"
 #include "codec/jwrite.h"
+#include "db/db_value.h"
 #include "db/stmt.h"
 
 void rows_out_init(struct rows_out *q, struct arena *a, enum rows_format format, bool no_headers)
@@ -30,30 +30,6 @@ static void flush_out(struct rows_out *q, size_t above)
     buf_clear(&q->out);
 }
 
-static void put_json(struct buf *out, const struct db_value *v)
-{
-    switch (v->kind) {
-    case DB_NULL:
-        buf_puts(out, STR("null"));
-        break;
-    case DB_INT:
-        buf_put_i64(out, v->i);
-        break;
-    case DB_FLOAT:
-        if (isfinite(v->f))
-            jwrite_put_double(out, v->f);
-        else
-            buf_puts(out, STR("null")); /* JSON has no infinities */
-        break;
-    case DB_TEXT:
-        jwrite_put_string(out, v->s, JWRITE_UTF8);
-        break;
-    case DB_BLOB:
-        jwrite_put_bytes(out, v->s, 0);
-        break;
-    }
-}
-
 static str plain_text(struct arena *a, const struct db_value *v)
 {
     struct buf b;
@@ -63,7 +39,7 @@ static str plain_text(struct arena *a, const struct db_value *v)
     else if (v->kind == DB_BLOB)
         b64_encode(&b, v->s);
     else if (v->kind != DB_NULL)
-        put_json(&b, v);
+        db_value_put_json(&b, v);
     str text = arena_str(a, buf_str(&b));
     buf_release(&b);
     return text;
@@ -82,7 +58,7 @@ static void json_row(struct rows_out *q, struct stmt *s, int count)
             jwrite_put_string(&q->out, stmt_column_name(s, i), JWRITE_UTF8);
             buf_puts(&q->out, STR(": "));
         }
-        put_json(&q->out, &v);
+        db_value_put_json(&q->out, &v);
     }
     buf_putc(&q->out, arrays ? ']' : '}');
     if (q->format == ROWS_NL)

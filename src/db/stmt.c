@@ -461,3 +461,22 @@ enum status conn_query_i64(struct conn *c, str sql, int64_t *ret, struct err *er
     stmt_done(s);
     return st;
 }
+
+enum status conn_fetch_texts(struct conn *c, struct arena *a, str sql, str value, str **ret, size_t *ret_count,
+                             struct err *err)
+{
+    struct stmt *s;
+    VEC(str) all = {0};
+    enum status st = conn_prepare_trusted(c, sql, &s, err);
+    if (st != STATUS_OK)
+        return st;
+    if (stmt_parameter_count(s))
+        st = stmt_bind_text(s, 1, value, err);
+    if (st == STATUS_OK)
+        while ((st = stmt_step(s, err)) == STATUS_AGAIN)
+            VEC_PUSH(a, &all, arena_str(a, stmt_column_text(s, 0)));
+    stmt_done(s);
+    *ret = all.items;
+    *ret_count = all.count;
+    return st;
+}

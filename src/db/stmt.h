@@ -69,5 +69,8 @@ struct conn *stmt_conn(struct stmt *s);
 
 /* First column of the first row of trusted constant SQL; NOT_FOUND without a row. */
 enum status conn_query_i64(struct conn *c, str sql, int64_t *ret, struct err *err) MUST_USE;
+/* The first column of all rows of trusted SQL, as texts in `a`; `value` for its only parameter, if it has one. */
+enum status conn_fetch_texts(struct conn *c, struct arena *a, str sql, str value, str **ret, size_t *ret_count,
+                             struct err *err) MUST_USE;
 
 #endif

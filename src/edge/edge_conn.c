@@ -17,10 +17,8 @@
  *
  * Why not http/server: that one hands a handler whole bodies and gets answers that are known or made on workers. Here
  * neither is ever whole. What both read goes through the same parser, decoder, streams and wheel (docs/design). */
-#include <linux/sockios.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/mem.h"
@@ -378,10 +376,8 @@ static void on_event(void *arg, unsigned events)
  * anything out of it. A client that does not is cut after one to two deadlines. */
 static bool still_drains(struct edge_conn *c)
 {
-    int unsent = 0;
-    if (ioctl(c->stream.fd, SIOCOUTQ, &unsent) != 0 || (c->unsent >= 0 && unsent >= c->unsent))
+    if (!stream_drains(&c->stream, &c->unsent))
         return false;
-    c->unsent = unsent;
     edge_conn_deadline(c, c->worker->config.limits.write_ms);
     return true;
 }

@@ -23,9 +23,7 @@
  * that and a closed browser tab. While an answer is being sent it does not matter.
  *
  * Not here: bodies (h1_body.c, h1_sink.c), sending (h1_send.c, h1_stream.c). Tests: tests/http/. */
-#include <linux/sockios.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/mem.h"
@@ -408,10 +406,8 @@ static void on_event(void *arg, unsigned events)
  * not is cut after one to two deadlines. */
 static bool still_drains(struct h1_conn *c)
 {
-    int unsent = 0;
-    if (ioctl(c->stream.fd, SIOCOUTQ, &unsent) != 0 || (c->unsent >= 0 && unsent >= c->unsent))
+    if (!stream_drains(&c->stream, &c->unsent))
         return false;
-    c->unsent = unsent;
     h1_conn_deadline(c, c->server->config.limits.write_ms);
     return true;
 }

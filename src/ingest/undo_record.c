@@ -21,35 +21,16 @@ static str literal(struct arena *a, str text)
     return s;
 }
 
-static enum status fetch_texts(struct arena *a, struct conn *c, str sql, str value, str **ret, size_t *ret_count,
-                               struct err *err)
-{
-    struct stmt *s;
-    VEC(str) all = {0};
-    enum status st = conn_prepare_trusted(c, sql, &s, err);
-    if (st != STATUS_OK)
-        return st;
-    if (stmt_parameter_count(s))
-        st = stmt_bind_text(s, 1, value, err);
-    if (st == STATUS_OK)
-        while ((st = stmt_step(s, err)) == STATUS_AGAIN)
-            VEC_PUSH(a, &all, arena_str(a, stmt_column_text(s, 0)));
-    stmt_done(s);
-    *ret = all.items;
-    *ret_count = all.count;
-    return st;
-}
-
 str undo_rowid_name(struct arena *a, struct conn *c, str table)
 {
     static const char *const names[] = {"rowid", "_rowid_", "oid"};
     str *columns;
     size_t count, without = 0;
     str *wr;
-    if (fetch_texts(a, c, STR("SELECT 1 FROM pragma_table_list(?1) WHERE schema = 'main' AND wr"), table, &wr, &without,
-                    NULL) != STATUS_OK ||
+    if (conn_fetch_texts(c, a, STR("SELECT 1 FROM pragma_table_list(?1) WHERE schema = 'main' AND wr"), table, &wr,
+                         &without, NULL) != STATUS_OK ||
         without ||
-        fetch_texts(a, c, STR("SELECT lower(name) FROM pragma_table_xinfo(?1)"), table, &columns, &count, NULL) !=
+        conn_fetch_texts(c, a, STR("SELECT lower(name) FROM pragma_table_xinfo(?1)"), table, &columns, &count, NULL) !=
             STATUS_OK)
         return STR("");
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -102,8 +83,8 @@ static enum status add_schema(struct arena *a, struct conn *c, str table, uint64
 {
     str *sql;
     size_t count = 0;
-    enum status st = fetch_texts(a, c, STR("SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?1"),
-                                 table, &sql, &count, err);
+    enum status st = conn_fetch_texts(
+        c, a, STR("SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?1"), table, &sql, &count, err);
     if (st == STATUS_OK && count)
         *sum += distinct_hash(sql[0]);
     return st;
@@ -121,8 +102,8 @@ enum status undo_sum(struct arena *a, struct conn *c, str table, enum undo_kind 
         size_t count = 0;
         st = add_rows(c, ARENA_CAT(a, STR("SELECT * FROM "), t), &rows, &sum, err);
         if (st == STATUS_OK)
-            st = fetch_texts(a, c, STR("SELECT name FROM main._vitrine_undo_sql WHERE kind = 'made child'"), (str){0},
-                             &children, &count, err);
+            st = conn_fetch_texts(c, a, STR("SELECT name FROM main._vitrine_undo_sql WHERE kind = 'made child'"),
+                                  (str){0}, &children, &count, err);
         for (size_t i = 0; i < count && st == STATUS_OK; i++)
             st = add_rows(c, ARENA_CAT(a, STR("SELECT * FROM "), name_quoted(a, children[i])), &rows, &sum, err);
     } else if (kind == UNDO_REWRITTEN)

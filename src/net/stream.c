@@ -2,6 +2,8 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -104,4 +106,13 @@ bool stream_pending(const struct stream *s)
 bool stream_is_tls(const struct stream *s)
 {
     return s->vtable == &stream_tls;
+}
+
+bool stream_drains(const struct stream *s, int *unsent)
+{
+    int now = 0;
+    if (ioctl(s->fd, SIOCOUTQ, &now) != 0 || (*unsent >= 0 && now >= *unsent))
+        return false;
+    *unsent = now;
+    return true;
 }

@@ -58,6 +58,11 @@ bool stream_is_tls(const struct stream *s);
 str stream_alpn(const struct stream *s); /* "http/1.1"; empty when none was agreed; lives as long as the stream */
 const char *stream_tls_version(const struct stream *s); /* "TLSv1.3"; "" when plain */
 
+/* Does the peer still take what was written? True when the kernel holds less unsent bytes than *unsent, which becomes
+ * that number; -1 = looked at for the first time. For deadlines: a large socket buffer is "writable" only when a third
+ * of it is free, which may take a slow reader longer than the deadline. */
+bool stream_drains(const struct stream *s, int *unsent);
+
 static inline unsigned stream_read_wants(const struct stream *s)
 {
     return s->read_wants;

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "codec/b64.h"
 #include "codec/jread.h"
+#include "db/db_value.h"
 #include "db/history.h"
 #include "db/writer.h"
 #include "site/fetch.h"
@@ -268,29 +269,14 @@ enum status write_run(struct conn *c, str sql, const struct db_value *values, si
     return st;
 }
 
-static struct value read_value(struct arena *a, struct db_value v)
-{
-    switch (v.kind) {
-    case DB_INT:
-        return value_int(v.i);
-    case DB_FLOAT:
-        return value_float(v.f);
-    case DB_TEXT:
-        return value_str(arena_str(a, v.s));
-    case DB_BLOB:
-        return value_bytes(arena_str(a, v.s));
-    case DB_NULL:
-        break;
-    }
-    return VALUE_NULL;
-}
-
 struct value write_row(struct arena *a, struct stmt *s)
 {
     struct value d = value_dict(a);
     int n = stmt_column_count(s);
-    for (int i = 0; i < n; i++)
-        value_set(d, arena_str(a, stmt_column_name(s, i)), read_value(a, stmt_column_value(s, i)));
+    for (int i = 0; i < n; i++) {
+        struct db_value v = stmt_column_value(s, i);
+        value_set(d, arena_str(a, stmt_column_name(s, i)), db_value_copy(a, &v));
+    }
     return d;
 }
 
