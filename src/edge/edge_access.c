@@ -26,10 +26,10 @@ void edge_access_flush(void *worker)
     buf_clear(&w->access);
 }
 
-static void put_line(struct edge_conn *c, bool complete, int64_t duration_us)
+static void put_line(struct edge_request *r, bool complete, int64_t duration_us)
 {
-    struct edge_worker *w = c->worker;
-    struct edge_exchange *x = c->x;
+    struct edge_worker *w = r->conn->worker;
+    struct edge_exchange *x = r->x;
     char when[CLOCK_ISO_LEN + 1];
     struct jwrite j;
     clock_format_iso_ms(clock_unix_us(), when);
@@ -40,7 +40,7 @@ static void put_line(struct edge_conn *c, bool complete, int64_t duration_us)
     const struct {
         str key, text;
     } texts[] = {
-        {STR("client"), c->peer[0] ? str_of(c->peer) : STR("unix")},
+        {STR("client"), r->conn->peer[0] ? str_of(r->conn->peer) : STR("unix")},
         {STR("host"), x->host},
         {STR("method"), x->head.method},
         {STR("target"), str_sub(x->head.target, 0, 2048)},
@@ -62,7 +62,7 @@ static void put_line(struct edge_conn *c, bool complete, int64_t duration_us)
         {STR("bytes_out"), (int64_t)x->sent_bytes},
         {STR("duration_us"), duration_us},
         {STR("tries"), (int64_t)x->tries + (x->answering ? 1 : 0)},
-        {STR("held_us"), c->arrived_us ? MAX(0, x->released_us - c->arrived_us) : 0},
+        {STR("held_us"), r->arrived_us ? MAX(0, x->released_us - r->arrived_us) : 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         jwrite_key(&j, numbers[i].key);
@@ -76,12 +76,12 @@ static void put_line(struct edge_conn *c, bool complete, int64_t duration_us)
         edge_access_flush(w);
 }
 
-void edge_access_note(struct edge_conn *c, bool complete)
+void edge_access_note(struct edge_request *r, bool complete)
 {
-    struct edge_exchange *x = c->x;
-    int64_t duration_us = x->started_us ? loop_now_us(c->worker->loop) - x->started_us : 0;
+    struct edge_exchange *x = r->x;
+    int64_t duration_us = x->started_us ? loop_now_us(r->conn->worker->loop) - x->started_us : 0;
     if (x->app) {
-        struct edge_count *counts = x->app->counts[c->worker->config.index];
+        struct edge_count *counts = x->app->counts[r->conn->worker->config.index];
         count_add(&counts[EDGE_REQUESTS], 1);
         if (x->status >= 100 && x->status < 600 && (complete || x->answering))
             count_add(&counts[EDGE_1XX + x->status / 100 - 1], 1);
@@ -91,6 +91,6 @@ void edge_access_note(struct edge_conn *c, bool complete)
         count_add(&counts[EDGE_BYTES_OUT], x->sent_bytes);
         count_add(&counts[EDGE_DURATION_US], (uint64_t)duration_us);
     }
-    if (c->worker->config.access_fd >= 0)
-        put_line(c, complete, duration_us);
+    if (r->conn->worker->config.access_fd >= 0)
+        put_line(r, complete, duration_us);
 }

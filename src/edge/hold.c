@@ -25,95 +25,95 @@ static bool held_back(enum edge_pause pause, str method)
     return pause == EDGE_PAUSED || (pause == EDGE_PAUSED_WRITES && !edge_is_read(method));
 }
 
-bool hold_wanted(const struct edge_conn *c, const struct edge_target *target)
+bool hold_wanted(const struct edge_request *r, const struct edge_target *target)
 {
-    const struct edge_queue *q = queue_of(c->worker, target->app);
-    if (!target->count || held_back(target->pause, c->x->head.method))
+    const struct edge_queue *q = queue_of(r->conn->worker, target->app);
+    if (!target->count || held_back(target->pause, r->x->head.method))
         return true;
     /* Those that wait go first; one that was just let out has its turn now. */
-    return q->count > 0 && target->hold_rate && !c->arrived_us && target->pause == EDGE_RUNNING;
+    return q->count > 0 && target->hold_rate && !r->arrived_us && target->pause == EDGE_RUNNING;
 }
 
-static void refuse(struct edge_conn *c, const char *text)
+static void refuse(struct edge_request *r, const char *text)
 {
-    struct edge_app *app = c->x->app;
-    count_add(&app->counts[c->worker->config.index][EDGE_HELD_LOST], 1);
-    reply_status(c, 503, text, "Try again in a moment.");
+    struct edge_app *app = r->x->app;
+    count_add(&app->counts[r->conn->worker->config.index][EDGE_HELD_LOST], 1);
+    reply_status(r, 503, text, "Try again in a moment.");
 }
 
-void hold_begin(struct edge_conn *c, const struct edge_target *target)
+void hold_begin(struct edge_request *r, const struct edge_target *target)
 {
-    struct edge_worker *w = c->worker;
-    struct edge_exchange *x = c->x;
+    struct edge_worker *w = r->conn->worker;
+    struct edge_exchange *x = r->x;
     struct edge_queue *q = queue_of(w, target->app);
     int64_t now_us = loop_now_us(w->loop);
-    if (!c->arrived_us) {
-        c->arrived_us = x->started_us;
-        c->held_until_us = now_us + target->hold_ms * INT64_C(1000);
+    if (!r->arrived_us) {
+        r->arrived_us = x->started_us;
+        r->held_until_us = now_us + target->hold_ms * INT64_C(1000);
         count_add(&target->app->counts[w->config.index][EDGE_HELD], 1);
     }
-    if (c->expired || now_us >= c->held_until_us) {
-        refuse(c, "No instance of the app became ready in time.");
+    if (r->expired || now_us >= r->held_until_us) {
+        refuse(r, "No instance of the app became ready in time.");
         return;
     }
-    if (c->stopped) {
-        refuse(c, "The server is stopping.");
+    if (r->conn->stopped) {
+        refuse(r, "The server is stopping.");
         return;
     }
     if (atomic_load_explicit(&target->app->waiting, memory_order_relaxed) >= target->hold_max ||
         w->held_bytes + (int64_t)x->in.n > LIMIT_EDGE_HOLD_BYTES) {
-        refuse(c, "Too many requests wait for the app.");
+        refuse(r, "Too many requests wait for the app.");
         return;
     }
-    sm_move(&c->sm, EDGE_CONN_HOLDING);
-    c->held = mem_alloc(x->in.n);
-    memcpy(c->held, x->in.p, x->in.n);
-    c->held_n = (uint32_t)x->in.n;
-    c->held_app = target->app;
+    sm_move(&r->sm, EDGE_REQUEST_HOLDING);
+    r->held = mem_alloc(x->in.n);
+    memcpy(r->held, x->in.p, x->in.n);
+    r->held_n = (uint32_t)x->in.n;
+    r->held_app = target->app;
     worker_exchange_give(w, x);
-    c->x = NULL;
-    c->held_prev = q->last;
-    c->held_next = NULL;
-    *(q->last ? &q->last->held_next : &q->first) = c;
-    q->last = c;
+    r->x = NULL;
+    r->held_prev = q->last;
+    r->held_next = NULL;
+    *(q->last ? &q->last->held_next : &q->first) = r;
+    q->last = r;
     q->count++;
-    q->bytes += c->held_n;
-    w->held_bytes += c->held_n;
+    q->bytes += r->held_n;
+    w->held_bytes += r->held_n;
     atomic_fetch_add_explicit(&target->app->waiting, 1, memory_order_relaxed);
-    wheel_set(&w->wheel, &c->deadline, c->held_until_us);
+    wheel_set(&w->request_wheel, &r->deadline, r->held_until_us);
     if (target->count && target->pause == EDGE_RUNNING && !loop_timer_armed(&w->release))
         loop_timer_after_ms(w->loop, &w->release, LOOK_AGAIN_MS);
 }
 
-void hold_leave(struct edge_conn *c)
+void hold_leave(struct edge_request *r)
 {
-    struct edge_queue *q = queue_of(c->worker, c->held_app);
-    *(c->held_prev ? &c->held_prev->held_next : &q->first) = c->held_next;
-    *(c->held_next ? &c->held_next->held_prev : &q->last) = c->held_prev;
-    c->held_prev = c->held_next = NULL;
+    struct edge_queue *q = queue_of(r->conn->worker, r->held_app);
+    *(r->held_prev ? &r->held_prev->held_next : &q->first) = r->held_next;
+    *(r->held_next ? &r->held_next->held_prev : &q->last) = r->held_prev;
+    r->held_prev = r->held_next = NULL;
     q->count--;
-    q->bytes -= c->held_n;
-    c->worker->held_bytes -= c->held_n;
-    atomic_fetch_sub_explicit(&c->held_app->waiting, 1, memory_order_relaxed);
+    q->bytes -= r->held_n;
+    r->conn->worker->held_bytes -= r->held_n;
+    atomic_fetch_sub_explicit(&r->held_app->waiting, 1, memory_order_relaxed);
 }
 
 /* Back to HEAD with the bytes it had. */
-static void go_on(struct edge_conn *c)
+static void go_on(struct edge_request *r)
 {
-    hold_leave(c);
-    c->held_app = NULL;
-    c->x = worker_exchange_take(c->worker, c);
-    buf_put(&c->x->in, c->held, c->held_n);
-    free(c->held);
-    c->held = NULL;
-    sm_move(&c->sm, EDGE_CONN_HEAD);
-    edge_conn_tick(c);
+    hold_leave(r);
+    r->held_app = NULL;
+    r->x = worker_exchange_take(r->conn->worker, r);
+    buf_put(&r->x->in, r->held, r->held_n);
+    free(r->held);
+    r->held = NULL;
+    sm_move(&r->sm, EDGE_REQUEST_HEAD);
+    edge_conn_tick(r->conn);
 }
 
-void hold_expired(struct edge_conn *c)
+void hold_expired(struct edge_request *r)
 {
-    c->expired = true;
-    go_on(c);
+    r->expired = true;
+    go_on(r);
 }
 
 /* May the first of the queue go? With --writes-only the queue holds writes alone, so its pause counts for each. */

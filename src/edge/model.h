@@ -67,7 +67,7 @@ struct edge_instance {
 
 /* ---- apps ---- */
 struct edge_queue { /* one loop's requests that wait for an instance of the app, first in first out */
-    struct edge_conn *first, *last;
+    struct edge_request *first, *last;
     uint32_t count;
     int64_t bytes;
     int64_t next_us; /* when the next one may go, while they are let out */

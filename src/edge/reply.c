@@ -43,31 +43,30 @@ static void put_text(struct buf *out, int status, const char *text, const char *
     buf_putc(out, '\n');
 }
 
-static void begin(struct edge_conn *c, int status)
+static void begin(struct edge_request *r, int status)
 {
-    struct edge_exchange *x = c->x;
-    sm_move(&c->sm, EDGE_CONN_REPLYING);
+    struct edge_exchange *x = r->x;
+    sm_move(&r->sm, EDGE_REQUEST_REPLYING);
     if ((x->head.chunked || x->head.content_length > 0) && !x->request.ended)
-        c->close_after = true; /* the rest of its body is not read */
+        r->close_after = true; /* the rest of its body is not read */
     x->status = status;
     if (!x->started_us)
-        x->started_us = loop_now_us(c->worker->loop);
+        x->started_us = loop_now_us(r->conn->worker->loop);
     buf_clear(&x->answer_head);
     buf_printf(&x->answer_head, "HTTP/1.1 %d %s\r\n", status, http_reason(status));
-    c->unsent = -1;
-    edge_conn_deadline(c, c->worker->config.limits.write_ms);
+    edge_request_await_client(r);
 }
 
-static void end(struct edge_conn *c, str type, str body)
+static void end(struct edge_request *r, str type, str body)
 {
-    struct edge_exchange *x = c->x;
+    struct edge_exchange *x = r->x;
     struct buf *out = &x->answer_head;
     buf_printf(out, "Content-Type: %.*s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n", STR_ARG(type), body.n);
     if (x->status == 503 || x->status == 504)
         buf_puts(out, STR("Retry-After: 2\r\n"));
     if (x->status == 405)
         buf_puts(out, STR("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"));
-    if (c->close_after)
+    if (r->close_after)
         buf_puts(out, STR("Connection: close\r\n"));
     else if (x->head.minor == 0)
         buf_puts(out, STR("Connection: keep-alive\r\n"));
@@ -78,24 +77,24 @@ static void end(struct edge_conn *c, str type, str body)
     flow_put(&x->answer, buf_str(out));
 }
 
-void reply_status(struct edge_conn *c, int status, const char *text, const char *remedy)
+void reply_status(struct edge_request *r, int status, const char *text, const char *remedy)
 {
-    struct edge_exchange *x = c->x;
-    struct edge_target *target = x->app ? edge_table_target(c->worker->table, x->app) : NULL;
+    struct edge_exchange *x = r->x;
+    struct edge_target *target = x->app ? edge_table_target(r->conn->worker->table, x->app) : NULL;
     str message = target && target->pause == EDGE_STOPPED ? target->message : STR("");
     struct buf page;
     buf_init(&page, LIMIT_EDGE_BLOCK / 2);
     bool html = wants_html(x);
     (html ? put_page : put_text)(&page, status, text, remedy, message);
-    begin(c, status);
-    end(c, html ? STR("text/html; charset=utf-8") : STR("text/plain; charset=utf-8"), buf_str(&page));
+    begin(r, status);
+    end(r, html ? STR("text/html; charset=utf-8") : STR("text/plain; charset=utf-8"), buf_str(&page));
     buf_release(&page);
 }
 
-void reply_redirect(struct edge_conn *c, const struct edge_route *route)
+void reply_redirect(struct edge_request *r, const struct edge_route *route)
 {
-    struct edge_exchange *x = c->x;
-    begin(c, route->redirect_status);
+    struct edge_exchange *x = r->x;
+    begin(r, route->redirect_status);
     buf_puts(&x->answer_head, STR("Location: "));
     buf_puts(&x->answer_head, route->redirect);
     buf_puts(&x->answer_head, x->target.path);
@@ -104,23 +103,23 @@ void reply_redirect(struct edge_conn *c, const struct edge_route *route)
         buf_puts(&x->answer_head, x->target.query);
     }
     buf_puts(&x->answer_head, STR("\r\n"));
-    end(c, STR("text/plain; charset=utf-8"), STR("This address has moved.\n"));
+    end(r, STR("text/plain; charset=utf-8"), STR("This address has moved.\n"));
 }
 
-bool reply_step(struct edge_conn *c)
+bool reply_step(struct edge_request *r)
 {
-    struct edge_exchange *x = c->x;
-    if (c->write_blocked)
+    struct edge_exchange *x = r->x;
+    if (r->write_blocked)
         return false;
-    enum status st = flow_write(&x->answer, &c->stream, &x->sent_bytes, NULL);
+    enum status st = client_write(r);
     if (st == STATUS_OK) {
-        c->write_blocked = false;
+        r->write_blocked = false;
         x->request.ended = true;
-        edge_conn_finish(c);
+        edge_request_finish(r);
         return true;
     }
-    c->write_blocked = st == STATUS_AGAIN;
+    r->write_blocked = st == STATUS_AGAIN;
     if (st != STATUS_AGAIN)
-        edge_conn_lost(c);
+        client_lost(r);
     return false;
 }

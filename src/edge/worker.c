@@ -52,7 +52,7 @@ static void exchange_free(struct edge_exchange *x)
     free(x);
 }
 
-struct edge_exchange *worker_exchange_take(struct edge_worker *w, struct edge_conn *c)
+struct edge_exchange *worker_exchange_take(struct edge_worker *w, struct edge_request *r)
 {
     struct edge_exchange *x = w->spare;
     if (x) {
@@ -71,7 +71,7 @@ struct edge_exchange *worker_exchange_take(struct edge_worker *w, struct edge_co
     } else {
         x = exchange_new();
     }
-    x->conn = c;
+    x->owner = r;
     x->whole = true;
     h1_parser_init(&x->parser, &w->head_limits);
     return x;
@@ -177,6 +177,11 @@ static void on_expired(struct wheel_item *item)
     edge_conn_expired((struct edge_conn *)(void *)((char *)item - offsetof(struct edge_conn, deadline)));
 }
 
+static void on_request_expired(struct wheel_item *item)
+{
+    edge_request_expired((struct edge_request *)(void *)((char *)item - offsetof(struct edge_request, deadline)));
+}
+
 static void on_release(void *arg)
 {
     hold_release(arg);
@@ -226,10 +231,8 @@ void edge_worker_adopt(struct edge_worker *w, struct edge_table *t)
 void edge_worker_cut(struct edge_worker *w, struct edge_instance *i)
 {
     struct edge_place *place = &i->places[w->config.index];
-    while (place->first) {
-        struct edge_conn *c = place->first->conn;
-        edge_conn_reset(c);
-    }
+    while (place->first)
+        client_reset(place->first->owner);
 }
 
 void edge_worker_forget(struct edge_worker *w, struct edge_instance *i)
@@ -316,6 +319,7 @@ enum status edge_worker_new(const struct edge_worker_config *config, struct edge
         return st;
     }
     wheel_init(&w->wheel, w->loop, on_expired);
+    wheel_init(&w->request_wheel, w->loop, on_request_expired);
     http_upstream_init(&w->client, w->loop, &l->client);
     loop_timer_init(&w->grace, grace_over, w);
     loop_timer_init(&w->release, on_release, w);
@@ -369,6 +373,7 @@ void edge_worker_free(struct edge_worker *w)
     loop_hook_remove(w->loop, &w->access_hook);
     http_upstream_release(&w->client);
     wheel_release(&w->wheel);
+    wheel_release(&w->request_wheel);
     loop_free(w->loop);
     while (w->spare) {
         struct edge_exchange *x = w->spare;

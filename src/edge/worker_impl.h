@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* worker_impl: what the files of a worker share; nobody else includes it.
  *
- * A connection that waits for its next request is a struct edge_conn and nothing more. What a request needs is a struct
- * edge_exchange, lent from its first byte to the end of the answer. A request that is held gives it back and keeps the
- * bytes of its head alone. */
+ *   struct edge_conn      one client connection: socket, peer, what it waits for
+ *   struct edge_request   one request on it, from its first byte to the end of its answer
+ *   struct edge_exchange  the buffers that a request needs while it is read and forwarded
+ *
+ * A connection that waits for its next request is a struct edge_conn and nothing more. A request that is held gives its
+ * struct edge_exchange back and keeps the bytes of its head alone. */
 #ifndef VITRINE_EDGE_WORKER_IMPL_H
 #define VITRINE_EDGE_WORKER_IMPL_H
 
@@ -16,23 +19,29 @@
 #include "http/wheel.h"
 
 enum edge_conn_state {
-    EDGE_CONN_IDLE,       /* between requests, no buffers */
-    EDGE_CONN_HEAD,       /* some bytes of a request are here */
-    EDGE_CONN_HOLDING,    /* no instance takes it now: it waits, first in first out */
-    EDGE_CONN_CONNECTING, /* an instance is chosen, its connection is being made */
-    EDGE_CONN_FORWARDING, /* request and answer are on their way */
-    EDGE_CONN_TUNNEL,     /* after 101: bytes both ways until both ends */
-    EDGE_CONN_REPLYING,   /* the edge's own answer is on its way */
-    EDGE_CONN_LINGER,     /* our direction is ended; what still comes in is dropped */
+    EDGE_CONN_IDLE,   /* between requests, no buffers */
+    EDGE_CONN_BUSY,   /* a request is in hand */
+    EDGE_CONN_LINGER, /* our direction is ended; what still comes in is dropped */
     EDGE_CONN_CLOSED,
     EDGE_CONN_STATES
 };
 extern const struct sm_state edge_conn_states[EDGE_CONN_STATES];
 
-struct edge_conn;
+enum edge_request_state {
+    EDGE_REQUEST_HEAD,       /* its head is being read */
+    EDGE_REQUEST_HOLDING,    /* no instance takes it now: it waits, first in first out */
+    EDGE_REQUEST_CONNECTING, /* an instance is chosen, its connection is being made */
+    EDGE_REQUEST_FORWARDING, /* request and answer are on their way */
+    EDGE_REQUEST_TUNNEL,     /* after 101: bytes both ways until both ends */
+    EDGE_REQUEST_REPLYING,   /* the edge's own answer is on its way */
+    EDGE_REQUEST_OVER,
+    EDGE_REQUEST_STATES
+};
+extern const struct sm_state edge_request_states[EDGE_REQUEST_STATES];
+
 struct edge_exchange {
     struct edge_exchange *next, *prev; /* in its instance's place; `next` also among the spare ones */
-    struct edge_conn *conn;
+    struct edge_request *owner;
     struct h1_parser parser;
     struct h1_head head;
     struct uri_target target;
@@ -75,27 +84,36 @@ struct edge_exchange {
     struct http_header fields[LIMIT_HTTP_HEADERS], answer_fields[LIMIT_HTTP_HEADERS];
 };
 
+struct edge_request {
+    struct sm sm;
+    struct edge_conn *conn;
+    struct edge_exchange *x; /* NULL: it is held, or over */
+    struct wheel_item deadline;
+    struct edge_request *held_prev, *held_next;
+    struct edge_app *held_app;
+    char *held; /* bytes of its head, while it waits */
+    uint32_t held_n;
+    int64_t held_until_us, arrived_us; /* arrived: when it was first held; 0 = was not */
+    bool write_blocked;                /* its client takes no more of the answer now */
+    bool close_after;                  /* the connection ends with its answer */
+    bool expired;                      /* it waited long enough */
+    bool repeated;                     /* an app died with it once; a second time it is not repeated */
+};
+
 struct edge_conn {
     struct sm sm;
     struct stream stream;
     struct edge_worker *worker;
     struct loop_fd *watch;
-    struct edge_exchange *x;
+    struct edge_request *request;  /* of BUSY */
     struct edge_conn *prev, *next; /* all of the worker */
-    struct wheel_item deadline;
-    struct edge_conn *held_prev, *held_next;
-    struct edge_app *held_app;
-    char *held; /* bytes of the request that waits */
-    uint32_t held_n;
-    int64_t held_until_us, arrived_us; /* arrived: when the request was first held; 0 = was not */
+    struct wheel_item deadline;    /* of IDLE and LINGER; a request has its own */
     int unsent;
     int64_t linger_left;
     char peer[ADDR_TEXT_MAX - 80]; /* address without port; "" for a Unix socket */
     bool trusted;
-    bool may_read, quiet, half_closed, write_blocked;
-    bool close_after, in_tick, stopped;
-    bool expired;  /* it waited long enough */
-    bool repeated; /* an app died with it once; a second time it is not repeated */
+    bool may_read, quiet, half_closed;
+    bool in_tick, stopped;
 };
 
 struct edge_slot { /* one listening socket */
@@ -112,7 +130,7 @@ struct edge_worker {
     bool running;
     struct edge_slot slots[LIMIT_HTTP_LISTENERS];
     struct http_upstream client;
-    struct wheel wheel;
+    struct wheel wheel, request_wheel;
     struct edge_table *table;
     struct edge_conn *conns;
     _Atomic uint32_t conn_count; /* with those that another loop is handing over */
@@ -129,7 +147,7 @@ struct edge_worker {
 };
 
 /* worker.c */
-struct edge_exchange *worker_exchange_take(struct edge_worker *w, struct edge_conn *c);
+struct edge_exchange *worker_exchange_take(struct edge_worker *w, struct edge_request *r);
 void worker_exchange_give(struct edge_worker *w, struct edge_exchange *x);
 void worker_conn_gone(struct edge_worker *w, struct edge_conn *c);
 
@@ -137,37 +155,50 @@ void worker_conn_gone(struct edge_worker *w, struct edge_conn *c);
 void edge_conn_start(struct edge_worker *w, int fd, const struct addr *peer, struct tls_server *tls);
 void edge_conn_tick(struct edge_conn *c);
 void edge_conn_expired(struct edge_conn *c);
-void edge_conn_close(struct edge_conn *c);
-void edge_conn_lost(struct edge_conn *c);  /* the client is gone, or must go */
-void edge_conn_reset(struct edge_conn *c); /* ... and a TCP reset tells it that the answer is not whole */
 void edge_conn_stop(struct edge_conn *c, bool now);
-void edge_conn_deadline(struct edge_conn *c, uint32_t after_ms);
-enum status edge_conn_read(struct edge_conn *c, void *p, size_t size, size_t *ret_n);
-void edge_conn_finish(struct edge_conn *c);   /* the answer is out: next request, linger or close */
-void edge_conn_dispatch(struct edge_conn *c); /* the head is complete: route it */
+/* ... and what a request asks of the connection it came by */
+bool client_more(struct edge_request *r); /* HEAD: reads on; false: nothing came */
+bool client_readable(const struct edge_request *r);
+enum status client_read(struct edge_request *r, void *p, size_t size, size_t *ret_n); /* as stream_read */
+enum status client_write(struct edge_request *r); /* what waits in x->answer; as stream_writev */
+bool client_drains(struct edge_request *r); /* it took something since it was last asked, or since client_stalled */
+void client_stalled(struct edge_request *r);
+void client_finish(struct edge_request *r); /* the answer is out: next request, linger or close */
+void client_lost(struct edge_request *r);   /* the client is gone, or must go */
+void client_reset(struct edge_request *r);  /* ... and is told that the answer is not whole */
+
+/* request.c */
+struct edge_request *edge_request_new(struct edge_conn *c);
+bool edge_request_step(struct edge_request *r);
+void edge_request_expired(struct edge_request *r);
+void edge_request_deadline(struct edge_request *r, uint32_t after_ms);
+void edge_request_await_client(struct edge_request *r); /* write_ms for the client to take something */
+void edge_request_finish(struct edge_request *r);       /* all of its answer is written */
+void edge_request_gone(struct edge_request *r);         /* its client left: counts it, then drops it */
+void edge_request_drop(struct edge_request *r);         /* from any state; freed at the end of the round */
 
 /* forward.c */
-void forward_begin(struct edge_conn *c, const struct edge_target *target); /* chooses an instance */
-bool forward_step(struct edge_conn *c);
-bool tunnel_step(struct edge_conn *c);
-void forward_end(struct edge_exchange *x, bool keep); /* lets go of instance and connection */
-void forward_client_expired(struct edge_conn *c);
-unsigned forward_client_wants(const struct edge_conn *c); /* events of the client's socket */
+void forward_begin(struct edge_request *r, const struct edge_target *target); /* chooses an instance */
+bool forward_step(struct edge_request *r);
+bool tunnel_step(struct edge_request *r);
+void forward_end(struct edge_request *r, bool keep); /* lets go of instance and connection */
+void forward_client_expired(struct edge_request *r);
+bool forward_wants_body(const struct edge_request *r); /* more of the request may be read */
 
-/* reply.c: answers of the edge's own. After this the exchange is REPLYING. */
-void reply_status(struct edge_conn *c, int status, const char *text, const char *remedy);
-void reply_redirect(struct edge_conn *c, const struct edge_route *route);
-bool reply_step(struct edge_conn *c);
+/* reply.c: answers of the edge's own. After this the request is REPLYING. */
+void reply_status(struct edge_request *r, int status, const char *text, const char *remedy);
+void reply_redirect(struct edge_request *r, const struct edge_route *route);
+bool reply_step(struct edge_request *r);
 
 /* hold.c */
-bool hold_wanted(const struct edge_conn *c, const struct edge_target *target);
-void hold_begin(struct edge_conn *c, const struct edge_target *target);
-void hold_leave(struct edge_conn *c); /* out of the queue: it goes on, or its client left */
+bool hold_wanted(const struct edge_request *r, const struct edge_target *target);
+void hold_begin(struct edge_request *r, const struct edge_target *target);
+void hold_leave(struct edge_request *r); /* out of the queue: it goes on, or its client left */
 void hold_release(struct edge_worker *w);
-void hold_expired(struct edge_conn *c);
+void hold_expired(struct edge_request *r);
 
 /* edge_access.c: counts an exchange that is over and writes its line; called once, before it is given back */
-void edge_access_note(struct edge_conn *c, bool complete);
+void edge_access_note(struct edge_request *r, bool complete);
 void edge_access_flush(void *worker);
 
 #endif

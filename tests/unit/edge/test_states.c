@@ -14,6 +14,7 @@ static void check_table(const char *name, const struct sm_state *states, unsigne
 TEST(the_tables_of_states_are_whole)
 {
     check_table("edge_conn", edge_conn_states, EDGE_CONN_STATES);
+    check_table("edge_request", edge_request_states, EDGE_REQUEST_STATES);
     check_table("upstream_conn", upstream_states, UPSTREAM_STATES);
     check_table("unit", unit_states, UNIT_STATES);
     check_table("life", life_states, LIFE_STATES);
