@@ -1,26 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* limits: every cap of the program, one block a folder. Bytes unless the name says otherwise. Each line says what
  * happens at the cap. Settings that a user may change have their own table (site/tbl/settings.h); these are the walls
- * behind it. */
+ * behind it.
+ *
+ * Every limit is named in a test (tools/check_limits), but for those whose text begins with "size:": sizes of buffers
+ * and batches, where nothing is refused and nothing can be seen from outside. LOWERABLE marks limits that no test could
+ * reach as they are, for they are minutes or gigabytes: with fault points compiled in (-Dfaults=true), a test lowers
+ * them by VITRINE_LIMITS="JSON_OUTPUT=1000,SEARCH_MS=0" in the environment. */
 #ifndef VITRINE_BASE_LIMITS_H
 #define VITRINE_BASE_LIMITS_H
 
+#include <stdint.h>
+
+#if defined(VITRINE_FAULTS) && VITRINE_FAULTS
+#define LOWERABLE(name, value) ((__typeof__(value))limit_lowered(#name, (int64_t)(value)))
+#else
+#define LOWERABLE(name, value) value
+#endif
+
+/* What a test wants instead, never more than `value`. Ends the process when VITRINE_LIMITS cannot be read. Threads:
+ * any. */
+int64_t limit_lowered(const char *name, int64_t value);
+
 /* base */
-#define LIMIT_ARENA_CHUNK_MIN 16384  /* first chunk of an arena; each further one doubles */
-#define LIMIT_ARENA_CHUNK_MAX 262144 /* ... up to this; larger single allocations get a chunk of their own */
-#define LIMIT_BUF_FIRST       256    /* first allocation of a buf */
+#define LIMIT_ARENA_CHUNK_MIN 16384  /* size: first chunk of an arena; each further one doubles */
+#define LIMIT_ARENA_CHUNK_MAX 262144 /* size: ... up to this; larger single allocations get a chunk of their own */
+#define LIMIT_BUF_FIRST       256    /* size: first allocation of a buf */
 #define LIMIT_LOG_LINE        4096   /* PIPE_BUF: a longer line is cut, so that a line is one atomic write */
 
 /* codec */
-#define LIMIT_JSON_DEPTH   256      /* objects and lists inside each other, read or written; deeper: INVALID */
-#define LIMIT_YAML_DEPTH   100      /* nesting of a YAML text with its aliases put in; deeper: INVALID */
-#define LIMIT_YAML_NODES   200000   /* values of a YAML text with its aliases put in; more: TOO_LARGE */
-#define LIMIT_VALUE_TEXT   16777216 /* printed text of one list or dict; the rest is cut off */
-#define LIMIT_HTML_DEPTH   128      /* tags inside each other in HTML from outside; deeper ones are text */
-#define LIMIT_MARKDOWN     65536    /* one Markdown text; a larger one is shown as it is */
-#define LIMIT_SIGN_PAYLOAD 1048576  /* JSON inside a signed text; more: TOO_LARGE, or nothing is signed */
-#define LIMIT_CSV_CELLS    2000000  /* cells of one CSV record; more: TOO_LARGE */
-#define LIMIT_PASSWORD     1024     /* bytes of a password; longer ones are refused */
+#define LIMIT_JSON_DEPTH   256    /* objects and lists inside each other, read or written; deeper: INVALID */
+#define LIMIT_YAML_DEPTH   100    /* nesting of a YAML text with its aliases put in; deeper: INVALID */
+#define LIMIT_YAML_NODES   200000 /* values of a YAML text with its aliases put in; more: TOO_LARGE */
+#define LIMIT_VALUE_TEXT   LOWERABLE(VALUE_TEXT, 16777216) /* printed text of one list or dict; the rest is cut off */
+#define LIMIT_HTML_DEPTH   128     /* tags inside each other in HTML from outside; deeper ones are text */
+#define LIMIT_MARKDOWN     65536   /* one Markdown text; a larger one is shown as it is */
+#define LIMIT_SIGN_PAYLOAD 1048576 /* JSON inside a signed text; more: TOO_LARGE, or nothing is signed */
+#define LIMIT_CSV_CELLS    2000000 /* cells of one CSV record; more: TOO_LARGE */
+#define LIMIT_PASSWORD     1024    /* bytes of a password; longer ones are refused */
 /* costs that a configured hash may name; more: refused at start, for each sign-in would pay them */
 #define LIMIT_PASSWORD_ROUNDS 10000000 /* of PBKDF2 */
 #define LIMIT_PASSWORD_KIB    1048576  /* memory of argon2id */
@@ -28,19 +45,22 @@
 #define LIMIT_PASSWORD_LANES  64
 
 /* template */
-#define LIMIT_TEMPLATE_SOURCE  4194304  /* one template source; larger: TOO_LARGE */
-#define LIMIT_TEMPLATE_OUTPUT  67108864 /* one rendered page, and any text made on the way; more: TOO_LARGE */
-#define LIMIT_TEMPLATE_NESTING 200      /* tags and brackets inside each other; more: INVALID */
-#define LIMIT_TEMPLATE_DEPTH   100      /* includes, macros, blocks, imports inside each other; more: TOO_LARGE */
-#define LIMIT_TEMPLATE_STEPS   20000000 /* loop rounds and calls of one render (about a second); more: TOO_LARGE */
-#define LIMIT_TEMPLATE_MS      20000    /* one render with the queries of its templates; longer: TIMEOUT */
-#define LIMIT_TEMPLATE_ITEMS   1000000  /* items of one list made by a template; more: TOO_LARGE */
+#define LIMIT_TEMPLATE_SOURCE LOWERABLE(TEMPLATE_SOURCE, 4194304) /* one template source; larger: TOO_LARGE */
+#define LIMIT_TEMPLATE_OUTPUT                                                                                          \
+    LOWERABLE(TEMPLATE_OUTPUT, 67108864) /* one rendered page, and any text made on the way; more: TOO_LARGE */
+#define LIMIT_TEMPLATE_NESTING 200       /* tags and brackets inside each other; more: INVALID */
+#define LIMIT_TEMPLATE_DEPTH   100       /* includes, macros, blocks, imports inside each other; more: TOO_LARGE */
+#define LIMIT_TEMPLATE_STEPS   20000000  /* loop rounds and calls of one render (about a second); more: TOO_LARGE */
+#define LIMIT_TEMPLATE_MS                                                                                              \
+    LOWERABLE(TEMPLATE_MS, 20000) /* one render with the queries of its templates; longer: TIMEOUT */
+#define LIMIT_TEMPLATE_ITEMS                                                                                           \
+    LOWERABLE(TEMPLATE_ITEMS, 1000000) /* items of one list made by a template; more: TOO_LARGE */
 
 /* rt */
-#define LIMIT_LOOP_EVENTS    256   /* events taken from epoll in one round; the rest wait for the next */
+#define LIMIT_LOOP_EVENTS    256   /* size: events taken from epoll in one round; the rest wait for the next */
 #define LIMIT_POOL_LANES     8     /* lanes of a worker pool; more: INVALID at start */
 #define LIMIT_POOL_THREADS   256   /* threads of one lane; more: INVALID at start */
-#define LIMIT_POOL_FLOWS     256   /* clients told apart in a lane; more share their turns */
+#define LIMIT_POOL_FLOWS     256   /* size: clients told apart in a lane; more share their turns */
 #define LIMIT_POOL_QUEUE     65536 /* jobs waiting in one lane, at most; a full lane answers 503 */
 #define LIMIT_FAULTS         16    /* fault points armed at once; more: INVALID */
 #define LIMIT_FAULT_SLEEP_MS 60000 /* longest sleep of a fault point */
@@ -54,14 +74,14 @@
 #define LIMIT_TAKEOVER_STATE     65536 /* bytes of an application's state that go over; more: INVALID */
 #define LIMIT_TAKEOVER_WORD      4096  /* bytes of what a successor says; more: PROTOCOL */
 #define LIMIT_TAKEOVER_ARRIVE_MS 10000 /* a successor waits so long for the sockets; then TIMEOUT */
-#define LIMIT_WATCH_FOLDERS      4096  /* folders watched for change; more: TOO_LARGE */
-#define LIMIT_WATCH_DEPTH        16    /* folder depth watched; deeper ones are not */
+#define LIMIT_WATCH_FOLDERS      LOWERABLE(WATCH_FOLDERS, 4096) /* folders watched for change; more: TOO_LARGE */
+#define LIMIT_WATCH_DEPTH        16                             /* folder depth watched; deeper ones are not */
 
 /* net */
-#define LIMIT_LISTEN_BACKLOG   1024    /* connections waiting for accept */
-#define LIMIT_STREAM_IOV       64      /* pieces of one gathered write */
-#define LIMIT_STREAM_TLS_BURST 262144  /* bytes encrypted in one call, so that one client cannot hold the loop */
-#define LIMIT_ACCEPT_BATCH     64      /* connections accepted in one go; the rest wait for the next round */
+#define LIMIT_LISTEN_BACKLOG   1024    /* size: connections waiting for accept */
+#define LIMIT_STREAM_IOV       64      /* size: pieces of one gathered write */
+#define LIMIT_STREAM_TLS_BURST 262144  /* size: bytes encrypted in one call, so that one client cannot hold the loop */
+#define LIMIT_ACCEPT_BATCH     64      /* size: connections accepted in one go; the rest wait for the next round */
 #define LIMIT_TLS_FILE         1048576 /* a certificate or key file; larger: CONFIG */
 
 /* http */
@@ -73,19 +93,20 @@
 #define LIMIT_HTTP_LISTENERS        16     /* listening sockets of one server; more: INVALID */
 #define LIMIT_HTTP_CHUNK_EXTENSION  256    /* bytes of one chunk's size line; more: 400 */
 #define LIMIT_HTTP_TRAILERS         8192   /* bytes of all trailer fields; more: 431 */
-#define LIMIT_HTTP_READ             16384  /* first buffer for what a client sends; grows up to the head limit */
+#define LIMIT_HTTP_READ             16384  /* size: first buffer for what a client sends; grows up to the head limit */
 #define LIMIT_HTTP_STREAM_PIECE     262144 /* bytes one pull of a stream may add; more: the answer is cut */
-#define LIMIT_HTTP_SINK_PIECE       262144 /* bytes of a long body held before they are written; then reading waits */
-#define LIMIT_HTTP_SINK_RATE        4096   /* bytes a second that a long body may come in at; slower: cut off */
-#define LIMIT_HTTP_COOKIES          128    /* cookies read from one field; later ones are ignored */
-#define LIMIT_HTTP_MULTIPART_HEAD   8192   /* header lines of one part; more: TOO_LARGE */
-#define LIMIT_HTTP_FORM_FIELDS      4096   /* fields of one form; more: TOO_LARGE */
-#define LIMIT_HTTP_REQUEST_ARENA    268435456 /* arena of one exchange; past it the sticky over flag is set */
-#define LIMIT_TRUSTED_PROXIES       64        /* addresses and ranges of trusted_proxies; more: INVALID */
-#define LIMIT_FORWARDED_HOPS        32        /* proxies of a chain that are looked at, from its end */
-#define LIMIT_REQUEST_ID            128       /* bytes of an X-Request-ID; longer: a new one is made */
-#define LIMIT_HTTP_WORK_SPARE       64        /* idle request buffers kept for reuse */
-#define LIMIT_STATIC_CACHE          33554432  /* memory for small static files of one directory; then the oldest go */
+#define LIMIT_HTTP_SINK_PIECE       262144 /* size: bytes of a long body held before they are written */
+#define LIMIT_HTTP_SINK_RATE                                                                                           \
+    LOWERABLE(HTTP_SINK_RATE, 4096)    /* bytes a second that a long body may come in at; slower: cut off */
+#define LIMIT_HTTP_COOKIES        128  /* cookies read from one field; later ones are ignored */
+#define LIMIT_HTTP_MULTIPART_HEAD 8192 /* header lines of one part; more: TOO_LARGE */
+#define LIMIT_HTTP_REQUEST_ARENA                                                                                       \
+    LOWERABLE(HTTP_REQUEST_ARENA, 268435456) /* arena of one exchange; past it the sticky over flag is set */
+#define LIMIT_TRUSTED_PROXIES 64             /* addresses and ranges of trusted_proxies; more: INVALID */
+#define LIMIT_FORWARDED_HOPS  32             /* proxies of a chain that are looked at, from its end */
+#define LIMIT_REQUEST_ID      128            /* bytes of an X-Request-ID; longer: a new one is made */
+#define LIMIT_HTTP_WORK_SPARE 64             /* size: idle request buffers kept for reuse */
+#define LIMIT_STATIC_CACHE    33554432       /* memory for small static files of one directory; then the oldest go */
 /* a new file up to this size is hashed and compressed on the loop (under 1 ms) */
 #define LIMIT_STATIC_INLINE   16384
 #define LIMIT_STATIC_SMALL    262144   /* a file up to this size is kept in memory */
@@ -96,85 +117,106 @@
 #define LIMIT_GZIP_MIN        860      /* smaller bodies are not compressed: they fit one packet anyway */
 
 /* db */
-#define LIMIT_DB_CONNS_PER_THREAD   32         /* idle connections a thread keeps; the least recently used is closed */
-#define LIMIT_DB_STMTS_PER_CONN     64         /* prepared statements a connection keeps; likewise */
-#define LIMIT_DB_VALUE_BYTES        134217728  /* one text or blob in a query; larger: "string or blob too big" */
-#define LIMIT_DB_SQL_BYTES          1000000    /* one statement; larger: TOO_LARGE */
-#define LIMIT_DB_SCRIPT_BYTES       134217728  /* one statement of a script that is imported; larger: TOO_LARGE */
+#define LIMIT_DB_CONNS_PER_THREAD 32        /* idle connections a thread keeps; the least recently used is closed */
+#define LIMIT_DB_STMTS_PER_CONN   64        /* prepared statements a connection keeps; likewise */
+#define LIMIT_DB_VALUE_BYTES      134217728 /* one text or blob in a query; larger: "string or blob too big" */
+#define LIMIT_DB_SQL_BYTES        1000000   /* one statement; larger: TOO_LARGE */
+#define LIMIT_DB_SCRIPT_BYTES                                                                                          \
+    LOWERABLE(DB_SCRIPT_BYTES, 134217728)      /* one statement of a script that is imported; larger: TOO_LARGE */
 #define LIMIT_DB_LIKE_PATTERN_BYTES 4096       /* LIKE and GLOB patterns; larger: SQLite's "pattern too complex" */
 #define LIMIT_DB_VM_OPS             5000000    /* instructions of one compiled statement */
 #define LIMIT_DB_ATTACHED           10         /* further files on one connection; more: INVALID */
 #define LIMIT_DB_PATH_BYTES         65536      /* a file name, %-escaped; longer: INVALID */
-#define LIMIT_DB_MMAP_BYTES         1073741824 /* of an immutable file; the rest is read through the page cache */
-#define LIMIT_DB_SCHEMA_BYTES       268435456  /* one schema snapshot; larger: TOO_LARGE */
-#define LIMIT_DB_REGEXP_BYTES       4096       /* a regular expression; larger: SQL error */
-#define LIMIT_DB_REGEXP_NODES       8192       /* ... compiled; larger: SQL error */
-#define LIMIT_DB_LEVENSHTEIN        1024       /* characters of one text of levenshtein(); more: SQL error */
-#define LIMIT_DB_PROGRESS_OPS       1000       /* VM steps between two looks at the deadline */
-#define LIMIT_DB_WATCHDOG_TICK_MS   10         /* how often deadlines are looked at from outside of SQLite */
-#define LIMIT_DB_BUSY_TIMEOUT_MS    1000       /* default wait for another process's lock */
-#define LIMIT_DB_WRITE_BUSY_MS      5000       /* the same for writing, and for readers to end; then BUSY */
-#define LIMIT_WRITER_QUEUE          4096       /* writes waiting for one database; more: 503 */
-#define LIMIT_WRITER_BATCH          256        /* writes that share one transaction; the rest make up the next */
-#define LIMIT_WRITE_COLUMNS         2000       /* columns of a table (SQLite's own limit); more: INVALID */
-#define LIMIT_WRITE_TIME_MS         60000      /* one write; longer: undone, 400 */
-#define LIMIT_HISTORY_COLUMNS       900  /* columns of a table with a history, which has two for each; more: INVALID */
-#define LIMIT_HISTORY_PRUNE         5000 /* old changes deleted at once; the rest a moment later */
+#define LIMIT_DB_MMAP_BYTES         1073741824 /* size: of an immutable file; the rest is read through the page cache */
+#define LIMIT_DB_SCHEMA_BYTES       LOWERABLE(DB_SCHEMA_BYTES, 268435456) /* one schema snapshot; larger: TOO_LARGE */
+#define LIMIT_DB_REGEXP_BYTES       4096                                  /* a regular expression; larger: SQL error */
+#define LIMIT_DB_REGEXP_NODES       8192                                  /* ... compiled; larger: SQL error */
+#define LIMIT_DB_LEVENSHTEIN        1024 /* characters of one text of levenshtein(); more: SQL error */
+#define LIMIT_DB_PROGRESS_OPS       1000 /* size: VM steps between two looks at the deadline */
+#define LIMIT_DB_WATCHDOG_TICK_MS   10   /* size: how often deadlines are looked at from outside of SQLite */
+#define LIMIT_DB_BUSY_TIMEOUT_MS    1000 /* default wait for another process's lock */
+#define LIMIT_DB_WRITE_BUSY_MS                                                                                         \
+    LOWERABLE(DB_WRITE_BUSY_MS, 5000) /* the same for writing, and for readers to end; then BUSY */
+#define LIMIT_WRITER_QUEUE    4096    /* writes waiting for one database; more: 503 */
+#define LIMIT_WRITER_BATCH    256     /* size: writes that share one transaction; the rest make up the next */
+#define LIMIT_WRITE_COLUMNS   2000    /* columns of a table (SQLite's own limit); more: INVALID */
+#define LIMIT_WRITE_TIME_MS   LOWERABLE(WRITE_TIME_MS, 60000) /* one write; longer: undone, 400 */
+#define LIMIT_HISTORY_COLUMNS 900  /* columns of a table with a history, which has two for each; more: INVALID */
+#define LIMIT_HISTORY_PRUNE   5000 /* size: old changes deleted at once; the rest a moment later */
 
 /* site */
-#define LIMIT_SITE_ARENA       0         /* memory of the application itself: configuration, names; no maximum */
-#define LIMIT_REQUEST_ARENA    268435456 /* rows and texts of one answer; more: 413 with the remedy */
-#define LIMIT_JSON_OUTPUT      134217728 /* one JSON answer; more: 413 with the remedy */
-#define LIMIT_CSV_PAGE         134217728 /* one page of CSV in memory; more: the answer ends with a line that says so */
-#define LIMIT_FIGURE_BYTES     8388608   /* counts, facets, verdicts of one database; more: the oldest are forgotten */
-#define LIMIT_COUNTS_ON_DISK   20000     /* counts of large tables in the internal database; more: the oldest go */
-#define LIMIT_FIGURE_QUEUE     256       /* figures waiting to be worked out; more: a later page asks again */
-#define LIMIT_FIGURE_TIME_MS   30000     /* working one out in the background; longer: it stays unknown */
-#define LIMIT_FIGURE_ARENA     16777216  /* memory of that; more: it stays unknown */
-#define LIMIT_PAGE_MARKDOWN    2097152   /* Markdown rendered on one page; later cells show their text as it is */
-#define LIMIT_CELL_JSON_ARENA  33554432  /* one cell's JSON set out in lines; larger: shown as it is */
-#define LIMIT_SEARCH_MS        2000  /* /-/search in all tables; those it did not reach by then are listed as links */
-#define LIMIT_SEARCH_TEXT      4096  /* bytes to search for; more: 400 */
-#define LIMIT_SEARCH_DATABASES 256   /* databases looked at for the link in the menu */
-#define LIMIT_CACHE_BUCKETS    16384 /* hash buckets of the answer cache: a power of two */
-#define LIMIT_PAGE_QUEUE       4096  /* pages waiting for a worker; more: 503 */
-#define LIMIT_SQL_QUEUE        512   /* visitors' SQL waiting for a worker; more: 503 */
-#define LIMIT_REMOVED_NAMES    256   /* removed databases whose names are remembered; then the oldest are forgotten */
-#define LIMIT_SLOW_PLACES      4096  /* numbers that remember what was slow; tables may share one */
-#define LIMIT_FLOW_QUEUE       64    /* requests of one client waiting for one lane; more: 503 */
-#define LIMIT_METRICS_PAGE     16777216 /* text of /-/metrics; more: 500 */
-#define LIMIT_UPLOAD_QUEUE     4096     /* pieces of uploads waiting to be written; more are tried again */
-#define LIMIT_UPLOADS          100      /* uploads that one actor has at once; more: 429 */
-#define LIMIT_UPLOAD_NAME      255      /* bytes of the name of an uploaded file; the rest is cut off */
-#define LIMIT_IMPORT_QUEUE     256      /* imports waiting for a worker; more: 503 */
-#define LIMIT_IMPORT_RECORD    16777216 /* bytes of one record of /-/import; more: it ends there, 413 */
-#define LIMIT_IMPORT_ROWS      500      /* records of /-/import that share a transaction */
-#define LIMIT_IMPORT_BYTES     1048576  /* ... and bytes of them, before the last */
-#define LIMIT_UPKEEP_QUEUE     1024     /* things to renew or to free; more are done by whoever asks */
-#define LIMIT_CHECK_AT_START   64 /* with more databases than this, files are checked when they are first asked for */
-#define LIMIT_SCHEMA_TIME_MS   10000 /* reading one schema; longer: the request fails */
-#define LIMIT_TEMPLATE_FILES   20000 /* entries looked at below --template-dir; changes of later ones are not noticed */
-#define LIMIT_PAGE_MATCH_STEPS 100000  /* work for fitting an address to one template with {variables}; more: no fit */
-#define LIMIT_PAGE_SQL_MS      10000   /* SQL of all sql() calls of one page together; more: 500 */
-#define LIMIT_PAGE_SQL_ROWS    1000000 /* rows of one sql() call; more: 500 */
+#define LIMIT_SITE_ARENA 0 /* size: memory of the application itself: configuration, names; no maximum */
+#define LIMIT_REQUEST_ARENA                                                                                            \
+    LOWERABLE(REQUEST_ARENA, 268435456) /* rows and texts of one answer; more: 413 with the remedy */
+#define LIMIT_JSON_OUTPUT LOWERABLE(JSON_OUTPUT, 134217728) /* one JSON answer; more: 413 with the remedy */
+#define LIMIT_CSV_PAGE                                                                                                 \
+    LOWERABLE(CSV_PAGE, 134217728) /* one page of CSV in memory; more: the answer ends with a line that says so */
+#define LIMIT_FIGURE_BYTES                                                                                             \
+    LOWERABLE(FIGURE_BYTES, 8388608) /* counts, facets, verdicts of one database; more: the oldest are forgotten */
+#define LIMIT_COUNTS_ON_DISK 20000   /* counts of large tables in the internal database; more: the oldest go */
+#define LIMIT_FIGURE_QUEUE                                                                                             \
+    LOWERABLE(FIGURE_QUEUE, 256) /* figures waiting to be worked out; more: a later page asks again */
+#define LIMIT_FIGURE_TIME_MS                                                                                           \
+    LOWERABLE(FIGURE_TIME_MS, 30000) /* working one out in the background; longer: it stays unknown */
+#define LIMIT_FIGURE_ARENA LOWERABLE(FIGURE_ARENA, 16777216) /* memory of that; more: it stays unknown */
+#define LIMIT_PAGE_MARKDOWN                                                                                            \
+    LOWERABLE(PAGE_MARKDOWN, 2097152) /* Markdown rendered on one page; later cells show their text as it is */
+#define LIMIT_CELL_JSON_ARENA                                                                                          \
+    LOWERABLE(CELL_JSON_ARENA, 33554432) /* one cell's JSON set out in lines; larger: shown as it is */
+#define LIMIT_SEARCH_MS                                                                                                \
+    LOWERABLE(SEARCH_MS, 2000)      /* /-/search in all tables; those it did not reach by then are listed as links */
+#define LIMIT_SEARCH_TEXT      4096 /* bytes to search for; more: 400 */
+#define LIMIT_SEARCH_DATABASES LOWERABLE(SEARCH_DATABASES, 256) /* databases looked at for the link in the menu */
+#define LIMIT_CACHE_BUCKETS    16384                       /* size: hash buckets of the answer cache: a power of two */
+#define LIMIT_PAGE_QUEUE       LOWERABLE(PAGE_QUEUE, 4096) /* pages waiting for a worker; more: 503 */
+#define LIMIT_SQL_QUEUE        LOWERABLE(SQL_QUEUE, 512)   /* visitors' SQL waiting for a worker; more: 503 */
+#define LIMIT_REMOVED_NAMES                                                                                            \
+    LOWERABLE(REMOVED_NAMES, 256) /* removed databases whose names are remembered; then the oldest are forgotten */
+#define LIMIT_SLOW_PLACES  4096   /* size: numbers that remember what was slow; tables may share one */
+#define LIMIT_FLOW_QUEUE   LOWERABLE(FLOW_QUEUE, 64) /* requests of one client waiting for one lane; more: 503 */
+#define LIMIT_METRICS_PAGE LOWERABLE(METRICS_PAGE, 16777216) /* text of /-/metrics; more: 500 */
+#define LIMIT_UPLOAD_QUEUE                                                                                             \
+    LOWERABLE(UPLOAD_QUEUE, 4096)                  /* pieces of uploads waiting to be written; more are tried again */
+#define LIMIT_UPLOADS      LOWERABLE(UPLOADS, 100) /* uploads that one actor has at once; more: 429 */
+#define LIMIT_UPLOAD_NAME  255                     /* bytes of the name of an uploaded file; the rest is cut off */
+#define LIMIT_IMPORT_QUEUE LOWERABLE(IMPORT_QUEUE, 256) /* imports waiting for a worker; more: 503 */
+#define LIMIT_IMPORT_RECORD                                                                                            \
+    LOWERABLE(IMPORT_RECORD, 16777216) /* bytes of one record of /-/import; more: it ends there, 413 */
+#define LIMIT_IMPORT_ROWS  500         /* size: records of /-/import that share a transaction */
+#define LIMIT_IMPORT_BYTES 1048576     /* size: ... and bytes of them, before the last */
+#define LIMIT_UPKEEP_QUEUE                                                                                             \
+    LOWERABLE(UPKEEP_QUEUE, 1024) /* things to renew or to free; more are done by whoever asks                         \
+                                   */
+#define LIMIT_CHECK_AT_START                                                                                           \
+    LOWERABLE(CHECK_AT_START, 64) /* with more databases than this, files are checked when they are first asked for */
+#define LIMIT_SCHEMA_TIME_MS LOWERABLE(SCHEMA_TIME_MS, 10000) /* reading one schema; longer: the request fails */
+#define LIMIT_TEMPLATE_FILES                                                                                           \
+    LOWERABLE(TEMPLATE_FILES, 20000)  /* entries looked at below --template-dir; changes of later ones are not noticed \
+                                       */
+#define LIMIT_PAGE_MATCH_STEPS 100000 /* work for fitting an address to one template with {variables}; more: no fit */
+#define LIMIT_PAGE_SQL_MS      LOWERABLE(PAGE_SQL_MS, 10000)     /* SQL of all sql() calls of one page; more: 500 */
+#define LIMIT_PAGE_SQL_ROWS    LOWERABLE(PAGE_SQL_ROWS, 1000000) /* rows of one sql() call; more: 500 */
 #define LIMIT_CONFIG_FILE      4194304 /* a configuration or metadata file; larger: TOO_LARGE */
 #define LIMIT_CONFIG_FINDINGS  200     /* problems of configuration that are told; more are only counted */
 #define LIMIT_CONFIG_LOGGED    20      /* ... and logged at start */
 #define LIMIT_TRACE_BODY       262144  /* a larger answer gets no trace; Datasette's limit */
-#define LIMIT_TRACE_STATEMENTS 1000    /* statements of one trace; later ones are left out */
-#define LIMIT_SECRET_FILE      4096    /* a file that holds a secret; larger: TOO_LARGE */
-#define LIMIT_QUERY_ARGS       4096    /* pairs in a query string; more: 400 */
-#define LIMIT_QUERY_TEXT       1048576 /* JSON text made of one filter's value; more is cut */
-#define LIMIT_QUERY_PARAMETERS 4096    /* :names read out of a visitor's statement; later ones count as missing */
-#define LIMIT_SCHEDULE_DAYS    366     /* longest "every" of an import; longer: it cannot run */
-#define LIMIT_SCHEDULE_IMPORTS 1000    /* imports of one database; more are left out */
-#define LIMIT_SCHEDULE_REMOVED 50      /* percent of the rows that an import may remove, unless configured */
-#define LIMIT_API_LOG_QUEUE    2000    /* requests waiting to be written to the API log; more are dropped and counted */
-#define LIMIT_API_LOG_BYTES    33554432 /* ... and their bytes; likewise */
-#define LIMIT_THROTTLE_BUCKETS 16384    /* names whose attempts are counted; then the emptiest are forgotten */
-#define LIMIT_KNOWN_PASSWORDS  256      /* passwords known to be right; then the oldest are hashed again */
-#define LIMIT_SIGN_IN_QUEUE    64       /* sign-ins waiting to be hashed; more: 503 */
-#define LIMIT_SIGN_IN_NEXT     2048     /* bytes of the page to go to after signing in; longer: the home page */
+#define LIMIT_TRACE_STATEMENTS                                                                                         \
+    LOWERABLE(TRACE_STATEMENTS, 1000)                         /* statements of one trace; later ones are left out      \
+                                                               */
+#define LIMIT_SECRET_FILE      4096                           /* a file that holds a secret; larger: TOO_LARGE */
+#define LIMIT_QUERY_ARGS       4096                           /* pairs in a query string; more: 400 */
+#define LIMIT_QUERY_TEXT       LOWERABLE(QUERY_TEXT, 1048576) /* JSON text made of one filter's value; more is cut */
+#define LIMIT_QUERY_PARAMETERS 4096 /* :names read out of a visitor's statement; later ones count as missing */
+#define LIMIT_SCHEDULE_DAYS    366  /* longest "every" of an import; longer: it cannot run */
+#define LIMIT_SCHEDULE_IMPORTS LOWERABLE(SCHEDULE_IMPORTS, 1000) /* imports of one database; more are left out */
+#define LIMIT_SCHEDULE_REMOVED 50 /* percent of the rows that an import may remove, unless configured */
+#define LIMIT_API_LOG_QUEUE                                                                                            \
+    LOWERABLE(API_LOG_QUEUE, 2000) /* requests waiting to be written to the API log; more are dropped and counted */
+#define LIMIT_API_LOG_BYTES    LOWERABLE(API_LOG_BYTES, 33554432) /* ... and their bytes; likewise */
+#define LIMIT_THROTTLE_BUCKETS 16384 /* names whose attempts are counted; then the emptiest are forgotten */
+#define LIMIT_KNOWN_PASSWORDS  256   /* passwords known to be right; then the oldest are hashed again */
+#define LIMIT_SIGN_IN_QUEUE    LOWERABLE(SIGN_IN_QUEUE, 64) /* sign-ins waiting to be hashed; more: 503 */
+#define LIMIT_SIGN_IN_NEXT     2048 /* bytes of the page to go to after signing in; longer: the home page */
 
 /* migrate */
 #define LIMIT_UNDO_ROWS                                                                                                \
@@ -184,92 +226,104 @@
 #define LIMIT_SQL_COLUMNS 32768 /* columns of a table that is rebuilt: SQLite allows no more; more: TOO_LARGE */
 
 /* ingest */
-#define LIMIT_INGEST_BLOCK        1048576   /* bytes of text read at once; a longer record makes the block grow */
-#define LIMIT_INGEST_RECORD       134217728 /* bytes of one record; longer: TOO_LARGE names its line */
-#define LIMIT_INGEST_COLUMNS      2000      /* columns of a table (SQLite's own limit); more: TOO_LARGE */
-#define LIMIT_INGEST_NAME         200       /* bytes of a column or table name made from a file; the rest is cut off */
-#define LIMIT_INGEST_SAMPLE       262144    /* bytes looked at to find encoding, delimiter and header */
-#define LIMIT_INGEST_SAMPLE_ROWS  200       /* ... and rows of it */
-#define LIMIT_INGEST_TITLE_LINES  20        /* lines before the header that are taken for titles and notes */
-#define LIMIT_INGEST_NOTE_LINES   20        /* lines after the data that are taken for notes */
-#define LIMIT_INGEST_OPEN_QUOTES  16        /* unclosed quotes set right in one file; more: INVALID */
-#define LIMIT_INGEST_UNPACK_RATIO 1100      /* unpacked bytes a packed one, past the first 64 MiB: deflate's 1032 */
-#define LIMIT_INGEST_UNPACK_FREE  67108864  /* unpacked bytes before the ratio counts */
-#define LIMIT_INGEST_UNPACKED     1099511627776 /* unpacked bytes of one file; more: TOO_LARGE */
-#define LIMIT_INGEST_ZIP_ENTRIES  10000         /* files in one zip; more: TOO_LARGE */
-#define LIMIT_INGEST_DISTINCT     1000          /* different values counted exactly; more are estimated */
-#define LIMIT_INGEST_REJECT_TEXT  134217728     /* bytes of a rejected row kept; the rest is cut off, and says so */
-#define LIMIT_INGEST_ARENA        67108864      /* names, options and report of one import; more: TOO_LARGE */
-#define LIMIT_INGEST_PREVIEW      1048576       /* bytes of a file looked at before it is imported */
-#define LIMIT_INGEST_PREVIEW_ROWS 2000          /* rows of a workbook looked at */
-#define LIMIT_INGEST_PREVIEW_CELL 200           /* bytes of a cell shown of them */
-#define LIMIT_INGEST_CACHE_KB     16384         /* page cache of an import */
-#define LIMIT_INGEST_STATEMENT_MS 600000        /* one statement of a dump; longer: TIMEOUT */
-#define LIMIT_INGEST_DUMP_TIMES   16        /* bytes that a dump may make for one of its own (packed: 20 times that) */
-#define LIMIT_INGEST_DUMP_FREE    67108864  /* ... and besides */
-#define LIMIT_INGEST_CHILDREN     100       /* tables made of lists inside of rows; more: TOO_LARGE */
-#define LIMIT_INGEST_XML_DEPTH    64        /* tags inside of tags in a workbook; deeper: INVALID */
-#define LIMIT_INGEST_XML_TAG      1048576   /* bytes of one tag or comment in a workbook; longer: INVALID */
-#define LIMIT_INGEST_XML_RATIO    400       /* unpacked bytes a packed one of a workbook's XML, past the first 64 MiB */
-#define LIMIT_INGEST_SHEETS       1000      /* sheets of a workbook; more: TOO_LARGE */
-#define LIMIT_INGEST_XLSX_TEXTS   134217728 /* bytes of the texts that a workbook's cells share; more: TOO_LARGE */
-#define LIMIT_INGEST_XLSX_CELL    16777216  /* bytes of one cell; longer: TOO_LARGE */
-#define LIMIT_INGEST_XLSX_STYLES  131072    /* formats of a workbook; more: TOO_LARGE */
-#define LIMIT_INGEST_TABLE_NAMES  1000      /* names tried to find a free one; then CONFLICT */
+#define LIMIT_INGEST_BLOCK 1048576 /* size: bytes of text read at once; a longer record makes the block grow */
+#define LIMIT_INGEST_RECORD                                                                                            \
+    LOWERABLE(INGEST_RECORD, 134217728)  /* bytes of one record; longer: TOO_LARGE names its line */
+#define LIMIT_INGEST_COLUMNS      2000   /* columns of a table (SQLite's own limit); more: TOO_LARGE */
+#define LIMIT_INGEST_NAME         200    /* bytes of a column or table name made from a file; the rest is cut off */
+#define LIMIT_INGEST_SAMPLE       262144 /* size: bytes looked at to find encoding, delimiter and header */
+#define LIMIT_INGEST_SAMPLE_ROWS  200    /* size: ... and rows of it */
+#define LIMIT_INGEST_TITLE_LINES  20     /* lines before the header that are taken for titles and notes */
+#define LIMIT_INGEST_NOTE_LINES   20     /* lines after the data that are taken for notes */
+#define LIMIT_INGEST_OPEN_QUOTES  16     /* unclosed quotes set right in one file; more: INVALID */
+#define LIMIT_INGEST_UNPACK_RATIO 1100   /* unpacked bytes a packed one, past the first 64 MiB: deflate's 1032 */
+#define LIMIT_INGEST_UNPACK_FREE  LOWERABLE(INGEST_UNPACK_FREE, 67108864) /* unpacked bytes before the ratio counts */
+#define LIMIT_INGEST_UNPACKED                                                                                          \
+    LOWERABLE(INGEST_UNPACKED, 1099511627776) /* unpacked bytes of one file; more: TOO_LARGE */
+#define LIMIT_INGEST_ZIP_ENTRIES 10000        /* files in one zip; more: TOO_LARGE */
+#define LIMIT_INGEST_DISTINCT    1000         /* different values counted exactly; more are estimated */
+#define LIMIT_INGEST_REJECT_TEXT                                                                                       \
+    LOWERABLE(INGEST_REJECT_TEXT, 134217728) /* bytes of a rejected row kept; the rest is cut off, and says so */
+#define LIMIT_INGEST_ARENA                                                                                             \
+    LOWERABLE(INGEST_ARENA, 67108864)     /* names, options and report of one import; more: TOO_LARGE */
+#define LIMIT_INGEST_PREVIEW      1048576 /* bytes of a file looked at before it is imported */
+#define LIMIT_INGEST_PREVIEW_ROWS 2000    /* rows of a workbook looked at */
+#define LIMIT_INGEST_PREVIEW_CELL 200     /* bytes of a cell shown of them */
+#define LIMIT_INGEST_CACHE_KB     16384   /* size: page cache of an import */
+#define LIMIT_INGEST_STATEMENT_MS                                                                                      \
+    LOWERABLE(INGEST_STATEMENT_MS, 600000) /* one statement of a dump; longer: TIMEOUT                                 \
+                                            */
+#define LIMIT_INGEST_DUMP_TIMES 16         /* bytes that a dump may make for one of its own (packed: 20 times that) */
+#define LIMIT_INGEST_DUMP_FREE  LOWERABLE(INGEST_DUMP_FREE, 67108864) /* ... and besides */
+#define LIMIT_INGEST_CHILDREN   100     /* tables made of lists inside of rows; more: TOO_LARGE */
+#define LIMIT_INGEST_XML_DEPTH  64      /* tags inside of tags in a workbook; deeper: INVALID */
+#define LIMIT_INGEST_XML_TAG    1048576 /* bytes of one tag or comment in a workbook; longer: INVALID */
+#define LIMIT_INGEST_XML_RATIO  400     /* unpacked bytes a packed one of a workbook's XML, past the first 64 MiB */
+#define LIMIT_INGEST_SHEETS     1000    /* sheets of a workbook; more: TOO_LARGE */
+#define LIMIT_INGEST_XLSX_TEXTS                                                                                        \
+    LOWERABLE(INGEST_XLSX_TEXTS, 134217728) /* bytes of the texts that a workbook's cells share; more: TOO_LARGE */
+#define LIMIT_INGEST_XLSX_CELL   LOWERABLE(INGEST_XLSX_CELL, 16777216) /* bytes of one cell; longer: TOO_LARGE */
+#define LIMIT_INGEST_XLSX_STYLES LOWERABLE(INGEST_XLSX_STYLES, 131072) /* formats of a workbook; more: TOO_LARGE */
+#define LIMIT_INGEST_TABLE_NAMES 1000 /* names tried to find a free one; then CONFLICT */
 
 /* prove */
-#define LIMIT_PROVE_HEAD        65536     /* head of an answer, or of a question we ask; longer: a fault */
-#define LIMIT_PROVE_FRAME       16777216  /* bytes of a WebSocket message; more: a fault */
-#define LIMIT_PROVE_BODY        67108864  /* an answer that others are compared with; larger: TOO_LARGE */
-#define LIMIT_PROVE_LEDGER      536870912 /* ids of one run that a backend gives away; more: TOO_LARGE */
-#define LIMIT_PROVE_CONNECTIONS 20000     /* of all kinds together; more: USAGE */
-#define LIMIT_PROVE_DEPTH       256       /* requests of a pipeline; more: USAGE */
-#define LIMIT_PROVE_TICKS       4096      /* pieces of the time line; then each stands for twice the time */
-#define LIMIT_PROVE_CHANGES     100000    /* changes of one run; more: USAGE */
+#define LIMIT_PROVE_HEAD  65536    /* head of an answer, or of a question we ask; longer: a fault */
+#define LIMIT_PROVE_FRAME 16777216 /* bytes of a WebSocket message; more: a fault */
+#define LIMIT_PROVE_BODY                                                                                               \
+    LOWERABLE(PROVE_BODY, 67108864) /* an answer that others are compared with; larger: TOO_LARGE */
+#define LIMIT_PROVE_LEDGER                                                                                             \
+    LOWERABLE(PROVE_LEDGER, 536870912) /* ids of one run that a backend gives away; more: TOO_LARGE */
+#define LIMIT_PROVE_CONNECTIONS 20000  /* of all kinds together; more: USAGE */
+#define LIMIT_PROVE_DEPTH       256    /* requests of a pipeline; more: USAGE */
+#define LIMIT_PROVE_TICKS       4096   /* pieces of the time line; then each stands for twice the time */
+#define LIMIT_PROVE_CHANGES     100000 /* changes of one run; more: USAGE */
 
 /* fetching URLs */
-#define LIMIT_FETCH_URL        8192                 /* bytes of a URL; longer: INVALID */
-#define LIMIT_FETCH_BYTES      INT64_C(68719476736) /* bytes of one answer; more: TOO_LARGE */
-#define LIMIT_FETCH_REDIRECTS  10                   /* redirects that are followed; more: INVALID */
-#define LIMIT_FETCH_MS         3600000              /* everything; longer: TIMEOUT */
-#define LIMIT_FETCH_CONNECT_MS 15000                /* one connection; longer: the next try */
-#define LIMIT_FETCH_STALL_MS   30000                /* without a byte; longer: the next try */
-#define LIMIT_FETCH_TRIES      4                    /* tries in a row that bring nothing; then the last one's failure */
-#define LIMIT_FETCH_TRIES_ALL  100                  /* all tries of one file; likewise */
-#define LIMIT_FETCH_BACKOFF_MS 500                  /* before the second try; doubled for each further one */
-#define LIMIT_SEND_ANSWER      16777216             /* bytes of an answer that are looked at */
-#define LIMIT_FETCH_WAIT_MS    30000                /* the longest wait, also when the server asks for more */
+#define LIMIT_FETCH_URL        8192                                         /* bytes of a URL; longer: INVALID */
+#define LIMIT_FETCH_BYTES      LOWERABLE(FETCH_BYTES, INT64_C(68719476736)) /* bytes of one answer; more: TOO_LARGE */
+#define LIMIT_FETCH_REDIRECTS  10                               /* redirects that are followed; more: INVALID */
+#define LIMIT_FETCH_MS         LOWERABLE(FETCH_MS, 3600000)     /* everything; longer: TIMEOUT */
+#define LIMIT_FETCH_CONNECT_MS 15000                            /* one connection; longer: the next try */
+#define LIMIT_FETCH_STALL_MS   LOWERABLE(FETCH_STALL_MS, 30000) /* without a byte; longer: the next try */
+#define LIMIT_FETCH_TRIES      4 /* tries in a row that bring nothing; then the last one's failure */
+#define LIMIT_FETCH_TRIES_ALL  LOWERABLE(FETCH_TRIES_ALL, 100) /* all tries of one file; likewise */
+#define LIMIT_FETCH_BACKOFF_MS 500                             /* before the second try; doubled for each further one */
+#define LIMIT_SEND_ANSWER      LOWERABLE(SEND_ANSWER, 16777216) /* bytes of an answer that are looked at */
+#define LIMIT_FETCH_WAIT_MS    LOWERABLE(FETCH_WAIT_MS, 30000)  /* the longest wait, whatever the server asks for */
 
 /* edge */
-#define LIMIT_EDGE_LOOPS        64       /* loop threads; more: INVALID at start */
-#define LIMIT_EDGE_NAME         63       /* bytes of an app's name; longer: INVALID */
-#define LIMIT_EDGE_HOST         253      /* bytes of a route's host (RFC 1035); longer: INVALID */
-#define LIMIT_EDGE_PATH         1024     /* bytes of a route's path; longer: INVALID */
-#define LIMIT_EDGE_READ         16384    /* first buffer for what comes from either side; grows up to the next one */
-#define LIMIT_EDGE_BLOCK        65536    /* buffer of one direction, and the largest head */
-#define LIMIT_EDGE_HEAD         73728    /* a head with what the edge adds to it; more: 431 or 502 */
-#define LIMIT_EDGE_TRIES        4        /* instances one request is offered to; then 502 */
-#define LIMIT_EDGE_SPARE        256      /* buffers a loop keeps for the next requests */
-#define LIMIT_EDGE_HOLD_BYTES   67108864 /* of requests one loop holds; more: 503 */
-#define LIMIT_EDGE_ACCESS_BATCH 262144   /* access lines of one round; more are written in between */
-#define LIMIT_EDGE_APPS         1000     /* apps; more: TOO_LARGE */
-#define LIMIT_EDGE_HOSTS        64       /* hosts of one app; more: INVALID */
-#define LIMIT_EDGE_ENV          256      /* variables of one app; more: INVALID */
-#define LIMIT_EDGE_REPLICAS     64       /* instances of one app; more: INVALID */
-#define LIMIT_EDGE_RUN          8192     /* bytes of a command line; longer: INVALID */
-#define LIMIT_EDGE_VERSIONS     5        /* versions of an app kept to go back to */
-#define LIMIT_EDGE_STATE        16777216 /* bytes of the state file; larger: TOO_LARGE */
-#define LIMIT_EDGE_CONTROL      1048576  /* bytes of one control request; more: 413 */
-#define LIMIT_EDGE_JOB_LINES    1000     /* lines of one job's progress; later ones are dropped */
-#define LIMIT_EDGE_JOBS         64       /* jobs that are over and still known; then the oldest are forgotten */
-#define LIMIT_EDGE_LOG_FILE     16777216 /* an app's log is put aside (APP.log.1) when it is larger at a start */
+#define LIMIT_EDGE_LOOPS        64    /* loop threads; more: INVALID at start */
+#define LIMIT_EDGE_NAME         63    /* bytes of an app's name; longer: INVALID */
+#define LIMIT_EDGE_HOST         253   /* bytes of a route's host (RFC 1035); longer: INVALID */
+#define LIMIT_EDGE_PATH         1024  /* bytes of a route's path; longer: INVALID */
+#define LIMIT_EDGE_READ         16384 /* size: first buffer for what comes from either side; grows up to the next one */
+#define LIMIT_EDGE_BLOCK        65536 /* buffer of one direction, and the largest head */
+#define LIMIT_EDGE_HEAD         73728 /* a head with what the edge adds to it; more: 431 or 502 */
+#define LIMIT_EDGE_TRIES        4     /* instances one request is offered to; then 502 */
+#define LIMIT_EDGE_SPARE        256   /* size: buffers a loop keeps for the next requests */
+#define LIMIT_EDGE_HOLD_BYTES   LOWERABLE(EDGE_HOLD_BYTES, 67108864) /* of requests one loop holds; more: 503 */
+#define LIMIT_EDGE_ACCESS_BATCH 262144 /* size: access lines of one round; more are written in between */
+#define LIMIT_EDGE_APPS         LOWERABLE(EDGE_APPS, 1000)       /* apps; more: TOO_LARGE */
+#define LIMIT_EDGE_HOSTS        64                               /* hosts of one app; more: INVALID */
+#define LIMIT_EDGE_ENV          256                              /* variables of one app; more: INVALID */
+#define LIMIT_EDGE_REPLICAS     64                               /* instances of one app; more: INVALID */
+#define LIMIT_EDGE_RUN          8192                             /* bytes of a command line; longer: INVALID */
+#define LIMIT_EDGE_VERSIONS     5                                /* versions of an app kept to go back to */
+#define LIMIT_EDGE_STATE        LOWERABLE(EDGE_STATE, 16777216)  /* bytes of the state file; larger: TOO_LARGE */
+#define LIMIT_EDGE_CONTROL      LOWERABLE(EDGE_CONTROL, 1048576) /* bytes of one control request; more: 413 */
+#define LIMIT_EDGE_JOB_LINES    LOWERABLE(EDGE_JOB_LINES, 1000)  /* lines of a job's progress; later ones are dropped */
+#define LIMIT_EDGE_JOBS                                                                                                \
+    LOWERABLE(EDGE_JOBS, 64) /* jobs that are over and still known; then the oldest are forgotten                      \
+                              */
+#define LIMIT_EDGE_LOG_FILE                                                                                            \
+    LOWERABLE(EDGE_LOG_FILE, 16777216) /* an app's log is put aside (APP.log.1) when it is larger at a start */
 
 /* cli */
-#define LIMIT_UPGRADE_STATUS    16384      /* bytes of the file that tells who serves; larger: TOO_LARGE */
-#define LIMIT_UPGRADE_ARGUMENTS 4194304    /* bytes of a command line that is run again; longer: TOO_LARGE */
-#define LIMIT_REPLAY_FILE       1073741824 /* a file of recorded requests; larger: TOO_LARGE */
-#define LIMIT_POST_BODY         1048576    /* bytes of items of one request, before the last */
-#define LIMIT_POST_LOG          536870912  /* a log that is gone on with; larger: TOO_LARGE */
-#define LIMIT_HEALTH_PATH       1024       /* bytes of the path that healthcheck asks for; longer: USAGE */
+#define LIMIT_UPGRADE_STATUS    16384   /* bytes of the file that tells who serves; larger: TOO_LARGE */
+#define LIMIT_UPGRADE_ARGUMENTS 4194304 /* bytes of a command line that is run again; longer: TOO_LARGE */
+#define LIMIT_REPLAY_FILE       LOWERABLE(REPLAY_FILE, 1073741824) /* a file of recorded requests; larger: TOO_LARGE */
+#define LIMIT_POST_BODY         1048576 /* size: bytes of items of one request, before the last */
+#define LIMIT_POST_LOG          LOWERABLE(POST_LOG, 536870912) /* a log that is gone on with; larger: TOO_LARGE */
+#define LIMIT_HEALTH_PATH       1024 /* bytes of the path that healthcheck asks for; longer: USAGE */
 
 #endif

@@ -54,7 +54,7 @@ static enum status read_file(struct apply *p, struct err *err)
     if (st == STATUS_OK) {
         apps = VALUE_GET(v, "apps");
         bool other = v.kind == VALUE_DICT && value_count(v) != value_has(v, STR("apps"));
-        if (apps.kind != VALUE_DICT || other || value_count(apps) > LIMIT_EDGE_APPS) {
+        if (apps.kind != VALUE_DICT || other || value_count(apps) > (size_t)LIMIT_EDGE_APPS) {
             st = err_set(err, STATUS_INVALID, "the file holds \"apps:\" and, below it, names of apps");
             err_hint(err, "docs/edge.md has an example.");
         }

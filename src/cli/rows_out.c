@@ -109,7 +109,7 @@ static enum status keep_cells(struct rows_out *q, struct stmt *s, int count, str
             struct db_value v = stmt_column_value(s, i);
             VEC_PUSH(q->arena, &q->cells, plain_text(q->arena, &v));
         }
-        if (arena_used(q->arena) > LIMIT_REQUEST_ARENA)
+        if (arena_used(q->arena) > (size_t)LIMIT_REQUEST_ARENA)
             return err_set(err, STATUS_TOO_LARGE, "too many rows for --table: use --csv, or a limit");
     }
     return st;

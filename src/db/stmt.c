@@ -141,7 +141,7 @@ enum status stmt_compile(struct conn *c, str sql, struct sqlite3_stmt **ret, str
 enum status conn_run(struct conn *c, str sql, struct err *err)
 {
     sqlite3_stmt *s = NULL;
-    if (sql.n > LIMIT_DB_SCRIPT_BYTES)
+    if (sql.n > (size_t)LIMIT_DB_SCRIPT_BYTES)
         return err_set(err, STATUS_TOO_LARGE, "the SQL statement has %zu bytes, the most is %d", sql.n,
                        LIMIT_DB_SCRIPT_BYTES);
     c->reason[0] = '\0';

@@ -117,7 +117,7 @@ static void call_deploy(struct call *c)
         send_error(c->x, &err);
         return;
     }
-    if (!edge_life(c->edge, c->name) && map_count(c->edge->lives) >= LIMIT_EDGE_APPS) {
+    if (!edge_life(c->edge, c->name) && map_count(c->edge->lives) >= (size_t)LIMIT_EDGE_APPS) {
         arena_free(arena);
         err_set(&err, STATUS_TOO_LARGE, "there are %d apps already", LIMIT_EDGE_APPS);
         send_error(c->x, &err);

@@ -21,7 +21,7 @@ struct job *job_new(struct edge *e, const char *what, str name)
     size_t n = 0;
     for (struct job **at = &e->jobs; *at;) {
         struct job *old = *at;
-        if (++n > LIMIT_EDGE_JOBS && old->done && !old->waiters) {
+        if (++n > (size_t)LIMIT_EDGE_JOBS && old->done && !old->waiters) {
             *at = old->next;
             job_free(old);
         } else {
@@ -97,7 +97,7 @@ void job_line(struct job *j, const char *fmt, ...)
     (void)vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     log_line(LOG_INFO, "edge", "%s%s%s", j ? j->what : "", j ? ": " : "", text);
-    if (!j || j->count >= LIMIT_EDGE_JOB_LINES)
+    if (!j || j->count >= (size_t)LIMIT_EDGE_JOB_LINES)
         return;
     j->lines = mem_resize(j->lines, j->count + 1, sizeof(*j->lines));
     j->lines[j->count++] = mem_cstr(str_of(text));

@@ -114,8 +114,10 @@ static enum status read_texts(struct arena *a, const struct field *f, struct val
 static enum status read_dict(struct arena *a, const struct field *f, struct value v, struct value *ret, struct err *err)
 {
     struct value dict = value_dict(a);
-    if (v.kind != VALUE_DICT || value_count(v) > LIMIT_EDGE_ENV)
+    if (v.kind != VALUE_DICT)
         return wrong(f, "must be names with values", err);
+    if (value_count(v) > LIMIT_EDGE_ENV)
+        return wrong(f, "has too many entries", err);
     for (size_t i = 0; i < v.dict->count; i++) {
         str key = v.dict->entries[i].key, text = value_to_str(a, v.dict->entries[i].value);
         if (!key.n || str_find_char(key, '=') != STR_NPOS || !text_ok(key) || !text_ok(text))

@@ -107,7 +107,7 @@ static enum status fill(struct input *in, struct batch *b, struct err *err)
             return err_prefix(err, "%.*s", STR_ARG(in->source->name));
         if (used || c->ended)
             break;
-        if (n >= LIMIT_INGEST_RECORD)
+        if (n >= (size_t)LIMIT_INGEST_RECORD)
             return too_long(c, err);
         batch_reserve(b, n * 2);
     }
@@ -282,7 +282,7 @@ enum status csv_input_new(struct arena *a, const struct source *s, const struct 
     for (size_t max = LIMIT_INGEST_SAMPLE; st == STATUS_OK && !c->dialect.column_count; max *= 8) {
         str text;
         struct arena_mark mark = arena_mark(own);
-        if (whole || max > LIMIT_INGEST_RECORD)
+        if (whole || max > (size_t)LIMIT_INGEST_RECORD)
             return err_set(err, STATUS_INVALID, whole ? "%.*s is empty" : "%.*s has a first row that is too long",
                            STR_ARG(s->name));
         st = decoded_sample(c, max, &text, &whole, err);

@@ -474,7 +474,7 @@ enum status fetch_url(struct arena *a, str url, const struct fetch_url_options *
     struct err local = ERR_INIT;
     struct fetch f = {.arena = a, .options = o, .url = url, .shown = fetch_url_shown(a, url), .fd = fd};
     err = err ? err : &local;
-    f.max = o->max_bytes ? o->max_bytes : LIMIT_FETCH_BYTES;
+    f.max = o->max_bytes ? o->max_bytes : (size_t)LIMIT_FETCH_BYTES;
     f.deadline_us = clock_mono_us() + (o->timeout_ms ? o->timeout_ms : LIMIT_FETCH_MS) * 1000;
     if (url.n > LIMIT_FETCH_URL || memchr(url.p, 0, url.n))
         return err_set(err, STATUS_INVALID, "a URL is longer than %d bytes", LIMIT_FETCH_URL);

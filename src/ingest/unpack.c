@@ -173,9 +173,9 @@ static enum status read_zstd(struct unpack *u, char *p, size_t size, size_t *ret
 static enum status check_size(struct unpack *u, struct err *err)
 {
     uint64_t packed = MAX(unpack_position(u), 1);
-    bool too_dense = u->source->packing != PACKING_NONE && u->out > LIMIT_INGEST_UNPACK_FREE &&
+    bool too_dense = u->source->packing != PACKING_NONE && u->out > (size_t)LIMIT_INGEST_UNPACK_FREE &&
                      u->out / packed > LIMIT_INGEST_UNPACK_RATIO;
-    if (too_dense || u->out > LIMIT_INGEST_UNPACKED) {
+    if (too_dense || u->out > (size_t)LIMIT_INGEST_UNPACKED) {
         err_set(err, STATUS_TOO_LARGE, "%.*s unpacks to more than %llu bytes: it looks like a bomb",
                 STR_ARG(u->source->name), (unsigned long long)u->out);
         return err_hint(err, "If it is what you want, unpack it yourself and import the result.");

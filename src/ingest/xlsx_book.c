@@ -198,7 +198,7 @@ static enum status on_style(void *arg, str name, const char *const *attributes, 
     int64_t id = 0;
     if (str_is(name, "cellXfs"))
         r->in_cell_formats = true;
-    if (r->custom.count + r->formats.count >= LIMIT_INGEST_XLSX_STYLES)
+    if (r->custom.count + r->formats.count >= (size_t)LIMIT_INGEST_XLSX_STYLES)
         return err_set(err, STATUS_TOO_LARGE, "it has more than %d formats", LIMIT_INGEST_XLSX_STYLES);
     if (str_is(name, "numFmt") && str_to_i64(xml_attribute(attributes, "numFmtId"), &id))
         VEC_PUSH(r->arena, &r->custom,
@@ -250,7 +250,7 @@ static enum status on_string_end(void *arg, str name, struct err *err)
     if (!str_is(name, "si"))
         return STATUS_OK;
     size_t begin = r->ends.count ? r->ends.items[r->ends.count - 1] : 0;
-    if (r->texts.over || r->texts.n + r->ends.count * 4 > LIMIT_INGEST_XLSX_TEXTS) {
+    if (r->texts.over || r->texts.n + r->ends.count * 4 > (size_t)LIMIT_INGEST_XLSX_TEXTS) {
         err_set(err, STATUS_TOO_LARGE, "its texts are longer than %d bytes", LIMIT_INGEST_XLSX_TEXTS);
         return err_hint(err, "Save the sheet as CSV, and import that.");
     }

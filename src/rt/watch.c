@@ -125,7 +125,7 @@ static bool is_folder(const char *path, const struct dirent *d)
 /* Folders below that vanish while we walk are no error; the walk that their parent's event asks for sets it right. */
 static enum status add_tree(struct watch *w, unsigned id, const char *folder, int depth, struct err *err)
 {
-    if (w->row_count >= LIMIT_WATCH_FOLDERS)
+    if (w->row_count >= (size_t)LIMIT_WATCH_FOLDERS)
         return err_set(err, STATUS_TOO_LARGE, "cannot watch '%s': more than %d folders", folder, LIMIT_WATCH_FOLDERS);
     enum status st = add_folder(w, id, folder, err);
     if (st != STATUS_OK || depth >= LIMIT_WATCH_DEPTH)

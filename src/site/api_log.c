@@ -264,7 +264,7 @@ void api_log_note(struct request *rq, struct http_response *r)
         return; /* pages without a database take passwords and make tokens */
     size_t size = size_of(rq, r);
     pthread_mutex_lock(&l->lock);
-    bool room = l->count < LIMIT_API_LOG_QUEUE && l->bytes + size <= LIMIT_API_LOG_BYTES;
+    bool room = l->count < (size_t)LIMIT_API_LOG_QUEUE && l->bytes + size <= (size_t)LIMIT_API_LOG_BYTES;
     pthread_mutex_unlock(&l->lock);
     if (!room) {
         metric_add(METRIC_API_LOG_DROPPED, 1);

@@ -234,7 +234,7 @@ static enum status publish(struct site *s, const struct site *old, const struct 
     struct published *p = take_over(old, &d, made_of);
     enum status st = STATUS_OK;
     if (!p)
-        st = publish_new(s, &d, old || o->file_count <= LIMIT_CHECK_AT_START, made_of,
+        st = publish_new(s, &d, old || o->file_count <= (size_t)LIMIT_CHECK_AT_START, made_of,
                          o->sync_normal ? WRITER_SYNC_NORMAL : WRITER_SYNC_FULL, &p, err);
     if (st == STATUS_OK)
         s->published[s->published_count++] = p;
@@ -409,7 +409,7 @@ static enum status shared_new(const struct site_options *o, struct site_shared *
 static void note_removed(struct site *s, const struct site *old)
 {
     str *names = ARENA_ARRAY(s->arena, str, old->published_count + old->removed_count + 1);
-    for (size_t i = 0; i < old->published_count + old->removed_count && s->removed_count < LIMIT_REMOVED_NAMES; i++) {
+    for (size_t i = 0; i < old->published_count + old->removed_count && s->removed_count < (size_t)LIMIT_REMOVED_NAMES; i++) {
         str name = i < old->published_count ? old->published[i]->name : old->removed[i - old->published_count];
         if (!site_find(s, name))
             names[s->removed_count++] = arena_str(s->arena, name);

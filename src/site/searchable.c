@@ -14,7 +14,7 @@ bool searchable_table(const struct request *rq, const struct schema_table *t)
 bool searchable_any(const struct request *rq)
 {
     bool found = false;
-    for (size_t i = 0; !found && i < rq->site->published_count && i < LIMIT_SEARCH_DATABASES; i++) {
+    for (size_t i = 0; !found && i < rq->site->published_count && i < (size_t)LIMIT_SEARCH_DATABASES; i++) {
         struct request of = *rq;
         of.db = rq->site->published[i];
         of.schema = schema_newest(of.db->database);

@@ -40,7 +40,7 @@ void trace_sql(struct request *rq, str sql, const struct query_param *params, si
 {
     struct arena *a = rq->arena;
     struct trace *t = rq->trace;
-    if (!t || value_count(t->list) == LIMIT_TRACE_STATEMENTS)
+    if (!t || value_count(t->list) == (size_t)LIMIT_TRACE_STATEMENTS)
         return;
     int64_t now = clock_mono_us();
     struct value d = value_dict(a), named = value_dict(a);

@@ -83,7 +83,7 @@ struct value iter_list(struct eval *ev, struct value of)
         return VALUE_UNDEF;
     list = value_list(ev->arena);
     while (iter_next(ev, &it, &item)) {
-        if (list.list->count == LIMIT_TEMPLATE_ITEMS)
+        if (list.list->count == (size_t)LIMIT_TEMPLATE_ITEMS)
             run_fail(ev, ev->node, STATUS_TOO_LARGE, "a list of more than %d items", LIMIT_TEMPLATE_ITEMS);
         if (!run_step(ev, ev->node))
             return VALUE_UNDEF;

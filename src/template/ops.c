@@ -136,7 +136,7 @@ struct value op_concat(struct eval *ev, const struct value *items, size_t count)
 static bool repeat(struct eval *ev, const struct node *n, struct value of, uint64_t times, struct value *ret)
 {
     size_t unit = of.kind == VALUE_LIST ? value_count(of) : of.s.n;
-    size_t most = of.kind == VALUE_LIST ? LIMIT_TEMPLATE_ITEMS : ev->out->max;
+    size_t most = of.kind == VALUE_LIST ? (size_t)LIMIT_TEMPLATE_ITEMS : ev->out->max;
     if (unit && times > most / unit)
         return run_fail(ev, n, STATUS_TOO_LARGE, "the %s is repeated too often",
                         of.kind == VALUE_LIST ? "list" : "text");

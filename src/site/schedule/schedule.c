@@ -230,7 +230,7 @@ void schedule_configure(struct site *site)
     for (size_t i = 0; i < site->published_count; i++) {
         str db = site->published[i]->name;
         struct value list = VALUE_GET(config_database(&site->config, db), "imports");
-        for (size_t k = 0; k < value_count(list) && k < LIMIT_SCHEDULE_IMPORTS; k++)
+        for (size_t k = 0; k < value_count(list) && k < (size_t)LIMIT_SCHEDULE_IMPORTS; k++)
             if (value_at(list, k).kind == VALUE_DICT)
                 configure(s, db, value_at(list, k));
     }

@@ -161,7 +161,7 @@ static const struct {
     {"GET / HTTP/1.1\r\nA: b\r\n\r\n", 400},
     {"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
     {HOST "1:\r\n2:\r\n3:\r\n4:\r\n5:\r\n", 431},
-    {"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG / HTTP/1.1\r\n", 501},
+    {"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG / HTTP/1.1\r\n", 501}, /* LIMIT_HTTP_METHOD + 1 */
 };
 
 TEST(refused_requests)
@@ -296,6 +296,9 @@ TEST(chunked_limits)
     size_t n, rest;
     memset(text, 'x', sizeof(text));
     memcpy(text, "1;", 2);
+    memcpy(text + LIMIT_HTTP_CHUNK_EXTENSION - 1, "\r\nx\r\n0\r\n\r\n", 10); /* the line end is counted */
+    CHECK_INT(unchunk(str_make(text, LIMIT_HTTP_CHUNK_EXTENSION + 9), 7, out, &n, &rest), STATUS_OK);
+    memset(text + 2, 'x', LIMIT_HTTP_CHUNK_EXTENSION + 16);
     CHECK_INT(unchunk(str_make(text, sizeof(text)), 7, out, &n, &rest), STATUS_INVALID);
     memcpy(text, "0\r\na:", 5);
     CHECK_INT(unchunk(str_make(text, sizeof(text)), 7, out, &n, &rest), STATUS_HEADERS_TOO_LARGE);

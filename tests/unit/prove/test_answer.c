@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/limits.h"
 #include "prove/answer.h"
 #include "test.h"
 
@@ -112,12 +113,15 @@ TEST(a_head_without_end_is_refused)
     answer_init(&a);
     answer_begin(&a);
     str line = STR("HTTP/1.1 200 OK\r\n");
+    size_t sent = 0;
     for (int i = 0; i < 10000 && st == STATUS_AGAIN; i++) {
         size_t used;
         str piece;
+        sent += line.n;
         st = answer_read(&a, line, &used, &piece, &err);
         line = STR("x: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n");
     }
     CHECK_INT(st, STATUS_PROTOCOL);
+    CHECK(sent > LIMIT_PROVE_HEAD && sent <= LIMIT_PROVE_HEAD + line.n);
     answer_release(&a);
 }

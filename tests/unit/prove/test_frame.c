@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "base/limits.h"
 #include "prove/frame.h"
 #include "prove/pattern.h"
 #include "test.h"
@@ -39,6 +40,11 @@ TEST(frames_that_lie_are_refused)
     CHECK_INT(frame_read(reserved, 2, false, &f, &used, NULL), STATUS_PROTOCOL);
     CHECK_INT(frame_read(huge, 10, false, &f, &used, NULL), STATUS_PROTOCOL);
     CHECK_INT(frame_read(huge, 9, false, &f, &used, NULL), STATUS_AGAIN);
+    for (uint64_t n = LIMIT_PROVE_FRAME; n <= LIMIT_PROVE_FRAME + 1; n++) { /* a head alone */
+        for (int i = 0; i < 8; i++)
+            huge[2 + i] = (char)(n >> (56 - 8 * i));
+        CHECK_INT(frame_read(huge, 10, false, &f, &used, NULL), n > LIMIT_PROVE_FRAME ? STATUS_PROTOCOL : STATUS_AGAIN);
+    }
 }
 
 TEST(the_answer_to_a_key_is_that_of_the_rfc)

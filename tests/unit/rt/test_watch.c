@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "rt/watch.h"
 #include "test.h"
 
@@ -147,6 +148,27 @@ TEST(a_tree_takes_in_new_folders)
     int before = calls[id];
     put("t/two/three/f");
     wait_calls(id, before + 1);
+    finish();
+}
+
+TEST(a_tree_is_watched_so_deep)
+{
+    begin();
+    char deep[200] = "t";
+    CHECK(mkdir(path("t"), 0700) == 0);
+    for (int i = 0; i < LIMIT_WATCH_DEPTH + 1; i++) {
+        strncat(deep, "/d", sizeof deep - strlen(deep) - 1);
+        CHECK(mkdir(path(deep), 0700) == 0);
+    }
+    unsigned id = add("t", WATCH_TREE);
+    strncat(deep, "/f", sizeof deep - strlen(deep) - 1);
+    put(deep);
+    run_ms(60);
+    CHECK_INT(calls[id], 0);
+    deep[strlen(deep) - 4] = '\0'; /* the folder above: "/d/f" taken off */
+    strncat(deep, "/f", sizeof deep - strlen(deep) - 1);
+    put(deep);
+    wait_calls(id, 1);
     finish();
 }
 
