@@ -91,6 +91,11 @@ static bool text_ok(str s)
     return s.n <= LIMIT_EDGE_RUN && (!s.n || !memchr(s.p, '\0', s.n));
 }
 
+static const char *what_is_wrong(struct value v, const char *wanted)
+{
+    return v.kind == VALUE_STR && v.s.n > LIMIT_EDGE_RUN ? "is longer than 8192 bytes" : wanted;
+}
+
 static enum status read_texts(struct arena *a, const struct field *f, struct value v, struct value *ret,
                               struct err *err)
 {
@@ -134,7 +139,7 @@ static enum status read_field(struct arena *a, const struct field *f, struct val
     switch (f->kind) {
     case TEXT:
         if (v.kind != VALUE_STR || !text_ok(v.s))
-            return wrong(f, "must be a text", err);
+            return wrong(f, what_is_wrong(v, "must be a text"), err);
         *(str *)at(s, f) = arena_str(a, v.s);
         return STATUS_OK;
     case TEXTS:

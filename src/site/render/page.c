@@ -195,6 +195,8 @@ struct value page_error_json(struct arena *a, const struct err *err, int http_st
     VALUE_SET(d, "error", text);
     VALUE_SET(d, "errors", errors);
     VALUE_SET(d, "status", value_int(http_status));
+    if (err->hint[0] && http_status >= 413) /* errors that Datasette has too have exactly its four members */
+        VALUE_SET(d, "hint", value_str(arena_str(a, str_of(err->hint))));
     return d;
 }
 

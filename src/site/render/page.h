@@ -14,7 +14,7 @@ enum status page_respond_json_page(struct request *rq, const char *title, const 
                                    struct err *err) MUST_USE;
 /* Any error as JSON, HTML or text, whatever fits the request. Cannot fail. */
 void page_respond_error(struct request *rq, const struct err *err, const char *title, struct value extra);
-/* {"ok": false, "error", "errors", "status"} */
+/* {"ok": false, "error", "errors", "status"}; from 413 on "hint" too, where there is one */
 struct value page_error_json(struct arena *a, const struct err *err, int http_status);
 /* Renders template `name` with `vars` and the base variables into `out`. A template that fails is the site's fault, not
  * the visitor's: INTERNAL, the text names file, line and expression. With the setting template_debug and ?_context=1:
