@@ -409,7 +409,8 @@ static enum status shared_new(const struct site_options *o, struct site_shared *
 static void note_removed(struct site *s, const struct site *old)
 {
     str *names = ARENA_ARRAY(s->arena, str, old->published_count + old->removed_count + 1);
-    for (size_t i = 0; i < old->published_count + old->removed_count && s->removed_count < (size_t)LIMIT_REMOVED_NAMES; i++) {
+    for (size_t i = 0; i < old->published_count + old->removed_count && s->removed_count < (size_t)LIMIT_REMOVED_NAMES;
+         i++) {
         str name = i < old->published_count ? old->published[i]->name : old->removed[i - old->published_count];
         if (!site_find(s, name))
             names[s->removed_count++] = arena_str(s->arena, name);
