@@ -316,7 +316,7 @@ int64_t limit_lowered(const char *name, int64_t value);
     LOWERABLE(EDGE_JOBS, 64) /* jobs that are over and still known; then the oldest are forgotten                      \
                               */
 #define LIMIT_EDGE_LOG_FILE                                                                                            \
-    LOWERABLE(EDGE_LOG_FILE, 16777216) /* an app's log is put aside (APP.log.1) when it is larger at a start */
+    LOWERABLE(EDGE_LOG_FILE, 16777216) /* an app's log is put aside (APP.log.1) when it is larger */
 
 /* cli */
 #define LIMIT_UPGRADE_STATUS    16384   /* bytes of the file that tells who serves; larger: TOO_LARGE */

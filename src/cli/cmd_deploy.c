@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_deploy — the verbs that change or show the apps of a running edge: deploy, rollback, pause, resume, stop, remove,
- * list, status, logs. Each is one call of its control socket. */
-#include <errno.h>
-#include <fcntl.h>
+/* cmd_deploy — the verbs that change the apps of a running edge: deploy, rollback, pause, resume, stop, remove. Each is
+ * one call of its control socket. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/fs.h"
 #include "cli/command.h"
 #include "cli/edge_client.h"
 #include "edge/edge.h"
@@ -15,11 +12,9 @@
 enum {
     OPT_STATE,
     OPT_QUIET,
-    OPT_JSON,
     OPT_HELP,
     OPT_WRITES,
     OPT_MESSAGE,
-    OPT_LINES,
     OPT_FIRST_FIELD = 100 /* + the place in field_options */
 };
 
@@ -58,8 +53,7 @@ struct verb {
 struct typed {
     struct arena *a;
     str app, state, message;
-    bool quiet, json, help, writes;
-    int64_t lines;
+    bool quiet, help, writes;
     struct value fields;
 };
 
@@ -122,9 +116,6 @@ static enum status take(struct typed *t, int id, str value, struct err *err)
     case OPT_QUIET:
         t->quiet = true;
         break;
-    case OPT_JSON:
-        t->json = true;
-        break;
     case OPT_HELP:
         t->help = true;
         break;
@@ -133,10 +124,6 @@ static enum status take(struct typed *t, int id, str value, struct err *err)
         break;
     case OPT_MESSAGE:
         t->message = value;
-        break;
-    case OPT_LINES:
-        if (!str_to_i64(value, &t->lines) || t->lines < 0)
-            return err_set(err, STATUS_USAGE, "--lines: \"%.*s\" is no number", STR_ARG(value));
         break;
     default:
         if (t->app.n)
@@ -147,14 +134,14 @@ static enum status take(struct typed *t, int id, str value, struct err *err)
 }
 
 /* True: go on. False: the exit status is in *ret_code. */
-static bool read_line(const struct verb *v, bool app_wanted, int argc, char **argv, struct typed *t, int *ret_code)
+static bool read_line(const struct verb *v, int argc, char **argv, struct typed *t, int *ret_code)
 {
     struct option_reader r = {.options = v->options, .count = v->count, .argc = argc, .argv = argv};
     struct err err = ERR_INIT;
     str value, second;
     enum status st;
     int id;
-    *t = (struct typed){.a = arena_new(0), .lines = 100};
+    *t = (struct typed){.a = arena_new(0)};
     t->fields = value_dict(t->a);
     while ((st = option_next(&r, &id, &value, &second, &err)) == STATUS_AGAIN)
         if ((st = take(t, id, value, &err)) != STATUS_OK)
@@ -166,7 +153,7 @@ static bool read_line(const struct verb *v, bool app_wanted, int argc, char **ar
         arena_free(t->a);
         return false;
     }
-    if (st == STATUS_OK && app_wanted && !t->app.n) {
+    if (st == STATUS_OK && !t->app.n) {
         st = err_set(&err, STATUS_USAGE, "%s: which app?", v->name);
         err_hint(&err, "vitrine %s %s", v->name, v->usage);
     }
@@ -196,7 +183,7 @@ static int simple(struct verb *v, int argc, char **argv, struct value (*body)(co
     struct err err = ERR_INIT;
     int code = 0;
     add_option(v, (struct option){"--quiet", 'q', OPTION_FLAG, NULL, "Print nothing but errors", OPT_QUIET});
-    if (!read_line(v, true, argc, argv, &t, &code))
+    if (!read_line(v, argc, argv, &t, &code))
         return code;
     enum status st = edge_do(t.a, t.state, path_of(&t, v->name), body ? body(&t) : VALUE_UNDEF, t.quiet, &err);
     return finish(&t, st, &err);
@@ -276,126 +263,4 @@ int cmd_stop(int argc, char **argv)
     verb_init(&v, "stop", "APP [--message TEXT]", "Answers 503 for an app until resume; its processes go on.");
     add_option(&v, (struct option){"--message", 0, OPTION_VALUE, "TEXT", "What visitors read", OPT_MESSAGE});
     return simple(&v, argc, argv, stop_body);
-}
-
-/* ---- looking ---- */
-
-static str joined(struct arena *a, struct value list, const char *empty)
-{
-    str s = str_of(empty);
-    for (size_t i = 0; i < value_count(list); i++)
-        s = i ? ARENA_CAT(a, s, STR(", "), value_at(list, i).s) : value_at(list, i).s;
-    return s;
-}
-
-static void print_app(struct arena *a, struct value app, bool details)
-{
-    struct value versions = VALUE_GET(app, "versions"), units = VALUE_GET(app, "instances");
-    struct value now = value_at(versions, 0), spec = VALUE_GET(now, "spec");
-    str path = value_get_text(spec, STR("path")), doing = value_get_text(app, STR("doing"));
-    size_t ready = 0;
-    for (size_t i = 0; i < value_count(units); i++)
-        ready += str_is(value_get_text(value_at(units, i), STR("state")), "ready");
-    printf("%-20.*s %-30.*s version %lld  %zu ready  %.*s%s%.*s\n", STR_ARG(value_get_text(app, STR("name"))),
-           STR_ARG(ARENA_CAT(a, joined(a, VALUE_GET(spec, "host"), "any host"), path.n > 1 ? path : STR(""))),
-           value_count(versions) ? (long long)VALUE_GET(now, "number").i : 0, ready,
-           STR_ARG(value_get_text(app, STR("traffic"))), doing.n ? "  " : "", STR_ARG(doing));
-    if (!details)
-        return;
-    for (size_t i = 0; i < value_count(units); i++) {
-        struct value u = value_at(units, i);
-        printf("    %-18.*s version %lld  %-9.*s %-24.*s %lld in hand  %.*s\n", STR_ARG(value_get_text(u, STR("name"))),
-               (long long)VALUE_GET(u, "version").i, STR_ARG(value_get_text(u, STR("state"))),
-               STR_ARG(value_get_text(u, STR("address"))), (long long)VALUE_GET(u, "requests_in_hand").i,
-               STR_ARG(value_get_text(u, STR("health"))));
-    }
-    printf("    %lld requests, %lld waiting, %lld server errors\n", (long long)VALUE_GET(app, "requests").i,
-           (long long)VALUE_GET(app, "waiting").i, (long long)VALUE_GET(app, "answers_5xx").i);
-}
-
-static int show(int argc, char **argv, bool details)
-{
-    struct verb v;
-    struct typed t;
-    struct err err = ERR_INIT;
-    struct value all, apps;
-    int code = 0;
-    bool found = false;
-    verb_init(&v, details ? "status" : "list", details ? "[APP]" : "",
-              details ? "Shows the edge's apps with their instances and counters." : "Lists the edge's apps.");
-    add_option(&v, (struct option){"--json", 0, OPTION_FLAG, NULL, "The same as JSON, with everything", OPT_JSON});
-    if (!read_line(&v, false, argc, argv, &t, &code))
-        return code;
-    enum status st = edge_call(t.a, t.state, "GET", STR("/status"), VALUE_UNDEF, &all, &err);
-    if (st != STATUS_OK)
-        return finish(&t, st, &err);
-    apps = VALUE_GET(all, "apps");
-    if (t.json && !t.app.n) {
-        struct buf out;
-        buf_init(&out, LIMIT_EDGE_STATE);
-        value_to_json_indent(&out, all, VALUE_JSON_UTF8, 2);
-        printf("%.*s\n", STR_ARG(buf_str(&out)));
-        buf_release(&out);
-        return finish(&t, st, &err);
-    }
-    for (size_t i = 0; i < value_count(apps); i++) {
-        struct value app = value_at(apps, i);
-        if (t.app.n && !str_eq(value_get_text(app, STR("name")), t.app))
-            continue;
-        found = true;
-        struct buf out;
-        buf_init(&out, LIMIT_EDGE_STATE);
-        if (t.json)
-            value_to_json_indent(&out, app, VALUE_JSON_UTF8, 2);
-        if (t.json)
-            printf("%.*s\n", STR_ARG(buf_str(&out)));
-        else
-            print_app(t.a, app, details);
-        buf_release(&out);
-    }
-    if (!found && t.app.n) {
-        st = err_set(&err, STATUS_NOT_FOUND, "there is no app \"%.*s\"", STR_ARG(t.app));
-        err_hint(&err, "vitrine list shows those there are.");
-    } else if (!found) {
-        printf("No apps yet. Put one behind the edge: vitrine deploy APP --run COMMAND\n");
-    }
-    return finish(&t, st, &err);
-}
-
-int cmd_list(int argc, char **argv)
-{
-    return show(argc, argv, false);
-}
-
-int cmd_status(int argc, char **argv)
-{
-    return show(argc, argv, true);
-}
-
-int cmd_logs(int argc, char **argv)
-{
-    struct verb v;
-    struct typed t;
-    struct err err = ERR_INIT;
-    int code = 0;
-    str text = {NULL, 0};
-    verb_init(&v, "logs", "APP [--lines N]", "Prints the end of what an app wrote.");
-    add_option(&v, (struct option){"--lines", 'n', OPTION_VALUE, "N", "Lines (default 100)", OPT_LINES});
-    if (!read_line(&v, true, argc, argv, &t, &code))
-        return code;
-    const char *path = arena_printf(t.a, "%.*s/%s/%.*s.log", STR_ARG(t.state), EDGE_LOG_FOLDER, STR_ARG(t.app)).p;
-    enum status st = str_find_char(t.app, '/') != STR_NPOS
-                         ? err_set(&err, STATUS_NOT_FOUND, "there is no app \"%.*s\"", STR_ARG(t.app))
-                         : fs_read_file(path, (size_t)LIMIT_EDGE_LOG_FILE * 64, t.a, &text, &err);
-    if (st == STATUS_NOT_FOUND) {
-        err_set(&err, STATUS_NOT_FOUND, "there is no log of \"%.*s\"", STR_ARG(t.app));
-        err_hint(&err, "vitrine list shows the apps; those that run elsewhere (--to) have no log here.");
-    }
-    size_t at = text.n;
-    for (int64_t n = t.lines + (text.n && text.p[text.n - 1] == '\n'); at > 0; at--)
-        if (text.p[at - 1] == '\n' && --n <= 0)
-            break;
-    if (st == STATUS_OK)
-        (void)fwrite(text.p + at, 1, text.n - at, stdout);
-    return finish(&t, st, &err);
 }

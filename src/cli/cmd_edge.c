@@ -2,6 +2,7 @@
 /* cmd_edge — vitrine edge: the proxy in front of apps; and vitrine edge apply, reload, stop. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "cli/command.h"
@@ -24,6 +25,8 @@ enum {
     OPT_IDLE,
     OPT_HEAD,
     OPT_GRACE,
+    OPT_APPS,
+    OPT_CONTAINERS,
     OPT_LOG_LEVEL,
     OPT_HELP
 };
@@ -45,6 +48,9 @@ static const struct option options[] = {
     {"--head-timeout", 0, OPTION_VALUE, "SECONDS", "The head of a request must be complete by then (default 15)",
      OPT_HEAD},
     {"--grace", 0, OPTION_VALUE, "SECONDS", "Requests in hand may go on so long after SIGTERM (default 30)", OPT_GRACE},
+    {"--apps", 0, OPTION_VALUE, "DIR", "Folder of app files: NAME.yaml is the app NAME; watched", OPT_APPS},
+    {"--containers", 0, OPTION_VALUE, "ADDR",
+     "Container engine whose labels are followed: unix:/var/run/docker.sock, 127.0.0.1:2375, or auto", OPT_CONTAINERS},
     {"--log-level", 0, OPTION_VALUE, "LEVEL", "debug, info, warn, error (default info)", OPT_LOG_LEVEL},
     {"--help", 0, OPTION_FLAG, NULL, "Show this text", OPT_HELP},
 };
@@ -54,6 +60,7 @@ struct setup {
     struct edge_config config;
     struct edge_listen_config listens[LIMIT_HTTP_LISTENERS];
     struct tls_config certs[LIMIT_EDGE_HOSTS];
+    struct addr engine;
     bool tls_wanted, help;
     const char *verb; /* path of the control socket that is asked, instead of running */
 };
@@ -78,6 +85,32 @@ static enum status add_listen(struct setup *s, str value, bool tls, struct err *
     s->tls_wanted = s->tls_wanted || tls;
     s->config.listen_count++;
     return STATUS_OK;
+}
+
+/* DOCKER_HOST as its users have it, or the first of the usual sockets that is there. */
+static enum status find_engine(struct arena *a, str value, struct addr *ret, struct err *err)
+{
+    const char *host = getenv("DOCKER_HOST"), *run = getenv("XDG_RUNTIME_DIR");
+    const char *usual[] = {"/var/run/docker.sock", "/run/podman/podman.sock",
+                           run ? arena_printf(a, "%s/podman/podman.sock", run).p : NULL};
+    bool search = str_is(value, "auto");
+    if (search && host && *host)
+        value = str_of(host);
+    for (size_t i = 0; i < ARRAY_LEN(usual) && str_is(value, "auto"); i++)
+        if (usual[i] && access(usual[i], F_OK) == 0)
+            value = arena_printf(a, "unix:%s", usual[i]);
+    if (str_is(value, "auto")) {
+        err_set(err, STATUS_NOT_FOUND, "no container engine's socket is found");
+        return err_hint(err, "Say where it is: --containers unix:/var/run/docker.sock");
+    }
+    if (str_starts(value, STR("unix://")))
+        value = ARENA_CAT(a, STR("unix:"), str_from(value, 7));
+    else if (str_starts(value, STR("tcp://")))
+        value = str_from(value, 6);
+    enum status st = addr_parse(value, ret, err);
+    if (st != STATUS_OK)
+        err_prefix(err, search ? "DOCKER_HOST" : "--containers");
+    return st;
 }
 
 static enum status apply(struct setup *s, int id, str value, str second, struct err *err)
@@ -125,6 +158,12 @@ static enum status apply(struct setup *s, int id, str value, str second, struct 
         st = number(value, 0, 86400, &n, err);
         c->grace_ms = (uint32_t)n * 1000;
         return st;
+    case OPT_APPS:
+        c->apps = value;
+        return STATUS_OK;
+    case OPT_CONTAINERS:
+        c->engine = &s->engine;
+        return find_engine(s->a, value, &s->engine, err);
     case OPT_LOG_LEVEL:
         if (!log_level_parse(value, &level))
             return err_set(err, STATUS_USAGE, "\"%.*s\" is no log level", STR_ARG(value));

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "edge/edge_impl.h"
+#include "edge/wish.h"
 
 static void send_value(struct http_exchange *x, int status, struct value v)
 {
@@ -69,6 +69,7 @@ static struct value edge_value(struct edge *e, struct arena *a)
     VALUE_SET(v, "connections", value_int(connections));
     VALUE_SET(v, "table", value_int((int64_t)e->table_version));
     VALUE_SET(v, "apps", apps);
+    VALUE_SET(v, "sources", wish_value(a, e));
     return v;
 }
 
@@ -106,6 +107,19 @@ static void call_app(struct call *c)
         no_app(c);
 }
 
+/* What a file or a container's labels say would be made so again. */
+static bool refused_for_wish(struct call *c, str app)
+{
+    const struct wish *wish = wish_of(c->edge, app);
+    struct err err = ERR_INIT;
+    if (!wish)
+        return false;
+    err_set(&err, STATUS_CONFLICT, "%.*s is what %s says; nothing was changed", STR_ARG(app), wish->origin);
+    err_hint(&err, "Change it there: %s", wish->source->where);
+    send_error(c->x, &err);
+    return true;
+}
+
 static void call_deploy(struct call *c)
 {
     struct err err = ERR_INIT;
@@ -117,6 +131,10 @@ static void call_deploy(struct call *c)
         send_error(c->x, &err);
         return;
     }
+    if (refused_for_wish(c, spec.name)) {
+        arena_free(arena);
+        return;
+    }
     if (!edge_life(c->edge, c->name) && map_count(c->edge->lives) >= (size_t)LIMIT_EDGE_APPS) {
         arena_free(arena);
         err_set(&err, STATUS_TOO_LARGE, "there are %d apps already", LIMIT_EDGE_APPS);
@@ -125,7 +143,10 @@ static void call_deploy(struct call *c)
     }
     struct job *job = job_new(c->edge, "deploy", c->name);
     send_job(c->x, job);
-    life_deploy(edge_life_make(c->edge, spec.name), arena, &spec, job);
+    struct life *l = edge_life_make(c->edge, spec.name);
+    free(l->origin); /* from now on it is somebody's own */
+    l->origin = NULL;
+    life_deploy(l, arena, &spec, job);
 }
 
 static void with_life(struct call *c, const char *what, void (*fn)(struct life *l, struct job *job))
@@ -147,6 +168,8 @@ static void call_rollback(struct call *c)
 
 static void call_remove(struct call *c)
 {
+    if (refused_for_wish(c, c->name))
+        return;
     with_life(c, "remove", life_remove);
 }
 

@@ -24,7 +24,8 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "edge/edge_impl.h"
+#include "edge/app_log.h"
+#include "edge/wish.h"
 #include "rt/notify.h"
 #include "rt/signal.h"
 
@@ -119,7 +120,7 @@ static void add_life(struct edge *e, struct edge_table *t, struct life *l)
     for (struct unit *u = l->units; u; u = u->next)
         if (life_serves(l, u) && like.count < ARRAY_LEN(instances))
             instances[like.count++] = u->instance;
-    like.managed = spec->run.n > 0;
+    like.managed = spec->run.n > 0 || wish_comes_back(l);
     like.answer_ms = (uint32_t)spec->answer_ms;
     like.hold_ms = (uint32_t)spec->hold_ms;
     like.hold_max = (uint32_t)spec->hold_max;
@@ -534,6 +535,15 @@ static enum status run(struct edge *e, struct err *err)
         undo(e);
         return st;
     }
+    if (e->config->apps.n)
+        st = app_folder_start(e, e->config->apps, err);
+    if (st != STATUS_OK) {
+        undo(e);
+        return st;
+    }
+    if (e->config->engine)
+        engine_start(e, e->config->engine);
+    app_logs_watch(e);
     edge_publish(e);
     say_ready(e);
     return loop_run(e->loop, err);
@@ -542,6 +552,7 @@ static enum status run(struct edge *e, struct err *err)
 static void release(struct edge *e)
 {
     http_server_free(e->control);
+    wish_sources_free(e);
     for (unsigned i = 0; i < e->worker_count; i++)
         edge_worker_free(e->workers[i]);
     free_lives(e);
@@ -561,6 +572,7 @@ static void release(struct edge *e)
     signal_source_free(e->signals);
     tls_server_unref(e->tls);
     http_upstream_release(&e->client);
+    loop_timer_cancel(e->loop, &e->logs);
     loop_free(e->loop);
     if (e->access_fd > STDERR_FILENO)
         close(e->access_fd);

@@ -17,6 +17,8 @@
 
 struct life;
 struct job;
+struct wish;
+struct wish_source;
 
 /* ---- units ---- */
 enum unit_state {
@@ -40,6 +42,7 @@ struct unit {
     bool exited;        /* its process ended by itself */
     bool down;          /* READY, but its probes fail */
     unsigned bad, good; /* probes in a row */
+    uint64_t told;      /* what of them those who wait were told last */
     int64_t began_us, ready_us, drain_until_us;
     uint64_t absent_from; /* the first table without it */
     struct edge_probe probe;
@@ -83,6 +86,8 @@ struct life {
     size_t version_count;
     struct version coming; /* STARTING: number 0 = none */
     uint32_t last_number;
+    char *origin;      /* who described it: "file shop.yaml"; NULL: it was deployed by hand */
+    int64_t orphan_us; /* since when its source no longer has it; 0 = it has */
     struct unit *units;
     enum edge_pause pause;
     char *message;              /* of a stop; NULL = none */
@@ -93,6 +98,7 @@ struct life {
     struct job *pause_job;
     int64_t pause_until_us;
     uint64_t pause_from; /* the table that says so */
+    int64_t log_size;    /* of what it wrote, when it was last looked at */
     bool ended;
     unsigned failures; /* units that ended in a row, for the back-off */
 };
@@ -119,7 +125,8 @@ struct job {
     char **lines;
     size_t count;
     bool done;
-    struct err err; /* status OK: it went well */
+    struct err err;    /* status OK: it went well */
+    struct wish *wish; /* what it is to fulfil; NULL: somebody asked for it */
     struct waiter {
         struct waiter *next;
         struct http_exchange *x;
@@ -146,6 +153,9 @@ struct edge {
     struct map *lives;           /* name -> struct life */
     struct map *apps;            /* name -> struct edge_app: as long as the program */
     struct job *jobs;
+    struct wish_source *sources; /* of apps that nobody deploys by hand: wish.h */
+    bool poked;
+    struct loop_timer logs;
     uint64_t job_id, instance_id, table_version;
     struct http_server *control;
     struct signal_source *signals;

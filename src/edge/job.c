@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "edge/edge_impl.h"
+#include "edge/wish.h"
 
 struct job *job_new(struct edge *e, const char *what, str name)
 {
@@ -113,6 +113,7 @@ void job_end(struct job *j, const struct err *err)
     if (err)
         log_line(LOG_WARN, "edge", "%s: %s", j->what, err->text);
     tell(j);
+    wish_job_ended(j);
 }
 
 void job_answer(struct job *j, struct http_exchange *x, size_t after)

@@ -103,6 +103,7 @@ void life_free(struct life *l)
         version_release(&l->versions[i]);
     version_release(&l->coming);
     free(l->message);
+    free(l->origin);
     free(l);
 }
 
@@ -477,6 +478,8 @@ struct value life_value(struct arena *a, const struct life *l, bool for_state)
     struct value v = value_dict(a), units = value_list(a), versions = value_list(a), strays = value_list(a);
     VALUE_SET(v, "name", value_cstr(l->app->name));
     VALUE_SET(v, "traffic", value_cstr(pause_names[l->pause]));
+    if (l->origin)
+        VALUE_SET(v, "from", value_str(arena_str(a, str_of(l->origin))));
     if (l->message)
         VALUE_SET(v, "message", value_cstr(l->message));
     VALUE_SET(v, "last_number", value_int(l->last_number));
@@ -548,6 +551,7 @@ static void end_strays(struct edge *e, struct value list)
 void life_restore(struct life *l, struct value saved)
 {
     str traffic = value_get_text(saved, STR("traffic")), message = value_get_text(saved, STR("message"));
+    str origin = value_get_text(saved, STR("from"));
     struct value units = VALUE_GET(saved, "instances"), last = VALUE_GET(saved, "last_number");
     struct err err = ERR_INIT;
     struct unit *u;
@@ -557,6 +561,7 @@ void life_restore(struct life *l, struct value saved)
         if (str_is(traffic, pause_names[i]))
             l->pause = (enum edge_pause)i;
     l->message = message.n ? mem_cstr(message) : NULL;
+    l->origin = origin.n ? mem_cstr(origin) : NULL;
     l->last_number = last.kind == VALUE_INT ? (uint32_t)last.i : 0;
     const struct edge_spec *spec = life_spec(l);
     if (!spec)

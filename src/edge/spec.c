@@ -156,17 +156,21 @@ static enum status read_field(struct arena *a, const struct field *f, struct val
     }
 }
 
-static enum status check_places(const struct edge_spec *s, struct err *err)
+static enum status check_places(const struct edge_spec *s, str *ret_field, struct err *err)
 {
+    *ret_field = STR("host");
     for (size_t i = 0; i < value_count(s->hosts); i++)
         if (edge_host_check(value_at(s->hosts, i).s, err) != STATUS_OK)
             return STATUS_INVALID;
+    *ret_field = STR("path");
     if (edge_path_check(s->path, err) != STATUS_OK)
         return STATUS_INVALID;
+    *ret_field = STR("health");
     if (s->health.n && edge_path_check(s->health, err) != STATUS_OK) {
         err_prefix(err, "health");
         return STATUS_INVALID;
     }
+    *ret_field = STR("to");
     for (size_t i = 0; i < value_count(s->to); i++) {
         struct addr addr;
         if (addr_parse(value_at(s->to, i).s, &addr, err) != STATUS_OK) {
@@ -177,8 +181,9 @@ static enum status check_places(const struct edge_spec *s, struct err *err)
     return STATUS_OK;
 }
 
-static enum status check(const struct edge_spec *s, struct err *err)
+static enum status check(const struct edge_spec *s, str *ret_field, struct err *err)
 {
+    *ret_field = STR("");
     if (!edge_name_ok(s->name)) {
         err_set(err, STATUS_INVALID, "\"%.*s\" is no name of an app", STR_ARG(str_sub(s->name, 0, 80)));
         return err_hint(err, "Names have lower-case letters, digits, - and _, at most %d of them.", LIMIT_EDGE_NAME);
@@ -188,29 +193,40 @@ static enum status check(const struct edge_spec *s, struct err *err)
         err_set(err, STATUS_INVALID, "%.*s: say how it is reached, in one way", STR_ARG(s->name));
         return err_hint(err, "Give --run COMMAND, or --to ADDRESS, or --redirect ADDRESS.");
     }
+    *ret_field = STR("run");
     if (s->run.n && str_find(s->run, STR("{port}")) == STR_NPOS && str_find(s->run, STR("{socket}")) == STR_NPOS) {
         err_set(err, STATUS_INVALID, "%.*s: the command does not say where the app listens", STR_ARG(s->name));
         return err_hint(err, "Write {port} or {socket} where the command takes the port or the path of the socket.");
     }
+    *ret_field = STR("redirect");
     str scheme = str_starts(s->redirect, STR("https://")) ? STR("https://") : STR("http://");
     if (s->redirect.n && (!str_starts(s->redirect, scheme) || !uri_authority_ok(str_from(s->redirect, scheme.n)) ||
                           s->redirect.n == scheme.n)) {
         err_set(err, STATUS_INVALID, "%.*s: redirect is no address", STR_ARG(s->name));
         return err_hint(err, "Write https://www.example.com; path and query are added.");
     }
+    *ret_field = STR("redirect_status");
     if (s->redirect_status == 304 || s->redirect_status == 305 || s->redirect_status == 306)
         return err_set(err, STATUS_INVALID, "redirect_status must be 301, 302, 303, 307 or 308");
-    return check_places(s, err);
+    return check_places(s, ret_field, err);
 }
 
 enum status edge_spec_read(struct arena *a, struct value v, struct edge_spec *ret, struct err *err)
 {
+    str field;
+    return edge_spec_read_at(a, v, ret, &field, err);
+}
+
+enum status edge_spec_read_at(struct arena *a, struct value v, struct edge_spec *ret, str *ret_field, struct err *err)
+{
     struct edge_spec s;
+    *ret_field = STR("");
     if (v.kind != VALUE_DICT)
         return err_set(err, STATUS_INVALID, "an app is described by names with values");
     set_normal(a, &s);
     for (size_t i = 0; i < v.dict->count; i++) {
         const struct field *f = NULL;
+        *ret_field = v.dict->entries[i].key;
         for (size_t k = 0; k < ARRAY_LEN(fields) && !f; k++)
             if (str_is(v.dict->entries[i].key, fields[k].name))
                 f = &fields[k];
@@ -223,7 +239,7 @@ enum status edge_spec_read(struct arena *a, struct value v, struct edge_spec *re
         if (st != STATUS_OK)
             return st;
     }
-    enum status st = check(&s, err);
+    enum status st = check(&s, ret_field, err);
     if (st == STATUS_OK)
         *ret = s;
     return st;

@@ -30,6 +30,9 @@ struct edge_spec { /* all text lives in the arena it was read into */
 /* Reads a DICT whose keys are the names of the fields (durations in seconds: "drain_seconds"); absent ones get their
  * defaults; unknown ones are refused. Everything is copied into `a`. INVALID names the field and what it may be. */
 enum status edge_spec_read(struct arena *a, struct value v, struct edge_spec *ret, struct err *err) MUST_USE;
+/* The same; of a mistake that one field is to blame for, *ret_field is its name, else "". */
+enum status edge_spec_read_at(struct arena *a, struct value v, struct edge_spec *ret, str *ret_field,
+                              struct err *err) MUST_USE;
 struct value edge_spec_value(struct arena *a, const struct edge_spec *s); /* what edge_spec_read reads; no defaults */
 void edge_spec_copy(struct arena *a, const struct edge_spec *s, struct edge_spec *ret);
 bool edge_spec_equal(const struct edge_spec *a, const struct edge_spec *b);

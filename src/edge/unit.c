@@ -13,19 +13,18 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "edge/edge_impl.h"
+#include "edge/app_log.h"
 
 #define PROBE_STARTING_MS 50
 #define PROBE_READY_MS    2000
 #define PROBE_BAD         3 /* bad answers in a row after which it gets no new requests */
 #define PROBE_GOOD        2 /* good ones until it gets them again */
 #define DRAIN_LOOK_MS     5
+#define TELL_AFTER_US     INT64_C(1000000)
 
 const struct sm_state unit_states[UNIT_STATES] = {
     [UNIT_STARTING] = {"starting", SM_TO(UNIT_READY) | SM_TO(UNIT_STOPPING), SM_INITIAL},
@@ -69,17 +68,6 @@ static str put_in(struct arena *a, str text, str mark, str value)
     for (size_t at = 0, found; (found = str_find(str_from(text, at), mark)) != STR_NPOS; at += found + value.n)
         text = ARENA_CAT(a, str_sub(text, 0, at + found), value, str_from(text, at + found + mark.n));
     return text;
-}
-
-static int open_log(struct unit *u, struct arena *a, struct err *err)
-{
-    const char *name = u->life->app->name;
-    const char *path = edge_path(u->life->edge, a, EDGE_LOG_FOLDER, arena_printf(a, "%s.log", name).p);
-    struct stat st;
-    int fd = -1;
-    if (stat(path, &st) == 0 && st.st_size > LIMIT_EDGE_LOG_FILE)
-        (void)rename(path, arena_printf(a, "%s.1", path).p);
-    return fs_open(path, O_WRONLY | O_CREAT | O_APPEND, 0600, &fd, err) == STATUS_OK ? fd : -1;
 }
 
 /* Ours, then PORT or SOCKET, then the app's own, which may change both. */
@@ -156,7 +144,8 @@ static enum status spawn(struct unit *u, const struct edge_spec *spec, struct er
         run = put_in(a, run, STR("{port}"), arena_printf(a, "%u", port));
         where = arena_printf(a, "PORT=%u", port);
     }
-    int log_fd = st == STATUS_OK ? open_log(u, a, err) : -1;
+    const char *who = arena_printf(a, "%s, version %u", u->instance->name, u->version).p;
+    int log_fd = st == STATUS_OK ? app_log_open(l->edge, a, l->app->name, who, err) : -1;
     if (st == STATUS_OK && log_fd < 0)
         st = err ? err->status : STATUS_IO;
     if (st == STATUS_OK) {
@@ -185,6 +174,17 @@ static enum status spawn(struct unit *u, const struct edge_spec *spec, struct er
 
 /* ---- health ---- */
 
+/* Those who wait for a deploy read what its instances answer: at once when it is well, else when it takes long and
+ * whenever it changes. */
+static void tell_probe(struct unit *u, bool well)
+{
+    int64_t waited_us = loop_now_us(u->life->edge->loop) - u->began_us;
+    uint64_t hash = str_hash(str_of(u->probe.text));
+    if (well || (waited_us > TELL_AFTER_US && hash != u->told))
+        job_line(u->life->job, "%s: %s, after %.1f s", u->instance->name, u->probe.text, (double)waited_us / 1e6);
+    u->told = waited_us > TELL_AFTER_US ? hash : 0;
+}
+
 static void on_probe(void *arg, bool well)
 {
     struct unit *u = arg;
@@ -194,6 +194,8 @@ static void on_probe(void *arg, bool well)
     u->bad = well ? 0 : u->bad + 1;
     if (sm_state(&u->sm) == UNIT_STARTING) {
         loop_timer_after_ms(loop, &u->timer, well ? PROBE_READY_MS : PROBE_STARTING_MS);
+        if (u->life->job && u->version == u->life->coming.number)
+            tell_probe(u, well);
         if (!well)
             return;
         u->ready_us = loop_now_us(loop);

@@ -152,6 +152,11 @@ def serve(s):
         elif path == "/counts":
             with lock:
                 s.sendall(answer("\n".join(f"{k} {v}" for k, v in counts.items())))
+        elif path == "/say":
+            for _ in range(int(query) // 1000):
+                print("x" * 999)
+            print("said", flush=True)
+            s.sendall(answer("ok"))
         elif path == "/exit":
             os.kill(os.getpid(), signal.SIGKILL)
         elif path == "/":
