@@ -52,8 +52,8 @@ static void print_table(const struct table *t, const char *indent)
     for (size_t i = 0; i < t->cells.count; i++) {
         str s = t->cells.items[i];
         bool last = i % t->columns == t->columns - 1;
-        printf("%s%.*s%*s", i % t->columns ? "  " : indent, STR_ARG(s),
-               last ? 0 : widths[i % t->columns] - width_of(s), "");
+        printf("%s%.*s%*s", i % t->columns ? "  " : indent, STR_ARG(s), last ? 0 : widths[i % t->columns] - width_of(s),
+               "");
         if (last)
             (void)putchar('\n');
     }
@@ -167,9 +167,8 @@ static void print_app(struct arena *a, struct value app)
            STR_ARG(str_is(traffic, "running") ? STR("") : traffic), doing.n ? "; now: " : "", STR_ARG(doing));
     print_instances(a, VALUE_GET(app, "instances"));
     printf("  %lld requests, %lld waiting, %lld server errors, %lld cut, %lld tried again\n\n",
-           (long long)number(app, "requests"), (long long)number(app, "waiting"),
-           (long long)number(app, "answers_5xx"), (long long)number(app, "answers_cut"),
-           (long long)number(app, "retries"));
+           (long long)number(app, "requests"), (long long)number(app, "waiting"), (long long)number(app, "answers_5xx"),
+           (long long)number(app, "answers_cut"), (long long)number(app, "retries"));
 }
 
 static void print_problems(struct value sources)
@@ -233,9 +232,10 @@ static void print_all(struct arena *a, struct value all, bool details, bool json
 static int help(bool details)
 {
     printf("Usage: vitrine %s [OPTIONS]\n\n%s\n\nOptions:\n", details ? "status [APP]" : "list",
-           details ? "Shows the edge's apps: versions, instances with what their health check last answered, counters,\n"
-                     "and what is wrong with app files and container labels."
-                   : "Lists the edge's apps, a line for each.");
+           details
+               ? "Shows the edge's apps: versions, instances with what their health check last answered, counters,\n"
+                 "and what is wrong with app files and container labels."
+               : "Lists the edge's apps, a line for each.");
     option_print_help(options, ARRAY_LEN(options));
     return 0;
 }

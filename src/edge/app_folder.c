@@ -56,9 +56,11 @@ static enum status read_spec(struct arena *a, str folder, str app, str text, str
     if (st != STATUS_OK)
         return st;
     if (v.kind != VALUE_DICT)
-        return err_set(err, STATUS_INVALID, "line 1: the file holds names with values, as in \"host: www.example.com\"");
+        return err_set(err, STATUS_INVALID,
+                       "line 1: the file holds names with values, as in \"host: www.example.com\"");
     if (value_has(v, STR("name")))
-        return err_set(err, STATUS_INVALID, "line %zu: name: an app is called as its file is", line_of(text, STR("name")));
+        return err_set(err, STATUS_INVALID, "line %zu: name: an app is called as its file is",
+                       line_of(text, STR("name")));
     value_set(v, STR("name"), value_str(app));
     str own = value_get_text(v, STR("folder"));
     if (value_has(v, STR("run")) && (!own.n || own.p[0] != '/'))

@@ -18,11 +18,11 @@ struct edge_config {
     unsigned loops;
     struct edge_limits limits;
     struct proxy_list trusted;
-    str apps;                       /* folder of app files that is watched; "" = none */
-    const struct addr *engine;      /* of containers, whose labels are followed; NULL = none */
-    str access_log;     /* file, "-" = standard output, "" = none */
-    uint64_t app_files; /* soft limit of descriptors that apps get; 0 = ours */
-    uint32_t grace_ms;  /* after SIGTERM, for requests in hand */
+    str apps;                  /* folder of app files that is watched; "" = none */
+    const struct addr *engine; /* of containers, whose labels are followed; NULL = none */
+    str access_log;            /* file, "-" = standard output, "" = none */
+    uint64_t app_files;        /* soft limit of descriptors that apps get; 0 = ours */
+    uint32_t grace_ms;         /* after SIGTERM, for requests in hand */
 };
 /* Runs until SIGTERM or SIGINT. Returns OK after an orderly stop. CONFLICT: another edge uses this state folder or
  * address. Blocks. */

@@ -5,9 +5,9 @@
  *   an event about a container --> list again, a moment later
  *   its end, or silence of the engine --> all goes on as it is; asked again, with growing pauses
  *
- * The stream is opened before the list is asked for, so no change falls between the two. The list is the truth; an event
- * says only that it changed, but for one: "kill" comes before the process is told to end, and from then on its container
- * gets no new request. (Those who wait for "die" still send requests to what is on its way out.)
+ * The stream is opened before the list is asked for, so no change falls between the two. The list is the truth; an
+ * event says only that it changed, but for one: "kill" comes before the process is told to end, and from then on its
+ * container gets no new request. (Those who wait for "die" still send requests to what is on its way out.)
  *
  * An engine that is not there is no reason not to start: apps that are known go on. */
 #include <stdlib.h>
@@ -48,8 +48,8 @@ struct engine {
     struct engine_call events, list;
     struct loop_timer again, settle;
     int64_t wait_ms;
-    bool stale;                      /* something changed while the list was under way */
-    char leaving[LEAVING_MAX][72];   /* ids of containers that were told to end; a ring */
+    bool stale;                    /* something changed while the list was under way */
+    char leaving[LEAVING_MAX][72]; /* ids of containers that were told to end; a ring */
     unsigned leaving_at;
 };
 
@@ -77,7 +77,8 @@ static void call_send(struct engine_call *k)
     struct buf out;
     size_t n = 0;
     buf_init(&out, 1024);
-    buf_printf(&out, "GET %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: vitrine-edge\r\nAccept: application/json\r\n\r\n",
+    buf_printf(&out,
+               "GET %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: vitrine-edge\r\nAccept: application/json\r\n\r\n",
                k->target);
     struct iovec iov = {out.p, out.n};
     enum status st = stream_writev(&k->conn->stream, &iov, 1, 0, &n, NULL);
@@ -172,7 +173,8 @@ static void on_conn(void *owner, unsigned events)
     if (events & UPSTREAM_CONNECTED) {
         call_send(k);
     } else if (events & UPSTREAM_FAILED) {
-        (void)snprintf(text, sizeof(text), "the container engine cannot be reached: %s", strerrordesc_np(k->conn->error));
+        (void)snprintf(text, sizeof(text), "the container engine cannot be reached: %s",
+                       strerrordesc_np(k->conn->error));
         lost(k->engine, text);
     } else if (events & UPSTREAM_EXPIRED) {
         lost(k->engine, "the container engine does not answer");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* labels — routers out of the labels of containers. One pass collects (router, container) pairs, a second makes an app of
- * each router; what the containers of one router say differently is a mistake of that router alone. */
+/* labels — routers out of the labels of containers. One pass collects (router, container) pairs, a second makes an app
+ * of each router; what the containers of one router say differently is a mistake of that router alone. */
 #include "edge/labels.h"
 
 #include "base/limits.h"

@@ -13,8 +13,8 @@
  *   traefik.http.services.S.loadbalancer.healthcheck.path   path that must answer 2xx
  *   traefik.docker.network                                  which network's address
  *
- * Entry points, TLS and priorities of routers say nothing here: every listener answers, the longest path wins. Pure; any
- * thread. */
+ * Entry points, TLS and priorities of routers say nothing here: every listener answers, the longest path wins. Pure;
+ * any thread. */
 #ifndef VITRINE_EDGE_LABELS_H
 #define VITRINE_EDGE_LABELS_H
 

@@ -99,8 +99,9 @@ static enum status read_matcher(struct reader *r, struct places *ret)
     str name = str_sub(r->text, begin, r->at);
     bool host = str_is(name, "Host");
     if (!name.n)
-        return fail(r, begin, begin < r->text.n && r->text.p[begin] == '!' ? "\"!\" is not known here"
-                                                                            : "Host(`...`) or PathPrefix(`...`) is expected");
+        return fail(r, begin,
+                    begin < r->text.n && r->text.p[begin] == '!' ? "\"!\" is not known here"
+                                                                 : "Host(`...`) or PathPrefix(`...`) is expected");
     if (!host && !str_is(name, "PathPrefix"))
         return err_set(r->err, STATUS_INVALID, "rule, column %zu: %.*s is not known here, only Host and PathPrefix",
                        begin + 1, STR_ARG(str_sub(name, 0, 40)));

@@ -19,7 +19,6 @@ struct rule_place {
 };
 /* The places that the rule names, in its order, each once. INVALID says at which column; TOO_LARGE: more than
  * LIMIT_EDGE_HOSTS. Hosts and paths are checked as those of any app. */
-enum status rule_parse(struct arena *a, str text, struct rule_place **ret, size_t *ret_count,
-                       struct err *err) MUST_USE;
+enum status rule_parse(struct arena *a, str text, struct rule_place **ret, size_t *ret_count, struct err *err) MUST_USE;
 
 #endif

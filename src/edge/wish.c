@@ -185,10 +185,12 @@ static bool may_have(struct edge *e, struct wish *w, const struct life *l)
     char text[ERR_TEXT_MAX];
     const struct wish *first = wish_of(e, str_of(w->name));
     if (first != w)
-        (void)snprintf(text, sizeof(text), "%s: %s describes the app \"%s\" already", w->origin, first->origin, w->name);
+        (void)snprintf(text, sizeof(text), "%s: %s describes the app \"%s\" already", w->origin, first->origin,
+                       w->name);
     else if (l && !l->origin)
-        (void)snprintf(text, sizeof(text), "%s: the app \"%s\" was deployed by hand; take it away first: vitrine remove %s",
-                       w->origin, w->name, w->name);
+        (void)snprintf(text, sizeof(text),
+                       "%s: the app \"%s\" was deployed by hand; take it away first: vitrine remove %s", w->origin,
+                       w->name, w->name);
     else if (!l && map_count(e->lives) >= (size_t)LIMIT_EDGE_APPS)
         (void)snprintf(text, sizeof(text), "%s: there are %d apps already", w->origin, LIMIT_EDGE_APPS);
     else

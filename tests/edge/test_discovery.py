@@ -55,7 +55,7 @@ def test_a_folder_of_app_files(make_edge, tmp_path):
                         ("name: x\nto: ':80'\n", "shop.yaml: line 1: name")):
         put(folder, "shop", None, text=text or "# nothing\n")
         edge.wait(lambda w=words: w in (problem(edge, "shop") or ""), f"no problem {words}")
-        assert words in edge.log()
+        edge.wait(lambda w=words: w in edge.log(), f"no line {words} in the log")
         assert edge.get(host="shop.test").text.startswith("three ")
     out, _ = edge.run("status")
     assert "name: an app is called as its file is" in out

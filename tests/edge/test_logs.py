@@ -49,7 +49,7 @@ def test_logs(edge):
     assert edge.run("logs", "web", "--since", "2m", "-n", "1")[0] == "said\n"
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 300))
     assert edge.run("logs", "web", "--since", stamp)[0].endswith("\nsaid\n")
-    _, err = edge.run("logs", "web", "--since", "yesterday", code=2)
+    _, err = edge.run("logs", "web", "--since", "yesterday", code=64)
     assert "\"yesterday\" is no time" in err and "2h" in err
     _, err = edge.run("logs", "../state", code=5)
     assert "there is no app" in err

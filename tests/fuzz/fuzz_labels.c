@@ -22,7 +22,8 @@ static void check_rule(struct arena *a, str text)
     ASSERT(count > 0 && count <= LIMIT_EDGE_HOSTS);
     buf_init(&out, SIZE_MAX);
     for (size_t i = 0; i < count; i++) {
-        ASSERT(edge_host_check(places[i].host, NULL) == STATUS_OK && edge_path_check(places[i].path, NULL) == STATUS_OK);
+        ASSERT(edge_host_check(places[i].host, NULL) == STATUS_OK &&
+               edge_path_check(places[i].path, NULL) == STATUS_OK);
         buf_puts(&out, i ? STR("||") : STR(""));
         if (places[i].host.n)
             buf_printf(&out, "Host(`%.*s`)&&", STR_ARG(places[i].host));
