@@ -75,6 +75,8 @@ const struct route routes[] = {
     {"/:db/:table/-/insert-row", ROUTE_GET | ROUTE_WRITE, view_insert_row, "Form to add a row"},
     {"/:db/:table/:pks*/-/edit-row", ROUTE_GET | ROUTE_WRITE, view_edit_row, "Form to change a row"},
     {"/:db/:table/:pks*/-/delete-row", ROUTE_GET | ROUTE_WRITE, view_delete_row, "Form to delete a row"},
+    {"/:db/:table/-/alter-table", ROUTE_GET | ROUTE_WRITE, view_alter_table, "Form to change a table"},
+    {"/:db/:table/-/drop-table", ROUTE_GET | ROUTE_WRITE, view_drop_table, "Form to drop a table"},
     {"/:db/-/create", ROUTE_WRITE, view_create, "Makes a table"},
     {"/:db/:table/-/insert", ROUTE_WRITE, view_insert, "Adds rows"},
     {"/:db/:table/-/import", ROUTE_WRITE | ROUTE_SPOOL | ROUTE_POST_SLOW, view_import,

@@ -2,8 +2,10 @@
 // Opens pages in Chromium and writes what it saw as JSON on standard output: node browser.mjs < JOB, with
 //   {"base": URL, "pages": {NAME: PATH}, "widths": [1280], "schemes": ["light", "dark"], "pictures": FOLDER or null,
 //    "axe": bool, "scripts": bool, "act": {NAME: ACTION}}
-// For each page, width and scheme: status, overflow (px wider than the window), errors of console and network, requests
-// to other hosts, contrast and other faults that axe finds. Actions are the functions of `actions` below.
+// For each page, width and scheme: status, overflow (px wider than the window), errors of console and network,
+// requests to other hosts, how many requests and bytes it took, how far its layout shifted, and with "axe",
+// "keyboard", "fingers" what those find; "axe" may be a list of names. "cookies": [{name, value}]; "whole": pictures of
+// the whole page. Actions are the functions of `actions` below. Pages are opened two at a time.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
@@ -116,11 +118,16 @@ const actions = {
     }
     return [steps, faults];
   },
-  // Controls (not links inside text) lower than 44 px; a checkbox counts with its label.
+  // The same in one go, without pressing: each thing that Tab stops at gets the focus, in the order of the page.
+  async focusWalk(page) {
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    return page.evaluate(`(() => { const focusFault = ${focusFault}; return (${walkFocus})(); })()`);
+  },
+  // Controls (not links inside text) lower than 44 px; a box counts with its label.
   async lowControls(page) {
     return page.evaluate(() =>
       Array.from(document.querySelectorAll('a, button, input:not([type=hidden]), select, summary'))
-        .map((node) => (node.type === 'checkbox' ? node.closest('label') : node))
+        .map((node) => (/checkbox|radio/.test(node.type) ? node.closest('label') : node))
         .filter((node) => !node.matches('.skip-link') && getComputedStyle(node).display !== 'inline')
         .map((node) => [node, node.getBoundingClientRect()])
         .filter(([, box]) => box.width > 1 && box.height > 1 && box.height < 43.5)
@@ -285,8 +292,36 @@ function focusFault() {
   return '';
 }
 
+// Runs in the page: how much moved since it was opened, as CLS has it.
+function layoutShift() {
+  return new Promise((resolve) => {
+    let sum = 0;
+    const add = (list) => list.getEntries().forEach((e) => (sum += e.hadRecentInput ? 0 : e.value));
+    new PerformanceObserver(add).observe({ type: 'layout-shift', buffered: true });
+    requestAnimationFrame(() => setTimeout(() => resolve(sum)));
+  });
+}
+
+// Runs in the page.
+function walkFocus() {
+  const stops = Array.from(
+    document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex], [contenteditable=true]'),
+  ).filter((node) => node.tabIndex >= 0 && !node.disabled && node.checkVisibility({ visibilityProperty: true }));
+  const faults = [];
+  for (const node of stops) {
+    node.focus({ focusVisible: true });
+    if (node.tabIndex > 0) faults.push(`out of order: ${node.outerHTML.slice(0, 80)}`);
+    if (document.activeElement !== node) continue; // of a group of radio buttons, say
+    const fault = node.closest('.cm-editor') ? '' : focusFault();
+    if (fault) faults.push(fault);
+  }
+  return [stops.length, faults];
+}
+
+const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
 async function axeFaults(page) {
-  await page.evaluate(readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'));
+  await page.evaluate(AXE);
   const found = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags }), AXE_RULES);
   return found.violations.map(
     (v) =>
@@ -299,13 +334,18 @@ async function axeFaults(page) {
 
 async function visit(context, job, name, path, width, scheme) {
   const page = await context.newPage(),
-    seen = { name, width, scheme, errors: [], elsewhere: [] };
+    seen = { name, width, scheme, errors: [], elsewhere: [], bytes: 0, requests: 0 };
   page.on('console', (m) => {
     if (m.type() === 'error') seen.errors.push(m.text());
   });
   page.on('pageerror', (e) => seen.errors.push(e.message));
   page.on('request', (r) => {
     if (!r.url().startsWith(job.base) && !r.url().startsWith('data:')) seen.elsewhere.push(r.url());
+  });
+  page.on('requestfinished', async (r) => {
+    seen.requests++;
+    const sizes = await r.sizes().catch(() => null);
+    if (sizes) seen.bytes += sizes.responseBodySize;
   });
   page.setDefaultTimeout(10000);
   const response = await page.goto(job.base + path, { waitUntil: 'load' });
@@ -316,8 +356,12 @@ async function visit(context, job, name, path, width, scheme) {
   seen.overflow = await page.evaluate(
     () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
   );
-  if (job.axe) seen.axe = await axeFaults(page);
-  if (job.pictures) await page.screenshot({ path: `${job.pictures}/${name}-${width}-${scheme}.png` });
+  if (job.scripts !== false) seen.shift = await page.evaluate(layoutShift);
+  if (Array.isArray(job.axe) ? job.axe.includes(name) : job.axe) seen.axe = await axeFaults(page);
+  if (job.pictures)
+    await page.screenshot({ path: `${job.pictures}/${name}-${width}-${scheme}.png`, fullPage: !!job.whole });
+  if (job.fingers) seen.low = await actions.lowControls(page);
+  if (job.keyboard) seen.keyboard = await actions.focusWalk(page);
   if (job.act && job.act[name]) seen.acted = await actions[job.act[name]](page);
   await page.close();
   return seen;
@@ -333,8 +377,12 @@ for (const width of job.widths || [1280]) {
       colorScheme: scheme,
       javaScriptEnabled: job.scripts !== false,
     });
-    for (const [name, path] of Object.entries(job.pages))
-      out.push(await visit(context, job, name, path, width, scheme));
+    if (job.cookies) await context.addCookies(job.cookies.map((cookie) => ({ url: job.base, ...cookie })));
+    const todo = Object.entries(job.pages);
+    const worker = async () => {
+      for (let next; (next = todo.shift());) out.push(await visit(context, job, next[0], next[1], width, scheme));
+    };
+    await Promise.all([worker(), worker()]);
     await context.close();
   }
 }

@@ -222,6 +222,8 @@ ROUTES = {
     "/:db/:table/-/upsert": [("POST /d/closed/-/upsert {}", needs(
         ("insert-row", "d", "closed"), ("update-row", "d", "closed"), ok=400))],
     "/:db/:table/-/alter": [writes("alter-table")("alter")],
+    "/:db/:table/-/alter-table": [("/d/closed/-/alter-table", needs(("alter-table", "d", "closed"), *CLOSED))],
+    "/:db/:table/-/drop-table": [("/d/closed/-/drop-table", needs(("drop-table", "d", "closed"), *CLOSED))],
     "/:db/:table/-/drop": [writes("drop-table", ok=200)("drop")],
     "/:db/:table/-/set-column-type": [writes("set-column-type")("set-column-type")],
     "/:db/:table/:pks*/-/update": [writes("update-row", pk=1)("update"), ("POST /d/closed/99/-/update {}", a_row("update-row"))],

@@ -77,6 +77,10 @@ struct value actions_of_table(struct request *rq)
         push(rq, list, base, "/-/insert-row", "Insert row", "Add one row with a form.");
     if (may(rq, ACTION_INSERT_ROW, t->name))
         push_upload(rq, list, rq->db->name, t->name);
+    if (may(rq, ACTION_ALTER_TABLE, t->name) && !t->module.n)
+        push(rq, list, base, "/-/alter-table", "Alter table", "Add, rename, retype or drop columns; keys; its name.");
+    if (may(rq, ACTION_DROP_TABLE, t->name))
+        push(rq, list, base, "/-/drop-table", "Drop table", "Delete the table and all of its rows.");
     if (history_of(rq, t) || may(rq, ACTION_ALTER_TABLE, t->name))
         push(rq, list, base, "/-/history", "History", "Who changed which row, when, and from what to what.");
     return list;

@@ -61,25 +61,29 @@ static enum status alter_table(struct arena *a, struct conn *c, str table, const
     return rebuild_table(a, c, &def, NULL, &changed, err);
 }
 
+enum status alter_table_run(struct arena *a, struct conn *c, str table, const struct alter_plan *p, struct err *err)
+{
+    enum status st = alter_table(a, c, table, p, err);
+    if (st == STATUS_OK && p->rename_to.n && !str_eq(p->rename_to, table)) {
+        st = write_run(c,
+                       ARENA_CAT(a, STR("alter table "), query_quoted(a, table), STR(" rename to "),
+                                 query_quoted(a, p->rename_to)),
+                       NULL, 0, err);
+        table = p->rename_to;
+    }
+    return st == STATUS_OK ? history_refresh(c, a, table, err) : st;
+}
+
 /* ---- endpoint ---- */
 
 static enum status alter_run(struct request *rq, struct conn *c, void *plan, struct err *err)
 {
     struct alter_job *job = plan;
     struct arena *a = rq->arena;
-    str before, after, name = job->table;
-    enum status st = write_schema_of(a, c, name, &before, err);
+    str before, after, name = job->plan.rename_to.n ? job->plan.rename_to : job->table;
+    enum status st = write_schema_of(a, c, job->table, &before, err);
     if (st == STATUS_OK)
-        st = alter_table(a, c, name, &job->plan, err);
-    if (st == STATUS_OK && job->plan.rename_to.n && !str_eq(job->plan.rename_to, name)) {
-        st = write_run(c,
-                       ARENA_CAT(a, STR("alter table "), query_quoted(a, name), STR(" rename to "),
-                                 query_quoted(a, job->plan.rename_to)),
-                       NULL, 0, err);
-        name = job->plan.rename_to;
-    }
-    if (st == STATUS_OK)
-        st = history_refresh(c, a, name, err);
+        st = alter_table_run(a, c, job->table, &job->plan, err);
     if (st == STATUS_OK)
         st = write_schema_of(a, c, name, &after, err);
     if (st != STATUS_OK)

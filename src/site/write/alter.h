@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* write/alter: the operations of /-/alter as data, and what they make of a table. Pure. */
+/* write/alter: the operations of /-/alter as data, and what they make of a table. */
 #ifndef VITRINE_SITE_WRITE_ALTER_H
 #define VITRINE_SITE_WRITE_ALTER_H
 
@@ -49,5 +49,10 @@ enum status alter_plan_read(struct arena *a, struct value body, struct alter_pla
 enum status alter_apply(struct arena *a, const struct alter_plan *p, struct table_def *d, struct err *err) MUST_USE;
 /* "alter table "t" add column ..." */
 str alter_add_column_sql(struct arena *a, str table, const struct alter_step *s);
+
+/* Writer's thread, inside of a transaction: all of it, and the history of the table follows. */
+struct conn;
+enum status alter_table_run(struct arena *a, struct conn *c, str table, const struct alter_plan *p,
+                            struct err *err) MUST_USE;
 
 #endif

@@ -5,10 +5,11 @@
 #include "site/render/messages.h"
 #include "site/render/page.h"
 #include "site/view/view.h"
+#include "site/write/column_rows.h"
 #include "site/write/create.h"
 #include "site/write/write.h"
 
-#define FORM_COLUMNS 12 /* rows of the form; more are added by /-/alter */
+#define FIRST_ROWS 5
 
 struct create_form {
     struct value typed; /* DICT; UNDEFINED before the first POST */
@@ -17,40 +18,25 @@ struct create_form {
     struct create_plan *plan;
 };
 
-static str typed(struct arena *a, const struct create_form *f, const char *field, size_t i)
-{
-    struct value v = value_get(f->typed, arena_printf(a, "%s.%zu", field, i));
-    return value_is_text(v) ? v.s : (str){0};
-}
-
 static enum status respond_form(struct request *rq, const struct create_form *f, struct err *err)
 {
     struct arena *a = rq->arena;
-    struct value d = value_dict(a), rows = value_list(a), table = VALUE_GET(f->typed, "table"),
-                 names_of = value_list(a);
-    for (size_t i = 0; i < FORM_COLUMNS; i++) {
-        struct value row = value_dict(a);
-        bool first = !i && f->typed.kind != VALUE_DICT;
-        VALUE_SET(row, "index", value_int((int64_t)i));
-        VALUE_SET(row, "name", value_str(first ? STR("id") : typed(a, f, "name", i)));
-        VALUE_SET(row, "type", value_str(first ? STR("integer") : typed(a, f, "type", i)));
-        VALUE_SET(row, "not_null", value_bool(typed(a, f, "not_null", i).n));
-        VALUE_SET(row, "default", value_str(typed(a, f, "default", i)));
-        VALUE_SET(row, "fk_table", value_str(typed(a, f, "fk_table", i)));
-        VALUE_SET(row, "is_pk", value_bool(first || typed(a, f, "pk", i).n));
+    struct value d = value_dict(a), rows = value_list(a), table = VALUE_GET(f->typed, "table");
+    size_t n = column_rows_count(f->typed, FIRST_ROWS);
+    for (size_t i = 0; i < n; i++) {
+        struct value row = column_row(a, f->typed, i);
+        if (!i && f->typed.kind != VALUE_DICT) {
+            VALUE_SET(row, "name", value_cstr("id"));
+            VALUE_SET(row, "type", value_cstr("integer"));
+            VALUE_SET(row, "is_pk", value_bool(true));
+        }
         value_push(rows, row);
-    }
-    for (size_t i = 0; i < rq->schema->table_count; i++) {
-        const struct schema_table *t = &rq->schema->tables[i];
-        if (t->kind == SCHEMA_TABLE && t->pk_count == 1 && !t->hidden &&
-            request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, t->name))
-            value_push(names_of, value_str(t->name));
     }
     VALUE_SET(d, "database", value_str(rq->db->name));
     VALUE_SET(d, "database_color", value_cstr(rq->db->color));
     VALUE_SET(d, "table_name", value_is_text(table) ? table : value_cstr(""));
     VALUE_SET(d, "columns", rows);
-    VALUE_SET(d, "key_tables", names_of);
+    VALUE_SET(d, "key_tables", column_key_tables(rq));
     VALUE_SET(d, "message", f->message.n ? value_str(f->message) : VALUE_NULL);
     const str names[] = {STR("create_table.html")};
     return page_respond(rq, f->http_status ? f->http_status : 200, names, 1, d, false, err);
@@ -62,20 +48,20 @@ static struct value body_of(struct arena *a, const struct create_form *f)
     struct value body = value_dict(a), columns = value_list(a), pks = value_list(a);
     struct value table = VALUE_GET(f->typed, "table");
     VALUE_SET(body, "table", value_is_text(table) ? value_str(str_trim(table.s)) : value_cstr(""));
-    for (size_t i = 0; i < FORM_COLUMNS; i++) {
-        str name = str_trim(typed(a, f, "name", i)), standard = typed(a, f, "default", i),
-            fk = typed(a, f, "fk_table", i);
+    for (size_t i = 0; i < column_rows_count(f->typed, 0); i++) {
+        str name = str_trim(column_row_field(a, f->typed, "name", i)),
+            standard = column_row_field(a, f->typed, "default", i), fk = column_row_field(a, f->typed, "fk_table", i);
         struct value c = value_dict(a);
         if (!name.n)
             continue;
         VALUE_SET(c, "name", value_str(name));
-        VALUE_SET(c, "type", value_str(typed(a, f, "type", i)));
-        VALUE_SET(c, "not_null", value_bool(typed(a, f, "not_null", i).n));
+        VALUE_SET(c, "type", value_str(column_row_field(a, f->typed, "type", i)));
+        VALUE_SET(c, "not_null", value_bool(column_row_field(a, f->typed, "not_null", i).n));
         if (standard.n)
             VALUE_SET(c, "default", value_str(standard));
         if (fk.n)
             VALUE_SET(c, "fk_table", value_str(fk));
-        if (typed(a, f, "pk", i).n)
+        if (column_row_field(a, f->typed, "pk", i).n)
             value_push(pks, value_str(name));
         value_push(columns, c);
     }
@@ -121,6 +107,8 @@ static enum status post(struct request *rq, struct create_form *f, struct err *e
     enum status st = write_body_any(rq, &f->typed, &is_json, err);
     if (st != STATUS_OK)
         return st;
+    if (column_rows_more(f->typed))
+        return respond_form(rq, f, err);
     f->plan = ARENA_NEW(rq->arena, struct create_plan);
     st = create_plan_read(rq->arena, body_of(rq->arena, f), f->plan, &why);
     if (st == STATUS_OK && schema_table(rq->schema, f->plan->table))

@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* drop — POST /DB/TABLE/-/drop: without {"confirm": true} it only says how many rows would go. */
+#include "site/write/drop.h"
+
 #include "db/history.h"
 #include "site/query/plan.h"
 #include "site/render/messages.h"
 #include "site/view/view.h"
 #include "site/write/write.h"
 
+enum status drop_run(struct arena *a, struct conn *c, str table, struct err *err)
+{
+    enum status st = history_in_use(c) ? history_disable(c, a, table, true, err) : STATUS_OK;
+    if (st == STATUS_OK)
+        st = write_run(c, ARENA_CAT(a, STR("drop table "), query_quoted(a, table)), NULL, 0, err);
+    return st;
+}
+
 static enum status drop_apply(struct request *rq, struct conn *c, void *plan, struct err *err)
 {
     const str *table = plan;
     struct arena *a = rq->arena;
     struct value d = value_dict(a);
-    enum status st = history_in_use(c) ? history_disable(c, a, *table, true, err) : STATUS_OK;
-    if (st == STATUS_OK)
-        st = write_run(c, ARENA_CAT(a, STR("drop table "), query_quoted(a, *table)), NULL, 0, err);
+    enum status st = drop_run(a, c, *table, err);
     if (st != STATUS_OK)
         return st;
     messages_add(rq, ARENA_CAT(a, STR("Table "), *table, STR(" dropped")), MESSAGE_WARNING);
