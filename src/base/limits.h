@@ -178,6 +178,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_UPLOAD_QUEUE                                                                                             \
     LOWERABLE(UPLOAD_QUEUE, 4096)                  /* pieces of uploads waiting to be written; more are tried again */
 #define LIMIT_UPLOADS      LOWERABLE(UPLOADS, 100) /* uploads that one actor has at once; more: 429 */
+#define LIMIT_FORM_COLUMNS 400                     /* columns in the forms that make and change tables; more: 413 */
 #define LIMIT_UPLOAD_NAME  255                     /* bytes of the name of an uploaded file; the rest is cut off */
 #define LIMIT_IMPORT_QUEUE LOWERABLE(IMPORT_QUEUE, 256) /* imports waiting for a worker; more: 503 */
 #define LIMIT_IMPORT_RECORD                                                                                            \
@@ -196,42 +197,6 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_PAGE_MATCH_STEPS 100000 /* work for fitting an address to one template with {variables}; more: no fit */
 #define LIMIT_PAGE_SQL_MS      LOWERABLE(PAGE_SQL_MS, 10000)     /* SQL of all sql() calls of one page; more: 500 */
 #define LIMIT_PAGE_SQL_ROWS    LOWERABLE(PAGE_SQL_ROWS, 1000000) /* rows of one sql() call; more: 500 */
-#define LIMIT_SITE_ARENA       0         /* memory of the application itself: configuration, names; no maximum */
-#define LIMIT_REQUEST_ARENA    268435456 /* rows and texts of one answer; more: 413 with the remedy */
-#define LIMIT_JSON_OUTPUT      134217728 /* one JSON answer; more: 413 with the remedy */
-#define LIMIT_CSV_PAGE         134217728 /* one page of CSV in memory; more: the answer ends with a line that says so */
-#define LIMIT_FIGURE_BYTES     8388608   /* counts, facets, verdicts of one database; more: the oldest are forgotten */
-#define LIMIT_COUNTS_ON_DISK   20000     /* counts of large tables in the internal database; more: the oldest go */
-#define LIMIT_FIGURE_QUEUE     256       /* figures waiting to be worked out; more: a later page asks again */
-#define LIMIT_FIGURE_TIME_MS   30000     /* working one out in the background; longer: it stays unknown */
-#define LIMIT_FIGURE_ARENA     16777216  /* memory of that; more: it stays unknown */
-#define LIMIT_PAGE_MARKDOWN    2097152   /* Markdown rendered on one page; later cells show their text as it is */
-#define LIMIT_CELL_JSON_ARENA  33554432  /* one cell's JSON set out in lines; larger: shown as it is */
-#define LIMIT_SEARCH_MS        2000  /* /-/search in all tables; those it did not reach by then are listed as links */
-#define LIMIT_SEARCH_TEXT      4096  /* bytes to search for; more: 400 */
-#define LIMIT_SEARCH_DATABASES 256   /* databases looked at for the link in the menu */
-#define LIMIT_CACHE_BUCKETS    16384 /* hash buckets of the answer cache: a power of two */
-#define LIMIT_PAGE_QUEUE       4096  /* pages waiting for a worker; more: 503 */
-#define LIMIT_SQL_QUEUE        512   /* visitors' SQL waiting for a worker; more: 503 */
-#define LIMIT_REMOVED_NAMES    256   /* removed databases whose names are remembered; then the oldest are forgotten */
-#define LIMIT_SLOW_PLACES      4096  /* numbers that remember what was slow; tables may share one */
-#define LIMIT_FLOW_QUEUE       64    /* requests of one client waiting for one lane; more: 503 */
-#define LIMIT_METRICS_PAGE     16777216 /* text of /-/metrics; more: 500 */
-#define LIMIT_UPLOAD_QUEUE     4096     /* pieces of uploads waiting to be written; more are tried again */
-#define LIMIT_FORM_COLUMNS     400      /* columns in the forms that make and change tables; more: 413 */
-#define LIMIT_UPLOADS          100      /* uploads that one actor has at once; more: 429 */
-#define LIMIT_UPLOAD_NAME      255      /* bytes of the name of an uploaded file; the rest is cut off */
-#define LIMIT_IMPORT_QUEUE     256      /* imports waiting for a worker; more: 503 */
-#define LIMIT_IMPORT_RECORD    16777216 /* bytes of one record of /-/import; more: it ends there, 413 */
-#define LIMIT_IMPORT_ROWS      500      /* records of /-/import that share a transaction */
-#define LIMIT_IMPORT_BYTES     1048576  /* ... and bytes of them, before the last */
-#define LIMIT_UPKEEP_QUEUE     1024     /* things to renew or to free; more are done by whoever asks */
-#define LIMIT_CHECK_AT_START   64 /* with more databases than this, files are checked when they are first asked for */
-#define LIMIT_SCHEMA_TIME_MS   10000 /* reading one schema; longer: the request fails */
-#define LIMIT_TEMPLATE_FILES   20000 /* entries looked at below --template-dir; changes of later ones are not noticed */
-#define LIMIT_PAGE_MATCH_STEPS 100000  /* work for fitting an address to one template with {variables}; more: no fit */
-#define LIMIT_PAGE_SQL_MS      10000   /* SQL of all sql() calls of one page together; more: 500 */
-#define LIMIT_PAGE_SQL_ROWS    1000000 /* rows of one sql() call; more: 500 */
 #define LIMIT_CONFIG_FILE      4194304 /* a configuration or metadata file; larger: TOO_LARGE */
 #define LIMIT_CONFIG_FINDINGS  200     /* problems of configuration that are told; more are only counted */
 #define LIMIT_CONFIG_LOGGED    20      /* ... and logged at start */
