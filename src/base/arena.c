@@ -273,6 +273,14 @@ str arena_str(struct arena *a, str s)
     return (str){arena_cstr(a, s), s.n};
 }
 
+str arena_i64(struct arena *a, int64_t v)
+{
+    char *p = arena_alloc_raw(a, STR_I64_MAX + 1);
+    size_t n = str_write_i64(p, v);
+    p[n] = '\0';
+    return (str){p, n};
+}
+
 str arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
     char small[256];

@@ -109,41 +109,16 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     va_end(ap);
 }
 
-static const char digit_pairs[201] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-                                     "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-                                     "8081828384858687888990919293949596979899";
-
-/* Writes v right-aligned before `end`; returns the first digit. Two digits a step. */
-static char *u64_digits(uint64_t v, char *end)
-{
-    while (v >= 100) {
-        size_t pair = (size_t)(v % 100) * 2;
-        v /= 100;
-        *--end = digit_pairs[pair + 1];
-        *--end = digit_pairs[pair];
-    }
-    if (v >= 10) {
-        *--end = digit_pairs[v * 2 + 1];
-        *--end = digit_pairs[v * 2];
-    } else {
-        *--end = (char)('0' + v);
-    }
-    return end;
-}
-
 void buf_put_u64(struct buf *b, uint64_t v)
 {
-    char text[20], *end = text + sizeof(text), *p = u64_digits(v, end);
-    buf_put(b, p, (size_t)(end - p));
+    char text[STR_I64_MAX];
+    buf_put(b, text, str_write_u64(text, v));
 }
 
 void buf_put_i64(struct buf *b, int64_t v)
 {
-    char text[21], *end = text + sizeof(text);
-    char *p = u64_digits(v < 0 ? 0 - (uint64_t)v : (uint64_t)v, end);
-    if (v < 0)
-        *--p = '-';
-    buf_put(b, p, (size_t)(end - p));
+    char text[STR_I64_MAX];
+    buf_put(b, text, str_write_i64(text, v));
 }
 
 void buf_consume(struct buf *b, size_t n)

@@ -172,3 +172,46 @@ bool str_all_digits(str s)
             return false;
     return s.n > 0;
 }
+
+/* ---- numbers ---- */
+
+static const char digit_pairs[201] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+                                     "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+                                     "8081828384858687888990919293949596979899";
+
+/* Writes v right-aligned before `end`; returns the first digit. Two digits a step. */
+static char *u64_digits(uint64_t v, char *end)
+{
+    while (v >= 100) {
+        size_t pair = (size_t)(v % 100) * 2;
+        v /= 100;
+        *--end = digit_pairs[pair + 1];
+        *--end = digit_pairs[pair];
+    }
+    if (v >= 10) {
+        *--end = digit_pairs[v * 2 + 1];
+        *--end = digit_pairs[v * 2];
+    } else {
+        *--end = (char)('0' + v);
+    }
+    return end;
+}
+
+static size_t write_digits(char *out, bool minus, uint64_t v)
+{
+    char text[STR_I64_MAX], *end = text + sizeof(text), *p = u64_digits(v, end);
+    if (minus)
+        *--p = '-';
+    memcpy(out, p, (size_t)(end - p));
+    return (size_t)(end - p);
+}
+
+size_t str_write_u64(char out[STR_I64_MAX], uint64_t v)
+{
+    return write_digits(out, false, v);
+}
+
+size_t str_write_i64(char out[STR_I64_MAX], int64_t v)
+{
+    return write_digits(out, v < 0, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}

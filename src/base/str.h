@@ -63,6 +63,10 @@ str str_trim(str s);                               /* ASCII white space off both
  * absent. */
 bool str_cut(str s, char c, str *ret_left, str *ret_right);
 uint64_t str_hash(str s);
+#define STR_I64_MAX 21 /* bytes that str_write_i64 and str_write_u64 may write */
+/* Decimal digits without a NUL; how many bytes. */
+size_t str_write_i64(char out[STR_I64_MAX], int64_t v);
+size_t str_write_u64(char out[STR_I64_MAX], uint64_t v);
 /* Whole-string decimal integers; false on empty, junk, or overflow. str_to_i64 takes a leading '-' only. */
 bool str_to_i64(str s, int64_t *ret) MUST_USE;
 bool str_to_u64(str s, uint64_t *ret) MUST_USE;

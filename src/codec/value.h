@@ -82,7 +82,10 @@ struct value_class {
     const char *name;
     /* a.name : set *ret and return true when there is such an attribute */
     bool (*attr)(void *self, struct eval *ev, str name, struct value *ret);
-    /* a[key] : likewise */
+    /* {{ a.name }} where it is printed into HTML: writes what printing attr's value would, without making the value.
+     * False = the attribute is printed as attr has it; NULL = so are all. */
+    bool (*print)(void *self, struct eval *ev, str name, struct buf *out);
+    /* a[key] : as attr */
     bool (*item)(void *self, struct eval *ev, struct value key, struct value *ret);
     /* a(args...) : status OK, or an error set with eval_fail() */
     enum status (*call)(void *self, struct eval *ev, const struct value_args *args, struct value *ret);
@@ -163,7 +166,9 @@ bool value_equal(struct value a, struct value b); /* deep; 1 == 1.0 == True; exa
 /* Text of a scalar as Python's str() gives it; "" for UNDEFINED; "None", "True". Lists and dicts as Python's repr, cut
  * at LIMIT_VALUE_TEXT. STR and SAFE come back as they are, without a copy. */
 str value_to_str(struct arena *a, struct value v);
-struct value value_copy(struct arena *a, struct value v); /* deep, strings too; OBJECT handles are kept */
+#define VALUE_FLOAT_MAX 32                                     /* bytes that value_write_float may write */
+size_t value_write_float(char out[VALUE_FLOAT_MAX], double f); /* as value_to_str; how many bytes, no NUL */
+struct value value_copy(struct arena *a, struct value v);      /* deep, strings too; OBJECT handles are kept */
 /* v with every OBJECT in it as its class's plain() gives it (NONE without one); v itself when it holds none. */
 struct value value_plain(struct arena *a, struct value v);
 

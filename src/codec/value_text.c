@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* value_text — values as Python's str() and repr() print them: what templates show. */
-#include <inttypes.h>
 #include <math.h>
 
 #include "base/limits.h"
@@ -9,15 +8,12 @@
 #include "codec/value.h"
 
 #define REPR_DEPTH_MAX 64
+_Static_assert(VALUE_FLOAT_MAX >= JWRITE_DOUBLE_MAX, "room for every number");
 
 static void put_double(struct buf *b, double f)
 {
-    if (isnan(f))
-        buf_puts(b, STR("nan"));
-    else if (isinf(f))
-        buf_puts(b, f > 0 ? STR("inf") : STR("-inf"));
-    else
-        jwrite_put_double(b, f);
+    char text[VALUE_FLOAT_MAX];
+    buf_put(b, text, value_write_float(text, f));
 }
 
 /* Python's quote: single, unless that would need escaping and double ones would not. */
@@ -164,12 +160,19 @@ static void put_repr(struct buf *b, struct value v, int depth)
     }
 }
 
+size_t value_write_float(char out[VALUE_FLOAT_MAX], double f)
+{
+    if (LIKELY(isfinite(f)))
+        return jwrite_double(out, f);
+    str s = isnan(f) ? STR("nan") : f > 0 ? STR("inf") : STR("-inf");
+    memcpy(out, s.p, s.n);
+    return s.n;
+}
+
 static str float_to_str(struct arena *a, double f)
 {
-    char text[JWRITE_DOUBLE_MAX];
-    if (!isfinite(f))
-        return isnan(f) ? STR("nan") : f > 0 ? STR("inf") : STR("-inf");
-    return arena_str(a, str_make(text, jwrite_double(text, f)));
+    char text[VALUE_FLOAT_MAX];
+    return arena_str(a, str_make(text, value_write_float(text, f)));
 }
 
 str value_to_str(struct arena *a, struct value v)
@@ -185,7 +188,7 @@ str value_to_str(struct arena *a, struct value v)
     case VALUE_BOOL:
         return v.b ? STR("True") : STR("False");
     case VALUE_INT:
-        return arena_printf(a, "%" PRId64, v.i);
+        return arena_i64(a, v.i);
     case VALUE_FLOAT:
         return float_to_str(a, v.f);
     case VALUE_BYTES:

@@ -7,6 +7,7 @@
 #include "site/labels.h"
 #include "site/links.h"
 #include "site/render/cell_html.h"
+#include "site/render/cell_show.h"
 #include "site/render/cells.h"
 #include "site/render/formats.h"
 #include "site/tables.h"
@@ -183,7 +184,7 @@ static struct value x_render_cell(struct extra_context *c)
         struct value d = value_dict(a);
         for (size_t i = 0; i < c->rows->column_count; i++) {
             struct value type = VALUE_GET(value_get(types, c->rows->columns[i]), "type");
-            str html = value_is_text(type) ? cells_render_typed(a, type.s, rowset_cell(c->rows, r, i)) : (str){0};
+            str html = value_is_text(type) ? cell_show_typed(a, type.s, rowset_cell(c->rows, r, i)) : (str){0};
             const struct cell *cell = rowset_cell(c->rows, r, i);
             if (!value_is_text(type) && cell->kind == CELL_TEXT && !cell->label.p)
                 html = cell_html(&h, cell_html_is_markdown(&h, c->rows->columns[i]), cell->s);

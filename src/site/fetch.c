@@ -290,7 +290,7 @@ str cell_text(struct arena *a, const struct cell *c)
 {
     switch (c->kind) {
     case CELL_INT:
-        return arena_printf(a, "%lld", (long long)c->i);
+        return arena_i64(a, c->i);
     case CELL_FLOAT:
         return value_to_str(a, value_float(c->f));
     case CELL_TEXT:

@@ -11,7 +11,7 @@
 #include "db/stmt.h"
 #include "db/writer.h"
 #include "site/links.h"
-#include "site/render/cells.h"
+#include "site/render/cell_show.h"
 #include "site/tables.h"
 
 #define ROW_CHANGES 5   /* on the page of a row */

@@ -99,33 +99,32 @@ str link_this_with(const struct request *rq, const struct arg *added, size_t cou
     return query.n ? ARENA_CAT(a, out, STR("?"), query) : out;
 }
 
-static str join_keys(struct arena *a, const struct rowset *rows, size_t row, const str *pks, size_t pk_count,
-                     bool encode)
+void row_names(struct arena *a, const struct rowset *rows, size_t row, const str *pks, size_t pk_count, str *ret_path,
+               str *ret_title)
 {
     static const str rowid = {"rowid", 5};
-    str out = {0};
+    str path = {0}, title = {0};
     if (!pk_count) {
         pks = &rowid;
         pk_count = 1;
     }
     for (size_t i = 0; i < pk_count; i++) {
         size_t column = rowset_column(rows, pks[i]);
-        str text = column == (size_t)-1 ? STR("") : cell_text(a, rowset_cell(rows, row, column));
-        if (encode)
-            text = tilde_encode(a, text);
-        out = i ? ARENA_CAT(a, out, STR(","), text) : text;
+        const struct cell *c = column == (size_t)-1 ? NULL : rowset_cell(rows, row, column);
+        str text = c ? cell_text(a, c) : STR("");
+        str encoded = c && c->kind == CELL_INT ? text : tilde_encode(a, text);
+        path = i ? ARENA_CAT(a, path, STR(","), encoded) : encoded;
+        title = i ? ARENA_CAT(a, title, STR(","), text) : text;
     }
-    return out;
+    *ret_path = path;
+    *ret_title = title;
 }
 
 str row_path(struct arena *a, const struct rowset *rows, size_t row, const str *pks, size_t pk_count)
 {
-    return join_keys(a, rows, row, pks, pk_count, true);
-}
-
-str row_title(struct arena *a, const struct rowset *rows, size_t row, const str *pks, size_t pk_count)
-{
-    return join_keys(a, rows, row, pks, pk_count, false);
+    str path, title;
+    row_names(a, rows, row, pks, pk_count, &path, &title);
+    return path;
 }
 
 static bool is_letter(char c)

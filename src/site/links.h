@@ -25,8 +25,9 @@ str link_this_with(const struct request *rq, const struct arg *added, size_t cou
 
 /* "a,b~2Fc": the tilde-encoded values of the primary key columns of one row, comma-joined; the rowid without pks. */
 str row_path(struct arena *a, const struct rowset *rows, size_t row, const str *pks, size_t pk_count);
-/* The same values as text, undecoded, for people. */
-str row_title(struct arena *a, const struct rowset *rows, size_t row, const str *pks, size_t pk_count);
+/* The path, and the title: the same values as text for people, not encoded. */
+void row_names(struct arena *a, const struct rowset *rows, size_t row, const str *pks, size_t pk_count, str *ret_path,
+               str *ret_title);
 /* A name inside a quoted filename="..." parameter: quotes, backslashes, control and non-ASCII bytes become "_". */
 str link_filename(struct arena *a, str name);
 /* CSS class form of a name: unchanged when valid, else cleaned + "-" + 6 hex digits of its md5. */

@@ -150,22 +150,50 @@ static bool run_unary(struct eval *ev, const struct node *n, struct value *ret)
     return true;
 }
 
-static bool run_access(struct eval *ev, const struct node *n, struct value *ret)
+static bool run_of(struct eval *ev, const struct node *n, struct value *ret)
+{
+    if (!run_expr(ev, n->a, ret))
+        return false;
+    return ret->kind != VALUE_UNDEFINED ||
+           run_fail(ev, n, STATUS_INVALID, "'%.*s' is undefined", STR_ARG(n->a->source));
+}
+
+static bool run_attr(struct eval *ev, const struct node *n, struct value *ret)
+{
+    struct value of;
+    if (!run_of(ev, n, &of))
+        return false;
+    *ret = VALUE_UNDEF;
+    op_attr(ev, of, n->text, ret);
+    return ev->status == STATUS_OK;
+}
+
+static bool run_item(struct eval *ev, const struct node *n, struct value *ret)
 {
     struct value of, key;
-    if (!run_expr(ev, n->a, &of))
+    if (!run_of(ev, n, &of) || !run_expr(ev, n->b, &key))
         return false;
-    if (of.kind == VALUE_UNDEFINED)
-        return run_fail(ev, n, STATUS_INVALID, "'%.*s' is undefined", STR_ARG(n->a->source));
     *ret = VALUE_UNDEF;
-    if (n->kind == N_ATTR) {
-        op_attr(ev, of, n->text, ret);
-        return ev->status == STATUS_OK;
-    }
-    if (!run_expr(ev, n->b, &key))
-        return false;
     op_item(ev, of, key, ret);
     return ev->status == STATUS_OK;
+}
+
+bool run_output(struct eval *ev, const struct node *n)
+{
+    const struct node *x = n->a;
+    struct value v;
+    if (x->kind == N_ATTR && ev->autoescape) {
+        if (!run_step(ev, x) || !run_of(ev, x, &v))
+            return false;
+        if (v.kind == VALUE_OBJECT && v.object.class->print &&
+            v.object.class->print(v.object.self, ev, x->text, ev->out))
+            return run_fits(ev, n);
+        struct value of = v;
+        v = VALUE_UNDEF;
+        op_attr(ev, of, x->text, &v);
+        return ev->status == STATUS_OK && run_print(ev, n, v);
+    }
+    return run_expr(ev, x, &v) && run_print(ev, n, v);
 }
 
 static bool run_slice(struct eval *ev, const struct node *n, struct value *ret)
@@ -232,8 +260,9 @@ bool run_expr(struct eval *ev, const struct node *n, struct value *ret)
         *ret = eval_lookup(ev, n->text);
         return true;
     case N_ATTR:
+        return run_attr(ev, n, ret);
     case N_ITEM:
-        return run_access(ev, n, ret);
+        return run_item(ev, n, ret);
     case N_SLICE:
         return run_slice(ev, n, ret);
     case N_CALL:

@@ -195,6 +195,12 @@ str value_html(struct eval *ev, struct value v)
     return html_escape_arena(ev->arena, value_to_str(ev->arena, v));
 }
 
+bool run_fits(struct eval *ev, const struct node *n)
+{
+    return LIKELY(!ev->out->over) ||
+           run_fail(ev, n, STATUS_TOO_LARGE, "the page is larger than %zu bytes", ev->out->max);
+}
+
 bool run_print(struct eval *ev, const struct node *n, struct value v)
 {
     if (v.kind == VALUE_OBJECT && v.object.class->text)
@@ -209,9 +215,7 @@ bool run_print(struct eval *ev, const struct node *n, struct value v)
         html_escape(ev->out, value_to_str(ev->arena, v));
     else
         buf_puts(ev->out, value_to_str(ev->arena, v));
-    if (UNLIKELY(ev->out->over))
-        return run_fail(ev, n, STATUS_TOO_LARGE, "the page is larger than %zu bytes", ev->out->max);
-    return true;
+    return run_fits(ev, n);
 }
 
 bool run_capture(struct eval *ev, const struct node *body, struct value *ret)
@@ -707,10 +711,9 @@ static bool run_node(struct eval *ev, const struct node *n)
     switch (n->kind) {
     case N_TEXT:
         buf_puts(ev->out, n->text);
-        return !ev->out->over ||
-               run_fail(ev, NULL, STATUS_TOO_LARGE, "the page is larger than %zu bytes", ev->out->max);
+        return run_fits(ev, NULL);
     case N_OUTPUT:
-        return run_expr(ev, n->a, &v) && run_print(ev, n, v);
+        return run_output(ev, n);
     case N_IF:
         return run_if(ev, n);
     case N_FOR:

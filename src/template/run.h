@@ -58,6 +58,8 @@ bool run_template(struct eval *ev, struct compiled *t); /* with its own chain an
 /* Runs `body` into text; SAFE when autoescaping. */
 bool run_capture(struct eval *ev, const struct node *body, struct value *ret);
 bool run_expr(struct eval *ev, const struct node *n, struct value *ret);
+bool run_output(struct eval *ev, const struct node *n); /* {{ ... }} */
+bool run_fits(struct eval *ev, const struct node *n);   /* fails when the page got too large */
 bool run_call_args(struct eval *ev, const struct call_args *in, struct value_args *ret);
 
 /* Always false. The message gets place and expression in front. */

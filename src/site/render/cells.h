@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cells: rows as the HTML tables show them. Everything a template may ask of a row or a cell is an attribute of the
- * host objects made here; the HTML of each cell is made once, in C, because a page has thousands. */
+/* cells: rows as the HTML tables show them, for display_columns and display_rows of templates. What rows are to a
+ * template is told in display_rows.h, how one cell looks in cell_show.h. */
 #ifndef VITRINE_SITE_RENDER_CELLS_H
 #define VITRINE_SITE_RENDER_CELLS_H
 
@@ -25,10 +25,5 @@ struct cells_spec {
 void cells_build(const struct cells_spec *spec, struct value *ret_columns, struct value *ret_rows);
 /* display_rows of query pages: LIST of LIST of HTML texts. */
 struct value cells_query_rows(struct request *rq, const struct rowset *rows);
-/* HTML that a column type makes of a value, or empty with p == NULL when it has none. */
-str cells_render_typed(struct arena *a, str type, const struct cell *c);
-/* "12.3 KB" */
-str format_bytes(struct arena *a, int64_t bytes);
-bool is_url(str s);
 
 #endif

@@ -6,7 +6,7 @@
 #include "site/accounts.h"
 #include "site/links.h"
 #include "site/render/cell_html.h"
-#include "site/render/cells.h"
+#include "site/render/cell_show.h"
 #include "site/render/messages.h"
 #include "site/render/request_value.h"
 #include "site/render/sql_function.h"

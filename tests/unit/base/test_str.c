@@ -126,3 +126,23 @@ TEST(str_hash_spreads)
     CHECK(str_hash(STR("a")) != str_hash(STR("a\0")));
     CHECK(str_hash(none) == str_hash(STR("")));
 }
+
+TEST(str_writes_numbers)
+{
+    static const struct {
+        int64_t v;
+        const char *text;
+    } rows[] = {{0, "0"},
+                {7, "7"},
+                {-7, "-7"},
+                {10, "10"},
+                {99, "99"},
+                {-100, "-100"},
+                {1234567, "1234567"},
+                {INT64_MAX, "9223372036854775807"},
+                {INT64_MIN, "-9223372036854775808"}};
+    char out[STR_I64_MAX];
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        CHECK_STR(str_make(out, str_write_i64(out, rows[i].v)), rows[i].text);
+    CHECK_STR(str_make(out, str_write_u64(out, UINT64_MAX)), "18446744073709551615");
+}

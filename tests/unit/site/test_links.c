@@ -73,7 +73,12 @@ TEST(links_rows_by_their_key)
     const str pks[] = {STR("b"), STR("a")};
     CHECK_STR(row_path(a, &rows, 0, NULL, 0), "-7");
     CHECK_STR(row_path(a, &rows, 0, pks, 2), "1~2E5,x~2Fy~2Cz+~C3~A9");
-    CHECK_STR(row_title(a, &rows, 0, pks, 2), "1.5,x/y,z é");
+    str path, title;
+    row_names(a, &rows, 0, pks, 2, &path, &title);
+    CHECK_STR(path, "1~2E5,x~2Fy~2Cz+~C3~A9");
+    CHECK_STR(title, "1.5,x/y,z é");
+    row_names(a, &rows, 0, NULL, 0, &path, &title);
+    CHECK_STR(title, "-7");
     arena_free(a);
 }
 

@@ -128,3 +128,54 @@ TEST(methods_and_tests)
             "<b>1</b> <b>1</b> False");
     RENDERS("{{ [1, 2] * 2 }} {{ 'ab' * 3 }} {{ 'ab' * -1 }}|", NULL, "[1, 2, 1, 2] ababab |");
 }
+
+static bool lent_attr(void *self, struct eval *ev, str name, struct value *ret)
+{
+    (void)self, (void)ev;
+    *ret = value_str(name);
+    return true;
+}
+
+static bool lent_print(void *self, struct eval *ev, str name, struct buf *out)
+{
+    (void)ev;
+    if (!str_is(name, "html"))
+        return false;
+    ++*(int *)self;
+    buf_puts(out, STR("<b>"));
+    return true;
+}
+
+/* An attribute goes straight to the page only where it is printed into HTML as it is. */
+TEST(attributes_that_print_themselves)
+{
+    static const struct value_class class = {.name = "lent", .attr = lent_attr, .print = lent_print};
+    static const struct {
+        const char *source, *want;
+        int printed;
+    } rows[] = {{"{{ x.html }}", "<b>", 1},
+                {"{{ x.html }}{{ x.html }}", "<b><b>", 2},
+                {"{{ x.other }}", "other", 0},
+                {"{{ x.html|upper }}", "HTML", 0},
+                {"{{ x['html'] }}", "html", 0},
+                {"{% set y = x.html %}{{ y }}", "html", 0},
+                {"{% autoescape false %}{{ x.html }}{% endautoescape %}", "html", 0},
+                {"{% set y %}{{ x.html }}{% endset %}{{ y|length }}{{ y }}", "3<b>", 1}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena *a = arena_new(0);
+        struct template_env *env = template_env_new(NULL);
+        struct value vars = value_dict(a);
+        struct buf out;
+        struct err err = ERR_INIT;
+        int printed = 0;
+        buf_init(&out, 1000);
+        VALUE_SET(vars, "x", value_object(&class, &printed));
+        CHECK_INT(template_render_string(env, STR("p.html"), str_of(rows[i].source), vars, NULL, a, &out, &err),
+                  STATUS_OK);
+        CHECK_STR(buf_str(&out), rows[i].want);
+        CHECK_INT(printed, rows[i].printed);
+        buf_release(&out);
+        template_env_free(env);
+        arena_free(a);
+    }
+}
