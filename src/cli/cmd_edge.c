@@ -26,6 +26,8 @@ enum {
     OPT_HEAD,
     OPT_GRACE,
     OPT_APPS,
+    OPT_SPOOL,
+    OPT_RATE,
     OPT_CONTAINERS,
     OPT_LOG_LEVEL,
     OPT_HELP
@@ -48,6 +50,10 @@ static const struct option options[] = {
     {"--head-timeout", 0, OPTION_VALUE, "SECONDS", "The head of a request must be complete by then (default 15)",
      OPT_HEAD},
     {"--grace", 0, OPTION_VALUE, "SECONDS", "Requests in hand may go on so long after SIGTERM (default 30)", OPT_GRACE},
+    {"--spool-max", 0, OPTION_VALUE, "BYTES",
+     "Disk for uploads that are kept to be sent again, of all together (default 4 GiB); 0 = none", OPT_SPOOL},
+    {"--min-upload-rate", 0, OPTION_VALUE, "BYTES",
+     "A body that makes less a second on average is ended; 0 = any (default 256)", OPT_RATE},
     {"--apps", 0, OPTION_VALUE, "DIR", "Folder of app files: NAME.yaml is the app NAME; watched", OPT_APPS},
     {"--containers", 0, OPTION_VALUE, "ADDR",
      "Container engine whose labels are followed: unix:/var/run/docker.sock, 127.0.0.1:2375, or auto", OPT_CONTAINERS},
@@ -158,6 +164,12 @@ static enum status apply(struct setup *s, int id, str value, str second, struct 
         st = number(value, 0, 86400, &n, err);
         c->grace_ms = (uint32_t)n * 1000;
         return st;
+    case OPT_SPOOL:
+        return number(value, 0, INT64_MAX, &c->spool_bytes, err);
+    case OPT_RATE:
+        st = number(value, 0, 1000000000, &n, err);
+        c->limits.body_rate = (uint32_t)n;
+        return st;
     case OPT_APPS:
         c->apps = value;
         return STATUS_OK;
@@ -201,7 +213,7 @@ static enum status serve(struct setup *s, struct err *err)
 int cmd_edge(int argc, char **argv)
 {
     struct option_reader r = {.options = options, .count = ARRAY_LEN(options), .argc = argc, .argv = argv};
-    struct setup s = {.a = arena_new(0), .config = {.loops = MIN(thread_cpus(), LIMIT_EDGE_LOOPS), .grace_ms = 30000}};
+    struct setup s = {.a = arena_new(0), .config = {.loops = MIN(thread_cpus(), LIMIT_EDGE_LOOPS), .grace_ms = 30000, .spool_bytes = LIMIT_EDGE_SPOOL}};
     struct err err = ERR_INIT;
     struct value v;
     str value, second;

@@ -120,6 +120,7 @@ static void add_life(struct edge *e, struct edge_table *t, struct life *l)
     for (struct unit *u = l->units; u; u = u->next)
         if (life_serves(l, u) && like.count < ARRAY_LEN(instances))
             instances[like.count++] = u->instance;
+    like.spool = !str_is(spec->spool, "off");
     like.managed = spec->run.n > 0 || wish_comes_back(l);
     like.answer_ms = (uint32_t)spec->answer_ms;
     like.hold_ms = (uint32_t)spec->hold_ms;
@@ -448,6 +449,7 @@ static enum status make_workers(struct edge *e, struct err *err)
                                             .trusted = &e->config->trusted,
                                             .listens = listens,
                                             .listen_count = e->config->listen_count,
+                                            .spool = &e->spool,
                                             .access_fd = e->access_fd,
                                             .on_end = tell_ended,
                                             .arg = e};
@@ -461,6 +463,7 @@ static enum status make_workers(struct edge *e, struct err *err)
 
 static enum status start(struct edge *e, struct err *err)
 {
+    e->spool.folder = arena_cstr(e->arena, e->config->state);
     enum status st = lock(e, err);
     if (st == STATUS_OK)
         st = make_folder(e, EDGE_LOG_FOLDER, err);
@@ -587,6 +590,7 @@ enum status edge_run(const struct edge_config *config, struct err *err)
     ASSERT(config->loops > 0 && config->loops <= LIMIT_EDGE_LOOPS);
     struct edge *e = MEM_NEW(struct edge);
     e->config = config;
+    e->spool.max = config->spool_bytes;
     e->arena = arena_new(0);
     e->lives = map_new();
     e->apps = map_new();

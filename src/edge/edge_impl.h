@@ -12,6 +12,7 @@
 #include "edge/edge.h"
 #include "edge/probe.h"
 #include "edge/spec.h"
+#include "edge/spool.h"
 #include "http/server.h"
 #include "rt/proc.h"
 
@@ -156,6 +157,7 @@ struct edge {
     struct wish_source *sources; /* of apps that nobody deploys by hand: wish.h */
     bool poked;
     struct loop_timer logs;
+    struct spool spool;
     uint64_t job_id, instance_id, table_version;
     struct http_server *control;
     struct signal_source *signals;

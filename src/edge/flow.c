@@ -51,9 +51,8 @@ static str size_line(struct edge_flow *f, size_t n)
     return str_make(f->size_line + at, sizeof(f->size_line) - at);
 }
 
-static void put_data(struct edge_flow *f, str data)
+void flow_again(struct edge_flow *f, str data, bool last)
 {
-    f->bytes += (int64_t)data.n;
     if (!f->chunk_out) {
         flow_put(f, data);
         return;
@@ -61,8 +60,8 @@ static void put_data(struct edge_flow *f, str data)
     if (data.n) {
         flow_put(f, size_line(f, data.n));
         flow_put(f, data);
-        flow_put(f, f->ended ? STR("\r\n0\r\n\r\n") : STR("\r\n"));
-    } else if (f->ended) {
+        flow_put(f, last ? STR("\r\n0\r\n\r\n") : STR("\r\n"));
+    } else if (last) {
         flow_put(f, STR("0\r\n\r\n"));
     }
 }
@@ -84,7 +83,9 @@ enum status flow_take(struct edge_flow *f, char *p, size_t n, size_t *ret_used, 
     } else {
         data.n = 0;
     }
-    put_data(f, data);
+    f->data = data;
+    f->bytes += (int64_t)data.n;
+    flow_again(f, data, f->ended);
     *ret_used = used;
     return STATUS_OK;
 }

@@ -20,6 +20,7 @@ struct edge_flow {
     bool ended;        /* the source gave all of it */
     int64_t left;      /* of LENGTH */
     int64_t bytes;     /* of the body so far */
+    str data;          /* of it what flow_take took last, without its framing */
     struct h1_chunked decoder;
     struct iovec out[4]; /* waiting: head, size line, data, end */
     int out_n, out_at;
@@ -31,6 +32,8 @@ void flow_put(struct edge_flow *f, str bytes); /* a head, or a whole answer: wri
  * body is left alone. Returns OK, INVALID, HEADERS_TOO_LARGE (chunked only). At most once between two flow_write that
  * returned OK. */
 enum status flow_take(struct edge_flow *f, char *p, size_t n, size_t *ret_used, struct err *err) MUST_USE;
+/* Body bytes that were taken before wait to be written once more; last: they are its end. */
+void flow_again(struct edge_flow *f, str data, bool last);
 void flow_source_end(struct edge_flow *f); /* CLOSE: the source is at its end */
 static inline bool flow_waiting(const struct edge_flow *f)
 {

@@ -18,9 +18,6 @@
 #include "base/log.h"
 #include "edge/worker_impl.h"
 
-static const struct h1_limits answer_limits = {
-    .line_bytes = LIMIT_EDGE_READ / 2, .head_bytes = LIMIT_EDGE_BLOCK - 1, .header_count = LIMIT_HTTP_HEADERS};
-
 static void on_up(void *owner, unsigned events);
 
 static unsigned index_of(const struct edge_request *r)
@@ -121,44 +118,22 @@ static bool build_head(struct edge_request *r)
         .secure = stream_is_tls(&r->conn->stream),
         .strip = x->strip,
         .upgrade = rewrite_upgrade(&x->head).p != NULL,
+        .replay = x->spool_wanted,
     };
     buf_clear(&x->request_head);
     rewrite_request(&x->request_head, &how);
     return !x->request_head.over;
 }
 
-/* The body begins behind the head; `in` may have moved. */
-static void grow_in(struct edge_exchange *x, size_t room)
-{
-    if (x->in.cap - x->in.n >= room || !buf_reserve(&x->in, room))
-        return;
-    h1_parser_head(&x->parser, buf_str(&x->in), x->fields, &x->head);
-    enum status st = uri_parse_target(x->head.target, str_is(x->head.method, "OPTIONS"), false, &x->target, NULL);
-    ASSERT(st == STATUS_OK);
-    x->host = x->target.authority.n ? x->target.authority : x->head.host.p ? x->head.host : STR("");
-}
-
 static void start(struct edge_request *r)
 {
     struct edge_exchange *x = r->x;
-    enum h1_body body = x->head.chunked ? H1_BODY_CHUNKED : x->head.content_length > 0 ? H1_BODY_LENGTH : H1_BODY_NONE;
     sm_move(&r->sm, EDGE_REQUEST_FORWARDING);
-    x->in_used = x->head.bytes;
-    x->whole = true;
-    x->began = x->up_may_read = x->up_blocked = x->up_ended = x->up_hung = x->request_cut = x->waits = false;
     x->stale = x->up->uses > 0;
-    x->up_used = 0;
-    buf_clear(&x->up_in);
-    if (body != H1_BODY_NONE && (body == H1_BODY_CHUNKED || x->head.content_length > LIMIT_EDGE_READ))
-        grow_in(x, LIMIT_EDGE_BLOCK);
-    flow_init(&x->request, body, x->head.content_length, x->head.chunked);
-    flow_put(&x->request, buf_str(&x->request_head));
-    flow_init(&x->answer, H1_BODY_NONE, 0, false);
-    h1_parser_init_answer(&x->answer_parser, &answer_limits);
+    upload_begin(r);
+    answer_begin(x);
     upstream_watch(x->up, LOOP_READ);
 }
-
-static void fail(struct edge_request *r, int status, const char *text);
 
 /* Sends the request to an instance of the target; when none is left that was not tried: false. */
 static bool offer(struct edge_request *r, const struct edge_target *target)
@@ -188,41 +163,62 @@ static bool offer(struct edge_request *r, const struct edge_target *target)
 void forward_begin(struct edge_request *r, const struct edge_target *target)
 {
     struct edge_exchange *x = r->x;
-    x->continue_wanted = x->head.expect_continue;
+    x->continue_wanted = x->head.expect_continue && !r->spool;
+    x->spool_wanted = target->spool;
     if (!build_head(r)) {
         r->close_after = true;
         reply_status(r, 431, "The header fields are too large to be passed on.", "Send fewer or shorter cookies.");
         return;
     }
     if (!offer(r, target))
-        fail(r, 502, "No instance of the app can be reached.");
+        forward_fail(r, 502, "No instance of the app can be reached.");
 }
 
-/* ---- when an app fails ---- */
+/* ---- when an app fails, or lets go ---- */
+
+static void hold(struct edge_request *r, const struct edge_target *target)
+{
+    if (sm_state(&r->sm) != EDGE_REQUEST_HEAD)
+        sm_move(&r->sm, EDGE_REQUEST_HEAD);
+    hold_begin(r, target);
+}
+
+/* Can it have been executed? Not while its end was not sent. May it be, twice? Then by its method. */
+static bool may_repeat(const struct edge_request *r, int status)
+{
+    const struct edge_exchange *x = r->x;
+    if (x->answer_bytes || r->conn->half_closed || status == 504)
+        return false;
+    return !x->began || (upload_kept(r) && (!upload_complete(r) || is_idempotent(x->head.method)));
+}
 
 /* Nothing of an answer was passed on yet: another instance, a moment's patience, or the truth. */
-static void fail(struct edge_request *r, int status, const char *text)
+void forward_fail(struct edge_request *r, int status, const char *text)
 {
     struct edge_exchange *x = r->x;
-    bool may_repeat = !x->answer_bytes && !r->conn->half_closed && status != 504 &&
-                      (!x->began || (x->whole && is_idempotent(x->head.method)));
+    bool repeat = may_repeat(r, status), began = x->began;
+    unsigned deaths_max = began && !upload_complete(r) ? LIMIT_EDGE_TRIES : 1;
     if (x->instance && !x->stale && x->tries < LIMIT_EDGE_TRIES)
         x->tried[x->tries] = x->instance->id;
     if (x->instance)
         x->tries++;
     forward_end(r, false);
     const struct edge_target *target = edge_table_target(r->conn->worker->table, x->app);
-    if (may_repeat && target && x->tries < LIMIT_EDGE_TRIES) {
+    if (repeat && r->spool && began)
+        count_add(&x->app->counts[index_of(r)][EDGE_REPLAYS], 1);
+    if (repeat)
+        upload_rewind(r);
+    if (repeat && target && x->tries < LIMIT_EDGE_TRIES) {
         count_add(&x->app->counts[index_of(r)][EDGE_RETRIES], 1);
         if (!hold_wanted(r, target) && offer(r, target))
             return;
     }
-    /* Its process may have died just now and be back in a moment. A request that itself kills apps gets no third. */
-    if (may_repeat && target && target->managed && x->whole && !(x->began && r->repeated)) {
-        r->repeated = r->repeated || x->began;
-        if (sm_state(&r->sm) != EDGE_REQUEST_HEAD)
-            sm_move(&r->sm, EDGE_REQUEST_HEAD);
-        hold_begin(r, target);
+    /* Its process may have died just now and be back in a moment. A request that itself kills apps is given up. */
+    if (repeat && target && target->managed && upload_kept(r) && !(began && r->deaths >= deaths_max)) {
+        r->deaths += began;
+        if (began)
+            r->arrived_us = 0; /* it may wait as long as one that comes now */
+        hold(r, target);
         return;
     }
     reply_status(r, status, text,
@@ -230,295 +226,41 @@ static void fail(struct edge_request *r, int status, const char *text)
                                : "It may be starting or have stopped. Try again in a moment.");
 }
 
+bool forward_replay(struct edge_request *r)
+{
+    struct edge_exchange *x = r->x;
+    const struct edge_target *target = edge_table_target(r->conn->worker->table, x->app);
+    if (!target || !upload_kept(r) || r->conn->half_closed || r->replays >= LIMIT_EDGE_REPLAYS)
+        return false;
+    r->replays++;
+    count_add(&x->app->counts[index_of(r)][EDGE_REPLAYS], 1);
+    upload_rewind(r);
+    forward_end(r, false);
+    x->tries = 0;
+    x->stale = true; /* not over a connection to the one that let go */
+    r->arrived_us = 0;
+    if (hold_wanted(r, target) || !offer(r, target))
+        hold(r, target);
+    return true;
+}
+
+void forward_withdraw(struct edge_request *r)
+{
+    const struct edge_exchange *x = r->x;
+    unsigned st = sm_state(&r->sm);
+    bool untouched = st == EDGE_REQUEST_CONNECTING ||
+                     (st == EDGE_REQUEST_FORWARDING && !x->answering && !x->answer_bytes && !upload_complete(r));
+    if (untouched && forward_replay(r))
+        edge_conn_tick(r->conn);
+    else
+        client_reset(r);
+}
+
 /* After the head of the answer left: the client must see that it is not whole. */
-static void cut(struct edge_request *r)
+void forward_cut(struct edge_request *r)
 {
     count_add(&r->x->app->counts[index_of(r)][EDGE_CUT], 1);
     client_reset(r);
-}
-
-/* ---- client -> app ---- */
-
-static bool bad_body(struct edge_request *r, int status, const char *text)
-{
-    if (r->x->answering || r->x->sent_bytes) {
-        cut(r);
-        return false;
-    }
-    r->close_after = true;
-    forward_end(r, false);
-    reply_status(r, status, text, "The request was not completed.");
-    return true;
-}
-
-static bool send_request(struct edge_request *r)
-{
-    struct edge_exchange *x = r->x;
-    uint64_t n = 0;
-    enum status st = flow_write(&x->request, &x->up->stream, &n, NULL);
-    x->began = x->began || n > 0;
-    x->request_bytes += n;
-    if (st == STATUS_AGAIN) {
-        x->up_blocked = true;
-        return false;
-    }
-    if (st != STATUS_OK) { /* it reads no more, but may have said why */
-        x->request_cut = x->up_may_read = true;
-        x->request.out_n = x->request.out_at = 0;
-    }
-    return true;
-}
-
-static bool take_request(struct edge_request *r)
-{
-    struct edge_exchange *x = r->x;
-    size_t used = 0;
-    struct err err = ERR_INIT;
-    enum status st = flow_take(&x->request, x->in.p + x->in_used, x->in.n - x->in_used, &used, &err);
-    if (st != STATUS_OK)
-        return bad_body(r, st == STATUS_HEADERS_TOO_LARGE ? 431 : 400, err.text);
-    x->in_used += used;
-    x->whole = x->whole && x->request.from != H1_BODY_CHUNKED;
-    int64_t most = r->conn->worker->config.limits.body_bytes;
-    if (most && x->request.bytes > most && sm_state(&r->sm) == EDGE_REQUEST_FORWARDING)
-        return bad_body(r, 413, "The request is too large.");
-    return true;
-}
-
-static bool read_request(struct edge_request *r)
-{
-    struct edge_exchange *x = r->x;
-    size_t n = 0;
-    if (x->continue_wanted && !x->answering && !flow_waiting(&x->answer)) {
-        x->continue_wanted = false;
-        flow_put(&x->answer, STR("HTTP/1.1 100 Continue\r\n\r\n"));
-        return true;
-    }
-    if (!client_readable(r))
-        return false;
-    /* Small bodies stay, so that they can be sent again; of larger ones only the present piece is here. */
-    if (!x->whole || x->in.cap - x->in.n < LIMIT_EDGE_READ / 8) {
-        x->in.n = x->in_used = x->head.bytes;
-        x->whole = false;
-        grow_in(x, LIMIT_EDGE_READ / 8);
-    }
-    enum status st = client_read(r, x->in.p + x->in.n, x->in.cap - x->in.n, &n);
-    if (st == STATUS_OK) {
-        x->continue_wanted = false;
-        x->in.n += n;
-        return true;
-    }
-    if (st == STATUS_AGAIN)
-        return false;
-    if (sm_state(&r->sm) == EDGE_REQUEST_TUNNEL) {
-        flow_source_end(&x->request);
-        x->request_cut = stream_shutdown(&x->up->stream, NULL) != STATUS_OK;
-        return true;
-    }
-    client_lost(r);
-    return false;
-}
-
-static bool wants_request(const struct edge_exchange *x)
-{
-    return !x->request.ended && !x->request_cut && !flow_waiting(&x->request);
-}
-
-static bool request_step(struct edge_request *r)
-{
-    struct edge_exchange *x = r->x;
-    if (flow_waiting(&x->request))
-        return !x->up_blocked && send_request(r);
-    if (!wants_request(x))
-        return false;
-    return x->in_used < x->in.n ? take_request(r) : read_request(r);
-}
-
-/* ---- app -> client ---- */
-
-static bool send_answer(struct edge_request *r)
-{
-    struct edge_exchange *x = r->x;
-    bool was_blocked = r->write_blocked;
-    uint64_t before = x->sent_bytes;
-    enum status st = client_write(r);
-    r->write_blocked = st == STATUS_AGAIN;
-    if (st == STATUS_AGAIN) {
-        if (!was_blocked || x->sent_bytes != before) {
-            edge_request_await_client(r);
-        }
-        return false;
-    }
-    if (st != STATUS_OK) {
-        client_lost(r);
-        return false;
-    }
-    return true;
-}
-
-static void begin_tunnel(struct edge_request *r)
-{
-    struct edge_exchange *x = r->x;
-    sm_move(&r->sm, EDGE_REQUEST_TUNNEL);
-    flow_init(&x->request, H1_BODY_CLOSE, 0, false);
-    flow_init(&x->answer, H1_BODY_CLOSE, 0, false);
-    flow_put(&x->answer, buf_str(&x->answer_head));
-}
-
-static bool is_event_stream(const struct http_headers *h)
-{
-    str type = str_sub(http_headers_get(h, STR("content-type")), 0, 17);
-    return str_eq_nocase(type, STR("text/event-stream"));
-}
-
-/* The head of the answer is in x->answer_h. */
-static bool begin_answer(struct edge_request *r)
-{
-    struct edge_exchange *x = r->x;
-    struct h1_head *h = &x->answer_h;
-    enum h1_body body = h1_answer_body(h, str_is(x->head.method, "HEAD"));
-    bool upgrade = h->status == 101, interim = h->status < 200 && !upgrade, old = x->head.minor == 0;
-    if (upgrade && (!rewrite_upgrade(&x->head).p || !http_headers_has(&h->headers, STR("upgrade")))) {
-        fail(r, 502, "The app changed the protocol unasked.");
-        return true;
-    }
-    bool chunk_out = !old && (body == H1_BODY_CHUNKED || body == H1_BODY_CLOSE);
-    if (!interim && !upgrade)
-        r->close_after = r->close_after || r->conn->stopped || !x->request.ended || x->request_cut ||
-                         (old && (body == H1_BODY_CHUNKED || body == H1_BODY_CLOSE));
-    struct rewrite_answer how = {.head = h,
-                                 .body = chunk_out                        ? H1_BODY_CHUNKED
-                                         : old && body == H1_BODY_CHUNKED ? H1_BODY_CLOSE
-                                                                          : body,
-                                 .close = r->close_after && !interim && !upgrade,
-                                 .keep_alive = old && !r->close_after,
-                                 .upgrade = upgrade};
-    buf_clear(&x->answer_head);
-    rewrite_answer(&x->answer_head, &how);
-    if (x->answer_head.over) {
-        fail(r, 502, "The header fields of the app's answer are too large.");
-        return true;
-    }
-    x->up_used += h->bytes;
-    if (interim) {
-        h1_parser_init_answer(&x->answer_parser, &answer_limits);
-        if (h->status != 100 && !old) /* the edge says "100 Continue" itself, when it is ready to read on */
-            flow_put(&x->answer, buf_str(&x->answer_head));
-        return true;
-    }
-    x->status = h->status;
-    x->answering = true;
-    if (upgrade) {
-        begin_tunnel(r);
-        return true;
-    }
-    x->event_stream = is_event_stream(&h->headers);
-    flow_init(&x->answer, body, h->content_length, chunk_out);
-    flow_put(&x->answer, buf_str(&x->answer_head));
-    return true;
-}
-
-static bool take_answer(struct edge_request *r)
-{
-    struct edge_exchange *x = r->x;
-    struct err err = ERR_INIT;
-    if (!x->answering) {
-        enum status st = h1_parse_answer(&x->answer_parser, str_from(buf_str(&x->up_in), x->up_used), x->answer_fields,
-                                         &x->answer_h, &err);
-        if (st == STATUS_OK)
-            return begin_answer(r);
-        if (st == STATUS_AGAIN)
-            return false;
-        log_line(LOG_WARN, "edge", "%s: %s", x->instance->name, err.text);
-        fail(r, 502, "The app's answer is not valid HTTP.");
-        return true;
-    }
-    size_t used = 0;
-    enum status st = flow_take(&x->answer, x->up_in.p + x->up_used, x->up_in.n - x->up_used, &used, &err);
-    if (st != STATUS_OK) {
-        log_line(LOG_WARN, "edge", "%s: %s", x->instance->name, err.text);
-        cut(r);
-        return false;
-    }
-    x->up_used += used;
-    return true;
-}
-
-static bool answer_ended_early(struct edge_request *r)
-{
-    struct edge_exchange *x = r->x;
-    if (!x->answering) {
-        fail(r, 502, x->answer_bytes ? "The app ended its answer too early." : "The app ended the connection.");
-        return true;
-    }
-    if (x->answer.from == H1_BODY_CLOSE) {
-        flow_source_end(&x->answer);
-        return true;
-    }
-    cut(r);
-    return false;
-}
-
-static bool read_answer(struct edge_request *r)
-{
-    struct edge_exchange *x = r->x;
-    size_t n = 0;
-    if (x->up_ended)
-        return answer_ended_early(r);
-    if (!x->up_may_read)
-        return false;
-    if (x->up_used == x->up_in.n) {
-        size_t room = x->answering && x->up_in.n == x->up_in.cap ? LIMIT_EDGE_BLOCK : LIMIT_EDGE_READ;
-        x->up_in.n = x->up_used = 0;
-        if (x->up_in.cap < room)
-            (void)!buf_reserve(&x->up_in, room);
-    } else if (x->up_in.n == x->up_in.cap && !buf_reserve(&x->up_in, LIMIT_EDGE_READ)) {
-        fail(r, 502, "The header fields of the app's answer are too large.");
-        return true;
-    }
-    size_t room = x->up_in.cap - x->up_in.n;
-    enum status st = stream_read(&x->up->stream, x->up_in.p + x->up_in.n, room, &n, NULL);
-    x->up_may_read = x->up_hung || (st == STATUS_OK && n == room);
-    if (st == STATUS_AGAIN)
-        return false;
-    if (st == STATUS_OK) {
-        x->up_in.n += n;
-        x->answer_bytes = true;
-    } else {
-        x->up_ended = true;
-    }
-    return true;
-}
-
-static bool finish(struct edge_request *r)
-{
-    struct edge_exchange *x = r->x;
-    bool sent = x->request.ended && !flow_waiting(&x->request) && !x->request_cut;
-    x->keep_up = x->answer.from != H1_BODY_CLOSE && x->answer_h.keep_alive && x->up_used == x->up_in.n && sent &&
-                 !x->up_ended && !x->up_hung;
-    r->close_after = r->close_after || !sent;
-    edge_request_finish(r);
-    return true;
-}
-
-static bool answer_step(struct edge_request *r)
-{
-    struct edge_exchange *x = r->x;
-    bool here = x->up_used < x->up_in.n;
-    /* A head that waits takes the first piece of its body along: one write for a small answer. */
-    if (flow_waiting(&x->answer) && !(x->answering && here && x->answer.out_n == 1 && !x->answer.ended &&
-                                      x->answer.bytes == 0 && !r->write_blocked && !x->sent_bytes))
-        return !r->write_blocked && send_answer(r);
-    if (x->answering && x->answer.ended) {
-        if (sm_state(&r->sm) != EDGE_REQUEST_TUNNEL)
-            return finish(r);
-        client_lost(r);
-        return false;
-    }
-    if (here && take_answer(r))
-        return true;
-    /* still the same exchange? take_answer that returned false may have closed it */
-    return sm_state(&r->sm) != EDGE_REQUEST_OVER && read_answer(r);
 }
 
 /* ---- both ---- */
@@ -527,10 +269,10 @@ static void set_deadlines(struct edge_request *r)
 {
     struct edge_exchange *x = r->x;
     const struct edge_limits *l = &r->conn->worker->config.limits;
-    bool tunnel = sm_state(&r->sm) == EDGE_REQUEST_TUNNEL, sent = !flow_waiting(&x->request) && !wants_request(x);
+    bool tunnel = sm_state(&r->sm) == EDGE_REQUEST_TUNNEL, sent = upload_over(r);
     unsigned events = flow_waiting(&x->answer) ? 0 : LOOP_READ;
     if (!r->write_blocked)
-        edge_request_deadline(r, tunnel ? l->tunnel_ms : wants_request(x) ? l->body_ms : 0);
+        edge_request_deadline(r, tunnel ? l->tunnel_ms : upload_wants(r) ? upload_patience(r) : 0);
     if (!x->answering && sent && !x->waits) {
         x->waits = true;
         upstream_deadline(x->up, x->answer_ms);
@@ -549,11 +291,11 @@ bool forward_step(struct edge_request *r)
     struct edge_exchange *x = r->x;
     /* TCP shows no difference between a client that ended its sending half and one that is gone. An answer that is on
      * its way is finished; but a stream of events has no end, and nothing may be written for hours. */
-    if (r->conn->half_closed && (!x->answering || x->event_stream) && !wants_request(x) && !flow_waiting(&x->request)) {
+    if (r->conn->half_closed && (!x->answering || x->event_stream) && upload_over(r)) {
         client_lost(r);
         return false;
     }
-    while (request_step(r))
+    while (upload_step(r))
         if (sm_state(&r->sm) != EDGE_REQUEST_FORWARDING || r->x != x)
             return sm_state(&r->sm) != EDGE_REQUEST_OVER;
     if (sm_state(&r->sm) != EDGE_REQUEST_FORWARDING)
@@ -567,7 +309,7 @@ bool forward_step(struct edge_request *r)
 
 bool tunnel_step(struct edge_request *r)
 {
-    while (request_step(r))
+    while (upload_step(r))
         ;
     if (sm_state(&r->sm) != EDGE_REQUEST_TUNNEL)
         return false;
@@ -580,7 +322,7 @@ bool tunnel_step(struct edge_request *r)
 
 bool forward_wants_body(const struct edge_request *r)
 {
-    return wants_request(r->x) && r->x->in_used == r->x->in.n;
+    return upload_wants(r) && r->x->in_used == r->x->in.n;
 }
 
 void forward_client_expired(struct edge_request *r)
@@ -589,16 +331,16 @@ void forward_client_expired(struct edge_request *r)
         client_lost(r);
         return;
     }
-    if (bad_body(r, 408, "The request did not come in time."))
+    if (upload_bad(r, 408, "The request did not come in time."))
         edge_conn_tick(r->conn);
 }
 
 static void app_expired(struct edge_request *r)
 {
     if (r->x->answering)
-        cut(r);
+        forward_cut(r);
     else
-        fail(r, 504, "The app did not answer in time.");
+        forward_fail(r, 504, "The app did not answer in time.");
 }
 
 static void on_up(void *owner, unsigned events)
@@ -609,7 +351,7 @@ static void on_up(void *owner, unsigned events)
         start(r);
     } else if (sm_state(&r->sm) == EDGE_REQUEST_CONNECTING) {
         x->stale = false;
-        fail(r, 502, "No instance of the app can be reached.");
+        forward_fail(r, 502, "No instance of the app can be reached.");
     } else if (events & UPSTREAM_EXPIRED) {
         app_expired(r);
     } else {

@@ -14,6 +14,9 @@ static const struct {
     {EDGE_REQUESTS, "requests_total", "Requests that are over."},
     {EDGE_GONE, "clients_gone_total", "Clients that left before their answer was complete."},
     {EDGE_CUT, "answers_cut_total", "Answers that an app did not complete."},
+    {EDGE_SPOOLED, "uploads_kept_total", "Uploads kept on disk while they passed."},
+    {EDGE_UNSPOOLED, "uploads_not_kept_total", "Uploads that found no room: lost when their instance ends."},
+    {EDGE_REPLAYS, "uploads_replayed_total", "Uploads sent again from what was kept."},
     {EDGE_RETRIES, "retries_total", "Requests offered to another instance, or again."},
     {EDGE_HELD, "held_total", "Requests that waited for an instance."},
     {EDGE_HELD_LOST, "held_lost_total", "Requests that waited too long or found no room."},
@@ -53,6 +56,9 @@ void edge_metrics(struct edge *e, struct buf *out)
                        u->instance->name, life_serves(item, u));
     for (unsigned i = 0; i < e->worker_count; i++)
         connections += edge_worker_connections(e->workers[i]);
+    head(out, "upload_kept_bytes", "gauge", "Bytes of uploads on disk now.");
+    buf_printf(out, "vitrine_edge_upload_kept_bytes %lld\n",
+               (long long)atomic_load_explicit(&e->spool.bytes, memory_order_relaxed));
     head(out, "connections", "gauge", "Connections of clients now.");
     buf_printf(out, "vitrine_edge_connections %u\n", connections);
 }

@@ -38,6 +38,9 @@ enum edge_counter {
     EDGE_5XX,
     EDGE_GONE,      /* clients that left before their answer */
     EDGE_CUT,       /* answers that ended before their end */
+    EDGE_SPOOLED,   /* bodies kept on disk while they passed */
+    EDGE_UNSPOOLED, /* ... that found no room: they passed, but could not have been sent again */
+    EDGE_REPLAYS,   /* uploads sent again, to another instance, from what was kept */
     EDGE_RETRIES,   /* requests sent to a second instance, or a second time */
     EDGE_HELD,      /* requests that had to wait for an instance */
     EDGE_HELD_LOST, /* ... and waited too long or found no room */
@@ -93,6 +96,7 @@ struct edge_target { /* an app as a table sees it */
     struct edge_instance **instances;
     size_t count;
     enum edge_pause pause;
+    bool spool;         /* bodies are kept on disk, so that they can be sent again */
     bool managed;       /* we start its instances: what does not answer now soon will */
     uint32_t answer_ms; /* from the end of the request to the first byte of the answer */
     uint32_t hold_ms;   /* a request waits this long for an instance */

@@ -77,6 +77,8 @@ void edge_request_drop(struct edge_request *r)
         worker_exchange_give(w, r->x);
     }
     r->x = NULL;
+    spool_close(r->spool);
+    r->spool = NULL;
     loop_defer(w->loop, request_free, r);
 }
 

@@ -34,7 +34,8 @@ static bool is_hop(str name)
         return str_eq_nocase(name, STR("connection")) || str_eq_nocase(name, STR("keep-alive"));
     case 14:
         return str_eq_nocase(name, STR("content-length")) || str_eq_nocase(name, STR("http2-settings")) ||
-               str_eq_nocase(name, STR("content_length"));
+               str_eq_nocase(name, STR("content_length")) || str_eq_nocase(name, STR("vitrine-replay")) ||
+               str_eq_nocase(name, STR("vitrine_replay"));
     case 16:
         return str_eq_nocase(name, STR("proxy-connection"));
     case 17:
@@ -181,6 +182,8 @@ void rewrite_request(struct buf *out, const struct rewrite_request *r)
         put_field(out, STR("Connection"), STR("Upgrade"));
         put_field(out, STR("Upgrade"), http_headers_get(&head->headers, STR("upgrade")));
     }
+    if (r->replay && (head->chunked || head->content_length > 0))
+        buf_puts(out, STR("Vitrine-Replay: 379\r\n"));
     if (head->chunked) {
         buf_puts(out, STR("Transfer-Encoding: chunked\r\n"));
     } else if (head->content_length >= 0) {

@@ -21,6 +21,7 @@ struct rewrite_request {
     bool secure;                     /* it came by TLS */
     str strip;                       /* beginning of the path that the app does not see; "" or "/shop" */
     bool upgrade;                    /* pass Upgrade on */
+    bool replay;                     /* the app may answer 379 to a request with a body: Vitrine-Replay says so */
 };
 /* Appends the whole head. out->over: too large. */
 void rewrite_request(struct buf *out, const struct rewrite_request *r);

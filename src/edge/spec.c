@@ -33,6 +33,7 @@ static const struct field {
     {"hold_seconds", SECONDS, AT(hold_ms), 30000, 0, 3600000, "Time a request waits for an instance"},
     {"hold_max", COUNT, AT(hold_max), 20000, 0, 1000000, "Requests that may wait"},
     {"hold_rate", COUNT, AT(hold_rate), 0, 0, 1000000, "Waiting requests let out per second; 0: at once"},
+    {"spool", TEXT, AT(spool), 0, 0, 0, "on or off: keep uploads on disk, to send them again when an instance ends"},
     {"redirect", TEXT, AT(redirect), 0, 0, 0, "Address that everything is redirected to"},
     {"redirect_status", COUNT, AT(redirect_status), 308, 301, 308, "301, 302, 303, 307 or 308"},
 #undef AT
@@ -198,6 +199,9 @@ static enum status check(const struct edge_spec *s, str *ret_field, struct err *
         err_set(err, STATUS_INVALID, "%.*s: the command does not say where the app listens", STR_ARG(s->name));
         return err_hint(err, "Write {port} or {socket} where the command takes the port or the path of the socket.");
     }
+    *ret_field = STR("spool");
+    if (s->spool.n && !str_is(s->spool, "on") && !str_is(s->spool, "off"))
+        return err_set(err, STATUS_INVALID, "spool must be on or off");
     *ret_field = STR("redirect");
     str scheme = str_starts(s->redirect, STR("https://")) ? STR("https://") : STR("http://");
     if (s->redirect.n && (!str_starts(s->redirect, scheme) || !uri_authority_ok(str_from(s->redirect, scheme.n)) ||

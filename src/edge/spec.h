@@ -24,6 +24,7 @@ struct edge_spec { /* all text lives in the arena it was read into */
     int64_t hold_ms;    /* a request waits so long for an instance; then 503 */
     int64_t hold_max;   /* requests that wait; more: 503 */
     int64_t hold_rate;  /* let out per second after a pause; 0 = at once */
+    str spool;          /* "off": bodies are not kept; "" or "on": large ones are, on disk, to be sent again */
     str redirect;       /* instead of run and to: "https://www.example.com" */
     int64_t redirect_status;
 };

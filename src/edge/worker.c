@@ -22,6 +22,7 @@ void edge_limits_default(struct edge_limits *ret)
         .head_ms = 15000,
         .idle_ms = 75000,
         .body_ms = 30000,
+        .body_rate = 256,
         .write_ms = 30000,
         .pause_ms = 60000,
         .tunnel_ms = 3600000,
@@ -232,7 +233,7 @@ void edge_worker_cut(struct edge_worker *w, struct edge_instance *i)
 {
     struct edge_place *place = &i->places[w->config.index];
     while (place->first)
-        client_reset(place->first->owner);
+        forward_withdraw(place->first->owner);
 }
 
 void edge_worker_forget(struct edge_worker *w, struct edge_instance *i)

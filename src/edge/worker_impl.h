@@ -15,6 +15,7 @@
 #include "base/sm.h"
 #include "edge/flow.h"
 #include "edge/rewrite.h"
+#include "edge/spool.h"
 #include "edge/worker.h"
 #include "http/wheel.h"
 
@@ -75,6 +76,10 @@ struct edge_exchange {
     bool answer_bytes;    /* the app sent something */
     bool event_stream;    /* text/event-stream: it may be silent for as long as it likes */
     bool continue_wanted; /* the client waits for 100 */
+    bool spool_wanted;    /* a body that does not fit into `in` is kept on disk */
+    bool uploading;       /* `request` says how far it is */
+    int64_t wait_from_us; /* since when the client is waited for; 0 = it is not */
+    int64_t waited_us;    /* before that, for this body */
 
     int status;
     int64_t started_us;
@@ -97,7 +102,9 @@ struct edge_request {
     bool write_blocked;                /* its client takes no more of the answer now */
     bool close_after;                  /* the connection ends with its answer */
     bool expired;                      /* it waited long enough */
-    bool repeated;                     /* an app died with it once; a second time it is not repeated */
+    struct spool_file *spool;          /* its body so far, on disk; NULL: it is in the buffer, or not kept */
+    unsigned deaths;                   /* of apps that had it; after a few it is not tried again */
+    unsigned replays;                  /* how often an app let go of it */
 };
 
 struct edge_conn {
@@ -184,6 +191,28 @@ bool tunnel_step(struct edge_request *r);
 void forward_end(struct edge_request *r, bool keep); /* lets go of instance and connection */
 void forward_client_expired(struct edge_request *r);
 bool forward_wants_body(const struct edge_request *r); /* more of the request may be read */
+/* The app failed before its answer began: another instance, a wait, or this answer. */
+void forward_fail(struct edge_request *r, int status, const char *text);
+void forward_cut(struct edge_request *r); /* ... and after that: the client must see that it is not whole */
+/* The app let go of it unexecuted: to an instance again, or into the queue. False: not all of it is kept. */
+bool forward_replay(struct edge_request *r);
+void forward_withdraw(struct edge_request *r); /* its instance ends now: again elsewhere if that is safe, else cut */
+
+/* upload.c: the request's way to the app */
+void upload_begin(struct edge_request *r);
+void upload_rewind(struct edge_request *r); /* taken back from an instance: the next upload_begin sends all of it */
+bool upload_step(struct edge_request *r);
+bool upload_wants(const struct edge_request *r);    /* more of the body from the client */
+bool upload_kept(const struct edge_request *r);     /* all of it so far can be sent again */
+bool upload_over(const struct edge_request *r);     /* nothing more goes to the app */
+bool upload_complete(const struct edge_request *r); /* ... for it has all of it: it may execute it */
+bool upload_bad(struct edge_request *r, int status, const char *text);
+/* Milliseconds that the client has for its next byte: body_ms, less when it is slower than body_rate. */
+uint32_t upload_patience(struct edge_request *r);
+
+/* answer.c: the app's answer on its way to the client */
+void answer_begin(struct edge_exchange *x);
+bool answer_step(struct edge_request *r);
 
 /* reply.c: answers of the edge's own. After this the request is REPLYING. */
 void reply_status(struct edge_request *r, int status, const char *text, const char *remedy);
