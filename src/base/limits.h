@@ -303,7 +303,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_EDGE_TRIES        4     /* instances one request is offered to; then 502 */
 #define LIMIT_EDGE_REPLAYS      100   /* times that apps may let go of one upload; then 503 */
 #define LIMIT_EDGE_SPOOL        INT64_C(4294967296) /* size: disk for uploads that are kept, unless --spool-max */
-#define LIMIT_EDGE_SPARE        256   /* size: buffers a loop keeps for the next requests */
+#define LIMIT_EDGE_SPARE        256                 /* size: buffers a loop keeps for the next requests */
 #define LIMIT_EDGE_HOLD_BYTES   LOWERABLE(EDGE_HOLD_BYTES, 67108864) /* of requests one loop holds; more: 503 */
 #define LIMIT_EDGE_ACCESS_BATCH 262144 /* size: access lines of one round; more are written in between */
 #define LIMIT_EDGE_APPS         LOWERABLE(EDGE_APPS, 1000)       /* apps; more: TOO_LARGE */

@@ -40,7 +40,8 @@ static const struct field_option {
     {"--hold", "SECONDS", "hold_seconds", "Time a request waits for an instance (default 30)", NUMBER},
     {"--hold-max", "N", "hold_max", "Requests that may wait (default 20000)", NUMBER},
     {"--hold-rate", "N", "hold_rate", "Waiting requests let out per second (default: at once)", NUMBER},
-    {"--spool", "on|off", "spool", "Keep large uploads on disk, to send them again when an instance ends (default on)", TEXT},
+    {"--spool", "on|off", "spool", "Keep large uploads on disk, to send them again when an instance ends (default on)",
+     TEXT},
     {"--redirect", "ADDRESS", "redirect", "Redirect everything there instead", TEXT},
     {"--redirect-status", "N", "redirect_status", "301, 302, 303, 307 or 308 (default 308)", NUMBER},
 };

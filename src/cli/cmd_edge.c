@@ -213,7 +213,9 @@ static enum status serve(struct setup *s, struct err *err)
 int cmd_edge(int argc, char **argv)
 {
     struct option_reader r = {.options = options, .count = ARRAY_LEN(options), .argc = argc, .argv = argv};
-    struct setup s = {.a = arena_new(0), .config = {.loops = MIN(thread_cpus(), LIMIT_EDGE_LOOPS), .grace_ms = 30000, .spool_bytes = LIMIT_EDGE_SPOOL}};
+    struct setup s = {
+        .a = arena_new(0),
+        .config = {.loops = MIN(thread_cpus(), LIMIT_EDGE_LOOPS), .grace_ms = 30000, .spool_bytes = LIMIT_EDGE_SPOOL}};
     struct err err = ERR_INIT;
     struct value v;
     str value, second;

@@ -131,7 +131,7 @@ static void start(struct edge_request *r)
     sm_move(&r->sm, EDGE_REQUEST_FORWARDING);
     x->stale = x->up->uses > 0;
     upload_begin(r);
-    answer_begin(x);
+    download_begin(x);
     upstream_watch(x->up, LOOP_READ);
 }
 
@@ -300,7 +300,7 @@ bool forward_step(struct edge_request *r)
             return sm_state(&r->sm) != EDGE_REQUEST_OVER;
     if (sm_state(&r->sm) != EDGE_REQUEST_FORWARDING)
         return false;
-    if (answer_step(r))
+    if (download_step(r))
         return true;
     if (sm_state(&r->sm) == EDGE_REQUEST_FORWARDING && r->x == x)
         set_deadlines(r);
@@ -313,7 +313,7 @@ bool tunnel_step(struct edge_request *r)
         ;
     if (sm_state(&r->sm) != EDGE_REQUEST_TUNNEL)
         return false;
-    if (answer_step(r))
+    if (download_step(r))
         return true;
     if (sm_state(&r->sm) == EDGE_REQUEST_TUNNEL)
         set_deadlines(r);

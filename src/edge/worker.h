@@ -18,7 +18,7 @@ struct edge_limits {
     uint32_t pause_ms;                             /* pause between two pieces of an answer; event streams: none */
     uint32_t tunnel_ms;                            /* a tunnel in which nothing moves; then closed */
     uint32_t linger_ms;
-    uint32_t body_rate;                            /* bytes a second that a body must make on average; 0 = any */
+    uint32_t body_rate;            /* bytes a second that a body must make on average; 0 = any */
     int64_t body_bytes;            /* of one request; more: 413. 0 = any size */
     struct upstream_limits client; /* connections to apps */
 };

@@ -210,9 +210,9 @@ bool upload_bad(struct edge_request *r, int status, const char *text);
 /* Milliseconds that the client has for its next byte: body_ms, less when it is slower than body_rate. */
 uint32_t upload_patience(struct edge_request *r);
 
-/* answer.c: the app's answer on its way to the client */
-void answer_begin(struct edge_exchange *x);
-bool answer_step(struct edge_request *r);
+/* download.c: the app's answer on its way to the client */
+void download_begin(struct edge_exchange *x);
+bool download_step(struct edge_request *r);
 
 /* reply.c: answers of the edge's own. After this the request is REPLYING. */
 void reply_status(struct edge_request *r, int status, const char *text, const char *remedy);

@@ -99,7 +99,10 @@ def serve(s):
     while head := read_head(f):
         method, target = head.split(b" ")[:2]
         path, _, query = target.decode().partition("?")
-        body = read_body(f, head)
+        if path == "/give-back" and os.path.exists(os.environ.get("GIVE_BACK", "/none")):
+            body = f.read(100000)  # a part of it
+        else:
+            body = read_body(f, head)
         if body is None:
             return
         if query.startswith("id="):
@@ -109,7 +112,13 @@ def serve(s):
             s.sendall(health())
         elif path == "/headers":
             s.sendall(answer(head))
-        elif path == "/echo":
+        elif path == "/give-back" and os.path.exists(os.environ.get("GIVE_BACK", "/none")):
+            s.sendall(b"HTTP/1.1 379 Partial POST Replay\r\nContent-Length: 4\r\n\r\nsome")
+            return
+        elif path in ("/echo", "/give-back"):
+            if "EXECUTED" in os.environ:
+                with open(os.environ["EXECUTED"], "a") as executed:
+                    executed.write(f"{query} {len(body)} {hashlib.sha256(body).hexdigest()}\n")
             s.sendall(answer(f"{len(body)} {hashlib.sha256(body).hexdigest()}"))
         elif path == "/chunked":
             s.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")

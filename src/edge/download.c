@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* answer — the app's answer on its way to the client: its head, read and written anew, then its body.
+/* download — the app's answer on its way to the client: its head, read and written anew, then its body.
  *
  * Whatever the app does wrong before the head of its answer left ends in forward_fail (another instance, or the truth);
  * after that in forward_cut, for an answer that is not whole must not look whole. */
@@ -9,7 +9,7 @@
 static const struct h1_limits answer_limits = {
     .line_bytes = LIMIT_EDGE_READ / 2, .head_bytes = LIMIT_EDGE_BLOCK - 1, .header_count = LIMIT_HTTP_HEADERS};
 
-void answer_begin(struct edge_exchange *x)
+void download_begin(struct edge_exchange *x)
 {
     x->up_may_read = x->up_ended = x->up_hung = x->answer_bytes = false;
     x->up_used = 0;
@@ -203,7 +203,7 @@ static bool finish(struct edge_request *r)
     return true;
 }
 
-bool answer_step(struct edge_request *r)
+bool download_step(struct edge_request *r)
 {
     struct edge_exchange *x = r->x;
     bool here = x->up_used < x->up_in.n;
@@ -222,4 +222,3 @@ bool answer_step(struct edge_request *r)
     /* still the same exchange? take_answer that returned false may have closed it */
     return sm_state(&r->sm) != EDGE_REQUEST_OVER && read_answer(r);
 }
-
