@@ -448,6 +448,8 @@ void h1_conn_stop(struct h1_conn *c, bool now)
         h1_conn_lost(c);
         return;
     }
+    if (sm_state(&c->sm) == H1_READING_BODY && h1_body_give_back(c))
+        return;
     if (sm_state(&c->sm) != H1_IDLE)
         return;
     c->may_read = true; /* a request that is already here is still answered */

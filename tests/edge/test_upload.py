@@ -9,6 +9,8 @@ import threading
 
 import pytest
 
+import serving
+
 SIZE = 3_000_000
 
 
@@ -183,3 +185,19 @@ def test_many_uploads_at_once(edge, tmp_path):
         t.join()
     assert all(u.client.answer().text == u.digest() for u in uploads)
     assert sorted(executed(tmp_path)) == sorted(f"{n} {u.digest()}" for n, u in enumerate(uploads))
+
+
+def test_vitrine_serve_gives_uploads_back_when_it_is_told_to_end(edge, tmp_path):
+    database = serving.make(tmp_path / "d.db", "create table t(a);")
+    edge.run("deploy", "web", "--run", f"{serving.PROGRAM} serve {database} --uds {{socket}} --state {tmp_path}/s",
+             "--health", "/-/health")
+    old = edge.status("web")["instances"][0]["pid"]
+    upload = Upload(edge, data(400_000), path="/-/nothing")
+    pass_through(edge, upload, 0.5)
+    os.kill(old, signal.SIGTERM)  # by somebody else: the edge knows nothing of it
+    edge.wait(lambda: counter(edge, "replays") == 1, "not given back")
+    edge.wait(lambda: [i["pid"] for i in edge.status("web")["instances"] if i["state"] == "ready"] not in ([], [old]),
+              "not back")
+    upload.send(1)
+    assert upload.client.answer().status in (403, 404, 405)
+    assert counter(edge, "replays") < 100
