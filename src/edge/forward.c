@@ -238,7 +238,7 @@ bool forward_replay(struct edge_request *r)
     forward_end(r, false);
     x->tries = 0;
     x->answer_bytes = false; /* what it said is done with */
-    x->stale = true; /* not over a connection to the one that let go */
+    x->stale = true;         /* not over a connection to the one that let go */
     r->arrived_us = 0;
     if (hold_wanted(r, target) || !offer(r, target))
         hold(r, target);

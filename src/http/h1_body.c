@@ -206,9 +206,9 @@ void h1_body_begin(struct h1_conn *c)
         begin_body(c);
 }
 
-/* Behind an edge that keeps uploads (Vitrine-Replay, docs/design/0020-edge.md): it sends this one to another process, so
- * nobody waits for its end here. 379 is Partial POST Replay; a body on its way into a sink is let go by the end of the
- * connection, which says the same of a body that has no end yet. */
+/* Behind an edge that keeps uploads (Vitrine-Replay, docs/design/0020-edge.md): it sends this one to another process,
+ * so nobody waits for its end here. 379 is Partial POST Replay; a body on its way into a sink is let go by the end of
+ * the connection, which says the same of a body that has no end yet. */
 bool h1_body_give_back(struct h1_conn *c)
 {
     if (!str_is(http_headers_get(&c->work->head.headers, STR("vitrine-replay")), "379"))
