@@ -219,6 +219,11 @@ enum status sql_analyze(struct conn *c, struct arena *a, str sql, struct sql_ana
     sqlite3_set_authorizer(c->sqlite, on_action, &w);
     enum status st = stmt_compile(c, text, &s, err);
     sqlite3_set_authorizer(c->sqlite, NULL, NULL);
+    for (int i = 1; st == STATUS_OK && i <= sqlite3_bind_parameter_count(s); i++) {
+        const char *name = sqlite3_bind_parameter_name(s, i);
+        if (!name || name[0] == '?')
+            st = err_set(err, STATUS_INVALID, "Use named parameters such as :name, not ?");
+    }
     if (st == STATUS_OK && !w.list.count)
         find_vacuum(&w, s); /* EXPLAIN lists the program, it does not run it */
     sqlite3_finalize(s);

@@ -25,9 +25,10 @@ static enum status check_age(const struct request *rq, struct value payload, int
     struct value issued = VALUE_GET(payload, "t"), duration = VALUE_GET(payload, "d");
     int64_t ttl = rq->site->config.settings.max_signed_tokens_ttl, life = 0;
     if (issued.kind != VALUE_INT)
-        return bad_token(err, "Invalid token: no issue time");
+        return bad_token(err, issued.kind == VALUE_UNDEFINED ? "Invalid token: no timestamp"
+                                                             : "Invalid token: invalid timestamp");
     if (!value_is_null(duration) && (duration.kind != VALUE_INT || duration.i < 0))
-        return bad_token(err, "Invalid token: bad duration");
+        return bad_token(err, "Invalid token: invalid duration");
     if (duration.kind == VALUE_INT)
         life = duration.i;
     if (ttl && (!life || life > ttl))
@@ -36,7 +37,7 @@ static enum status check_age(const struct request *rq, struct value payload, int
     if (!life)
         return STATUS_OK;
     if (__builtin_add_overflow(issued.i, life, ret_expires))
-        return bad_token(err, "Invalid token: bad issue time");
+        return bad_token(err, "Invalid token: invalid timestamp");
     return clock_unix_s() > *ret_expires ? bad_token(err, "Token has expired") : STATUS_OK;
 }
 
@@ -48,7 +49,7 @@ static enum status from_token(struct request *rq, str token, struct err *err)
     if (!rq->site->config.settings.allow_signed_tokens)
         return bad_token(err, "Signed tokens are not enabled");
     if (sign_loads(a, rq->site->secret, STR("token"), token, &payload, NULL) != STATUS_OK || payload.kind != VALUE_DICT)
-        return bad_token(err, "Invalid token: bad signature");
+        return bad_token(err, "Invalid token signature");
     enum status st = check_age(rq, payload, &expires, err);
     if (st != STATUS_OK)
         return st;
@@ -74,7 +75,7 @@ static void from_cookie(struct request *rq)
     int64_t at;
     if (!value_is_null(expires) && (!value_is_text(expires) || !base62_decode(expires.s, &at) || clock_unix_s() > at))
         return;
-    if (actor.kind == VALUE_DICT)
+    if (actor.kind == VALUE_DICT && value_count(actor)) /* {} is nobody */
         rq->actor = actor;
 }
 

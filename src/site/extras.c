@@ -433,6 +433,9 @@ static struct value x_extras(struct extra_context *c);
 
 /* ---- the table ---- */
 
+/* The descriptions are Datasette's, word for word, under its Apache-2.0 licence: they are part of what ?_extra=extras
+ * answers, and programs that were written for it compare them. */
+
 #define T EXTRA_TABLE
 #define R EXTRA_ROW
 #define Q EXTRA_QUERY
@@ -442,40 +445,102 @@ static const struct extra {
     const char *description;
     struct value (*fn)(struct extra_context *c);
 } extras[] = {
-    {"count", T, "Number of rows that match the filters", x_count},
-    {"count_truncated", T, "True when counting stopped at its limit: there are at least `count` rows",
+    {"count", T, "Total count of rows matching these filters", x_count},
+    {"count_truncated", T,
+     "True if the count hit Datasette's counting limit, meaning the real number of matching rows is at "
+     "least the reported count.",
      x_count_truncated},
-    {"count_sql", T, "SQL that counts the matching rows", x_count_sql},
-    {"facet_results", T, "Results of the facets asked for", x_facet_results},
-    {"facets_timed_out", T, "Names of facets that took too long", x_facets_timed_out},
-    {"suggested_facets", T, "Facets that may be of interest", x_suggested_facets},
-    {"human_description_en", T, "The filters and the order in words", x_human_description_en},
-    {"columns", T | R | Q, "Names of the columns returned", x_columns},
-    {"all_columns", T, "Names of all columns of the table", x_all_columns},
-    {"primary_keys", T | R, "Names of the primary key columns", x_primary_keys},
-    {"column_details", T | R, "Schema of each column", x_column_details},
-    {"display_columns", T, "Columns as the HTML table shows them", x_display_columns},
-    {"render_cell", T | R | Q, "HTML of the cells that have a column type", x_render_cell},
-    {"debug", T | R | Q, "How the address was understood", x_debug},
-    {"request", T | R | Q, "The request", x_request},
-    {"query", T | R | Q, "SQL and parameters", x_query},
-    {"column_types", T | R, "Column types that were assigned", x_column_types},
-    {"set_column_type_ui", T, "What is needed to assign column types; null when not allowed", x_set_column_type_ui},
-    {"metadata", T | R | Q, "Metadata of the table or query", x_metadata},
-    {"extras", T | R | Q, "All extras of this page", x_extras},
-    {"database", T | R | Q, "Name of the database", x_database},
-    {"table", T | R, "Name of the table", x_table},
-    {"database_color", T | R | Q, "Colour of the database", x_database_color},
-    {"renderers", T, "Addresses of other formats", x_renderers},
-    {"custom_table_templates", T, "Templates looked for to render the rows", x_custom_table_templates},
-    {"sorted_facet_results", T, "Facet results in the order of the page", x_sorted_facet_results},
-    {"table_definition", T, "SQL that made the table", x_table_definition},
-    {"view_definition", T, "SQL that made the view", x_view_definition},
-    {"is_view", T, "True for a view", x_is_view},
-    {"private", T | R | Q, "True when anonymous visitors cannot see this", x_private},
-    {"expandable_columns", T, "Foreign keys that can be shown with labels", x_expandable_columns},
-    {"foreign_key_tables", R, "Rows of other tables that point at this one", x_foreign_key_tables},
-    {"form_hidden_args", T, "Options that the filter form carries along", x_form_hidden_args},
+    {"count_sql", T,
+     "SQL query string used to calculate the total count for the current table view, including active "
+     "filters.",
+     x_count_sql},
+    {"facet_results", T,
+     "Results of facets calculated against this data. A dictionary with ``results`` and ``timed_out`` "
+     "keys: ``results`` maps facet names to facet dictionaries with ``name``, ``type``, ``results`` and "
+     "URL keys, and each facet result item includes ``value``, ``label``, ``count`` and ``toggle_url``.",
+     x_facet_results},
+    {"facets_timed_out", T, "List of names of facet calculations that exceeded the facet time limit.",
+     x_facets_timed_out},
+    {"suggested_facets", T,
+     "Suggestions for facets that might return interesting results. Each item is a dictionary with "
+     "``name`` and ``toggle_url`` keys, and may include extra keys such as ``type`` or ``label`` depending "
+     "on the facet class.",
+     x_suggested_facets},
+    {"human_description_en", T, "Human-readable description of the filters", x_human_description_en},
+    {"columns", T | R | Q, "List of column names returned by this table, row or query.", x_columns},
+    {"all_columns", T, "List of all column names in the table, regardless of ``_col=`` or ``_nocol=`` filtering.",
+     x_all_columns},
+    {"primary_keys", T | R,
+     "List of primary key column names for this table, or an empty list if the table has no explicit "
+     "primary key.",
+     x_primary_keys},
+    {"column_details", T | R,
+     "SQLite schema details for columns in this table. The dictionary maps column names to objects "
+     "describing the schema for each column.",
+     x_column_details},
+    {"display_columns", T,
+     "Column metadata used by the HTML table display. Each item includes ``name``, ``sortable``, "
+     "``is_pk``, ``type``, ``notnull``, ``description``, ``column_type`` and ``column_type_config`` keys.",
+     x_display_columns},
+    {"render_cell", T | R | Q, "Rendered HTML for each cell using the render_cell plugin hook", x_render_cell},
+    {"debug", T | R | Q,
+     "Extra debug information dictionary. This is intended for development only and its shape is not part "
+     "of the stable template contract.",
+     x_debug},
+    {"request", T | R | Q,
+     "Dictionary with request details: ``url``, ``path``, ``full_path``, ``host`` and ``args`` where "
+     "``args`` maps query string parameter names to their values.",
+     x_request},
+    {"query", T | R | Q, "Details of the underlying SQL query as a dictionary with ``sql`` and ``params`` keys.",
+     x_query},
+    {"column_types", T | R,
+     "Column type assignments for this table. A dictionary mapping column names to ``{\"type\": type_name, "
+     "\"config\": config}`` dictionaries.",
+     x_column_types},
+    {"set_column_type_ui", T,
+     "Information needed to build an interface for assigning column types, or ``None`` if unavailable. "
+     "When present it has ``path`` and ``columns`` keys; ``columns`` maps column names to ``current`` and "
+     "``options`` values.",
+     x_set_column_type_ui},
+    {"metadata", T | R | Q,
+     "Metadata dictionary for the table, database or stored query. Table and row metadata include a "
+     "``columns`` dictionary mapping column names to descriptions; stored query metadata returns the "
+     "stored query configuration.",
+     x_metadata},
+    {"extras", T | R | Q,
+     "List of ``?_extra=`` blocks that can be used on this page. Each item has ``name``, ``description``, "
+     "``toggle_url`` and ``selected`` keys.",
+     x_extras},
+    {"database", T | R | Q, "Database name", x_database},
+    {"table", T | R, "Table name", x_table},
+    {"database_color", T | R | Q, "Color assigned to the database", x_database_color},
+    {"renderers", T,
+     "Dictionary mapping output format names such as ``json`` or plugin-provided renderer names to URLs "
+     "for this data in that format.",
+     x_renderers},
+    {"custom_table_templates", T, "List of custom template names considered for rendering table rows, in lookup order.",
+     x_custom_table_templates},
+    {"sorted_facet_results", T,
+     "Facet result dictionaries sorted for display. Each item has the same shape as an entry from "
+     "``facet_results['results']``.",
+     x_sorted_facet_results},
+    {"table_definition", T, "SQL definition for this table", x_table_definition},
+    {"view_definition", T, "SQL definition for this view", x_view_definition},
+    {"is_view", T, "Whether this resource is a view instead of a table", x_is_view},
+    {"private", T | R | Q, "Whether this resource is private to the current actor", x_private},
+    {"expandable_columns", T,
+     "List of foreign key columns that can be expanded with labels. Each item is a ``(foreign_key, "
+     "label_column)`` pair where ``foreign_key`` is the SQLite foreign key dictionary and ``label_column`` "
+     "is the label column in the referenced table, or ``None``.",
+     x_expandable_columns},
+    {"foreign_key_tables", R,
+     "List of tables that link to this row using foreign keys. Each item includes the foreign key fields "
+     "plus ``count`` for matching rows and ``link`` for the filtered table URL.",
+     x_foreign_key_tables},
+    {"form_hidden_args", T,
+     "List of ``(name, value)`` pairs for hidden form fields used by the HTML table interface to preserve "
+     "current query string options.",
+     x_form_hidden_args},
 };
 #undef T
 #undef R
@@ -489,8 +554,8 @@ static const struct extra *find(str name, enum extra_scope scope)
     return NULL;
 }
 
-/* Keys that every table answer has anyway. Datasette refuses to be asked for them; the released script of
- * datasette-cluster-map asks. */
+/* Keys that every table answer has anyway. They are no extras, so asking for nothing else is refused as Datasette does;
+ * beside an extra they are accepted, because the released script of datasette-cluster-map asks for "count,next_url". */
 static bool always_there(str name, enum extra_scope scope)
 {
     return scope == EXTRA_TABLE && (str_is(name, "next") || str_is(name, "next_url"));
@@ -504,6 +569,12 @@ static bool has_name(struct value names, str name)
     return false;
 }
 
+void extras_imply(struct extra_context *c, str name)
+{
+    if (!has_name(c->names, name))
+        value_push(c->names, value_str(name));
+}
+
 static struct value x_extras(struct extra_context *c)
 {
     struct request *rq = c->rq;
@@ -514,23 +585,24 @@ static struct value x_extras(struct extra_context *c)
             continue;
         str name = str_of(extras[i].name);
         bool selected = has_name(c->names, name);
-        VEC(struct url_pair) pairs = {0};
-        for (size_t k = 0; k < rq->args.count; k++)
-            if (!selected || !(str_is(rq->args.items[k].key, "_extra") && str_eq(rq->args.items[k].value, name)))
-                VEC_PUSH(a, &pairs, (struct url_pair){rq->args.items[k].key, rq->args.items[k].value});
-        if (!selected)
-            VEC_PUSH(a, &pairs, (struct url_pair){STR("_extra"), name});
-        str query = url_encode(a, pairs.items, pairs.count);
+        const struct url_pair pair = {STR("_extra"), name};
+        str path = link_path(rq, rq->path);
+        str toggled = selected ? url_with_removed(a, path, rq->query_string, &pair, 1)
+                               : url_with_added(a, path, rq->query_string, &pair, 1);
         struct value d = value_dict(a);
         VALUE_SET(d, "name", value_str(name));
         VALUE_SET(d, "description", value_cstr(extras[i].description));
-        str path = link_path(rq, rq->path);
-        VALUE_SET(d, "toggle_url",
-                  value_str(request_absolute_url(rq, query.n ? ARENA_CAT(a, path, STR("?"), query) : path)));
+        VALUE_SET(d, "toggle_url", value_str(request_absolute_url(rq, toggled)));
         VALUE_SET(d, "selected", value_bool(selected));
         value_push(list, d);
     }
     return list;
+}
+
+static enum status unknown_extra(str name, struct err *err)
+{
+    err_set(err, STATUS_INVALID, "Unknown _extra: %.*s", STR_ARG(name));
+    return err_hint(err, "Ask for ?_extra=extras to see the names.");
 }
 
 enum status extras_parse(struct request *rq, enum extra_scope scope, struct value *ret_names, struct err *err)
@@ -538,19 +610,21 @@ enum status extras_parse(struct request *rq, enum extra_scope scope, struct valu
     const struct arg *first;
     size_t n = args_all(&rq->args, STR("_extra"), &first);
     struct value names = value_list(rq->arena);
+    str needless = {0};
     for (size_t i = 0; i < n; i++) {
         str rest = first[i].value, name;
         while (rest.n) {
             str_cut(rest, ',', &name, &rest);
-            if (!name.n || has_name(names, name) || always_there(name, scope))
-                continue;
-            if (!find(name, scope)) {
-                err_set(err, STATUS_INVALID, "Unknown _extra: %.*s", STR_ARG(name));
-                return err_hint(err, "Ask for ?_extra=extras to see the names.");
-            }
-            value_push(names, value_str(name));
+            if (always_there(name, scope))
+                needless = name;
+            else if (name.n && !find(name, scope))
+                return unknown_extra(name, err);
+            else if (name.n && !has_name(names, name))
+                value_push(names, value_str(name));
         }
     }
+    if (needless.n && !value_count(names))
+        return unknown_extra(needless, err);
     *ret_names = names;
     return STATUS_OK;
 }

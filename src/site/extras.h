@@ -24,6 +24,8 @@ struct extra_context {
     struct value names;    /* LIST of the extras asked for, in order */
 };
 
+/* Adds a name that another one, or the address, brings along. */
+void extras_imply(struct extra_context *c, str name);
 /* Names of ?_extra=a,b&_extra=c. INVALID "Unknown _extra: x" for names this scope does not have. */
 enum status extras_parse(struct request *rq, enum extra_scope scope, struct value *ret_names, struct err *err) MUST_USE;
 /* Adds one block to `out`. Unknown names add nothing. */

@@ -103,15 +103,16 @@ static enum status refuse_foreign(struct request *rq, struct err *err)
 static enum status check_method(struct request *rq, bool *ret_done, struct err *err)
 {
     unsigned flags = rq->route->flags;
+    bool post = (flags & ROUTE_POST) || ((flags & ROUTE_POST_JSON) && str_is(rq->format, "json"));
     *ret_done = false;
-    if (rq->http->method == HTTP_POST && (flags & ROUTE_POST))
+    if (rq->http->method == HTTP_POST && post)
         return refuse_foreign(rq, err);
     if ((request_is_get(rq) && (flags & (ROUTE_GET | ROUTE_ANY_METHOD))) ||
         ((flags & ROUTE_ANY_METHOD) && rq->http->method != HTTP_POST))
         return STATUS_OK;
     if (rq->http->method == HTTP_OPTIONS) {
         *ret_done = true;
-        respond_text(rq, 200, "text/plain; charset=utf-8", STR("ok"));
+        respond_options(rq, !(flags & ROUTE_GET) ? "POST" : post ? "HEAD, GET, POST" : "HEAD, GET");
         return STATUS_OK;
     }
     return err_set(err, STATUS_METHOD, "Method not allowed");
@@ -140,6 +141,8 @@ static bool redirect_instead(struct request *rq)
     } else if (path.n > 1 && str_ends(path, STR("/"))) {
         to = str_sub(path, 0, path.n - 1);
     }
+    while (to.n > 1 && str_ends(to, STR("/")))
+        to = str_sub(to, 0, to.n - 1);
     if (!to.n)
         return false;
     size_t lead = 0; /* browsers read both kinds of slash alike: two of them would lead to another host */

@@ -235,6 +235,12 @@ void respond_text(struct request *rq, int http_status, const char *type, str bod
     respond_buf(rq, http_status, type, &b);
 }
 
+void respond_options(struct request *rq, const char *methods)
+{
+    response_header(rq->response, STR("allow"), str_of(methods));
+    respond_text(rq, 200, "text/plain; charset=utf-8", STR("ok"));
+}
+
 enum status respond_file(struct request *rq, const char *path, struct err *err)
 {
     struct stat st;

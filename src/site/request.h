@@ -114,6 +114,8 @@ struct value request_url_vars(const struct request *rq, struct arena *a);
 /* Answers: each sets status, content type and body. */
 void respond_json(struct request *rq, int http_status, struct value v);
 void respond_text(struct request *rq, int http_status, const char *content_type, str body);
+/* To OPTIONS: "ok", and the methods in the header Allow. */
+void respond_options(struct request *rq, const char *methods);
 void respond_buf(struct request *rq, int http_status, const char *content_type, struct buf *own_body);
 /* The whole file as body; content type and the rest are the caller's. NOT_FOUND, FORBIDDEN, IO. */
 enum status respond_file(struct request *rq, const char *path, struct err *err) MUST_USE;

@@ -15,6 +15,7 @@ struct request;
 enum route_flags {
     ROUTE_GET = 1,
     ROUTE_POST = 2,
+    ROUTE_POST_JSON = 512, /* POST only with the extension .json */
     ROUTE_ANY_METHOD = 4,  /* PUT, DELETE and OPTIONS are answered as GET, as Datasette's table page does */
     ROUTE_SLOW = 8,        /* runs visitors' SQL: slow lane */
     ROUTE_NO_CACHE = 16,   /* never from the answer cache */

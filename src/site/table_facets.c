@@ -322,7 +322,8 @@ static bool is_spent(struct spending *s)
     return cpu - s->cpu_us > SUGGEST_CPU_US || wall - s->wall_us > SUGGEST_WALL_US;
 }
 
-/* A verdict depends on the data, the rows looked at and the column: it is kept until the data changes. */
+/* A verdict depends on the data, the rows looked at, the column and the size of facets: it is kept until the data
+ * changes. */
 static bool accepted(struct table_page *p, const struct query_suggestions *s, const struct query_suggestion *c,
                      int64_t rows, struct spending *so_far)
 {
@@ -330,8 +331,8 @@ static bool accepted(struct table_page *p, const struct query_suggestions *s, co
     struct arena *a = rq->arena;
     struct db_signature begun;
     int64_t verdict;
-    str key =
-        ARENA_CAT(a, STR("suggest "), str_of(query_facet_type(c->kind)), STR(" "), c->column, STR("\n"), so_far->key);
+    str kind = arena_printf(a, "suggest %s %lld ", query_facet_type(c->kind), (long long)s->facet_size);
+    str key = ARENA_CAT(a, kind, c->column, STR("\n"), so_far->key);
     if (figure_look_integer(rq, key, &verdict) == FIGURE_EXACT)
         return verdict;
     if (is_spent(so_far)) { /* the next page goes on from here */

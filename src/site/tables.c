@@ -74,14 +74,19 @@ static void count_now(struct request *rq, const struct schema_table *t, int64_t 
         figure_want_count(rq, t->name);
 }
 
+static bool inspected_count(const struct request *rq, const struct schema_table *t, int64_t *ret)
+{
+    struct value v = VALUE_GET(value_get(rq->db->inspect_tables, t->name), "count");
+    if (v.kind == VALUE_INT)
+        *ret = v.i;
+    return v.kind == VALUE_INT;
+}
+
 void table_count(struct request *rq, const struct schema_table *t, int64_t time_limit_ms, bool exact,
                  struct row_count *ret)
 {
-    struct value inspected = VALUE_GET(value_get(rq->db->inspect_tables, t->name), "count");
     *ret = (struct row_count){-1, false, -1};
-    if (inspected.kind == VALUE_INT)
-        ret->count = inspected.i;
-    else if (!tables_only_inspected(rq->db))
+    if (!inspected_count(rq, t, &ret->count))
         count_now(rq, t, time_limit_ms, exact, ret);
 }
 
@@ -100,7 +105,9 @@ enum status tables_list(struct request *rq, struct table_item **ret, size_t *ret
         item->hidden = table_is_hidden(rq, t);
         item->is_private = request_private(rq, ACTION_VIEW_TABLE, rq->db->name, t->name);
         int64_t left_ms = (until - clock_mono_us()) / 1000;
-        if (t->kind != SCHEMA_VIEW)
+        if (tables_only_inspected(rq->db)) /* lists say what the file says, and nothing of other tables */
+            inspected_count(rq, t, &item->rows.count);
+        else if (t->kind != SCHEMA_VIEW)
             table_count(rq, t, CLAMP(left_ms, 1, COUNT_ONE_MS), !item->hidden, &item->rows);
         if (request_gone(rq) && atomic_load(request_gone(rq)))
             return err_set(err, STATUS_CANCELLED, "The client went away");

@@ -98,7 +98,7 @@ def test_source_of_the_instance(server, chinook, tmp_path):
     site = server(chinook, "--metadata", metadata)
     page = site.json("/chinook/Track.json?_compat=0.65&_size=1")
     assert (page["source"], page["license_url"]) == ("S", "https://l") and page["units"] == {"Milliseconds": "ms"}
-    assert site.json("/-/metadata.json")["title"] == "T"
+    assert site.json("/-/metadata.json?_compat=0.65")["title"] == "T"
 
 
 def test_unknown_version_is_refused():

@@ -76,7 +76,7 @@ PAGES = [
     "/", "/.json", "/-/.json", "/d?_show_hidden=1", "/-/databases.json", "/-/databases", "/-/config", "/-/schema",
     "/-/jump.json", "/-/jump.json?q=z", "/-/queries", "/-/queries.json", "/d/-/queries.json", "/-/queries.json?q=z",
     "/-/plugins.json", "/-/settings.json", "/-/versions.json", "/-/actor.json", "/-/api", "/-/patterns", "/-/allow-debug",
-    "/_memory", "/_memory.json", "/robots.txt", "/-/health", "/-/login", "/-/metadata.json",
+    "/_memory", "/_memory.json", "/robots.txt", "/-/health", "/-/login", "/-/metadata.json?_compat=0.65",
     "/-/search?q=a", "/-/search.json?q=Alice",
     "/-/allowed.json?action=view-table&_size=200", "/-/allowed.json?action=view-database",
     "/-/allowed.json?action=view-query", "/-/allowed.json?action=execute-sql", "/-/check", "/-/rules.json?action=view-table",

@@ -153,7 +153,7 @@ ROUTES = {
     "/-/plugins[.json]": [("/-/plugins.json", INSTANCE)],
     "/-/settings[.json]": [("/-/settings.json", INSTANCE)],
     "/-/config[.json]": [("/-/config.json", INSTANCE)],
-    "/-/metadata[.json]": [("/-/metadata.json", INSTANCE)],
+    "/-/metadata[.json]": [("/-/metadata.json?_compat=0.65", INSTANCE)],
     "/-/databases[.json]": [("/-/databases.json", INSTANCE)],
     "/-/upload": [("/-/upload", UPLOADS)],
     "/-/upload/:id": [("/-/upload/x", always(302))],

@@ -44,7 +44,7 @@ def refused(s, headers, why):
 
 
 @pytest.mark.parametrize("who", [{"id": "ann"}, {"id": 7}, {"id": "ünïcode 🔑", "roles": ["a", "b"]}, {"id": "x" * 2000},
-                                 {"name": "no id"}, {"id": None}, {}])
+                                 {"name": "no id"}, {"id": None}])
 def test_cookies_of_itsdangerous(site, who):
     assert actor(site, signing.cookie(SECRET, who)) == who
     assert actor(site, signing.cookie(SECRET, who, expires_in=100)) == who
@@ -91,7 +91,7 @@ GOOD = signing.sign(SECRET, "token", {"a": "ann", "t": int(time.time())})
                                   signing.sign("", "token", {"a": "root", "t": 0}), "A" * 20000],
                          ids=lambda text: text[:12] or "empty")
 def test_forged(site, text):
-    refused(site, {"Authorization": ("Bearer dstok_" + text).encode()}, "Invalid token: bad signature")
+    refused(site, {"Authorization": ("Bearer dstok_" + text).encode()}, "Invalid token signature")
 
 
 def signed(value):

@@ -198,7 +198,7 @@ void query_facet_value(struct arena *a, const struct query_plan *plan, const str
                        struct value value, struct query_facet_value *ret)
 {
     const struct query_request *r = plan->request;
-    str key = filter_key(a, facet), text = value_to_str(a, value);
+    str key = filter_key(a, facet), text = value.kind == VALUE_BYTES ? value.s : value_to_str(a, value);
     const struct arg *first;
     size_t count = args_all(&r->args, key, &first);
     bool selected = false;

@@ -31,16 +31,20 @@ static void found(struct query_draft *d, str from)
     d->found_where = d->where.count - 1;
 }
 
-static void search_all(struct query_draft *d, str text, bool raw)
+/* Which column of the table holds the rowid of the search table; a view has no rowid of its own. */
+static str key_of_found(const struct query_draft *d)
 {
-    struct arena *a = d->a;
     /* An `_fts_pk=` that is present but blank is taken as given, as by the reference: it then fails as SQL. */
     str pk = ARGS_GET(&d->request->args, "_fts_pk");
     if (!pk.p)
         pk = value_get_text(d->table->config, STR("fts_pk"));
-    if (!pk.p)
-        pk = STR("rowid");
-    str fts = query_identifier(a, d->fts_table);
+    return pk.p ? pk : STR("rowid");
+}
+
+static void search_all(struct query_draft *d, str text, bool raw)
+{
+    struct arena *a = d->a;
+    str pk = key_of_found(d), fts = query_identifier(a, d->fts_table);
     VEC_PUSH(a, &d->where,
              ARENA_CAT(a, query_identifier(a, pk), STR(" in (select rowid from "), fts, STR(" where "), fts,
                        STR(" match "), match_clause(a, STR("search"), raw), STR(")")));
@@ -60,7 +64,8 @@ static enum status search_column(struct query_draft *d, str column, str text, si
         return err_set(err, STATUS_INVALID, "Cannot search by that column");
     str name = arena_printf(a, "search_%zu", number);
     VEC_PUSH(a, &d->where,
-             ARENA_CAT(a, STR("rowid in (select rowid from "), query_identifier(a, d->fts_table), STR(" where "),
+             ARENA_CAT(a, d->table->has_rowid ? STR("rowid") : query_identifier(a, key_of_found(d)),
+                       STR(" in (select rowid from "), query_identifier(a, d->fts_table), STR(" where "),
                        query_identifier(a, column), STR(" match "), match_clause(a, name, raw), STR(")")));
     found(d, ARENA_CAT(a, query_identifier(a, d->fts_table), STR(" where "), query_identifier(a, column),
                        STR(" match "), match_clause(a, name, raw)));

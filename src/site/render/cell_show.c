@@ -177,6 +177,7 @@ static void show_plain(const struct cell_show *s, const struct cell *c, struct s
     struct arena *a = s->rq->arena;
     if (c->kind == CELL_INT || c->kind == CELL_FLOAT) {
         show_number(out, c);
+        out->parts[0] = truncate_text(a, out->parts[0], s->truncate);
     } else if (c->kind == CELL_NULL || !c->s.n) {
         show_text(out, STR("&nbsp;"));
     } else if (c->s.n > 8 && (c->s.p[0] == 'h' || c->s.p[0] == ' ') && is_url(c->s)) {

@@ -99,6 +99,12 @@ static void overflow_line(const struct request *rq, struct buf *out)
     buf_printf(out, "CSV contains more than %lld bytes", (long long)(rq->site->config.settings.max_csv_mb << 20));
 }
 
+/* As the address names it, for a table; a query of nobody is named after its database. */
+static str file_name(const struct request *rq, str name)
+{
+    return rq->param_count > 1 ? tilde_encode(rq->arena, name) : link_filename(rq->arena, name);
+}
+
 static void headers(struct request *rq, str name)
 {
     struct arena *a = rq->arena;
@@ -107,7 +113,7 @@ static void headers(struct request *rq, str name)
                     download ? STR("text/csv; charset=utf-8") : STR("text/plain; charset=utf-8"));
     if (download)
         response_header(rq->response, STR("content-disposition"),
-                        ARENA_CAT(a, STR("attachment; filename=\""), tilde_encode(a, name), STR(".csv\"")));
+                        ARENA_CAT(a, STR("attachment; filename=\""), file_name(rq, name), STR(".csv\"")));
 }
 
 const struct row_format csv_format = {

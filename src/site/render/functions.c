@@ -183,12 +183,19 @@ PAGE_FUNCTION(append_querystring)
 }
 
 /* This page with the arguments of `dropped` left out, and those of `added` that are not none at the end. */
+/* An option of the page without a value ("_search=" of an empty box) says nothing: links need not carry it along. A
+ * filter without one looks for the empty text. */
+static bool is_idle(const struct arg *arg)
+{
+    return !arg->value.n && str_starts(arg->key, STR("_")) && str_find(arg->key, STR("__")) == STR_NPOS;
+}
+
 static struct value changed_path(struct request *rq, struct value dropped, struct value added)
 {
     struct arena *a = rq->arena;
     VEC(struct url_pair) kept = {0};
     for (size_t i = 0; i < rq->args.count; i++)
-        if (!value_has(dropped, rq->args.items[i].key))
+        if (!value_has(dropped, rq->args.items[i].key) && !is_idle(&rq->args.items[i]))
             VEC_PUSH(a, &kept, (struct url_pair){rq->args.items[i].key, rq->args.items[i].value});
     for (size_t i = 0; i < value_count(added); i++) {
         const struct value_entry *e = &added.dict->entries[i];

@@ -160,7 +160,7 @@ enum status page_respond(struct request *rq, int http_status, const str *names, 
     VALUE_SET(vars, "select_templates", considered);
     if (alternate) {
         str url = request_absolute_url(rq, link_this_format(rq, STR("json"), NULL, 0));
-        VALUE_SET(vars, "alternate_url_json", value_safe(url));
+        VALUE_SET(vars, "alternate_url_json", value_str(url));
         response_header(rq->response, STR("link"),
                         ARENA_CAT(a, STR("<"), url, STR(">; rel=\"alternate\"; type=\"application/json+datasette\"")));
     }
@@ -177,6 +177,7 @@ enum status page_respond_json_page(struct request *rq, const char *title, const 
     struct value vars = value_dict(rq->arena);
     struct buf text;
     buf_init(&text, LIMIT_TEMPLATE_OUTPUT);
+    value_remove(data, STR("ok")); /* of the API: says nothing on a page */
     value_to_json_indent(&text, data, 0, 4);
     VALUE_SET(vars, "filename", value_cstr(filename));
     VALUE_SET(vars, "title", value_cstr(title));

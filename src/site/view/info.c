@@ -165,9 +165,13 @@ enum status view_config(struct request *rq, struct err *err)
     return st == STATUS_OK ? page_respond_json_page(rq, "Configuration", "config.json", d, err) : st;
 }
 
-/* 1.0 has no such page any more, but deployment guides and clients ask for it. */
+/* A page of Datasette 0.65 that deployment guides and clients name; 1.0 has none at that address. */
 enum status view_metadata(struct request *rq, struct err *err)
 {
+    if (!compat_is_old(rq)) {
+        err_set(err, STATUS_NOT_FOUND, "Database not found");
+        return err_hint(err, "Metadata of the instance is in /.json; as of Datasette 0.65: ?_compat=0.65.");
+    }
     struct value d = value_copy(rq->arena, rq->site->config.metadata);
     enum status st = require_instance(rq, err);
     hide_denied(rq, d);

@@ -13,8 +13,25 @@ struct match {
     const char *type;
     int relevance; /* 0 the name itself, 1 begins with it, 2 somewhere */
     int type_rank;
-    size_t length; /* characters of the label */
-    str label, url;
+    size_t length;               /* characters of the label */
+    str label, url, description; /* description: of a page, else empty */
+};
+
+/* Pages for those who look after the instance: in the list of whoever may debug-menu. */
+static const struct debug_page {
+    const char *path, *label, *description;
+} debug_pages[] = {
+    {"-/databases", "Databases", "Databases of this instance, and their files"},
+    {"-/plugins", "Installed plugins", "Plugins that are configured or built in"},
+    {"-/versions", "Version info", "Versions of this program, SQLite and its extensions"},
+    {"-/settings", "Settings", "Settings in force"},
+    {"-/permissions", "Debug permissions", "Try who may do what, and why"},
+    {"-/messages", "Debug messages", "Try the messages that a page shows once"},
+    {"-/allow-debug", "Debug allow rules", "Try an actor against an allow block"},
+    {"-/debug/autocomplete", "Debug autocomplete", "Try the search for rows by label"},
+    {"-/threads", "Debug threads", "Threads and what they do"},
+    {"-/actor", "Debug actor", "Who you are signed in as"},
+    {"-/patterns", "Pattern portfolio", "Parts that pages are made of"},
 };
 
 struct jump {
@@ -45,6 +62,17 @@ static str make_pattern(struct arena *a, str q)
     return str_make(out, n);
 }
 
+static void push(struct jump *j, struct match m)
+{
+    m.relevance = 2;
+    m.length = utf8_count(m.label);
+    if (str_eq_nocase(m.label, j->q))
+        m.relevance = 0;
+    else if (m.label.n >= j->q.n && str_eq_nocase(str_sub(m.label, 0, j->q.n), j->q))
+        m.relevance = 1;
+    VEC_PUSH(j->rq->arena, &j->matches, m);
+}
+
 static void consider(struct jump *j, const char *type, int type_rank, enum action action, const struct resource *r)
 {
     struct request *rq = j->rq;
@@ -53,14 +81,23 @@ static void consider(struct jump *j, const char *type, int type_rank, enum actio
     if ((j->q.n && !like_matches(j->pattern, text)) || !request_allowed(rq, action, r->parent, r->child))
         return;
     str label = r->child.n ? ARENA_CAT(a, r->parent, STR(": "), r->child) : r->parent;
-    struct match m = {
-        .type = type, .relevance = 2, .type_rank = type_rank, .length = utf8_count(label), .label = label};
-    if (str_eq_nocase(label, j->q))
-        m.relevance = 0;
-    else if (label.n >= j->q.n && str_eq_nocase(str_sub(label, 0, j->q.n), j->q))
-        m.relevance = 1;
-    m.url = r->child.n ? link_table(rq, r->parent, r->child) : link_database(rq, r->parent);
-    VEC_PUSH(a, &j->matches, m);
+    str url = r->child.n ? link_table(rq, r->parent, r->child) : link_database(rq, r->parent);
+    push(j, (struct match){.type = type, .type_rank = type_rank, .label = label, .url = url});
+}
+
+static void consider_debug_pages(struct jump *j)
+{
+    struct request *rq = j->rq;
+    for (size_t i = 0; i < ARRAY_LEN(debug_pages); i++) {
+        const struct debug_page *page = &debug_pages[i];
+        str text = arena_printf(rq->arena, "debug %s %s", page->label, page->description);
+        if (!j->q.n || like_matches(j->pattern, text))
+            push(j, (struct match){.type = "debug",
+                                   .type_rank = 50,
+                                   .label = str_of(page->label),
+                                   .url = link_path(rq, str_of(page->path)),
+                                   .description = str_of(page->description)});
+    }
 }
 
 static int best_first(const void *x, const void *y)
@@ -90,6 +127,8 @@ static enum status collect(struct jump *j, struct err *err)
         st = resources_list(j->rq, ACTION_LEVEL_QUERY, (str){0}, &items, &n, err);
     for (size_t i = 0; st == STATUS_OK && i < n; i++)
         consider(j, "query", 30, ACTION_VIEW_QUERY, &items[i]);
+    if (st == STATUS_OK && request_allowed(j->rq, ACTION_DEBUG_MENU, (str){0}, (str){0}))
+        consider_debug_pages(j);
     return st;
 }
 
@@ -110,7 +149,7 @@ enum status view_jump(struct request *rq, struct err *err)
         VALUE_SET(e, "name", value_str(m->label));
         VALUE_SET(e, "url", value_str(m->url));
         VALUE_SET(e, "type", value_cstr(m->type));
-        VALUE_SET(e, "description", VALUE_NULL);
+        VALUE_SET(e, "description", m->description.n ? value_str(m->description) : VALUE_NULL);
         value_push(list, e);
     }
     VALUE_SET(d, "ok", value_bool(true));

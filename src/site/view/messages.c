@@ -20,6 +20,8 @@ static enum status add_from_form(struct request *rq, struct err *err)
         return st;
     str text = ARGS_GET(&form, "message"), type = ARGS_GET(&form, "message_type");
     bool known = false;
+    if (!text.p)
+        return err_set(err, STATUS_INVALID, "The form has no message");
     if (!type.n)
         type = STR("INFO");
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {

@@ -20,6 +20,7 @@
 #include "site/view/database.h"
 #include "site/view/resources.h"
 #include "site/view/view.h"
+#include "site/write/decide.h"
 #include "site/write/stored.h"
 
 struct query_page {
@@ -176,13 +177,14 @@ static enum status respond_as_json(struct query_page *p, struct err *err)
 
 /* ---- html ---- */
 
+/* An argument without a value says nothing here: links leave it away. */
 static str replace_arg(struct query_page *p, const char *key, const char *value)
 {
     struct request *rq = p->rq;
     struct arena *a = rq->arena;
     VEC(struct url_pair) pairs = {0};
     for (size_t i = 0; i < rq->args.count; i++)
-        if (!str_is(rq->args.items[i].key, key))
+        if (rq->args.items[i].value.n && !str_is(rq->args.items[i].key, key))
             VEC_PUSH(a, &pairs, (struct url_pair){rq->args.items[i].key, rq->args.items[i].value});
     if (value)
         VEC_PUSH(a, &pairs, (struct url_pair){str_of(key), str_of(value)});
@@ -338,7 +340,7 @@ enum status view_query(struct request *rq, struct err *err)
         st = request_require(rq, ACTION_EXECUTE_SQL, rq->db->name, (str){0}, NULL, err);
     if (st != STATUS_OK)
         return st;
-    p.sql = str_trim(request_arg(rq, "sql")).n ? request_arg(rq, "sql") : (str){0};
+    p.sql = request_arg(rq, "sql");
     return respond_page(&p, err);
 }
 
@@ -355,7 +357,13 @@ enum status view_stored_query(struct request *rq, struct err *err)
     p.sql = VALUE_GET(p.stored, "sql").s;
     p.is_write = value_truth(VALUE_GET(p.stored, "is_write"));
     if (rq->http->method == HTTP_POST)
-        return p.is_write ? stored_query_post(rq, p.stored, err) : err_set(err, STATUS_METHOD, "Method not allowed");
+        return stored_query_post(rq, p.stored, err);
+    if (!request_is_get(rq)) {
+        if (rq->http->method == HTTP_OPTIONS)
+            respond_options(rq, "HEAD, GET, POST");
+        page_cache_headers(rq, rq->http->method == HTTP_OPTIONS);
+        return rq->http->method == HTTP_OPTIONS ? STATUS_OK : err_set(err, STATUS_METHOD, "Method not allowed");
+    }
     if (!p.is_write)
         st = stored_query_may_run(rq, p.stored, NULL, err);
     if (st != STATUS_OK)
@@ -385,7 +393,8 @@ enum status view_query_parameters(struct request *rq, struct err *err)
             return respond_error_json(rq, err);
         }
     }
-    query_sql_parameters(a, request_arg(rq, "sql"), &names, &n);
+    if (decide_parameters(a, request_arg(rq, "sql"), &names, &n, err) != STATUS_OK)
+        return respond_error_json(rq, err);
     struct value d = value_dict(a);
     VALUE_SET(d, "ok", value_bool(true));
     VALUE_SET(d, "unstable", value_cstr(UNSTABLE_API));

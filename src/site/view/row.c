@@ -60,8 +60,8 @@ static enum status fetch_row(struct row_page *p, struct err *err)
     p->params = ARENA_ARRAY(a, struct query_param, p->pk_count);
     for (size_t i = 0; i < p->pk_count; i++) {
         str name = arena_printf(a, "p%zu", i);
-        str column = p->table->pk_count ? ARENA_CAT(a, STR("\""), p->pks[i], STR("\"")) : STR("rowid");
-        if (p->table->pk_count && str_find_char(p->pks[i], '"') != STR_NPOS)
+        str column = ARENA_CAT(a, STR("\""), p->pks[i], STR("\""));
+        if (str_find_char(p->pks[i], '"') != STR_NPOS)
             column = query_identifier(a, p->pks[i]);
         sql = ARENA_CAT(a, sql, i ? STR(" AND ") : STR(""), column, STR("=:"), name);
         p->params[i] = (struct query_param){name, value_str(p->values[i])};
@@ -122,10 +122,12 @@ static enum status respond_as_json(struct row_page *p, struct err *err)
     for (size_t i = 0; st == STATUS_OK && i < value_count(c.names); i++)
         if (!value_has(reserved, value_at(c.names, i).s))
             st = extras_add(&c, value_at(c.names, i).s, tail, err);
-    if (st == STATUS_OK)
-        st = rows_json_options(rq, &spec, err);
     if (st != STATUS_OK)
         return st;
+    if (rows_json_options(rq, &spec, err) != STATUS_OK) { /* the row itself was found: its headers stay */
+        respond_json(rq, 400, page_error_json(a, err, 400));
+        return STATUS_OK;
+    }
     VALUE_SET(tail, "query_ms", value_float((double)(clock_mono_us() - rq->started_mono_us) / 1000.0));
     VALUE_SET(tail, "truncated", value_bool(false));
     spec.head = head;
@@ -229,6 +231,6 @@ enum status view_row(struct request *rq, struct err *err)
         return st;
     st = respond_page(&p, err);
     if (!str_is(rq->format, "csv"))
-        page_cache_headers(rq, st == STATUS_OK);
+        page_cache_headers(rq, st == STATUS_OK && rq->response->status == 200);
     return st;
 }

@@ -42,8 +42,10 @@ enum status view_sql_post(struct request *rq, struct err *err)
     struct arena *a = rq->arena;
     VEC(struct url_pair) pairs = {0};
     struct value body = VALUE_UNDEF;
-    if (!str_is(rq->format, "json"))
-        return err_set(err, STATUS_METHOD, "Method not allowed");
+    if (!str_trim(rq->http->body).n) {
+        err_set(err, STATUS_METHOD, "Method not allowed");
+        return err_hint(err, "A POST runs a query when its body says so: {\"sql\": \"select 1\"}.");
+    }
     enum status st = read_body(rq, &body, err);
     if (st != STATUS_OK)
         return st;

@@ -59,14 +59,15 @@ static enum status add_extras(struct extra_context *c, struct value head, struct
 {
     struct request *rq = c->rq;
     enum status st = extras_parse(rq, EXTRA_TABLE, &c->names, err);
-    for (size_t i = 0; st == STATUS_OK && i < value_count(c->names); i++) {
-        str name = value_at(c->names, i).s;
-        st = extras_add(c, name, head, err);
-        if (st == STATUS_OK && str_is(name, "count"))
-            st = extras_add(c, STR("count_truncated"), head, err);
-    }
-    if (st == STATUS_OK && asks_for_facets(rq))
-        st = extras_add(c, STR("facet_results"), head, err);
+    size_t asked = st == STATUS_OK ? value_count(c->names) : 0;
+    bool facets = st == STATUS_OK && asks_for_facets(rq);
+    for (size_t i = 0; i < asked; i++)
+        if (str_is(value_at(c->names, i).s, "count"))
+            extras_imply(c, STR("count_truncated"));
+    if (facets)
+        extras_imply(c, STR("facet_results"));
+    for (size_t i = 0; st == STATUS_OK && i < value_count(c->names); i++)
+        st = extras_add(c, value_at(c->names, i).s, head, err);
     return st;
 }
 
@@ -209,7 +210,7 @@ static enum status html_vars(struct table_page *p, struct value d, struct err *e
     VALUE_SET(d, "table_alter_ui", VALUE_NULL);
     VALUE_SET(d, "rows", row_values(rq->arena, &p->rows, p->row_count, ROW_DICT));
     page_vars_sort(p, d);
-    page_vars_csv(rq, d, value_count(VALUE_GET(d, "expandable_columns")) > 0);
+    page_vars_csv(rq, d, extra_has_labels(p->table));
     return STATUS_OK;
 }
 

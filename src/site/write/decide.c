@@ -102,6 +102,16 @@ static bool is_main(const struct sql_operation *o)
     return str_is(o->schema, "main");
 }
 
+/* BEGIN, COMMIT and ROLLBACK are one verb to the analysis. */
+static const char *verb_name(const struct sql_operation *o)
+{
+    static const char *const transactions[] = {"begin", "commit", "rollback"};
+    for (size_t i = 0; o->verb == SQL_TRANSACTION && i < ARRAY_LEN(transactions); i++)
+        if (str_eq_nocase(o->table, str_of(transactions[i])))
+            return transactions[i];
+    return sql_verb_names[o->verb];
+}
+
 struct value decide_rows(struct request *rq, const struct sql_analysis *an, bool with_allowed)
 {
     struct arena *a = rq->arena;
@@ -113,8 +123,8 @@ struct value decide_rows(struct request *rq, const struct sql_analysis *an, bool
         if (d.kind == DECIDE_IGNORE)
             continue;
         struct value row = value_dict(a), database = is_main(o) ? value_str(rq->db->name) : value_str(o->schema);
-        str table = o->table.n ? o->table : o->name;
-        VALUE_SET(row, "operation", value_cstr(sql_verb_names[o->verb]));
+        str table = o->verb == SQL_VACUUM ? rq->db->name : o->table.n ? o->table : o->name;
+        VALUE_SET(row, "operation", value_cstr(verb_name(o)));
         VALUE_SET(row, "database", is_main(o) || o->schema.n ? database : VALUE_NULL);
         VALUE_SET(row, "table", table.n ? value_str(table) : VALUE_NULL);
         VALUE_SET(row, "required_permission", required(a, &d));
@@ -129,13 +139,18 @@ struct value decide_rows(struct request *rq, const struct sql_analysis *an, bool
     return list;
 }
 
-static const char *target_name(enum sql_target t)
+static const char *target_name(const struct sql_operation *o)
 {
     static const char *const names[] = {
         [SQL_ON_NOTHING] = "statement",    [SQL_ON_TABLE] = "table", [SQL_ON_SCHEMA] = "schema",
         [SQL_ON_INDEX] = "index",          [SQL_ON_VIEW] = "view",   [SQL_ON_TRIGGER] = "trigger",
         [SQL_ON_VIRTUAL] = "virtual-table"};
-    return names[t];
+    static const char *const verbs[SQL_VERB_COUNT] = {[SQL_TRANSACTION] = "transaction",
+                                                      [SQL_SAVEPOINT] = "transaction",
+                                                      [SQL_ATTACH] = "database",
+                                                      [SQL_DETACH] = "database",
+                                                      [SQL_PRAGMA] = "pragma"};
+    return verbs[o->verb] ? verbs[o->verb] : names[o->target];
 }
 
 enum status decide_check(struct request *rq, const struct sql_analysis *an, bool *ret_rejected, struct err *err)
@@ -151,8 +166,7 @@ enum status decide_check(struct request *rq, const struct sql_analysis *an, bool
             return err_set(err, STATUS_FORBIDDEN, "%s", d.message);
         }
         if (d.kind == DECIDE_UNSUPPORTED)
-            return err_set(err, STATUS_FORBIDDEN, "Unsupported SQL operation: %s %s", sql_verb_names[o->verb],
-                           target_name(o->target));
+            return err_set(err, STATUS_FORBIDDEN, "Unsupported SQL operation: %s %s", verb_name(o), target_name(o));
         if (!is_main(o))
             return err_set(err, STATUS_FORBIDDEN, "Writable queries may not access attached databases");
         str owner;

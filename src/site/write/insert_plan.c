@@ -129,10 +129,10 @@ enum status insert_plan_read(struct arena *a, struct value body, const struct in
     *ret_errors = errors;
     if (st == STATUS_OK && value_count(errors))
         st = err_set(err, STATUS_INVALID, "%.*s", STR_ARG(value_at(errors, 0).s));
-    if (st == STATUS_OK && upsert && (p.ignore || p.replace))
-        st = err_set(err, STATUS_INVALID, "Upsert does not support ignore or replace");
     if (st == STATUS_OK)
         st = decode_rows(a, &p, err);
+    if (st == STATUS_OK && upsert && (p.ignore || p.replace))
+        st = err_set(err, STATUS_INVALID, "Upsert does not support ignore or replace");
     if (st == STATUS_OK)
         *ret = p;
     return st;

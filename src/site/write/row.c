@@ -85,6 +85,8 @@ static enum status open_row(struct request *rq, enum action a, const struct sche
         st = write_require_any(rq, a, err);
     if (st == STATUS_OK)
         st = tables_find(rq, rq->params[1], ret_table, err);
+    if (st == STATUS_NOT_FOUND && rq->db)
+        st = err_set(err, STATUS_NOT_FOUND, "Table not found: %.*s", STR_ARG(rq->params[1]));
     if (st == STATUS_OK && history_is_own_table((*ret_table)->name))
         st = err_set(err, STATUS_FORBIDDEN, "%.*s is part of a history, which nobody changes",
                      STR_ARG((*ret_table)->name));
