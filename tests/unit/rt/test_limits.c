@@ -90,13 +90,13 @@ TEST(state_that_goes_over)
     free(state);
 }
 
+#if defined(VITRINE_FAULTS) && VITRINE_FAULTS
 static void not_called(void *arg, unsigned id)
 {
     (void)arg;
     (void)id;
 }
 
-#if defined(VITRINE_FAULTS) && VITRINE_FAULTS
 TEST(number_of_watched_folders)
 {
     setenv("VITRINE_LIMITS", "WATCH_FOLDERS=3", 1);
