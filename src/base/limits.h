@@ -179,7 +179,8 @@ int64_t limit_lowered(const char *name, int64_t value);
     LOWERABLE(UPLOAD_QUEUE, 4096)                  /* pieces of uploads waiting to be written; more are tried again */
 #define LIMIT_UPLOADS      LOWERABLE(UPLOADS, 100) /* uploads that one actor has at once; more: 429 */
 #define LIMIT_FORM_COLUMNS 400                     /* columns in the forms that make and change tables; more: 413 */
-#define LIMIT_UPLOAD_NAME  255                     /* bytes of the name of an uploaded file; the rest is cut off */
+#define LIMIT_EVENTS_MS    LOWERABLE(EVENTS_MS, 15000)  /* one stream of events; the browser asks again */
+#define LIMIT_UPLOAD_NAME  255                          /* bytes of the name of an uploaded file; the rest is cut off */
 #define LIMIT_IMPORT_QUEUE LOWERABLE(IMPORT_QUEUE, 256) /* imports waiting for a worker; more: 503 */
 #define LIMIT_IMPORT_RECORD                                                                                            \
     LOWERABLE(IMPORT_RECORD, 16777216) /* bytes of one record of /-/import; more: it ends there, 413 */

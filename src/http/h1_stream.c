@@ -77,9 +77,22 @@ static void start_pull(struct h1_stream *s)
         pull(s);
 }
 
+/* Not before the pause that the body asked for is over: then the timer is armed. */
+static void next_pull(struct h1_stream *s)
+{
+    uint32_t pause_ms = s->rested ? 0 : s->body->pause_ms;
+    if (pause_ms) {
+        loop_timer_after_ms(s->conn->server->config.loop, &s->retry, pause_ms);
+        return;
+    }
+    s->rested = false;
+    start_pull(s);
+}
+
 static void retry(void *arg)
 {
     struct h1_stream *s = arg;
+    s->rested = true;
     h1_conn_tick(s->conn);
 }
 
@@ -140,7 +153,7 @@ static void send_piece(struct h1_conn *c, struct h1_stream *s)
         h1_out_add(o, STR("0\r\n\r\n"));
     h1_conn_deadline(c, c->server->config.limits.write_ms);
     if (!s->closed)
-        start_pull(s);
+        next_pull(s);
 }
 
 static bool stream_failed(struct h1_conn *c, struct h1_stream *s)
@@ -189,7 +202,7 @@ bool h1_stream_step(struct h1_conn *c)
             continue;
         }
         if (!loop_timer_armed(&s->retry))
-            start_pull(s);
+            next_pull(s);
         if (s->busy || loop_timer_armed(&s->retry))
             return false;
     }

@@ -62,10 +62,13 @@ str http_header(const struct http_request *rq, str name);
  * connection is then cut so that the client sees a truncated answer, and the error is logged. It is called again only
  * when the client took most of what came before. close is called exactly once, after the last pull, also when the
  * client went away: on a worker of the lane, or on the loop's thread when the lane is full or stopping. It may free the
- * stream. The exchange's arena and its "gone" flag live until close returned. */
+ * stream. The exchange's arena and its "gone" flag live until close returned.
+ * A pull that has nothing to say yet sets pause_ms: the next one comes that much later, and no worker waits meanwhile.
+ */
 struct http_stream {
     enum status (*pull)(struct http_stream *s, struct buf *out, struct err *err);
     void (*close)(struct http_stream *s);
+    uint32_t pause_ms; /* after AGAIN; the stream's from one pull to the next */
 };
 
 enum http_body_kind { HTTP_BODY_NONE, HTTP_BODY_BUF, HTTP_BODY_TEXT, HTTP_BODY_BLOB, HTTP_BODY_FILE, HTTP_BODY_STREAM };

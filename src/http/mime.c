@@ -51,6 +51,8 @@ static bool ends_nocase(str s, str end)
 bool mime_compressible(str content_type)
 {
     str type = type_alone(content_type);
+    if (str_eq_nocase(type, STR("text/event-stream"))) /* each event has to go out at once */
+        return false;
     if (str_eq_nocase(str_sub(type, 0, 5), STR("text/")) || ends_nocase(type, STR("json")) ||
         ends_nocase(type, STR("xml")) || str_eq_nocase(type, STR("application/javascript")))
         return true;

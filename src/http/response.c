@@ -25,6 +25,7 @@ static enum status gzip_pull(struct http_stream *s, struct buf *out, struct err 
     struct gzip_body *g = (struct gzip_body *)s;
     buf_clear(&g->raw);
     enum status st = g->inner->pull(g->inner, &g->raw, err);
+    g->stream.pause_ms = g->inner->pause_ms;
     if (st != STATUS_OK && st != STATUS_AGAIN)
         return st;
     if (g->raw.over)
@@ -44,7 +45,7 @@ static void gzip_close(struct http_stream *s)
 static void gzip_wrap(struct http_response *r)
 {
     struct gzip_body *g = ARENA_NEW(r->arena, struct gzip_body);
-    g->stream = (struct http_stream){gzip_pull, gzip_close};
+    g->stream = (struct http_stream){.pull = gzip_pull, .close = gzip_close};
     g->inner = r->stream;
     g->gzip = gzip_stream_new(GZIP_LEVEL);
     buf_init(&g->raw, LIMIT_HTTP_STREAM_PIECE);

@@ -69,8 +69,9 @@ struct h1_stream { /* body made by http_stream; lives while the connection is ST
     bool busy;              /* a job is queued or running; fill, status, err and body are the worker's */
     bool closed;            /* body was closed */
     bool chunked, began, last;
+    bool rested; /* the pause that the last pull asked for is over */
     struct loop_message message;
-    struct loop_timer retry;
+    struct loop_timer retry; /* of such a pause, or of a lane that is full */
     char size_line[24];
     struct err err;
 };

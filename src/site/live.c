@@ -38,11 +38,12 @@
 #include "site/history.h"
 #include "site/metrics.h"
 #include "site/schedule/schedule.h"
+#include "site/upload/store.h"
 
 #define DEBOUNCE_MS 100
 #define POLL_MS     5000
 #define TICK_MS     1000
-#define PRUNE_TICKS 600 /* between two looks at old changes in histories */
+#define PRUNE_TICKS 600 /* between two looks at old changes in histories and at uploads that expired */
 
 struct live {
     struct live_config config;
@@ -218,6 +219,7 @@ static void prune_on_worker(void *arg, struct worker *w)
 {
     (void)w;
     history_prune_all(arg);
+    upload_sweep(arg);
     site_unref(arg);
 }
 

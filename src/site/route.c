@@ -24,6 +24,8 @@ const struct route routes[] = {
      "Form to upload a file; tus 1.0 uploads begin here"},
     {"/-/import/:id[.json]", ROUTE_GET | ROUTE_WRITE, view_import_file,
      "An uploaded file: preview, import with progress, what came of it"},
+    {"/-/import/:id/events", ROUTE_GET | ROUTE_NO_CACHE, view_import_events,
+     "How far an import is, as server-sent events"},
     {"/-/upload/:id", ROUTE_GET | ROUTE_NO_CACHE | ROUTE_ANY_METHOD | ROUTE_SPOOL, view_upload_one,
      "One upload, as tus 1.0 has it: HEAD, PATCH, DELETE"},
     {"/-/actor[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_actor, "Who you are signed in as"},

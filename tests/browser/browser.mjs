@@ -163,10 +163,44 @@ const actions = {
     await page.locator('h2.row-count').waitFor();
     const count = await page.locator('h2.row-count').textContent();
     await page.goBack();
-    await page.click('text=Undo this import');
+    await page.click('text=Undo this import…');
+    const asked = await page.locator('.undo-ask').textContent();
+    faults.push(...(await axeFaults(page)));
+    await page.click('.undo-ask button');
     await page.locator('body.import-undone').waitFor();
     const undone = await page.locator('main .message-info').textContent();
-    return { marked, types, said, rejects, count, undone, faults };
+    return { marked, types, said, rejects, count, asked, undone, faults };
+  },
+  // An import that takes a while, watched: how often what the page says changed, until it is done.
+  async watchImport(page) {
+    const rows = Array.from({ length: 900000 }, (_, i) => `${i},name ${i},${i % 1000}`).join('\n');
+    const [path] = await page.evaluate(async (text) => {
+      const headers = { 'Tus-Resumable': '1.0.0', 'Upload-Length': String(text.length) };
+      const made = await fetch('/-/upload', { method: 'POST', headers });
+      const url = made.headers.get('Location');
+      await fetch(url, {
+        method: 'PATCH',
+        headers: { ...headers, 'Upload-Offset': '0', 'Content-Type': 'application/offset+octet-stream' },
+        body: text,
+      });
+      return [url.replace('/upload/', '/import/')];
+    }, `code,name,n\n${rows}\n`);
+    await page.goto(new URL(path, page.url()).href);
+    await page.locator('#import-table').fill('watched');
+    await page.evaluate(() => sessionStorage.setItem('said', '[]'));
+    await page.addInitScript(() => {
+      addEventListener('DOMContentLoaded', () => {
+        const text = document.querySelector('[data-import-text]');
+        const keep = () => {
+          const said = JSON.parse(sessionStorage.getItem('said'));
+          sessionStorage.setItem('said', JSON.stringify([...said, text.textContent]));
+        };
+        if (text) new MutationObserver(keep).observe(text, { childList: true, characterData: true, subtree: true });
+      });
+    });
+    await page.click('button[value=start]');
+    await page.locator('body.import-done').waitFor({ timeout: 60000 });
+    return page.evaluate(() => JSON.parse(sessionStorage.getItem('said')));
   },
   // Cells of a spreadsheet pasted onto a page.
   async pasteCells(page) {

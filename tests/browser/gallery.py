@@ -21,7 +21,8 @@ CSV = "code,name,n,when\n" + "".join(f"c{i},A rather long name of a thing number
 # Patterns of src/site/route.c that never answer with HTML.
 NOT_HTML = {
     "/-": "a redirect", "/favicon.ico": "an icon", "/robots.txt": "text", "/sitemap.xml": "XML", "/-/metrics": "text",
-    "/-/upload/:id": "tus", "/-/auth-token": "a redirect, or 403", "/-/jump[.json]": "JSON", "/:db.db": "a file",
+    "/-/upload/:id": "tus", "/-/import/:id/events": "an event stream",
+    "/-/auth-token": "a redirect, or 403", "/-/jump[.json]": "JSON", "/:db.db": "a file",
     "/-/health[.json]": "JSON", "/-/ready[.json]": "JSON",
     "/:db/-/query/parameters": "JSON", "/:db/-/foreign-key-targets": "JSON", "/:db/-/queries/analyze": "JSON",
     "/:db/-/execute-write/analyze": "JSON", "/:db/:query/-/update": "JSON", "/:db/:table/-/insert": "JSON",

@@ -17,6 +17,7 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("upload")
     with sqlite3.connect(folder / "data.db") as db:
         db.execute("create table docs (id integer primary key, title text)")
+        db.execute("insert into docs values (1, 'one')")
     one = serving.Server(folder / "data.db", "--state", folder / "state", *MAY).wait()
     yield one
     one.stop()
@@ -28,16 +29,22 @@ def act(site, action, path, width=1280):
     return seen["acted"]
 
 
-@pytest.mark.parametrize("path", ["/", "/data"])
+@pytest.mark.parametrize("path", ["/", "/data/-/schema"])
 def test_drop(site, path):
     got = act(site, "dropAndImport", path)
     assert got["marked"] and not got["faults"]
     assert got["types"] == ["TEXT (found)", "TEXT (found)", "TEXT (found)"]
     assert re.match(r"2,999 rows in the new table dropped", got["said"])
     assert got["rejects"].startswith("1 line did not fit") and "2,999" in got["count"]
+    assert "The table dropped is dropped, with the 2,999 rows" in got["asked"]
     assert "taken back" in got["undone"]
     with sqlite3.connect(site.command[2]) as db:
         assert not db.execute("select * from sqlite_master where name like 'dropped%'").fetchall()
+
+
+def test_progress_is_live(site):
+    said = act(site, "watchImport", "/")
+    assert len(said) >= 2 and all(re.match(r"[\d,]+ rows, [\d.]+ [KM]B of 2[\d.]+ MB", text) for text in said), said
 
 
 def test_paste(site):

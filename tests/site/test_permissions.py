@@ -157,6 +157,7 @@ ROUTES = {
     "/-/databases[.json]": [("/-/databases.json", INSTANCE)],
     "/-/upload": [("/-/upload", UPLOADS)],
     "/-/upload/:id": [("/-/upload/x", always(302))],
+    "/-/import/:id/events": [("/-/import/x/events", always(404))],
     "/-/import/:id[.json]": [("/-/import/x", always(404))],
     "/-/actor[.json]": [("/-/actor.json", always(200))],
     "/-/actions[.json]": [("/-/actions.json", DEBUG)],

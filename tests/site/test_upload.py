@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import http.client
 import json
+import html
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ import time
 import pytest
 
 import serving
+from limits import lowered
 from writing import bearer, cookie, make, serve
 
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -288,6 +290,20 @@ def test_expired(tmp_path):
     site.stop()
 
 
+def test_expired_ones_go_by_themselves(tmp_path):
+    options = (tmp_path / "data.db", "--state", tmp_path / "s", "--setting", "upload_keep_hours", "0")
+    make(tmp_path / "data.db")
+    site = serve(*options)
+    create(site, 5)
+    site.stop()
+    assert list((tmp_path / "s/uploads").iterdir())
+    site = serve(*options)
+    end = time.monotonic() + 30
+    while list((tmp_path / "s/uploads").iterdir()):
+        assert time.monotonic() < end
+    site.stop()
+
+
 def test_disk_full(tmp_path):
     folder = tmp_path / "small"
     folder.mkdir()
@@ -554,6 +570,82 @@ def test_progress_and_writes_meanwhile(site):
     site.post("/data/docs/-/insert", {"row": {"title": "after"}}, 201)
 
 
+def events(site, page):
+    """What /events says until it ends: [(name, JSON)]."""
+    connection = site.connect()
+    connection.request("GET", page + "/events", headers={**cookie(), "Accept-Encoding": "gzip"})
+    answer = connection.getresponse()
+    assert answer.status == 200 and answer.getheader("content-type").startswith("text/event-stream")
+    assert answer.getheader("content-encoding") is None and answer.getheader("cache-control") == "no-store"
+    found = [dict(line.split(": ", 1) for line in event.splitlines() if ": " in line)
+             for event in answer.read().decode().split("\n\n") if event]
+    connection.close()
+    return [(e.get("event", "message"), json.loads(e["data"])) for e in found if "data" in e]
+
+
+def test_events(site):
+    page = upload(site, big())
+    assert events(site, page) == [("end", {})]
+    begin(site, page, table="big")
+    *told, last = events(site, page)
+    assert last == ("end", {}) and state(site, page)["state"] == "done"
+    assert told and all(name == "message" and 0 <= p["percent"] <= 100 for name, p in told)
+    assert [p["percent"] for _, p in told] == sorted(p["percent"] for _, p in told)
+    assert site.ask("GET", page + "/events", {}).status == 404  # somebody else's
+
+
+def test_events_while_many_listen(tmp_path):
+    """Nobody who listens keeps a worker: more of them than there are threads, and pages are still answered."""
+    site = serve(make(tmp_path / "data.db"), "--state", tmp_path / "s", "--setting", "num_sql_threads", "1")
+    page = upload(site, big())
+    begin(site, page, table="big")
+    listening = []
+    for _ in range(40):
+        listening.append(site.connect())
+        listening[-1].request("GET", page + "/events", headers=cookie())
+    assert site.get("/data/docs.json").status == 200
+    for one in listening:
+        assert one.getresponse().read().decode().endswith("event: end\ndata: {}\n\n")
+        one.close()
+    site.stop()
+
+
+def test_events_end_and_go_on(tmp_path):
+    """LIMIT_EVENTS_MS: so that a server that stops is not held up; the browser asks again."""
+    site = serve(make(tmp_path / "data.db"), "--state", tmp_path / "s", env=lowered(EVENTS_MS=1))
+    page = upload(site, big())
+    begin(site, page, table="big")
+    rounds = 0
+    while ("end", {}) not in events(site, page):
+        rounds += 1
+    assert rounds and state(site, page)["state"] == "done"
+    site.stop()
+
+
+def test_rejects_are_shown(site):
+    page = upload(site, "id,n\n1,5\n2,<b>\n3,6\n1,7\n")
+    begin(site, page, table="r", **{"pk.0": "1", "type.1": "INTEGER"})
+    ended(site, page)
+    text = html.unescape(site.ask("GET", page, cookie()).text)
+    assert "2 lines did not fit" in text and '"<b>" is no INTEGER' in text and "UNIQUE constraint failed: r.id" in text
+    assert "/data/r__rejects.csv?" in text and "<td>3</td>" in text and "<td>5</td>" in text
+
+
+def test_undo_says_first_what_it_does(site):
+    def says(mode, rows, table, **fields):
+        page = upload(site, rows)
+        begin(site, page, table=table, mode=mode, **fields)
+        ended(site, page)
+        assert "Undo this import?" not in site.ask("GET", page, cookie()).text
+        asked = site.ask("GET", page + "?undo=1", cookie()).text
+        assert site.rows(table)  # looking does nothing
+        return re.sub(r"\s+", " ", asked[asked.index("Undo this import?"):])[:400]
+    assert "The table people is dropped, with the 3 rows" in says("create", CSV, "people")
+    assert "The 1 row that it added to docs is deleted" in says("append", "id,title\n20,x\n", "docs")
+    assert "rows that it changed are again what they were" in says("upsert", "id,title\n1,x\n", "docs", **{"pk.0": "1"})
+    assert "becomes what it was before" in says("replace", "id,title\n1,x\n", "docs")
+
+
 def test_killed_in_the_middle(start):
     """The table is as before, and the page says so; the file is still there to be imported again."""
     one = start()
@@ -634,3 +726,7 @@ def test_links_lead_there(site):
         text = site.ask("GET", path, cookie()).text
         assert f'href="{href}"' in text and "upload.js" in text
         assert "/-/upload" not in site.get(path).text
+    for path, href in (("/data/docs/1", "/-/upload?database=data&amp;table=docs"), ("/-/versions", "/-/upload"),
+                       ("/data/-/schema", "/-/upload?database=data"), ("/nothing", "/-/upload")):
+        assert f'data-upload-page="{href}"' in site.ask("GET", path, cookie()).text, path
+        assert "/-/upload" not in site.get(path).text, path

@@ -265,7 +265,7 @@ static void serve_stream(struct app *app, struct http_exchange *x)
     const struct http_request *rq = http_exchange_request(x);
     struct http_response r;
     struct pieces *p = MEM_NEW(struct pieces);
-    p->stream = (struct http_stream){pieces_pull, pieces_close};
+    p->stream = (struct http_stream){.pull = pieces_pull, .close = pieces_close};
     p->app = app;
     p->left = query_int(rq, "pieces", 3);
     p->size = query_int(rq, "size", 70);

@@ -168,28 +168,55 @@
     })
   }
 
-  /* ---- an import that runs ---- */
+  /* ---- an import that runs: its events, or where they do not come through, the page asked again and again ---- */
 
   const running = document.querySelector('[data-import]')
+  const number = (n) => n.toLocaleString('en')
+  const began = Date.now()
+  let first = null
+  let phase = null
+
+  function left (percent) {
+    if (!first && percent > 0) first = { percent, at: Date.now() }
+    const seconds = (Date.now() - began) / 1000
+    if (!first || seconds < 2 || percent <= first.percent) return ''
+    const rest = (Date.now() - first.at) / 1000 / (percent - first.percent) * (100 - percent)
+    if (rest < 1) return ''
+    return ', about ' + (rest < 90 ? Math.ceil(rest) + ' s' : Math.ceil(rest / 60) + ' min') + ' left'
+  }
+
+  function show (now) {
+    const words = { waiting: 'Waiting for its turn', reading: 'Reading the file', writing: 'Writing rows' }
+    if (now.phase === 'waiting') return /* nothing to tell; or another process is asked, which does not know */
+    running.querySelector('progress').value = now.percent
+    running.querySelector('[data-import-text]').textContent = number(now.rows) + ' rows, ' + bytes(now.position) +
+      (now.size ? ' of ' + bytes(now.size) : '') + left(now.percent)
+    if (now.phase !== phase) running.querySelector('[data-import-phase]').textContent = words[now.phase] || now.phase
+    phase = now.phase
+  }
+
   async function poll () {
     for (let broken = 0; broken < 30;) {
       await wait(400)
-      let now
       try {
-        const answer = await fetch(running.dataset.import, { credentials: 'same-origin' })
+        const answer = await fetch(running.dataset.import + '.json', { credentials: 'same-origin' })
         if (answer.status === 404) return location.reload()
-        now = await answer.json()
+        const now = await answer.json()
+        if (now.state !== 'running') return location.reload()
+        show(now.progress)
         broken = 0
       } catch (error) {
         broken++
-        continue
       }
-      if (now.state !== 'running') return location.reload()
-      running.querySelector('progress').value = now.progress.percent
-      const phase = now.progress.phase
-      running.querySelector('[data-import-text]').textContent =
-        phase[0].toUpperCase() + phase.slice(1) + ': ' + now.progress.rows.toLocaleString('en') + ' rows'
     }
   }
-  if (running) poll()
+
+  function listen () {
+    const events = new EventSource(running.dataset.import + '/events')
+    events.onmessage = (event) => show(JSON.parse(event.data))
+    events.addEventListener('end', () => { events.close(); location.reload() })
+    events.onerror = () => { if (events.readyState === EventSource.CLOSED) poll() } /* else it comes back by itself */
+  }
+  if (running && window.EventSource && !running.hasAttribute('data-import-poll')) listen()
+  else if (running) poll()
 })()

@@ -98,6 +98,15 @@ PAGE_FUNCTION(menu_links)
     return STATUS_OK;
 }
 
+PAGE_FUNCTION(upload_page)
+{
+    str link = upload_link_of_page(self);
+    (void)ev;
+    (void)args;
+    *ret = value_str_if(link.p != NULL, link);
+    return STATUS_OK;
+}
+
 #define ACTIONS_FUNCTION(name)                                                                                         \
     PAGE_FUNCTION(actions_##name)                                                                                      \
     {                                                                                                                  \
@@ -271,6 +280,7 @@ static const struct function page_functions[] = {
     PAGE_ROW("static", fn_static),
     PAGE_ROW("crumb_items", fn_crumb_items),
     PAGE_ROW("menu_links", fn_menu_links),
+    PAGE_ROW("upload_page", fn_upload_page),
     PAGE_ROW("csrftoken", fn_empty_text),
     PAGE_ROW("display_actor", fn_display_actor),
     PAGE_ROW("zip", fn_zip),

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "ingest/target.h"
 #include "site/links.h"
+#include "site/query/plan.h"
 #include "site/render/messages.h"
 #include "site/render/page.h"
 #include "site/upload/job.h"
@@ -16,6 +17,8 @@
 #include "site/view/view.h"
 #include "site/write/def.h"
 #include "site/write/write.h"
+
+#define REJECTS_SHOWN 20
 
 struct page {
     struct request *rq;
@@ -64,17 +67,9 @@ static const char *state_word(const struct page *p)
 
 static struct value progress_of(struct page *p)
 {
-    struct arena *a = p->rq->arena;
     struct import_progress now = {.phase = "waiting"};
-    struct value d = value_dict(a);
     (void)import_progress(p->rq->site, p->upload.id, &now);
-    VALUE_SET(d, "phase", value_cstr(now.phase));
-    VALUE_SET(d, "rows", value_int((int64_t)now.rows));
-    VALUE_SET(d, "position", value_int((int64_t)now.position));
-    VALUE_SET(d, "size", value_int((int64_t)now.size));
-    double half = now.size ? (double)MIN(now.position, now.size) / (double)now.size * 50 : 0;
-    VALUE_SET(d, "percent", value_int((int64_t)half + (str_is(str_of(now.phase), "writing") ? 50 : 0)));
-    return d;
+    return import_progress_json(p->rq->arena, &now);
 }
 
 /* ---- who may ---- */
@@ -294,6 +289,28 @@ static struct value describe(struct page *p)
     return d;
 }
 
+/* The first lines that did not fit, for who may see them: LIST of {line, column, text, reason}. */
+static struct value rejects_of(struct page *p)
+{
+    struct request *rq = p->rq;
+    struct arena *a = rq->arena;
+    struct value list = value_list(a);
+    str table = value_get_text(p->upload.report, STR("rejects_table"));
+    struct err why = ERR_INIT;
+    rq->db = site_find(rq->site, p->upload.database);
+    if (!table.n || !VALUE_GET(p->upload.report, "rejected").i || !rq->db ||
+        !request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, table) || request_connect(rq, &why) != STATUS_OK)
+        return list;
+    str sql = ARENA_CAT(a, STR("select line, \"column\", text, reason from "), query_quoted(a, table),
+                        STR(" order by rowid desc"));
+    /* Later imports may have added to it: the last ones are of this one, if it is the last. */
+    sql = ARENA_CAT(a, STR("select * from ("), sql,
+                    arena_printf(a, " limit %lld) order by line limit %d",
+                                 (long long)VALUE_GET(p->upload.report, "rejected").i, REJECTS_SHOWN));
+    (void)!write_fetch(a, rq->conn, sql, NULL, 0, REJECTS_SHOWN, list, &why);
+    return list;
+}
+
 static enum status respond_page(struct page *p, struct err *err)
 {
     struct request *rq = p->rq;
@@ -315,6 +332,8 @@ static enum status respond_page(struct page *p, struct err *err)
         VALUE_SET(d, "to_table", value_bool(request_arg(rq, "table").n));
     }
     VALUE_SET(d, "may_undo", value_bool(may_undo(p)));
+    VALUE_SET(d, "asks_undo", value_bool(may_undo(p) && request_arg(rq, "undo").n && !p->message.n));
+    VALUE_SET(d, "mode", value_str(value_get_text(u->options, STR("mode"))));
     response_header_set(rq->response, STR("cache-control"), STR("no-store"));
     rq->response_varies = true;
     if (str_is(rq->format, "json")) {
@@ -322,6 +341,7 @@ static enum status respond_page(struct page *p, struct err *err)
         return STATUS_OK;
     }
     const str names[] = {STR("import.html")};
+    VALUE_SET(d, "rejects", u->state == UPLOAD_DONE ? rejects_of(p) : value_list(rq->arena));
     VALUE_SET(d, "message", value_str_if(p->message.n, p->message));
     VALUE_SET(d, "import_url", value_str(link_path(rq, ARENA_CAT(rq->arena, STR("/-/import/"), u->id))));
     return page_respond(rq, p->http_status ? p->http_status : 200, names, 1, d, false, err);

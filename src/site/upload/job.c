@@ -96,6 +96,18 @@ bool import_progress(struct site *s, str id, struct import_progress *ret)
     return i != NULL;
 }
 
+struct value import_progress_json(struct arena *a, const struct import_progress *p)
+{
+    struct value d = value_dict(a);
+    double half = p->size ? (double)MIN(p->position, p->size) / (double)p->size * 50 : 0;
+    VALUE_SET(d, "phase", value_cstr(p->phase));
+    VALUE_SET(d, "rows", value_int((int64_t)p->rows));
+    VALUE_SET(d, "position", value_int((int64_t)p->position));
+    VALUE_SET(d, "size", value_int((int64_t)p->size));
+    VALUE_SET(d, "percent", value_int((int64_t)half + (str_is(str_of(p->phase), "writing") ? 50 : 0)));
+    return d;
+}
+
 bool import_cancel(struct site *s, str id)
 {
     struct import_jobs *j = s->shared->imports;

@@ -25,7 +25,9 @@ struct import_progress {
 /* Puts u->state to RUNNING and begins; own_fd is the file with its lock. BUSY: too many wait. */
 enum status import_start(struct request *rq, struct upload *u, int own_fd, struct err *err) MUST_USE;
 bool import_progress(struct site *s, str id, struct import_progress *ret); /* false: not in this process */
-bool import_cancel(struct site *s, str id);                                /* likewise; it ends soon after */
+/* DICT: phase, rows, position, size, percent (of both passes together). */
+struct value import_progress_json(struct arena *a, const struct import_progress *p);
+bool import_cancel(struct site *s, str id); /* likewise; it ends soon after */
 /* Takes a DONE import back, when it is the last one of its database and nothing touched its rows since: *ret_text says
  * what was done, and u->state becomes UNDONE. CONFLICT: why not. Waits for the writer. */
 enum status import_undo(struct request *rq, struct upload *u, str *ret_text, struct err *err) MUST_USE;

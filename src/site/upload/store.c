@@ -103,18 +103,35 @@ static enum status change(struct site *s, struct change *c, struct err *err)
 
 /* ---- expiring ---- */
 
-/* Those that are being imported stay: their lock is taken. */
-static void sweep(struct request *rq)
+static enum status delete_row(struct site *s, struct arena *a, str id, struct err *err)
 {
-    struct change find = {.arena = rq->arena, .sql = "select id from uploads where expires < ?1 limit 100"};
+    struct change c = {.arena = a, .sql = "delete from uploads where id = ?1"};
+    add_text(&c, id);
+    upload_drop_file(s, a, id);
+    return change(s, &c, err);
+}
+
+/* Those that are being imported stay: their lock is taken. */
+static void sweep(struct site *s, struct arena *a)
+{
+    struct change find = {.arena = a, .sql = "select id from uploads where expires < ?1 limit 100"};
     add_int(&find, clock_unix_s());
-    if (change(rq->site, &find, NULL) != STATUS_OK)
+    if (change(s, &find, NULL) != STATUS_OK)
         return;
     for (size_t i = 0; i < value_count(find.rows); i++) {
-        struct upload u = {.id = VALUE_GET(value_at(find.rows, i), "id").s};
-        if (!upload_is_locked(rq->site, u.id))
-            (void)!upload_delete(rq, &u, NULL);
+        str id = VALUE_GET(value_at(find.rows, i), "id").s;
+        if (!upload_is_locked(s, id))
+            (void)!delete_row(s, a, id, NULL);
     }
+}
+
+void upload_sweep(struct site *s)
+{
+    struct arena *a = arena_new(0);
+    struct stat folder;
+    if (stat(arena_cstr(a, s->shared->upload_folder), &folder) == 0) /* else nothing was ever uploaded */
+        sweep(s, a);
+    arena_free(a);
 }
 
 /* ---- doors ---- */
@@ -135,7 +152,7 @@ enum status upload_create(struct request *rq, str name, int64_t size, str metada
     struct arena *a = rq->arena;
     struct upload u = {.actor = actor_of(rq), .name = name, .size = size, .metadata = metadata};
     int fd;
-    sweep(rq);
+    sweep(rq->site, a);
     enum status st = count_kept(rq, err);
     if (st == STATUS_OK)
         st = state_random(a, &u.id, err);
@@ -217,7 +234,7 @@ enum status upload_find(struct request *rq, str id, struct upload *ret, struct e
     bool there = stat(arena_cstr(a, upload_path(rq->site, a, id)), &file) == 0;
     enum status st = change(rq->site, &c, err);
     if (st == STATUS_OK && !value_count(c.rows)) {
-        sweep(rq);
+        sweep(rq->site, a);
         st = err_set(err, STATUS_NOT_FOUND, "There is no such upload: it may have expired");
     }
     if (st != STATUS_OK)
@@ -278,8 +295,5 @@ void upload_drop_file(struct site *s, struct arena *a, str id)
 
 enum status upload_delete(struct request *rq, const struct upload *u, struct err *err)
 {
-    struct change c = {.arena = rq->arena, .sql = "delete from uploads where id = ?1"};
-    add_text(&c, u->id);
-    upload_drop_file(rq->site, rq->arena, u->id);
-    return change(rq->site, &c, err);
+    return delete_row(rq->site, rq->arena, u->id, err);
 }

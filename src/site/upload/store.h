@@ -47,6 +47,8 @@ bool upload_is_locked(struct site *s, str id); /* somebody writes to it or impor
 /* Keeps the fields that change: size, state, database, table, options, report, fault. */
 enum status upload_save(struct site *s, struct arena *a, const struct upload *u, struct err *err) MUST_USE;
 enum status upload_delete(struct request *rq, const struct upload *u, struct err *err) MUST_USE;
+/* Deletes what has expired; now and then, also where nobody uploads any more. */
+void upload_sweep(struct site *s);
 /* Only the file: the import is done. */
 void upload_drop_file(struct site *s, struct arena *a, str id);
 str upload_path(const struct site *s, struct arena *a, str id);

@@ -19,15 +19,18 @@ static void push(struct request *rq, struct value list, str base, const char *pa
     value_push(list, d);
 }
 
-/* Files that are dropped on the page go where this link leads: upload.js. */
-static void push_upload(struct request *rq, struct value list, str db, str table)
+static str upload_link(struct request *rq, str db, str table)
 {
     struct url_pair pairs[] = {{STR("database"), db}, {STR("table"), table}};
     size_t n = table.p ? 2 : db.p ? 1 : 0;
     str path = link_path(rq, STR("/-/upload"));
-    push(rq, list, n ? url_with_added(rq->arena, path, (str){0}, pairs, n) : path, "", "Import a file",
-         "CSV, JSON, NDJSON, packed or not; or cells pasted from a spreadsheet.");
-    VALUE_SET(value_at(list, value_count(list) - 1), "upload", value_bool(true));
+    return n ? url_with_added(rq->arena, path, (str){0}, pairs, n) : path;
+}
+
+static void push_upload(struct request *rq, struct value list, str db, str table)
+{
+    push(rq, list, upload_link(rq, db, table), "", "Import a file",
+         "CSV, JSON, Excel and more, packed or not; or cells pasted from a spreadsheet.");
 }
 
 static bool may(struct request *rq, enum action a, str child)
@@ -113,4 +116,21 @@ struct value actions_of_query(struct request *rq)
     if (may(rq, ACTION_DELETE_QUERY, rq->params[1]))
         push(rq, list, base, "/-/delete", "Delete query", "Remove it for everybody.");
     return list;
+}
+
+/* Visitors who are not signed in are asked about on pages of a database and on the home page: elsewhere it would be a
+ * look at every database for each page. */
+str upload_link_of_page(struct request *rq)
+{
+    bool home = str_is(rq->path, "/") || str_is(rq->path, "/-/");
+    if (str_starts(rq->path, STR("/-/upload")) || str_starts(rq->path, STR("/-/import/")))
+        return (str){0};
+    if (!rq->db)
+        return (home || !value_is_null(rq->actor)) && upload_may(rq) ? upload_link(rq, (str){0}, (str){0}) : (str){0};
+    if (!rq->db->writer)
+        return (str){0};
+    const struct schema_table *t = table_of(rq);
+    if (t && may(rq, ACTION_INSERT_ROW, t->name))
+        return upload_link(rq, rq->db->name, t->name);
+    return may(rq, ACTION_CREATE_TABLE, (str){0}) ? upload_link(rq, rq->db->name, (str){0}) : (str){0};
 }

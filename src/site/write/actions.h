@@ -12,4 +12,8 @@ struct value actions_of_table(struct request *rq); /* of params[1]; empty for vi
 struct value actions_of_row(struct request *rq);   /* of params[1] and params[2] */
 struct value actions_of_query(struct request *rq); /* of params[1]; empty for custom SQL */
 
+/* Where files go that are dropped on this page, and cells that are pasted: the form of uploads, for the database and
+ * table of the page when files may go there. p NULL = nowhere, or the page has the form itself. */
+str upload_link_of_page(struct request *rq);
+
 #endif
