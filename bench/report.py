@@ -9,6 +9,7 @@ import time
 
 import big
 import ingest
+import proxy
 
 GOAL_CACHED = 0.9
 GOAL_ROW_UNCACHED = 0.5
@@ -83,6 +84,8 @@ def goals(data):
             yield what, f">= {least:,}", figure, figure >= least
     value = data.get("idle_mb")
     yield "idle memory (RSS), MB", f"< {GOAL_IDLE_MB}", value, value is not None and value < GOAL_IDLE_MB
+    if data.get("proxy"):
+        yield from proxy.goals(data["proxy"])
     if data.get("big"):
         yield from big.goals(data["big"])
     for name, (quiet, busy, _) in data.get("slow", {}).items():
@@ -142,6 +145,8 @@ def write(path, data):
     for name, (quiet, busy, took) in data.get("slow", {}).items():
         lines.append(f"| {name} | {data['slow_rate']:,}/s | {quiet['p50_us']:.0f} us | {quiet['p99_us']:.0f} us | "
                      f"{busy['p50_us']:.0f} us | {busy['p99_us']:.0f} us | {took:.2f} s |")
+    if data.get("proxy"):
+        lines += proxy.section(data["proxy"], number)
     if data.get("big"):
         lines += big.section(data["big"])
     if data.get("write"):

@@ -123,12 +123,6 @@ static int compare_routes(const void *a, const void *b)
     return x->path.n != y->path.n ? (x->path.n > y->path.n ? -1 : 1) : str_cmp(x->path, y->path);
 }
 
-void edge_table_finish(struct edge_table *t)
-{
-    if (t->route_count)
-        qsort(t->routes, t->route_count, sizeof(*t->routes), compare_routes);
-}
-
 struct edge_table *edge_table_ref(struct edge_table *t)
 {
     atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
@@ -154,30 +148,110 @@ static str bare_host(str host)
     return host;
 }
 
-static bool host_fits(str pattern, str host)
+/* ---- looking up ----
+ *
+ * Routes lie in order: exact hosts, wildcards, any; of one host the longer paths first. Routes of one host are a group.
+ * Two hash tables, made once: host -> group, and (group, path) -> route. A request asks for its host, then for each
+ * wildcard that could cover it, then for any; and in a group for the prefixes of its path that end at a "/", none
+ * longer than the longest path there. So the cost depends on the request, not on how many apps there are. */
+
+static size_t slots_for(size_t items)
 {
-    if (!pattern.n)
-        return true;
-    if (pattern.p[0] != '*')
-        return str_eq_nocase(pattern, host);
-    str tail = str_from(pattern, 1); /* ".example.com" */
-    return host.n > tail.n && str_eq_nocase(tail, str_from(host, host.n - tail.n));
+    size_t n = 8;
+    while (n < items * 2)
+        n *= 2;
+    return n;
 }
 
-static bool path_fits(str prefix, str path)
+static uint64_t hash_path(size_t group, str path)
 {
-    if (prefix.n == 1)
-        return true;
-    return str_starts(path, prefix) && (path.n == prefix.n || path.p[prefix.n] == '/');
+    return (str_hash(path) ^ group) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* The slot of a key: the one that holds it, or the free one where it belongs. */
+static uint32_t *group_slot(const struct edge_table *t, str host)
+{
+    for (uint64_t i = str_hash(host);; i++) {
+        uint32_t *slot = &t->group_index[i & (t->group_slots - 1)];
+        if (!*slot || str_eq(t->groups[*slot - 1].host, host))
+            return slot;
+    }
+}
+
+static uint32_t *route_slot(const struct edge_table *t, size_t group, str path)
+{
+    for (uint64_t i = hash_path(group, path) >> 16;; i++) {
+        uint32_t *slot = &t->route_index[i & (t->route_slots - 1)];
+        if (!*slot || (t->routes[*slot - 1].group == group && str_eq(t->routes[*slot - 1].path, path)))
+            return slot;
+    }
+}
+
+static void make_index(struct edge_table *t)
+{
+    t->groups = ARENA_ARRAY(t->arena, struct edge_group, t->route_count + 1);
+    t->group_slots = t->route_slots = slots_for(t->route_count + 1);
+    t->group_index = ARENA_ARRAY(t->arena, uint32_t, t->group_slots);
+    t->route_index = ARENA_ARRAY(t->arena, uint32_t, t->route_slots);
+    for (size_t i = 0; i < t->route_count; i++) {
+        struct edge_route *r = &t->routes[i];
+        uint32_t *slot = group_slot(t, r->host);
+        if (!*slot) {
+            t->groups[t->group_count] = (struct edge_group){.host = r->host, .path_max = r->path.n};
+            *slot = (uint32_t)++t->group_count;
+        }
+        r->group = *slot - 1;
+        slot = route_slot(t, r->group, r->path);
+        if (!*slot)
+            *slot = (uint32_t)i + 1;
+    }
+}
+
+void edge_table_finish(struct edge_table *t)
+{
+    if (t->route_count)
+        qsort(t->routes, t->route_count, sizeof(*t->routes), compare_routes);
+    make_index(t);
+}
+
+static const struct edge_route *find_path(const struct edge_table *t, str host, str path)
+{
+    uint32_t found = *group_slot(t, host);
+    if (!found)
+        return NULL;
+    size_t group = found - 1;
+    for (size_t n = MIN(path.n, t->groups[group].path_max); n > 1; n--) {
+        if (n < path.n && path.p[n] != '/')
+            continue;
+        found = *route_slot(t, group, str_sub(path, 0, n));
+        if (found)
+            return &t->routes[found - 1];
+    }
+    found = *route_slot(t, group, STR("/"));
+    return found ? &t->routes[found - 1] : NULL;
 }
 
 const struct edge_route *edge_table_find(const struct edge_table *t, str host, str path)
 {
+    char name[LIMIT_EDGE_HOST + 2];
+    const struct edge_route *r = NULL;
     host = bare_host(host);
-    for (size_t i = 0; i < t->route_count; i++)
-        if (host_fits(t->routes[i].host, host) && path_fits(t->routes[i].path, path))
-            return &t->routes[i];
-    return NULL;
+    if (!t->route_count)
+        return NULL;
+    if (host.n && host.n <= LIMIT_EDGE_HOST) {
+        for (size_t i = 0; i < host.n; i++)
+            name[i] = (char)(host.p[i] >= 'A' && host.p[i] <= 'Z' ? host.p[i] + 32 : host.p[i]);
+        r = find_path(t, str_make(name, host.n), path);
+        /* "a.b.test": "*.b.test", then "*.test"; a host that begins with a dot has nothing below it */
+        for (size_t i = 1; !r && i < host.n; i++)
+            if (name[i] == '.') {
+                char before = name[i - 1];
+                name[i - 1] = '*';
+                r = find_path(t, str_make(name + i - 1, host.n - i + 1), path);
+                name[i - 1] = before;
+            }
+    }
+    return r ? r : find_path(t, STR(""), path);
 }
 
 struct edge_target *edge_table_target(const struct edge_table *t, const struct edge_app *app)

@@ -111,6 +111,11 @@ struct edge_route {
     struct edge_target *target; /* NULL: a redirect */
     str redirect;               /* "https://www.example.com": path and query are added */
     int redirect_status;
+    size_t group; /* set by edge_table_finish: routes of the same host */
+};
+struct edge_group {
+    str host;
+    size_t path_max; /* bytes of the longest path of them */
 };
 struct edge_table {
     atomic_uint refs;
@@ -118,6 +123,9 @@ struct edge_table {
     struct arena *arena;
     struct edge_route *routes; /* ordered: the first that fits is the one */
     size_t route_count;
+    struct edge_group *groups;
+    uint32_t *group_index, *route_index; /* hash tables: number plus 1, 0 = free; slots are powers of two */
+    size_t group_count, group_slots, route_slots;
     struct edge_target **targets;
     size_t target_count;
 };

@@ -44,6 +44,46 @@ TEST(the_nearest_route_wins)
     edge_table_unref(t);
 }
 
+/* The rule without the hash tables: the first route, in their order, that fits. */
+static const struct edge_route *plainly(const struct edge_table *t, str host, str path)
+{
+    for (size_t i = 0; i < t->route_count; i++) {
+        const struct edge_route *r = &t->routes[i];
+        str tail = str_starts(r->host, STR("*")) ? str_from(r->host, 1) : STR("");
+        bool host_fits = !r->host.n || str_eq(r->host, host) || (tail.n && host.n > tail.n && str_ends(host, tail));
+        bool path_fits =
+            r->path.n == 1 || (str_starts(path, r->path) && (path.n == r->path.n || path.p[r->path.n] == '/'));
+        if (host_fits && path_fits)
+            return r;
+    }
+    return NULL;
+}
+
+TEST(hashing_finds_what_looking_at_all_finds)
+{
+    static const char *const hosts[] = {"", "a", "a.b", "b", "x.a.b", "*.b", "*.a.b", "y.x.a.b", "*.x.a.b", ".b"};
+    static const char *const paths[] = {"/", "/s", "/s/t", "/s/t/u", "/st", "/s/", "/t", "//", "/s//t"};
+    uint32_t seed = 7, found = 0;
+    for (int round = 0; round < 300; round++) {
+        struct edge_table *t = edge_table_new(1);
+        for (int i = 0; i < 8; i++) {
+            seed = seed * 1664525 + 1013904223;
+            edge_table_add_route(t, &(struct edge_route){.host = str_of(hosts[(seed >> 8) % 9]),
+                                                         .path = str_of(paths[(seed >> 16) % ARRAY_LEN(paths)])});
+        }
+        edge_table_finish(t);
+        for (size_t h = 0; h < ARRAY_LEN(hosts); h++)
+            for (size_t p = 0; p < ARRAY_LEN(paths); p++) {
+                const struct edge_route *a = edge_table_find(t, str_of(hosts[h]), str_of(paths[p]));
+                const struct edge_route *b = plainly(t, str_of(hosts[h]), str_of(paths[p]));
+                CHECK(!a == !b && (!a || (str_eq(a->host, b->host) && str_eq(a->path, b->path))));
+                found += a != NULL;
+            }
+        edge_table_unref(t);
+    }
+    CHECK(found > 1000);
+}
+
 TEST(an_empty_table_has_no_route)
 {
     struct edge_table *t = edge_table_new(1);
