@@ -33,8 +33,8 @@ class Edge(servers.Server):
 
     def __init__(self, program, folder, behind, core=0, before=()):
         port = servers.free_port()
-        super().__init__(pinned(core, [*before, program, "edge", "--listen", f"{servers.HOST}:{port}", "--state", folder,
-                                       "--loops", "1"]), port)
+        super().__init__(pinned(core, [*before, program, "edge", "--listen", f"{servers.HOST}:{port}", "--loops", "1",
+                                       "--state", folder]), port)
         servers.wait_for(port, "/", self.process)
         subprocess.run([str(program), "deploy", "site", "--to", f"{servers.HOST}:{behind}", "--health", "/small",
                         "--state", str(folder), "--quiet"], check=True)
