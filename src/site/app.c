@@ -434,6 +434,7 @@ static enum status fill(struct site *s, const struct site *old, const struct sit
     s->policy = (struct permit_policy){&s->config, o->root, o->default_deny};
     s->cors = o->cors;
     s->files_may_go = o->files_may_go;
+    s->database_folder = o->database_folder.n ? arena_str(s->arena, o->database_folder) : (str){0};
     s->metrics_token = arena_str(s->arena, o->metrics_token);
     static_init(s);
     s->crossdb = o->crossdb;

@@ -76,8 +76,9 @@ struct site_options {
     size_t cache_bytes; /* answer cache; 0 = off */
     bool sync_normal;   /* --sync normal: see db/writer.h */
     str version_note;
-    str metrics_token; /* opens /-/metrics; empty = none */
-    bool files_may_go; /* from a directory or a pattern */
+    str metrics_token;   /* opens /-/metrics; empty = none */
+    bool files_may_go;   /* from a directory or a pattern */
+    str database_folder; /* the directory that is served: new databases go there; empty = none */
 };
 
 /* One for the process: the generations of its site point here. */
@@ -128,7 +129,8 @@ struct site {
     str metrics_token;         /* empty = none */
     struct proxy_list proxies;
     bool cors, crossdb, cache_headers;
-    bool files_may_go; /* a file that is gone is noticed soon, and no fault */
+    bool files_may_go;   /* a file that is gone is noticed soon, and no fault */
+    str database_folder; /* where new databases are made; empty = nowhere */
     str version_note;
     const str *load_extensions; /* borrowed from the options */
     size_t load_extension_count;

@@ -20,6 +20,7 @@ const struct route routes[] = {
     {"/-/metadata[.json]", ROUTE_GET, view_metadata,
      "Titles, descriptions, licences and sources, for clients of Datasette 0.65"},
     {"/-/databases[.json]", ROUTE_GET, view_databases, "Databases and their files"},
+    {"/-/create-database", ROUTE_GET | ROUTE_WRITE | ROUTE_NO_CACHE, view_create_database, "Form to make a database"},
     {"/-/upload", ROUTE_GET | ROUTE_WRITE | ROUTE_ANY_METHOD | ROUTE_SPOOL, view_upload,
      "Form to upload a file; tus 1.0 uploads begin here"},
     {"/-/import/:id[.json]", ROUTE_GET | ROUTE_WRITE, view_import_file,

@@ -114,6 +114,7 @@ enum status sources_expand(const struct sources *src, bool again, struct arena *
         }
     }
     o.files_may_go = sources_may_change(src, a);
+    o.database_folder = directory ? src->given[0] : (str){0};
     o.files = f.files.items;
     o.file_immutable = f.immutable.items;
     o.file_count = f.files.count;

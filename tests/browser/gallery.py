@@ -46,6 +46,7 @@ PAGES = {
     "actor": ("/-/actor[.json]", "/-/actor"),
     "actions": ("/-/actions[.json]", "/-/actions"),
     "threads": ("/-/threads[.json]", "/-/threads"),
+    "create-database": ("/-/create-database", "/-/create-database"),
     "upload": ("/-/upload", "/-/upload?database=data"),
     "import-receiving": ("/-/import/:id[.json]", "{receiving}"),
     "import-preview": ("/-/import/:id[.json]", "{preview}"),

@@ -155,6 +155,7 @@ ROUTES = {
     "/-/config[.json]": [("/-/config.json", INSTANCE)],
     "/-/metadata[.json]": [("/-/metadata.json?_compat=0.65", INSTANCE)],
     "/-/databases[.json]": [("/-/databases.json", INSTANCE)],
+    "/-/create-database": [("/-/create-database", always(404))],  # no directory is served: test_new_database.py
     "/-/upload": [("/-/upload", UPLOADS)],
     "/-/upload/:id": [("/-/upload/x", always(302))],
     "/-/import/:id/events": [("/-/import/x/events", always(404))],

@@ -16,6 +16,7 @@
 #include "site/view/resources.h"
 #include "site/view/view.h"
 #include "site/write/def.h"
+#include "site/write/new_database.h"
 #include "site/write/write.h"
 
 #define REJECTS_SHOWN 20
@@ -26,6 +27,7 @@ struct page {
     bool interrupted; /* its process died */
     struct value preview;
     str message; /* why the form was refused, or what happened */
+    str fresh;   /* a database that is to be made for it */
     int http_status;
 };
 
@@ -199,7 +201,8 @@ static void take_form(struct page *p, const struct args *form)
     VALUE_SET(o, "columns", columns);
     VALUE_SET(o, "pk", pk);
     p->upload.options = o;
-    p->upload.database = named(form, "database");
+    p->fresh = named(form, "new_database");
+    p->upload.database = p->fresh.n ? p->fresh : named(form, "database");
     p->upload.table = named(form, "table");
 }
 
@@ -327,6 +330,8 @@ static enum status respond_page(struct page *p, struct err *err)
         VALUE_SET(d, "columns", columns_of(p));
         VALUE_SET(d, "options", u->options);
         VALUE_SET(d, "databases", databases_of(p));
+        VALUE_SET(d, "may_make", value_bool(new_database_may(rq, (str){0})));
+        VALUE_SET(d, "new_database", value_str_if(p->fresh.n, p->fresh));
         if (!u->table.n)
             VALUE_SET(d, "table", value_str(target_table_name(rq->arena, stem)));
         VALUE_SET(d, "to_table", value_bool(request_arg(rq, "table").n));
@@ -375,6 +380,8 @@ static enum status start(struct page *p, struct err *err)
         st = err_set(err, STATUS_CONFLICT, "This file is not here yet: upload the rest of it first");
     if (st == STATUS_OK)
         st = check_form(u, err);
+    if (st == STATUS_OK && p->fresh.n)
+        st = new_database_make(p->rq, p->fresh, err);
     if (st == STATUS_OK)
         st = check_start(p->rq, u, err);
     if (st == STATUS_OK)
@@ -437,6 +444,8 @@ static enum status post(struct page *p, struct err *err)
         return respond_page(p, err);
     }
     st = start(p, &why);
+    if (st == STATUS_AGAIN) /* answered: the form comes again when the new database is there */
+        return STATUS_OK;
     return st == STATUS_OK ? respond_here(p) : respond_again(p, &why, err);
 }
 

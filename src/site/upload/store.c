@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "site/internal.h"
 #include "site/view/resources.h"
+#include "site/write/new_database.h"
 #include "site/write/write.h"
 
 #define ID_DIGITS 32
@@ -50,6 +51,8 @@ bool upload_may(struct request *rq)
                           request_allowed(rq, ACTION_INSERT_ROW, p->name, (str){0})))
             return true;
     }
+    if (new_database_may(rq, (str){0}))
+        return true;
     struct resource *found; /* somebody who may add rows to single tables only */
     size_t count = 0;
     return writable && !value_is_null(rq->actor) &&

@@ -26,7 +26,7 @@ struct request;
     V(execute_write) V(execute_write_analyze) V(query_store) V(query_analyze) V(query_update) V(query_edit)            \
     V(history) V(row_history) V(row_revert) V(api_log) V(imports)                                                      \
     V(query_delete) V(foreign_key_suggestions) V(insert_row) V(edit_row) V(delete_row) V(create_table)  \
-    V(alter_table) V(drop_table)
+    V(alter_table) V(drop_table) V(create_database)
 /* clang-format on */
 #define VIEW_DECLARE(name) enum status view_##name(struct request *rq, struct err *err);
 VIEWS(VIEW_DECLARE)

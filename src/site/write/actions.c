@@ -8,6 +8,7 @@
 #include "site/links.h"
 #include "site/queries.h"
 #include "site/upload/store.h"
+#include "site/write/new_database.h"
 
 static void push(struct request *rq, struct value list, str base, const char *path, const char *label,
                  const char *description)
@@ -59,6 +60,9 @@ struct value actions_of_home(struct request *rq)
     struct value list = value_list(rq->arena);
     if (upload_may(rq))
         push_upload(rq, list, (str){0}, (str){0});
+    if (new_database_may(rq, (str){0}))
+        push(rq, list, link_path(rq, STR("/-/create-database")), "", "New database",
+             "Make an empty database beside the others.");
     return list;
 }
 
