@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* digest — hashes by the functions of OpenSSL that only calculate. The first call of its EVP interface, which is the
+ * one recommended since 3.0, reads a configuration file, loads providers and fills tables: two milliseconds and two
+ * megabytes of a start, for the hash of a name. HMAC, which signs, goes through EVP: by then somebody has signed in. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/md5.h>
+#include <openssl/sha.h>
 
 #include "codec/digest.h"
 
@@ -25,42 +31,84 @@ void digest_to_hex(const unsigned char *raw, size_t n, char out[DIGEST_HEX_MAX])
     out[2 * n] = 0;
 }
 
-static size_t hash(const EVP_MD *md, str s, unsigned char *out)
+enum kind { KIND_NONE, KIND_MD5, KIND_SHA1, KIND_SHA256 };
+
+struct hash {
+    enum kind kind;
+    union {
+        MD5_CTX md5;
+        SHA_CTX sha1;
+        SHA256_CTX sha256;
+    };
+};
+
+static void hash_begin(struct hash *h, enum kind kind)
 {
-    unsigned int n = 0;
-    ASSERT(EVP_Digest(s.p ? s.p : "", s.n, out, &n, md, NULL) == 1);
-    return n;
+    int ok = 0;
+    h->kind = kind;
+    if (kind == KIND_MD5)
+        ok = MD5_Init(&h->md5);
+    else if (kind == KIND_SHA1)
+        ok = SHA1_Init(&h->sha1);
+    else if (kind == KIND_SHA256)
+        ok = SHA256_Init(&h->sha256);
+    ASSERT(ok == 1);
 }
 
-static void hash_hex(const EVP_MD *md, str s, char out[DIGEST_HEX_MAX])
+static void hash_add(struct hash *h, const void *p, size_t n)
 {
-    unsigned char raw[EVP_MAX_MD_SIZE];
-    digest_to_hex(raw, hash(md, s, raw), out);
+    int ok = h->kind == KIND_MD5    ? MD5_Update(&h->md5, p, n)
+             : h->kind == KIND_SHA1 ? SHA1_Update(&h->sha1, p, n)
+                                    : SHA256_Update(&h->sha256, p, n);
+    ASSERT(ok == 1);
+}
+
+static size_t hash_end(struct hash *h, unsigned char out[DIGEST_RAW_MAX])
+{
+    int ok = h->kind == KIND_MD5    ? MD5_Final(out, &h->md5)
+             : h->kind == KIND_SHA1 ? SHA1_Final(out, &h->sha1)
+                                    : SHA256_Final(out, &h->sha256);
+    ASSERT(ok == 1);
+    return h->kind == KIND_MD5 ? MD5_DIGEST_LENGTH : h->kind == KIND_SHA1 ? SHA_DIGEST_LENGTH : SHA256_DIGEST_LENGTH;
+}
+
+static size_t hash(enum kind kind, str s, unsigned char out[DIGEST_RAW_MAX])
+{
+    struct hash h;
+    hash_begin(&h, kind);
+    hash_add(&h, s.p ? s.p : "", s.n);
+    return hash_end(&h, out);
+}
+
+static void hash_hex(enum kind kind, str s, char out[DIGEST_HEX_MAX])
+{
+    unsigned char raw[DIGEST_RAW_MAX];
+    digest_to_hex(raw, hash(kind, s, raw), out);
 }
 
 void digest_md5_hex(str s, char out[DIGEST_HEX_MAX])
 {
-    hash_hex(EVP_md5(), s, out);
+    hash_hex(KIND_MD5, s, out);
 }
 
 void digest_sha1_hex(str s, char out[DIGEST_HEX_MAX])
 {
-    hash_hex(EVP_sha1(), s, out);
+    hash_hex(KIND_SHA1, s, out);
 }
 
 void digest_sha256_hex(str s, char out[DIGEST_HEX_MAX])
 {
-    hash_hex(EVP_sha256(), s, out);
+    hash_hex(KIND_SHA256, s, out);
 }
 
 size_t digest_sha1(str s, unsigned char out[DIGEST_RAW_MAX])
 {
-    return hash(EVP_sha1(), s, out);
+    return hash(KIND_SHA1, s, out);
 }
 
 size_t digest_sha256(str s, unsigned char out[DIGEST_RAW_MAX])
 {
-    return hash(EVP_sha256(), s, out);
+    return hash(KIND_SHA256, s, out);
 }
 
 static size_t hmac(const EVP_MD *md, str key, str s, unsigned char *out)
@@ -90,7 +138,7 @@ bool digest_equal(str a, str b)
     return a.n == b.n && (!a.n || CRYPTO_memcmp(a.p, b.p, a.n) == 0);
 }
 
-static enum status hash_fd(int fd, const char *path, EVP_MD_CTX *ctx, struct err *err)
+static enum status hash_fd(int fd, const char *path, struct hash *h, struct err *err)
 {
     unsigned char piece[PIECE];
     for (;;) {
@@ -101,56 +149,49 @@ static enum status hash_fd(int fd, const char *path, EVP_MD_CTX *ctx, struct err
             return err_sys(err, STATUS_IO, errno, "cannot read %s", path);
         if (n == 0)
             return STATUS_OK;
-        ASSERT(EVP_DigestUpdate(ctx, piece, (size_t)n) == 1);
+        hash_add(h, piece, (size_t)n);
     }
 }
 
-static enum status hash_file(const EVP_MD *md, const char *path, char out[DIGEST_HEX_MAX], struct err *err)
+static enum status hash_file(enum kind kind, const char *path, char out[DIGEST_HEX_MAX], struct err *err)
 {
+    struct hash h;
     int fd;
     enum status st = fs_open(path, O_RDONLY, 0, &fd, err);
     if (st != STATUS_OK)
         return st;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    ASSERT(ctx && EVP_DigestInit_ex(ctx, md, NULL) == 1);
-    st = hash_fd(fd, path, ctx, err);
+    hash_begin(&h, kind);
+    st = hash_fd(fd, path, &h, err);
     if (st == STATUS_OK) {
-        unsigned char raw[EVP_MAX_MD_SIZE];
-        unsigned int n = 0;
-        ASSERT(EVP_DigestFinal_ex(ctx, raw, &n) == 1);
-        digest_to_hex(raw, n, out);
+        unsigned char raw[DIGEST_RAW_MAX];
+        digest_to_hex(raw, hash_end(&h, raw), out);
     }
-    EVP_MD_CTX_free(ctx);
     close(fd);
     return st;
 }
 
 enum status digest_sha256_file(const char *path, char out[DIGEST_HEX_MAX], struct err *err)
 {
-    return hash_file(EVP_sha256(), path, out, err);
+    return hash_file(KIND_SHA256, path, out, err);
 }
 
 enum status digest_md5_file(const char *path, char out[DIGEST_HEX_MAX], struct err *err)
 {
-    return hash_file(EVP_md5(), path, out, err);
+    return hash_file(KIND_MD5, path, out, err);
 }
 
 enum status digest_rest(int fd, str algorithm, unsigned char out[DIGEST_RAW_MAX], size_t *ret_n, struct err *err)
 {
-    const EVP_MD *md = str_is(algorithm, "sha1")     ? EVP_sha1()
-                       : str_is(algorithm, "sha256") ? EVP_sha256()
-                       : str_is(algorithm, "md5")    ? EVP_md5()
-                                                     : NULL;
-    unsigned int n = 0;
-    if (!md)
+    enum kind kind = str_is(algorithm, "sha1")     ? KIND_SHA1
+                     : str_is(algorithm, "sha256") ? KIND_SHA256
+                     : str_is(algorithm, "md5")    ? KIND_MD5
+                                                   : KIND_NONE;
+    struct hash h;
+    if (!kind)
         return err_set(err, STATUS_INVALID, "there is no digest \"%.*s\" here", STR_ARG(algorithm));
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    ASSERT(ctx && EVP_DigestInit_ex(ctx, md, NULL) == 1);
-    enum status st = hash_fd(fd, "the file", ctx, err);
-    if (st == STATUS_OK) {
-        ASSERT(EVP_DigestFinal_ex(ctx, out, &n) == 1);
-        *ret_n = n;
-    }
-    EVP_MD_CTX_free(ctx);
+    hash_begin(&h, kind);
+    enum status st = hash_fd(fd, "the file", &h, err);
+    if (st == STATUS_OK)
+        *ret_n = hash_end(&h, out);
     return st;
 }

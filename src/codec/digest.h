@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* digest: hashes and HMAC by OpenSSL, as lower-case hex or raw bytes. Any thread. A failure of OpenSSL itself (MD5
- * switched off by a FIPS-only provider, no memory) is not something a caller can mend: ASSERT. */
+/* digest: hashes and HMAC by OpenSSL, as lower-case hex or raw bytes. Any thread. A failure of OpenSSL itself is
+ * not something a caller can mend: ASSERT. */
 #ifndef VITRINE_CODEC_DIGEST_H
 #define VITRINE_CODEC_DIGEST_H
 
