@@ -6,17 +6,23 @@
 static const uint8_t special[256] = {['&'] = 1, ['<'] = 2, ['>'] = 3, ['"'] = 4, ['\''] = 5};
 static const str entities[] = {{"", 0}, {"&amp;", 5}, {"&lt;", 4}, {"&gt;", 4}, {"&#34;", 5}, {"&#39;", 5}};
 
+static inline uint64_t specials(uint64_t w)
+{
+    /* & and ' differ in one bit only, < and > in another: with that bit cleared one test does for two */
+    uint64_t ampersand = w & ~(SCAN_ONES * ('&' ^ '\'')), angle = w & ~(SCAN_ONES * ('<' ^ '>'));
+    return scan_is(ampersand, '&') | scan_is(angle, '<') | scan_is(w, '"');
+}
+
 /* Offset of the first byte from `at` on that needs escaping; s.n when there is none. */
 static inline size_t find_special(str s, size_t at)
 {
     for (; at + 8 <= s.n; at += 8) {
-        uint64_t w = scan_load(s.p + at);
-        /* & and ' differ in one bit only, < and > in another: with that bit cleared one test does for two */
-        uint64_t ampersand = w & ~(SCAN_ONES * ('&' ^ '\'')), angle = w & ~(SCAN_ONES * ('<' ^ '>'));
-        uint64_t found = scan_is(ampersand, '&') | scan_is(angle, '<') | scan_is(w, '"');
+        uint64_t found = specials(scan_load(s.p + at));
         if (found)
             return at + scan_first(found);
     }
+    if (at < s.n && s.n >= 8 && !specials(scan_load(s.p + s.n - 8))) /* the rest at once, with some of what was seen */
+        return s.n;
     while (at < s.n && !special[(unsigned char)s.p[at]])
         at++;
     return at;
@@ -32,7 +38,7 @@ void html_escape(struct buf *out, str s)
     size_t from = 0;
     for (;;) {
         size_t at = find_special(s, from);
-        buf_puts(out, str_sub(s, from, at));
+        buf_put(out, s.p + from, at - from);
         if (at == s.n)
             return;
         buf_puts(out, entity_at(s, at));

@@ -29,20 +29,13 @@
 
 /* 0.d1d2d3... has its point after `exponent` + 1 digits: 1.5 is {"15", 2, 0}, 0.01 is {"1", 1, -2}. */
 struct decimal {
-    char digits[DIGITS_MAX + 1];
+    char digits[STR_I64_MAX]; /* at most DIGITS_MAX of them */
     int count, exponent;
 };
 
 static char *put_u64(char *at, uint64_t v)
 {
-    char text[20], *p = text + sizeof(text);
-    do {
-        *--p = (char)('0' + v % 10);
-        v /= 10;
-    } while (v);
-    size_t n = (size_t)(text + sizeof(text) - p);
-    memcpy(at, p, n);
-    return at + n;
+    return at + str_write_u64(at, v);
 }
 
 #define PLACES_MAX 22 /* 10^22 is the largest power of ten that is exact as a double */

@@ -31,7 +31,7 @@ void value_push(struct value list, struct value item)
     l->items[l->count++] = item;
 }
 
-static uint32_t key_hash(str key)
+uint32_t value_hash(str key)
 {
     return (uint32_t)str_hash(key);
 }
@@ -64,15 +64,14 @@ static void index_rebuild(struct value_dict *d)
         index_insert(d, i);
 }
 
-static struct value_entry *find(const struct value_dict *d, str key)
+static struct value_entry *find_hashed(const struct value_dict *d, str key, uint32_t hash)
 {
     if (!d->index) {
         for (size_t i = 0; i < d->count; i++)
-            if (d->entries[i].key.n == key.n && str_eq(d->entries[i].key, key))
+            if (d->entries[i].hash == hash && str_eq(d->entries[i].key, key))
                 return &d->entries[i];
         return NULL;
     }
-    uint32_t hash = key_hash(key);
     size_t mask = d->index_cap - 1;
     for (size_t at = hash & mask; d->index[at]; at = (at + 1) & mask) {
         struct value_entry *e = &d->entries[d->index[at] - 1];
@@ -82,11 +81,22 @@ static struct value_entry *find(const struct value_dict *d, str key)
     return NULL;
 }
 
+static struct value_entry *find(const struct value_dict *d, str key)
+{
+    if (d->index)
+        return find_hashed(d, key, value_hash(key));
+    for (size_t i = 0; i < d->count; i++)
+        if (d->entries[i].key.n == key.n && str_eq(d->entries[i].key, key))
+            return &d->entries[i];
+    return NULL;
+}
+
 void value_set(struct value dict, str key, struct value item)
 {
     ASSERT(dict.kind == VALUE_DICT);
     struct value_dict *d = dict.dict;
-    struct value_entry *e = find(d, key);
+    uint32_t hash = value_hash(key);
+    struct value_entry *e = find_hashed(d, key, hash);
     if (e) {
         e->value = item;
         return;
@@ -97,7 +107,7 @@ void value_set(struct value dict, str key, struct value item)
         d->entries = arena_grow(d->arena, d->entries, d->cap * sizeof *d->entries, cap * sizeof *d->entries);
         d->cap = cap;
     }
-    d->entries[d->count++] = (struct value_entry){.key = key, .value = item, .hash = key_hash(key)};
+    d->entries[d->count++] = (struct value_entry){.key = key, .value = item, .hash = hash};
     if (grown || d->count == INDEX_FROM)
         index_rebuild(d);
     else if (d->index)
@@ -109,6 +119,14 @@ struct value value_get(struct value dict, str key)
     if (dict.kind != VALUE_DICT)
         return VALUE_UNDEF;
     const struct value_entry *e = find(dict.dict, key);
+    return e ? e->value : VALUE_UNDEF;
+}
+
+struct value value_get_hashed(struct value dict, str key, uint32_t hash)
+{
+    if (dict.kind != VALUE_DICT)
+        return VALUE_UNDEF;
+    const struct value_entry *e = find_hashed(dict.dict, key, hash);
     return e ? e->value : VALUE_UNDEF;
 }
 

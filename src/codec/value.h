@@ -146,6 +146,9 @@ void value_set(struct value dict, str key, struct value item);
 #define VALUE_SET(dict, literal, item) value_set((dict), STR(literal), (item))
 /* UNDEFINED when absent or when `dict` is no dict. */
 struct value value_get(struct value dict, str key);
+/* The same for a name whose hash is known, which holds for this process only. */
+struct value value_get_hashed(struct value dict, str key, uint32_t hash);
+uint32_t value_hash(str key);
 str value_get_text(struct value dict, str key); /* empty (p NULL) when it is absent or no text */
 #define VALUE_GET(dict, literal) value_get((dict), STR(literal))
 bool value_has(struct value dict, str key);

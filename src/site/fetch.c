@@ -55,31 +55,39 @@ static enum status bind_all(struct stmt *s, const struct query_param *params, si
     return STATUS_OK;
 }
 
-/* Texts and blobs stay SQLite's, unless they had to be repaired. */
-static struct cell borrow_cell(struct arena *a, struct stmt *s, int column)
+/* Texts and blobs stay SQLite's, unless they had to be repaired. `c` is written in place: pages have thousands. */
+static void borrow_cell(struct arena *a, struct stmt *s, int column, struct cell *c)
 {
     struct db_value v = stmt_column_value(s, column);
+    c->label = c->s = (str){0};
     switch (v.kind) {
     case DB_INT:
-        return (struct cell){.kind = CELL_INT, .i = v.i};
+        c->kind = CELL_INT;
+        c->i = v.i;
+        return;
     case DB_FLOAT:
-        return (struct cell){.kind = CELL_FLOAT, .f = v.f};
+        c->kind = CELL_FLOAT;
+        c->f = v.f;
+        return;
     case DB_TEXT:
-        return (struct cell){.kind = CELL_TEXT, .s = utf8_repair(a, v.s)};
+        c->kind = CELL_TEXT;
+        c->s = utf8_repair(a, v.s);
+        return;
     case DB_BLOB:
-        return (struct cell){.kind = CELL_BLOB, .s = v.s};
+        c->kind = CELL_BLOB;
+        c->s = v.s;
+        return;
     case DB_NULL:
         break;
     }
-    return (struct cell){.kind = CELL_NULL};
+    c->kind = CELL_NULL;
 }
 
-static struct cell read_cell(struct arena *a, struct stmt *s, int column)
+static void read_cell(struct arena *a, struct stmt *s, int column, struct cell *c)
 {
-    struct cell c = borrow_cell(a, s, column);
-    if (c.kind == CELL_TEXT || c.kind == CELL_BLOB)
-        c.s = arena_str(a, c.s);
-    return c;
+    borrow_cell(a, s, column, c);
+    if (c->kind == CELL_TEXT || c->kind == CELL_BLOB)
+        c->s = arena_str(a, c->s);
 }
 
 static void read_columns(struct arena *a, struct stmt *s, struct rowset *r)
@@ -92,6 +100,14 @@ static void read_columns(struct arena *a, struct stmt *s, struct rowset *r)
     }
 }
 
+/* Room that the first rows get: a page of 100 rows does not move while it is read. */
+#define FIRST_BYTES 65536
+
+static size_t first_rows(size_t columns, size_t max_rows)
+{
+    return MIN(max_rows, MAX(16, FIRST_BYTES / (MAX(columns, 1) * sizeof(struct cell))));
+}
+
 static enum status read_rows(struct arena *a, struct stmt *s, size_t max_rows, struct rowset *r, struct err *err)
 {
     size_t cap = 0, n = r->column_count;
@@ -102,12 +118,12 @@ static enum status read_rows(struct arena *a, struct stmt *s, size_t max_rows, s
             return STATUS_OK;
         }
         if (r->row_count == cap) {
-            size_t grown = cap ? cap * 2 : 16;
+            size_t grown = cap ? cap * 2 : first_rows(n, max_rows);
             r->cells = arena_grow(a, r->cells, cap * n * sizeof(*r->cells), grown * n * sizeof(*r->cells));
             cap = grown;
         }
         for (size_t i = 0; i < n; i++)
-            r->cells[r->row_count * n + i] = read_cell(a, s, (int)i);
+            read_cell(a, s, (int)i, &r->cells[r->row_count * n + i]);
         r->row_count++;
         if (arena_over(a)) {
             err_set(err, STATUS_TOO_LARGE, "The answer does not fit in memory");
@@ -129,7 +145,7 @@ static enum status hand_over(struct arena *a, struct stmt *s, size_t max_rows, v
             break;
         }
         for (size_t i = 0; i < r->column_count; i++)
-            row[i] = borrow_cell(a, s, (int)i);
+            borrow_cell(a, s, (int)i, &row[i]);
         r->cells = row;
         r->row_count = 1;
         each(arg);

@@ -117,7 +117,8 @@ struct node {
     enum node_kind kind;
     enum op op;
     uint32_t line;
-    bool flag; /* test: negated; include/import: with context; include: flag2 ignore missing; for: recursive; block:
+    uint32_t hash; /* value_hash of the text of a NAME or ATTR */
+    bool flag;     /* test: negated; include/import: with context; include: flag2 ignore missing; for: recursive; block:
                   scoped */
     bool flag2;
     str text;   /* NAME, ATTR, TEXT, BLOCK ... */
@@ -148,7 +149,8 @@ struct compiled {
     struct node *root;
     struct block_entry *blocks;
     size_t block_count;
-    bool extends; /* has {% extends %} at top level */
+    bool extends;               /* has {% extends %} at top level */
+    atomic_uint bytes_expected; /* about what a page made of it takes: the largest so far, within limits */
 };
 
 struct named_filter {

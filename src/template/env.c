@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include <stdlib.h>
 
+#define EXPECTED_MAX 262144 /* bytes that a page is given before it is written */
+
 struct cache {
     pthread_mutex_t lock;
     struct map *by_name; /* name -> struct compiled, one reference */
@@ -210,6 +212,14 @@ enum status template_check(struct template_env *env, str name, struct err *err)
     return st;
 }
 
+/* Pages of one template are of about one size. A rare large one does not make all others take its memory. */
+static void expect_bytes(struct compiled *t, size_t bytes)
+{
+    unsigned now = (unsigned)MIN(bytes, (size_t)EXPECTED_MAX);
+    if (now > atomic_load_explicit(&t->bytes_expected, memory_order_relaxed))
+        atomic_store_explicit(&t->bytes_expected, now, memory_order_relaxed);
+}
+
 static enum status render(struct template_env *env, struct compiled *t, struct value vars, void *user, struct arena *a,
                           struct buf *out, struct err *err)
 {
@@ -227,9 +237,14 @@ static enum status render(struct template_env *env, struct compiled *t, struct v
     ev.deadline_us = clock_mono_us() + LIMIT_TEMPLATE_MS * 1000;
     ev.scope = ev.module = scope_new(&ev, NULL);
     arena_defer(a, (void (*)(void *))template_unref, t);
-    size_t before = out->n;
-    if (run_template(&ev, t) && ev.status == STATUS_OK)
+    size_t before = out->n, expected = atomic_load_explicit(&t->bytes_expected, memory_order_relaxed);
+    bool fits = expected <= out->max - MIN(out->n, out->max);
+    if (fits && expected && !buf_reserve(out, expected)) /* grown once, not by doubling */
+        return err_set(ev.err, STATUS_TOO_LARGE, "there is no memory for the page");
+    if (run_template(&ev, t) && ev.status == STATUS_OK) {
+        expect_bytes(t, out->n - before);
         return STATUS_OK;
+    }
     out->n = before;
     return ev.status;
 }

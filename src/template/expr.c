@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "template/run.h"
 
+static bool no_args(const struct call_args *in)
+{
+    return !in->count && !in->keyword_count && !in->star && !in->star_star;
+}
+
 bool run_call_args(struct eval *ev, const struct call_args *in, struct value_args *ret)
 {
+    if (no_args(in)) {
+        *ret = (struct value_args){0};
+        return true;
+    }
     size_t n = in->count, k = in->keyword_count;
     struct value star = VALUE_UNDEF, star_star = VALUE_UNDEF;
     if (in->star) {
-        if (!run_expr(ev, in->star, &star))
+        if (!run_value(ev, in->star, &star))
             return false;
         star = iter_list(ev, star);
         n += value_count(star);
     }
     if (in->star_star) {
-        if (!run_expr(ev, in->star_star, &star_star))
+        if (!run_value(ev, in->star_star, &star_star))
             return false;
         k += value_count(star_star);
     }
@@ -20,7 +29,7 @@ bool run_call_args(struct eval *ev, const struct call_args *in, struct value_arg
     if (n) {
         struct value *p = arena_alloc_raw(ev->arena, n * sizeof *p);
         for (size_t i = 0; i < in->count; i++)
-            if (!run_expr(ev, in->positional[i], &p[i]))
+            if (!run_value(ev, in->positional[i], &p[i]))
                 return false;
         for (size_t i = in->count; i < n; i++)
             p[i] = value_at(star, i - in->count);
@@ -30,7 +39,7 @@ bool run_call_args(struct eval *ev, const struct call_args *in, struct value_arg
         struct value_entry *e = ARENA_ARRAY(ev->arena, struct value_entry, k);
         for (size_t i = 0; i < in->keyword_count; i++) {
             e[i].key = in->names[i];
-            if (!run_expr(ev, in->keywords[i], &e[i].value))
+            if (!run_value(ev, in->keywords[i], &e[i].value))
                 return false;
         }
         for (size_t i = in->keyword_count; i < k; i++)
@@ -56,7 +65,7 @@ static bool run_call(struct eval *ev, const struct node *n, struct value *ret)
     if (n->a->kind == N_ATTR) {
         struct value of;
         bool found;
-        if (!run_expr(ev, n->a->a, &of))
+        if (!run_value(ev, n->a->a, &of))
             return false;
         if (of.kind == VALUE_UNDEFINED)
             return run_fail(ev, n->a, STATUS_INVALID, "'%.*s' is undefined", STR_ARG(n->a->a->source));
@@ -68,8 +77,8 @@ static bool run_call(struct eval *ev, const struct node *n, struct value *ret)
             if (found)
                 return true;
         }
-        op_attr(ev, of, n->a->text, &fn);
-    } else if (!run_expr(ev, n->a, &fn) || !run_call_args(ev, n->args, &args)) {
+        op_attr_hashed(ev, of, n->a->text, n->a->hash, &fn);
+    } else if (!run_value(ev, n->a, &fn) || !run_call_args(ev, n->args, &args)) {
         return false;
     }
     if (fn.kind == VALUE_UNDEFINED)
@@ -94,7 +103,7 @@ static bool run_list(struct eval *ev, const struct node *n, struct value *ret)
     ret->tuple = n->flag;
     for (size_t i = 0; i < n->count; i++) {
         struct value v;
-        if (!run_expr(ev, n->items[i], &v))
+        if (!run_value(ev, n->items[i], &v))
             return false;
         value_push(*ret, v);
     }
@@ -106,7 +115,7 @@ static bool run_dict(struct eval *ev, const struct node *n, struct value *ret)
     *ret = value_dict(ev->arena);
     for (size_t i = 0; i + 1 < n->count; i += 2) {
         struct value k, v;
-        if (!run_expr(ev, n->items[i], &k) || !run_expr(ev, n->items[i + 1], &v))
+        if (!run_value(ev, n->items[i], &k) || !run_value(ev, n->items[i + 1], &v))
             return false;
         value_set(*ret, value_to_str(ev->arena, k), v);
     }
@@ -116,11 +125,11 @@ static bool run_dict(struct eval *ev, const struct node *n, struct value *ret)
 static bool run_compare(struct eval *ev, const struct node *n, struct value *ret)
 {
     struct value a, b;
-    if (!run_expr(ev, n->a, &a))
+    if (!run_value(ev, n->a, &a))
         return false;
     for (size_t i = 0; i < n->count; i++) {
         bool is;
-        if (!run_expr(ev, n->items[i], &b) || !op_compare(ev, n, n->ops[i], a, b, &is))
+        if (!run_value(ev, n->items[i], &b) || !op_compare(ev, n, n->ops[i], a, b, &is))
             return false;
         *ret = value_bool(is);
         if (!is)
@@ -133,7 +142,7 @@ static bool run_compare(struct eval *ev, const struct node *n, struct value *ret
 static bool run_unary(struct eval *ev, const struct node *n, struct value *ret)
 {
     struct value v;
-    if (!run_expr(ev, n->a, &v))
+    if (!run_value(ev, n->a, &v))
         return false;
     if (n->op == OP_NOT) {
         *ret = value_bool(!value_truth(v));
@@ -152,7 +161,7 @@ static bool run_unary(struct eval *ev, const struct node *n, struct value *ret)
 
 static bool run_of(struct eval *ev, const struct node *n, struct value *ret)
 {
-    if (!run_expr(ev, n->a, ret))
+    if (!run_value(ev, n->a, ret))
         return false;
     return ret->kind != VALUE_UNDEFINED ||
            run_fail(ev, n, STATUS_INVALID, "'%.*s' is undefined", STR_ARG(n->a->source));
@@ -164,14 +173,14 @@ static bool run_attr(struct eval *ev, const struct node *n, struct value *ret)
     if (!run_of(ev, n, &of))
         return false;
     *ret = VALUE_UNDEF;
-    op_attr(ev, of, n->text, ret);
+    op_attr_hashed(ev, of, n->text, n->hash, ret);
     return ev->status == STATUS_OK;
 }
 
 static bool run_item(struct eval *ev, const struct node *n, struct value *ret)
 {
     struct value of, key;
-    if (!run_of(ev, n, &of) || !run_expr(ev, n->b, &key))
+    if (!run_of(ev, n, &of) || !run_value(ev, n->b, &key))
         return false;
     *ret = VALUE_UNDEF;
     op_item(ev, of, key, ret);
@@ -183,17 +192,17 @@ bool run_output(struct eval *ev, const struct node *n)
     const struct node *x = n->a;
     struct value v;
     if (x->kind == N_ATTR && ev->autoescape) {
-        if (!run_step(ev, x) || !run_of(ev, x, &v))
+        if (!run_of(ev, x, &v))
             return false;
         if (v.kind == VALUE_OBJECT && v.object.class->print &&
             v.object.class->print(v.object.self, ev, x->text, ev->out))
             return run_fits(ev, n);
         struct value of = v;
         v = VALUE_UNDEF;
-        op_attr(ev, of, x->text, &v);
+        op_attr_hashed(ev, of, x->text, x->hash, &v);
         return ev->status == STATUS_OK && run_print(ev, n, v);
     }
-    return run_expr(ev, x, &v) && run_print(ev, n, v);
+    return run_value(ev, x, &v) && run_print(ev, n, v);
 }
 
 static bool run_slice(struct eval *ev, const struct node *n, struct value *ret)
@@ -201,12 +210,12 @@ static bool run_slice(struct eval *ev, const struct node *n, struct value *ret)
     struct value of, part;
     int64_t bounds[3] = {0, 0, 1};
     bool given[3] = {false};
-    if (!run_expr(ev, n->a, &of))
+    if (!run_value(ev, n->a, &of))
         return false;
     for (int i = 0; i < 3; i++) {
         if (!n->items[i])
             continue;
-        if (!run_expr(ev, n->items[i], &part))
+        if (!run_value(ev, n->items[i], &part))
             return false;
         if (value_is_null(part))
             continue;
@@ -225,7 +234,7 @@ static bool run_filter(struct eval *ev, const struct node *n, struct value *ret)
 {
     struct value in;
     struct value_args args;
-    if (!run_expr(ev, n->a, &in) || !run_call_args(ev, n->args, &args))
+    if (!run_value(ev, n->a, &in) || !run_call_args(ev, n->args, &args))
         return false;
     *ret = VALUE_UNDEF;
     enum status st = n->filter(ev, in, &args, ret);
@@ -239,7 +248,7 @@ static bool run_test(struct eval *ev, const struct node *n, struct value *ret)
     struct value in;
     struct value_args args;
     bool is = false;
-    if (!run_expr(ev, n->a, &in) || !run_call_args(ev, n->args, &args))
+    if (!run_value(ev, n->a, &in) || !run_call_args(ev, n->args, &args))
         return false;
     if (n->test(ev, in, &args, &is) != STATUS_OK)
         return run_fail(ev, n, STATUS_INVALID, "test '%.*s' failed", STR_ARG(n->text));
@@ -250,17 +259,14 @@ static bool run_test(struct eval *ev, const struct node *n, struct value *ret)
 bool run_expr(struct eval *ev, const struct node *n, struct value *ret)
 {
     struct value a, b;
+    if (n->kind == N_ATTR)
+        return run_attr(ev, n, ret);
     if (!run_step(ev, n))
         return false;
     switch (n->kind) {
     case N_CONST:
-        *ret = n->constant;
-        return true;
     case N_NAME:
-        *ret = eval_lookup(ev, n->text);
-        return true;
-    case N_ATTR:
-        return run_attr(ev, n, ret);
+        return run_value(ev, n, ret);
     case N_ITEM:
         return run_item(ev, n, ret);
     case N_SLICE:
@@ -274,20 +280,20 @@ bool run_expr(struct eval *ev, const struct node *n, struct value *ret)
     case N_UNARY:
         return run_unary(ev, n, ret);
     case N_BINARY:
-        return run_expr(ev, n->a, &a) && run_expr(ev, n->b, &b) && op_binary(ev, n, n->op, a, b, ret);
+        return run_value(ev, n->a, &a) && run_value(ev, n->b, &b) && op_binary(ev, n, n->op, a, b, ret);
     case N_AND:
-        return run_expr(ev, n->a, ret) && (!value_truth(*ret) || run_expr(ev, n->b, ret));
+        return run_value(ev, n->a, ret) && (!value_truth(*ret) || run_value(ev, n->b, ret));
     case N_OR:
-        return run_expr(ev, n->a, ret) && (value_truth(*ret) || run_expr(ev, n->b, ret));
+        return run_value(ev, n->a, ret) && (value_truth(*ret) || run_value(ev, n->b, ret));
     case N_COMPARE:
         return run_compare(ev, n, ret);
     case N_IF_EXPR:
-        if (!run_expr(ev, n->a, &a))
+        if (!run_value(ev, n->a, &a))
             return false;
         if (value_truth(a))
-            return run_expr(ev, n->b, ret);
+            return run_value(ev, n->b, ret);
         *ret = VALUE_UNDEF;
-        return !n->c || run_expr(ev, n->c, ret);
+        return !n->c || run_value(ev, n->c, ret);
     case N_LIST:
         return run_list(ev, n, ret);
     case N_DICT:

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "template/run.h"
+/* filters — of one value each: escaping, numbers, first and last, map and select; and the table of all. */
+#include "template/filters.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/utf8.h"
 #include "codec/html_escape.h"
 #include "codec/url.h"
 
-#define F(name)                                                                                                        \
-    static enum status f_##name(struct eval *ev, struct value in, const struct value_args *args, struct value *ret)
-#define UNUSED (void)ev, (void)in, (void)args
-
 /* A method of Python's str as a filter. */
-static enum status by_method(struct eval *ev, struct value in, const char *name, const struct value_args *args,
+enum status filter_by_method(struct eval *ev, struct value in, const char *name, const struct value_args *args,
                              struct value *ret)
 {
     bool found;
@@ -25,27 +21,27 @@ static enum status by_method(struct eval *ev, struct value in, const char *name,
 
 F(lower)
 {
-    return by_method(ev, in, "lower", args, ret);
+    return filter_by_method(ev, in, "lower", args, ret);
 }
 F(upper)
 {
-    return by_method(ev, in, "upper", args, ret);
+    return filter_by_method(ev, in, "upper", args, ret);
 }
 F(title)
 {
-    return by_method(ev, in, "title", args, ret);
+    return filter_by_method(ev, in, "title", args, ret);
 }
 F(capitalize)
 {
-    return by_method(ev, in, "capitalize", args, ret);
+    return filter_by_method(ev, in, "capitalize", args, ret);
 }
 F(trim)
 {
-    return by_method(ev, in, "strip", args, ret);
+    return filter_by_method(ev, in, "strip", args, ret);
 }
 F(replace)
 {
-    return by_method(ev, in, "replace", args, ret);
+    return filter_by_method(ev, in, "replace", args, ret);
 }
 
 F(abs)
@@ -161,7 +157,7 @@ static struct value one_path(struct eval *ev, struct value v, struct value path)
 }
 
 /* "a.b" of v; "a,b.c" a list of several, to sort by one after the other. */
-static struct value attr_path(struct eval *ev, struct value v, struct value path)
+struct value filter_path(struct eval *ev, struct value v, struct value path)
 {
     if (!value_is_text(path) || str_find_char(path.s, ',') == STR_NPOS)
         return one_path(ev, v, path);
@@ -182,7 +178,7 @@ F(join)
     for (size_t i = 0; i < n; i++) {
         if (i && !value_is_null(sep))
             parts[k++] = sep;
-        parts[k++] = value_is_null(attr) ? value_at(list, i) : attr_path(ev, value_at(list, i), attr);
+        parts[k++] = value_is_null(attr) ? value_at(list, i) : filter_path(ev, value_at(list, i), attr);
     }
     *ret = op_concat(ev, parts, k);
     return ev->status;
@@ -312,7 +308,7 @@ F(map)
         if (fn && fn(ev, value_at(list, i), &rest, &v) != STATUS_OK)
             return ev->status;
         if (!fn)
-            v = attr_path(ev, value_at(list, i), attr);
+            v = filter_path(ev, value_at(list, i), attr);
         value_push(*ret, v.kind == VALUE_UNDEFINED && fallback.kind != VALUE_UNDEFINED ? fallback : v);
     }
     return ev->status;
@@ -333,7 +329,7 @@ static enum status pick(struct eval *ev, struct value in, const struct value_arg
     struct value_args rest = {args->positional + skip + 1, args->count > skip ? args->count - skip - 1 : 0, NULL, 0};
     for (size_t i = 0; i < value_count(list); i++) {
         struct value item = value_at(list, i),
-                     of = by_attr && args->count ? attr_path(ev, item, args->positional[0]) : item;
+                     of = by_attr && args->count ? filter_path(ev, item, args->positional[0]) : item;
         bool is = value_truth(of);
         if (test && test(ev, of, &rest, &is) != STATUS_OK)
             return ev->status;
@@ -360,451 +356,60 @@ F(rejectattr)
     return pick(ev, in, args, true, false, ret);
 }
 
-/* ---- sorting ---- */
-
-struct sortable {
-    struct value key, item;
-    bool nocase, reverse;
-    size_t at;
-};
-
-static int by_key(const void *x, const void *y)
-{
-    const struct sortable *a = x, *b = y;
-    bool comparable;
-    int c;
-    if (a->nocase && value_is_text(a->key) && value_is_text(b->key)) {
-        c = 0;
-        for (size_t i = 0; !c && i < a->key.s.n && i < b->key.s.n; i++) {
-            unsigned char p = (unsigned char)a->key.s.p[i], q = (unsigned char)b->key.s.p[i];
-            p = p >= 'A' && p <= 'Z' ? p + 32 : p;
-            q = q >= 'A' && q <= 'Z' ? q + 32 : q;
-            c = p - q;
-        }
-        if (!c)
-            c = a->key.s.n < b->key.s.n ? -1 : a->key.s.n > b->key.s.n;
-    } else {
-        c = op_order(a->key, b->key, &comparable);
-    }
-    if (a->reverse)
-        c = -c;
-    return c ? c : a->at < b->at ? -1 : 1;
-}
-
-static struct value sort_list(struct eval *ev, struct value list, struct value attr, bool nocase, bool reverse)
-{
-    size_t n = value_count(list);
-    struct sortable *s = ARENA_ARRAY(ev->arena, struct sortable, n + 1);
-    for (size_t i = 0; i < n; i++) {
-        struct value item = value_at(list, i);
-        s[i] = (struct sortable){value_is_null(attr) ? item : attr_path(ev, item, attr), item, nocase, reverse, i};
-    }
-    qsort(s, n, sizeof *s, by_key);
-    struct value out = value_list(ev->arena);
-    for (size_t i = 0; i < n; i++)
-        value_push(out, s[i].item);
-    return out;
-}
-
-F(sort)
-{
-    struct value reverse = eval_arg(args, 0, "reverse"), sensitive = eval_arg(args, 1, "case_sensitive");
-    *ret =
-        sort_list(ev, iter_list(ev, in), eval_arg(args, 2, "attribute"), !value_truth(sensitive), value_truth(reverse));
-    return ev->status;
-}
-
-F(dictsort)
-{
-    struct value by = eval_arg(args, 1, "by"), items;
-    bool found, by_value = value_is_text(by) && str_is(by.s, "value");
-    struct value_args none = {0};
-    if (in.kind != VALUE_DICT)
-        return eval_fail(ev, STATUS_INVALID, "dictsort needs a dict");
-    method_call(ev, in, STR("items"), &none, &items, &found);
-    *ret = sort_list(ev, items, value_int(by_value), !value_truth(eval_arg(args, 0, "case_sensitive")),
-                     value_truth(eval_arg(args, 2, "reverse")));
-    return ev->status;
-}
-
-/* (grouper, list), by place and by name. */
-struct group {
-    struct value pair[2];
-};
-
-static bool group_next(void *self, struct eval *ev, size_t i, struct value *ret)
-{
-    (void)ev;
-    if (i < 2)
-        *ret = ((const struct group *)self)->pair[i];
-    return i < 2;
-}
-
-static bool group_item(void *self, struct eval *ev, struct value key, struct value *ret)
-{
-    return key.kind == VALUE_INT && key.i >= 0 && group_next(self, ev, (size_t)key.i, ret);
-}
-
-static bool group_attr(void *self, struct eval *ev, str name, struct value *ret)
-{
-    bool grouper = str_is(name, "grouper");
-    return (grouper || str_is(name, "list")) && group_next(self, ev, !grouper, ret);
-}
-
-static int64_t group_length(void *self, struct eval *ev)
-{
-    (void)self, (void)ev;
-    return 2;
-}
-
-static const struct value_class group_class = {
-    .name = "group", .next = group_next, .item = group_item, .attr = group_attr, .length = group_length};
-
-F(groupby)
-{
-    struct value attr = eval_arg(args, 0, "attribute"), sorted = sort_list(ev, iter_list(ev, in), attr, true, false);
-    struct value fallback = eval_arg(args, 1, "default");
-    *ret = value_list(ev->arena);
-    struct group *group = NULL;
-    for (size_t i = 0; i < value_count(sorted); i++) {
-        struct value item = value_at(sorted, i), key = attr_path(ev, item, attr);
-        if (key.kind == VALUE_UNDEFINED)
-            key = fallback;
-        if (!group || !value_equal(key, group->pair[0])) {
-            group = ARENA_NEW(ev->arena, struct group);
-            *group = (struct group){{key, value_list(ev->arena)}};
-            value_push(*ret, value_object(&group_class, group));
-        }
-        value_push(group->pair[1], item);
-    }
-    return ev->status;
-}
-
-/* By printed form and kind, upper and lower case alike: no search through all that came before. */
-F(unique)
-{
-    struct value sensitive = eval_arg(args, 0, "case_sensitive"), attr = eval_arg(args, 1, "attribute");
-    struct value list = iter_list(ev, in), seen = value_dict(ev->arena);
-    *ret = value_list(ev->arena);
-    for (size_t i = 0; i < value_count(list) && run_step(ev, ev->node); i++) {
-        struct value item = value_at(list, i), key = value_is_null(attr) ? item : attr_path(ev, item, attr);
-        str text = value_to_str(ev->arena, key);
-        if (value_is_text(key) && !value_truth(sensitive))
-            text = letters_case(ev->arena, text, 'l');
-        text = ARENA_CAT(ev->arena, value_is_text(key) ? STR("s") : STR("v"), text);
-        if (value_has(seen, text))
-            continue;
-        value_set(seen, text, VALUE_NULL);
-        value_push(*ret, item);
-    }
-    return ev->status;
-}
-
-static enum status extreme(struct eval *ev, struct value in, const struct value_args *args, bool max, struct value *ret)
-{
-    struct value sorted = sort_list(ev, iter_list(ev, in), eval_arg(args, 1, "attribute"), true, false);
-    *ret = value_at(sorted, max ? value_count(sorted) - 1 : 0);
-    return ev->status;
-}
-
-F(min)
-{
-    return extreme(ev, in, args, false, ret);
-}
-F(max)
-{
-    return extreme(ev, in, args, true, ret);
-}
-
-F(sum)
-{
-    struct value attr = eval_arg(args, 0, "attribute"), start = eval_arg(args, 1, "start"), list = iter_list(ev, in);
-    *ret = value_is_null(start) ? value_int(0) : start;
-    for (size_t i = 0; i < value_count(list); i++) {
-        struct value item = value_is_null(attr) ? value_at(list, i) : attr_path(ev, value_at(list, i), attr);
-        if (!op_binary(ev, ev->node, OP_ADD, *ret, item, ret))
-            return ev->status;
-    }
-    return ev->status;
-}
-
-F(batch)
-{
-    struct value size = eval_arg(args, 0, "linecount"), fill = eval_arg(args, 1, "fill_with"), list = iter_list(ev, in);
-    *ret = value_list(ev->arena);
-    if (size.kind != VALUE_INT || size.i < 1)
-        return eval_fail(ev, STATUS_INVALID, "batch() needs a size");
-    struct value line = VALUE_UNDEF;
-    for (size_t i = 0; i < value_count(list); i++) {
-        if (i % (size_t)size.i == 0) {
-            line = value_list(ev->arena);
-            value_push(*ret, line);
-        }
-        value_push(line, value_at(list, i));
-    }
-    while (line.kind == VALUE_LIST && !value_is_null(fill) && (int64_t)value_count(line) < MIN(size.i, 10000))
-        value_push(line, fill);
-    return ev->status;
-}
-
-F(items)
-{
-    bool found;
-    struct value_args none = {0};
-    (void)args;
-    *ret = value_list(ev->arena);
-    if (in.kind == VALUE_DICT)
-        method_call(ev, in, STR("items"), &none, ret, &found);
-    return ev->status;
-}
-
-F(attr)
-{
-    *ret = VALUE_UNDEF;
-    struct value name = eval_arg(args, 0, "name");
-    if (value_is_text(name) && in.kind == VALUE_OBJECT)
-        op_attr(ev, in, name.s, ret);
-    return STATUS_OK;
-}
-
-/* ---- text ---- */
-
-F(truncate)
-{
-    struct value length = eval_arg(args, 0, "length"), kill = eval_arg(args, 1, "killwords");
-    struct value end = eval_arg(args, 2, "end"), leeway = eval_arg(args, 3, "leeway");
-    str s = value_text(ev, in), tail = value_is_text(end) ? end.s : STR("...");
-    int64_t n = length.kind == VALUE_INT ? length.i : 255, slack = leeway.kind == VALUE_INT ? leeway.i : 5;
-    *ret = in.kind == VALUE_SAFE ? in : value_str(s);
-    if ((int64_t)utf8_count(s) <= n + slack)
-        return STATUS_OK;
-    int64_t keep = n - (int64_t)utf8_count(tail);
-    str cut = str_sub(s, 0, utf8_offset(s, keep > 0 ? (size_t)keep : 0));
-    size_t space = str_rfind_char(cut, ' ');
-    if (!value_truth(kill) && space != STR_NPOS)
-        cut = str_sub(cut, 0, space);
-    struct value both[2] = {in.kind == VALUE_SAFE ? value_safe(cut) : value_str(cut), value_str(tail)};
-    *ret = op_concat(ev, both, 2);
-    return STATUS_OK;
-}
-
-F(wordcount)
-{
-    struct value words;
-    bool found;
-    struct value_args none = {0};
-    (void)args;
-    method_call(ev, value_str(value_text(ev, in)), STR("split"), &none, &words, &found);
-    *ret = value_int((int64_t)value_count(words));
-    return ev->status;
-}
-
-F(center)
-{
-    struct value width = eval_arg(args, 0, "width");
-    struct value_args one = {.positional = &in, .count = 1};
-    str fmt = arena_printf(ev->arena, "{:^%lld}", (long long)(width.kind == VALUE_INT ? MIN(width.i, 1000) : 80));
-    in = value_str(value_text(ev, in));
-    format_braces(ev, fmt, false, &one, ret);
-    return ev->status;
-}
-
-F(indent)
-{
-    struct value width = eval_arg(args, 0, "width"), first = eval_arg(args, 1, "first"),
-                 blank = eval_arg(args, 2, "blank");
-    str s = value_text(ev, in), line;
-    struct buf b;
-    buf_init(&b, ev->out->max);
-    bool start = true;
-    while (s.n || start) {
-        bool more = str_cut(s, '\n', &line, &s);
-        if ((!start || value_truth(first)) && (line.n || value_truth(blank)))
-            for (int64_t i = 0; i < (width.kind == VALUE_INT ? MIN(width.i, 200) : 4); i++)
-                buf_putc(&b, ' ');
-        buf_puts(&b, line);
-        if (more)
-            buf_putc(&b, '\n');
-        start = false;
-    }
-    *ret = in.kind == VALUE_SAFE ? value_safe(arena_str(ev->arena, buf_str(&b)))
-                                 : value_str(arena_str(ev->arena, buf_str(&b)));
-    buf_release(&b);
-    return STATUS_OK;
-}
-
-F(filesizeformat)
-{
-    bool binary = value_truth(eval_arg(args, 0, "binary"));
-    static const char *const decimal[] = {"kB", "MB", "GB", "TB", "PB"}, *const bin[] = {"KiB", "MiB", "GiB", "TiB",
-                                                                                         "PiB"};
-    double n = in.kind == VALUE_INT ? (double)in.i : in.kind == VALUE_FLOAT ? in.f : 0, base = binary ? 1024 : 1000;
-    if (n < base) {
-        *ret = value_str(arena_printf(ev->arena, n == 1 ? "1 Byte" : "%.0f Bytes", n));
-        return STATUS_OK;
-    }
-    size_t unit = 0;
-    n /= base;
-    while (n >= base && unit + 1 < ARRAY_LEN(decimal)) {
-        n /= base;
-        unit++;
-    }
-    *ret = value_str(arena_printf(ev->arena, "%.1f %s", n, binary ? bin[unit] : decimal[unit]));
-    return STATUS_OK;
-}
-
-F(xmlattr)
-{
-    struct buf b;
-    (void)args;
-    buf_init(&b, ev->out->max);
-    for (size_t i = 0; in.kind == VALUE_DICT && i < in.dict->count; i++) {
-        if (value_is_null(in.dict->entries[i].value))
-            continue;
-        buf_putc(&b, ' ');
-        html_escape(&b, in.dict->entries[i].key);
-        buf_puts(&b, STR("=\""));
-        buf_puts(&b, value_html(ev, in.dict->entries[i].value));
-        buf_putc(&b, '"');
-    }
-    *ret = value_safe(arena_str(ev->arena, buf_str(&b)));
-    buf_release(&b);
-    return STATUS_OK;
-}
-
 const struct named_filter builtin_filters[] = {
-    {"abs", f_abs},
-    {"attr", f_attr},
-    {"batch", f_batch},
-    {"capitalize", f_capitalize},
-    {"center", f_center},
-    {"count", f_length},
-    {"d", f_default},
-    {"default", f_default},
-    {"dictsort", f_dictsort},
-    {"e", f_escape},
-    {"escape", f_escape},
-    {"filesizeformat", f_filesizeformat},
-    {"first", f_first},
-    {"float", f_float},
-    {"forceescape", f_forceescape},
-    {"format", f_format},
-    {"groupby", f_groupby},
-    {"indent", f_indent},
-    {"int", f_int},
-    {"items", f_items},
-    {"join", f_join},
-    {"last", f_last},
-    {"length", f_length},
-    {"list", f_list},
-    {"lower", f_lower},
-    {"map", f_map},
-    {"max", f_max},
-    {"min", f_min},
+    {"abs", filter_abs},
+    {"attr", filter_attr},
+    {"batch", filter_batch},
+    {"capitalize", filter_capitalize},
+    {"center", filter_center},
+    {"count", filter_length},
+    {"d", filter_default},
+    {"default", filter_default},
+    {"dictsort", filter_dictsort},
+    {"e", filter_escape},
+    {"escape", filter_escape},
+    {"filesizeformat", filter_filesizeformat},
+    {"first", filter_first},
+    {"float", filter_float},
+    {"forceescape", filter_forceescape},
+    {"format", filter_format},
+    {"groupby", filter_groupby},
+    {"indent", filter_indent},
+    {"int", filter_int},
+    {"items", filter_items},
+    {"join", filter_join},
+    {"last", filter_last},
+    {"length", filter_length},
+    {"list", filter_list},
+    {"lower", filter_lower},
+    {"map", filter_map},
+    {"max", filter_max},
+    {"min", filter_min},
     {"pprint", filter_pprint},
     {"random", filter_random},
-    {"reject", f_reject},
-    {"rejectattr", f_rejectattr},
-    {"replace", f_replace},
-    {"reverse", f_reverse},
-    {"round", f_round},
-    {"safe", f_safe},
-    {"select", f_select},
-    {"selectattr", f_selectattr},
+    {"reject", filter_reject},
+    {"rejectattr", filter_rejectattr},
+    {"replace", filter_replace},
+    {"reverse", filter_reverse},
+    {"round", filter_round},
+    {"safe", filter_safe},
+    {"select", filter_select},
+    {"selectattr", filter_selectattr},
     {"slice", filter_slice},
-    {"sort", f_sort},
-    {"string", f_string},
+    {"sort", filter_sort},
+    {"string", filter_string},
     {"striptags", filter_striptags},
-    {"sum", f_sum},
-    {"title", f_title},
-    {"tojson", f_tojson},
-    {"trim", f_trim},
-    {"truncate", f_truncate},
-    {"unique", f_unique},
-    {"upper", f_upper},
-    {"urlencode", f_urlencode},
+    {"sum", filter_sum},
+    {"title", filter_title},
+    {"tojson", filter_tojson},
+    {"trim", filter_trim},
+    {"truncate", filter_truncate},
+    {"unique", filter_unique},
+    {"upper", filter_upper},
+    {"urlencode", filter_urlencode},
     {"urlize", filter_urlize},
-    {"wordcount", f_wordcount},
+    {"wordcount", filter_wordcount},
     {"wordwrap", filter_wordwrap},
-    {"xmlattr", f_xmlattr},
+    {"xmlattr", filter_xmlattr},
 };
 const size_t builtin_filter_count = ARRAY_LEN(builtin_filters);
-
-/* ---- tests ---- */
-
-#define T(name, expression)                                                                                            \
-    static enum status t_##name(struct eval *ev, struct value in, const struct value_args *args, bool *ret)            \
-    {                                                                                                                  \
-        struct value arg = eval_arg(args, 0, NULL);                                                                    \
-        bool comparable;                                                                                               \
-        (void)ev, (void)arg, (void)comparable;                                                                         \
-        *ret = (expression);                                                                                           \
-        return STATUS_OK;                                                                                              \
-    }
-T(defined, in.kind != VALUE_UNDEFINED)
-T(undefined, in.kind == VALUE_UNDEFINED)
-T(none, in.kind == VALUE_NONE)
-T(boolean, in.kind == VALUE_BOOL)
-T(true, in.kind == VALUE_BOOL && in.b)
-T(false, in.kind == VALUE_BOOL && !in.b)
-T(integer, in.kind == VALUE_INT)
-T(float, in.kind == VALUE_FLOAT)
-T(number, in.kind == VALUE_INT || in.kind == VALUE_FLOAT || in.kind == VALUE_BOOL)
-T(string, value_is_text(in))
-T(mapping, in.kind == VALUE_DICT)
-T(sequence, in.kind == VALUE_LIST || in.kind == VALUE_DICT || value_is_text(in))
-T(iterable, in.kind == VALUE_LIST || in.kind == VALUE_DICT || value_is_text(in) ||
-                (in.kind == VALUE_OBJECT && in.object.class->next))
-T(callable, in.kind == VALUE_OBJECT && in.object.class->call)
-T(escaped, in.kind == VALUE_SAFE)
-T(even, in.kind == VALUE_INT && in.i % 2 == 0)
-T(odd, in.kind == VALUE_INT && in.i % 2 != 0)
-T(divisibleby, in.kind == VALUE_INT && arg.kind == VALUE_INT && arg.i && in.i % arg.i == 0)
-T(eq, value_equal(in, arg))
-T(ne, !value_equal(in, arg))
-T(lt, op_order(in, arg, &comparable) < 0)
-T(le, op_order(in, arg, &comparable) <= 0)
-T(gt, op_order(in, arg, &comparable) > 0)
-T(ge, op_order(in, arg, &comparable) >= 0)
-T(in, op_contains(ev, arg, in))
-T(sameas, in.kind == arg.kind && value_equal(in, arg))
-T(lower, value_is_text(in) &&
-             str_eq(by_method(ev, in, "lower", &(struct value_args){0}, &arg) == STATUS_OK ? arg.s : in.s, in.s))
-T(upper, value_is_text(in) &&
-             str_eq(by_method(ev, in, "upper", &(struct value_args){0}, &arg) == STATUS_OK ? arg.s : in.s, in.s))
-
-const struct named_test builtin_tests[] = {
-    {"defined", t_defined},
-    {"undefined", t_undefined},
-    {"none", t_none},
-    {"boolean", t_boolean},
-    {"true", t_true},
-    {"false", t_false},
-    {"integer", t_integer},
-    {"float", t_float},
-    {"number", t_number},
-    {"string", t_string},
-    {"mapping", t_mapping},
-    {"sequence", t_sequence},
-    {"iterable", t_iterable},
-    {"callable", t_callable},
-    {"escaped", t_escaped},
-    {"even", t_even},
-    {"odd", t_odd},
-    {"divisibleby", t_divisibleby},
-    {"eq", t_eq},
-    {"equalto", t_eq},
-    {"==", t_eq},
-    {"ne", t_ne},
-    {"lt", t_lt},
-    {"lessthan", t_lt},
-    {"le", t_le},
-    {"gt", t_gt},
-    {"greaterthan", t_gt},
-    {"ge", t_ge},
-    {"in", t_in},
-    {"sameas", t_sameas},
-    {"lower", t_lower},
-    {"upper", t_upper},
-};
-const size_t builtin_test_count = ARRAY_LEN(builtin_tests);

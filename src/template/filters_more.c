@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* filters_more — filters that need more than a line or two. */
-#include "template/run.h"
+#include "template/filters.h"
+
+#include <sys/random.h>
 
 #include "base/utf8.h"
 #include "codec/html_escape.h"
-#include <sys/random.h>
-
-#define F(name)                                                                                                        \
-    enum status filter_##name(struct eval *ev, struct value in, const struct value_args *args, struct value *ret)
 
 static struct value taken(struct eval *ev, struct buf *b)
 {

@@ -240,5 +240,5 @@ static bool run_loop(struct eval *ev, const struct node *n, struct value of, int
 bool run_for(struct eval *ev, const struct node *n)
 {
     struct value of;
-    return run_expr(ev, n->b, &of) && run_loop(ev, n, of, 0);
+    return run_value(ev, n->b, &of) && run_loop(ev, n, of, 0);
 }

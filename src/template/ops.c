@@ -246,13 +246,18 @@ bool op_compare(struct eval *ev, const struct node *n, enum op op, struct value 
 
 bool op_attr(struct eval *ev, struct value of, str name, struct value *ret)
 {
+    return op_attr_hashed(ev, of, name, value_hash(name), ret);
+}
+
+bool op_attr_hashed(struct eval *ev, struct value of, str name, uint32_t hash, struct value *ret)
+{
     if (of.kind == VALUE_OBJECT) {
         const struct value_class *c = of.object.class;
         return (c->attr && c->attr(of.object.self, ev, name, ret)) ||
                (c->item && c->item(of.object.self, ev, value_str(name), ret));
     }
     if (of.kind == VALUE_DICT) {
-        struct value v = value_get(of, name);
+        struct value v = value_get_hashed(of, name, hash);
         if (v.kind != VALUE_UNDEFINED)
             *ret = v;
         return v.kind != VALUE_UNDEFINED;

@@ -84,6 +84,12 @@ struct node *parse_node(struct parser *p, enum node_kind kind)
     return n;
 }
 
+void parse_name_is(struct node *n, str name)
+{
+    n->text = name;
+    n->hash = value_hash(name);
+}
+
 void parse_end_source(struct parser *p, struct node *n)
 {
     const char *end = parse_peek(p)->at;

@@ -31,6 +31,7 @@ bool parse_take_name(struct parser *p, const char *name);
 void *parse_fail(struct parser *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool parse_expect_op(struct parser *p, const char *op);
 struct node *parse_node(struct parser *p, enum node_kind kind);
+void parse_name_is(struct node *n, str name);            /* text and hash */
 void parse_end_source(struct parser *p, struct node *n); /* n->source ends before the current token */
 
 struct node *parse_expression(struct parser *p);              /* with inline if */

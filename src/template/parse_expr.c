@@ -95,7 +95,7 @@ static struct node *parse_name(struct parser *p)
     if (str_is(s, "none") || str_is(s, "None"))
         return constant(p, VALUE_NULL);
     struct node *n = parse_node(p, N_NAME);
-    n->text = s;
+    parse_name_is(n, s);
     p->at++;
     if (p->macro) {
         p->macro->uses_caller |= str_is(s, "caller");
@@ -192,7 +192,7 @@ static struct node *parse_postfix(struct parser *p, struct node *n)
             up = parse_node(p, t->kind == TOK_NAME ? N_ATTR : N_ITEM);
             up->a = n;
             up->source = n->source;
-            up->text = t->s;
+            parse_name_is(up, t->s);
             if (t->kind == TOK_INT) {
                 up->b = parse_node(p, N_CONST);
                 up->b->constant = value_int(t->i);
@@ -518,12 +518,12 @@ static struct node *parse_target_name(struct parser *p, bool allow_attr)
     if (parse_peek(p)->kind != TOK_NAME)
         return parse_fail(p, "a name was expected");
     struct node *n = parse_node(p, N_NAME);
-    n->text = parse_peek(p)->s;
+    parse_name_is(n, parse_peek(p)->s);
     p->at++;
     if (allow_attr && parse_take_op(p, ".")) {
         struct node *attr = parse_node(p, N_ATTR);
         attr->a = n;
-        attr->text = parse_peek(p)->s;
+        parse_name_is(attr, parse_peek(p)->s);
         p->at++;
         return attr;
     }

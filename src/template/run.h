@@ -18,11 +18,14 @@
 
 struct var {
     str name;
+    uint32_t hash; /* value_hash of the name */
     struct value value;
 };
 
+/* Only the innermost scope is ever written to, so what `names` says of those around it stays true. */
 struct scope {
     struct scope *parent;
+    uint64_t names; /* one bit of the hash of each name in here and in the parents: 0 = surely not there */
     struct var *vars;
     size_t count, cap;
 };
@@ -75,8 +78,40 @@ static inline bool run_step(struct eval *ev, const struct node *n)
     return run_step_slow(ev, n);
 }
 
-void scope_set(struct eval *ev, struct scope *s, str name, struct value v);
+/* One level deeper into templates, macros and blocks; the caller takes it off ev->depth again. */
+bool run_enter(struct eval *ev, const struct node *n);
+
+/* scope.c */
 struct scope *scope_new(struct eval *ev, struct scope *parent);
+void scope_set(struct eval *ev, struct scope *s, str name, struct value v);
+void scope_put(struct eval *ev, struct scope *s, str name, uint32_t hash, struct value v);
+struct value scope_look(struct eval *ev, str name, uint32_t hash); /* UNDEFINED when absent */
+bool assign(struct eval *ev, const struct node *target, struct value v);
+
+/* run_expr for the two most frequent kinds of nodes without a call. */
+static inline bool run_value(struct eval *ev, const struct node *n, struct value *ret)
+{
+    if (n->kind == N_NAME) {
+        *ret = scope_look(ev, n->text, n->hash);
+        return true;
+    }
+    if (n->kind == N_CONST) {
+        *ret = n->constant;
+        return true;
+    }
+    return run_expr(ev, n, ret);
+}
+
+/* macro.c */
+struct value macro_new(struct eval *ev, const struct macro_def *def);
+bool run_call_block(struct eval *ev, const struct node *n);
+/* inherit.c */
+bool run_block(struct eval *ev, const struct node *n);
+bool run_extends(struct eval *ev, const struct node *n);
+/* include.c */
+bool run_load(struct eval *ev, const struct node *n, str name, struct compiled **ret); /* kept by the arena */
+bool run_include(struct eval *ev, const struct node *n);
+bool run_import(struct eval *ev, const struct node *n);
 
 /* Appends a value, escaped when autoescaping asks for it. */
 bool run_print(struct eval *ev, const struct node *n, struct value v);
@@ -101,7 +136,9 @@ int op_order(struct value a, struct value b, bool *ret_comparable); /* <0, 0, >0
 bool op_contains(struct eval *ev, struct value container, struct value item);
 /* text; SAFE when one is SAFE. Too much text: empty, and the rendering has failed. */
 struct value op_concat(struct eval *ev, const struct value *items, size_t count);
-bool op_attr(struct eval *ev, struct value of, str name, struct value *ret); /* a.name; false = undefined */
+/* a.name; false = undefined. hash: value_hash of the name */
+bool op_attr_hashed(struct eval *ev, struct value of, str name, uint32_t hash, struct value *ret);
+bool op_attr(struct eval *ev, struct value of, str name, struct value *ret);
 bool op_item(struct eval *ev, struct value of, struct value key, struct value *ret);
 struct value op_slice(struct eval *ev, struct value of, const int64_t *from, const int64_t *to, int64_t step);
 int64_t op_length(struct eval *ev, struct value v); /* -1 = has none */
@@ -113,7 +150,6 @@ bool format_braces(struct eval *ev, str fmt, bool safe, const struct value_args 
 bool format_percent(struct eval *ev, str fmt, bool safe, struct value arg, struct value *ret);
 /* loop.c */
 bool run_for(struct eval *ev, const struct node *n);
-bool assign(struct eval *ev, const struct node *target, struct value v);
 
 extern const struct named_filter builtin_filters[];
 extern const size_t builtin_filter_count;
@@ -121,8 +157,6 @@ extern const struct named_test builtin_tests[];
 extern const size_t builtin_test_count;
 bool global_lookup(str name, struct value *ret); /* range, dict, namespace, cycler, joiner */
 
-/* filters_more.c */
-template_filter_fn filter_urlize, filter_wordwrap, filter_pprint, filter_random, filter_slice, filter_striptags;
 /* letters.c: how = 'u'pper, 'l'ower, 't'itle, 'c'apitalize, 's'wap. Latin, Greek and Cyrillic letters. */
 str letters_case(struct arena *a, str s, char how);
 

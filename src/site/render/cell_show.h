@@ -44,6 +44,8 @@ void cell_show_init(struct cell_show *s, struct request *rq, const struct schema
 void cell_show_column(struct cell_show *s, str name, str type, struct cell_column *ret);
 /* path: of the row, wanted for blobs only. *ret borrows from the cell, the column and the arena of the request. */
 void cell_show(struct cell_show *s, struct cell_column *col, const struct cell *c, str path, struct shown *ret);
+/* The same as a whole <td>, printed. */
+void cell_show_put(struct cell_show *s, struct cell_column *col, const struct cell *c, str path, struct buf *out);
 /* The cell that links to the row itself. */
 void cell_show_key(const struct cell_show *s, struct cell_column *col, str path, str title, struct shown *ret);
 /* HTML that a column type makes of a value, or empty with p == NULL when it has none. */

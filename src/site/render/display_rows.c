@@ -71,12 +71,10 @@ static void show_key(struct display_row *r, struct shown *ret)
     cell_show_key(&r->table->show, &r->table->link, r->path, r->title, ret);
 }
 
-static const struct cell *show_cell(struct display_row *r, size_t i, struct shown *ret)
+/* Only the addresses of blobs have it. */
+static str path_for(struct display_row *r, const struct cell *c)
 {
-    struct cell_column *col = &r->table->columns[i];
-    const struct cell *c = source_cell(r, col->source);
-    cell_show(&r->table->show, col, c, c->kind == CELL_BLOB ? row_path_of(r) : (str){0}, ret);
-    return c;
+    return c->kind == CELL_BLOB ? row_path_of(r) : (str){0};
 }
 
 static struct display_cell *cells_of(struct display_row *r)
@@ -95,8 +93,10 @@ static struct display_cell *cells_of(struct display_row *r)
                                        .raw_text = r->title};
     }
     for (size_t i = 0; i < r->table->column_count; i++) {
-        const struct cell *c = show_cell(r, i, &s);
-        *out++ = (struct display_cell){.column = r->table->columns[i].name,
+        struct cell_column *col = &r->table->columns[i];
+        const struct cell *c = source_cell(r, col->source);
+        cell_show(&r->table->show, col, c, path_for(r, c), &s);
+        *out++ = (struct display_cell){.column = col->name,
                                        .value = shown_value(a, &s),
                                        .raw = c,
                                        .attrs = shown_attrs(&s),
@@ -128,8 +128,9 @@ static void put_row(struct display_row *r, struct buf *out)
         shown_put_cell(out, &s);
     }
     for (size_t i = 0; i < r->table->column_count; i++) {
-        show_cell(r, i, &s);
-        shown_put_cell(out, &s);
+        struct cell_column *col = &r->table->columns[i];
+        const struct cell *c = source_cell(r, col->source);
+        cell_show_put(&r->table->show, col, c, path_for(r, c), out);
     }
 }
 

@@ -173,3 +173,23 @@ TEST(yaml_aliases_have_a_limit) /* the billion laughs */
     buf_release(&text);
     arena_free(a);
 }
+
+/* With and without an index, found or not, by name or by a hash that is known. */
+TEST(dicts_by_hash)
+{
+    struct arena *a = arena_new(0);
+    struct value d = value_dict(a);
+    for (int i = 0; i < 40; i++) {
+        str key = arena_printf(a, "key %d", i), none = arena_printf(a, "none %d", i);
+        value_set(d, key, value_int(i));
+        for (int k = 0; k <= i; k++) {
+            str old = arena_printf(a, "key %d", k);
+            CHECK_INT(value_get_hashed(d, old, value_hash(old)).i, k);
+            CHECK_INT(value_get(d, old).i, k);
+        }
+        CHECK_INT(value_get_hashed(d, none, value_hash(none)).kind, VALUE_UNDEFINED);
+        CHECK_INT(value_get_hashed(d, none, value_hash(key)).kind, VALUE_UNDEFINED);
+    }
+    CHECK_INT(value_get_hashed(value_int(1), STR("x"), value_hash(STR("x"))).kind, VALUE_UNDEFINED);
+    arena_free(a);
+}

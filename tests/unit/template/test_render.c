@@ -179,3 +179,77 @@ TEST(attributes_that_print_themselves)
         arena_free(a);
     }
 }
+
+/* Names are found by hash, past scopes that surely lack them. */
+TEST(names_in_scopes)
+{
+    static const struct source parts[] = {
+        {"inc.html", "[{{ x }}{{ loop.index }}{% set x = 'own' %}{{ x }}]"},
+        {"mac.html", "{% macro say() %}{{ who }}{% endmacro %}{% set who = 'module' %}"},
+        {NULL, NULL},
+    };
+    sources = parts;
+    RENDERS("{% macro m() %}{{ v }}{% endmacro %}{{ m() }}{% set v = 1 %}{{ m() }}{% set v = 2 %}{{ m() }}", NULL,
+            "12");
+    RENDERS("{% for x in [1, 2] %}{% include 'inc.html' %}{{ x }}{% endfor %}{{ x }}", "{\"x\": 0}",
+            "[11own]1[22own]20");
+    RENDERS("{% from 'mac.html' import say %}{{ say() }}", "{\"who\": \"page\"}", "module");
+    RENDERS("{% for x in [1] %}{% for x in [2] %}{{ x }}{% endfor %}{{ x }}{% set x = 3 %}{{ x }}{% endfor %}{{ x }}",
+            "{\"x\": 0}", "2130");
+    RENDERS(
+        "{% with a = x, x = 5 %}{{ a }}{{ x }}{% with %}{% set x = 6 %}{{ x }}{% endwith %}{{ x }}{% endwith %}{{ x }}",
+        "{\"x\": 0}", "05650");
+    RENDERS("{% set range = 4 %}{{ range }}{% block b %}{{ range }}{% endblock %}{{ dict(a=1).a }}", NULL, "441");
+    RENDERS("{{ none_such }}{{ x.none_such }}{{ x['a'] }}{{ x.a }}", "{\"x\": {\"a\": 1}}", "11");
+}
+
+/* More variables than bits: every name is found, none is taken for another. */
+TEST(many_names)
+{
+    struct arena *a = arena_new(1u << 26);
+    struct buf source, want;
+    buf_init(&source, 1u << 20);
+    buf_init(&want, 1u << 20);
+    for (int i = 0; i < 300; i++)
+        buf_printf(&source, "{%% set name%d = %d %%}", i, i);
+    buf_puts(&source, STR("{% for x in [1] %}{% set name7 = 'inner' %}"));
+    for (int i = 0; i < 300; i++) {
+        buf_printf(&source, "{{ name%d }}{{ other%d }} ", i, i);
+        i == 7 ? buf_puts(&want, STR("inner ")) : buf_printf(&want, "%d ", i);
+    }
+    buf_puts(&source, STR("{% endfor %}{{ name7 }}"));
+    buf_puts(&want, STR("7"));
+    str text = arena_str(a, buf_str(&source));
+    CHECK_STRS(render(a, text.p, NULL), buf_str(&want));
+    buf_release(&source);
+    buf_release(&want);
+    arena_free(a);
+}
+
+/* What a page took before is only a guess: a small one fits where the large one would not. */
+TEST(pages_of_many_sizes)
+{
+    static const struct source one[] = {{"p.html", "{% for i in range(n) %}0123456789{% endfor %}"}, {NULL, NULL}};
+    static const struct {
+        int64_t n;
+        size_t max;
+        enum status status;
+    } rows[] = {{1000, 1u << 20, STATUS_OK},   {1, 10, STATUS_OK},       {2, 10, STATUS_TOO_LARGE},
+                {100000, 1u << 20, STATUS_OK}, {3, 1u << 20, STATUS_OK}, {0, 0, STATUS_OK}};
+    struct template_loader loader = {.load = source_load};
+    sources = one;
+    struct template_env *env = template_env_new(&loader);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena *a = arena_new(0);
+        struct value vars = value_dict(a);
+        struct buf out;
+        struct err err = ERR_INIT;
+        buf_init(&out, rows[i].max);
+        VALUE_SET(vars, "n", value_int(rows[i].n));
+        CHECK_INT(template_render(env, STR("p.html"), vars, NULL, a, &out, &err), rows[i].status);
+        CHECK_INT(out.n, rows[i].status == STATUS_OK ? 10 * rows[i].n : 0);
+        buf_release(&out);
+        arena_free(a);
+    }
+    template_env_free(env);
+}
