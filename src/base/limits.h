@@ -102,11 +102,26 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_HTTP_MULTIPART_HEAD 8192 /* header lines of one part; more: TOO_LARGE */
 #define LIMIT_HTTP_REQUEST_ARENA                                                                                       \
     LOWERABLE(HTTP_REQUEST_ARENA, 268435456) /* arena of one exchange; past it the sticky over flag is set */
-#define LIMIT_TRUSTED_PROXIES 64             /* addresses and ranges of trusted_proxies; more: INVALID */
-#define LIMIT_FORWARDED_HOPS  32             /* proxies of a chain that are looked at, from its end */
-#define LIMIT_REQUEST_ID      128            /* bytes of an X-Request-ID; longer: a new one is made */
-#define LIMIT_HTTP_WORK_SPARE 64             /* size: idle request buffers kept for reuse */
-#define LIMIT_STATIC_CACHE    33554432       /* memory for small static files of one directory; then the oldest go */
+#define LIMIT_TRUSTED_PROXIES      64        /* addresses and ranges of trusted_proxies; more: INVALID */
+#define LIMIT_FORWARDED_HOPS       32        /* proxies of a chain that are looked at, from its end */
+#define LIMIT_REQUEST_ID           128       /* bytes of an X-Request-ID; longer: a new one is made */
+#define LIMIT_HTTP_WORK_SPARE      64        /* size: idle request buffers kept for reuse */
+#define LIMIT_H2_STREAMS           128       /* requests at once on one HTTP/2 connection; more: refused */
+#define LIMIT_H2_WINDOW            65536     /* body of a stream that waits to be read; then its client waits */
+#define LIMIT_H2_WINDOW_GROWN      524288    /* ... once a reader has kept up with it */
+#define LIMIT_H2_CONNECTION_WINDOW 4194304   /* ... of all streams of a connection together */
+#define LIMIT_H2_MEMORY            LOWERABLE(H2_MEMORY, 6291456) /* of one connection, with bodies; more: ended */
+#define LIMIT_H2_HEAD_DECODED      262144   /* one head after HPACK; more: ended (above the head limit alone: 431) */
+#define LIMIT_H2_CONTINUATIONS     8        /* frames that continue one head; more: ended */
+#define LIMIT_H2_SETTINGS          32       /* entries of one SETTINGS frame; more: ended */
+#define LIMIT_H2_ACKS              100      /* answers to PING and SETTINGS that wait; more: ended */
+#define LIMIT_H2_RESETS            200      /* streams a client may reset or break at once; more: ended */
+#define LIMIT_H2_RESETS_RATE       20       /* ... that it gets back each second */
+#define LIMIT_H2_CONTROL           1000     /* frames without a request that may come at once; more: ended */
+#define LIMIT_H2_CONTROL_RATE      50       /* ... that come back each second */
+#define LIMIT_H2_CONTROL_BYTES     512      /* ... and for so many bytes of answers one more */
+#define LIMIT_H2_CRAWL             1024     /* bytes a client takes within a write deadline; fewer: reset */
+#define LIMIT_STATIC_CACHE         33554432 /* memory for small static files of one directory; then the oldest go */
 /* a new file up to this size is hashed and compressed on the loop (under 1 ms) */
 #define LIMIT_STATIC_INLINE   16384
 #define LIMIT_STATIC_SMALL    262144   /* a file up to this size is kept in memory */

@@ -33,28 +33,18 @@ static bool send_answer(struct edge_request *r)
     struct edge_exchange *x = r->x;
     bool was_blocked = r->write_blocked;
     uint64_t before = x->sent_bytes;
-    enum status st = client_write(r);
+    enum status st = r->conn->client->write(r);
     r->write_blocked = st == STATUS_AGAIN;
     if (st == STATUS_AGAIN) {
-        if (!was_blocked || x->sent_bytes != before) {
+        if (!was_blocked || x->sent_bytes != before)
             edge_request_await_client(r);
-        }
         return false;
     }
     if (st != STATUS_OK) {
-        client_lost(r);
+        r->conn->client->lost(r);
         return false;
     }
     return true;
-}
-
-static void begin_tunnel(struct edge_request *r)
-{
-    struct edge_exchange *x = r->x;
-    sm_move(&r->sm, EDGE_REQUEST_TUNNEL);
-    flow_init(&x->request, H1_BODY_CLOSE, 0, false);
-    flow_init(&x->answer, H1_BODY_CLOSE, 0, false);
-    flow_put(&x->answer, buf_str(&x->answer_head));
 }
 
 static bool is_event_stream(const struct http_headers *h)
@@ -63,13 +53,60 @@ static bool is_event_stream(const struct http_headers *h)
     return str_eq_nocase(type, STR("text/event-stream"));
 }
 
+static bool too_large(struct edge_request *r)
+{
+    forward_fail(r, 502, "The header fields of the app's answer are too large.");
+    return true;
+}
+
+/* 100 to 199, but not 101: the head of another answer follows. */
+static bool pass_interim(struct edge_request *r)
+{
+    struct edge_exchange *x = r->x;
+    int status = x->answer_h.status;
+    x->up_used += x->answer_h.bytes;
+    x->answer_bytes = x->up_used < x->up_in.n;
+    h1_parser_init_answer(&x->answer_parser, &answer_limits);
+    /* The edge says "100 Continue" itself, when it is ready to read on. */
+    if (status == 100 || x->head.minor == 0)
+        return true;
+    struct rewrite_answer how = {.head = &x->answer_h};
+    return r->conn->client->head(r, &how) || too_large(r);
+}
+
+/* The app has decided: nothing is sent again. */
+static void forget_upload(struct edge_request *r)
+{
+    if (!r->spool)
+        return;
+    r->x->request_cut = r->x->request_cut || r->spool->at < r->spool->n;
+    spool_close(r->spool);
+    r->spool = NULL;
+}
+
+static struct rewrite_answer how_to_pass(struct edge_request *r, enum h1_body body, bool chunk_out)
+{
+    const struct edge_exchange *x = r->x;
+    bool upgrade = x->answer_h.status == 101, old = x->head.minor == 0;
+    bool unframed = body == H1_BODY_CHUNKED || body == H1_BODY_CLOSE;
+    if (!upgrade)
+        r->close_after = r->close_after || r->conn->stopped || !x->request.ended || x->request_cut || (old && unframed);
+    return (struct rewrite_answer){.head = &x->answer_h,
+                                   .body = chunk_out                        ? H1_BODY_CHUNKED
+                                           : old && body == H1_BODY_CHUNKED ? H1_BODY_CLOSE
+                                                                            : body,
+                                   .close = r->close_after && !upgrade,
+                                   .keep_alive = old && !r->close_after,
+                                   .upgrade = upgrade};
+}
+
 /* The head of the answer is in x->answer_h. */
 static bool begin_answer(struct edge_request *r)
 {
     struct edge_exchange *x = r->x;
     struct h1_head *h = &x->answer_h;
     enum h1_body body = h1_answer_body(h, str_is(x->head.method, "HEAD"));
-    bool upgrade = h->status == 101, interim = h->status < 200 && !upgrade, old = x->head.minor == 0;
+    bool upgrade = h->status == 101;
     if (upgrade && (!rewrite_upgrade(&x->head).p || !http_headers_has(&h->headers, STR("upgrade")))) {
         forward_fail(r, 502, "The app changed the protocol unasked.");
         return true;
@@ -78,45 +115,23 @@ static bool begin_answer(struct edge_request *r)
         taken_back(r);
         return true;
     }
-    bool chunk_out = !old && (body == H1_BODY_CHUNKED || body == H1_BODY_CLOSE);
-    if (!interim && r->spool) { /* it has decided: nothing is sent again */
-        x->request_cut = x->request_cut || r->spool->at < r->spool->n;
-        spool_close(r->spool);
-        r->spool = NULL;
-    }
-    if (!interim && !upgrade)
-        r->close_after = r->close_after || r->conn->stopped || !x->request.ended || x->request_cut ||
-                         (old && (body == H1_BODY_CHUNKED || body == H1_BODY_CLOSE));
-    struct rewrite_answer how = {.head = h,
-                                 .body = chunk_out                        ? H1_BODY_CHUNKED
-                                         : old && body == H1_BODY_CHUNKED ? H1_BODY_CLOSE
-                                                                          : body,
-                                 .close = r->close_after && !interim && !upgrade,
-                                 .keep_alive = old && !r->close_after,
-                                 .upgrade = upgrade};
-    buf_clear(&x->answer_head);
-    rewrite_answer(&x->answer_head, &how);
-    if (x->answer_head.over) {
-        forward_fail(r, 502, "The header fields of the app's answer are too large.");
-        return true;
-    }
+    if (h->status < 200 && !upgrade)
+        return pass_interim(r);
+    forget_upload(r);
+    bool chunk_out =
+        x->head.minor > 0 && !r->conn->client->frames_bodies && (body == H1_BODY_CHUNKED || body == H1_BODY_CLOSE);
+    struct rewrite_answer how = how_to_pass(r, body, chunk_out);
+    flow_init(&x->answer, upgrade ? H1_BODY_CLOSE : body, h->content_length, chunk_out && !upgrade);
+    if (!r->conn->client->head(r, &how))
+        return too_large(r);
     x->up_used += h->bytes;
-    if (interim) {
-        h1_parser_init_answer(&x->answer_parser, &answer_limits);
-        x->answer_bytes = x->up_used < x->up_in.n;
-        if (h->status != 100 && !old) /* the edge says "100 Continue" itself, when it is ready to read on */
-            flow_put(&x->answer, buf_str(&x->answer_head));
-        return true;
-    }
     x->status = h->status;
     x->answering = true;
     if (upgrade) {
-        begin_tunnel(r);
-        return true;
+        sm_move(&r->sm, EDGE_REQUEST_TUNNEL);
+        flow_init(&x->request, H1_BODY_CLOSE, 0, false);
     }
-    x->event_stream = is_event_stream(&h->headers);
-    flow_init(&x->answer, body, h->content_length, chunk_out);
-    flow_put(&x->answer, buf_str(&x->answer_head));
+    x->event_stream = !upgrade && is_event_stream(&h->headers);
     return true;
 }
 
@@ -214,7 +229,7 @@ bool download_step(struct edge_request *r)
     if (x->answering && x->answer.ended) {
         if (sm_state(&r->sm) != EDGE_REQUEST_TUNNEL)
             return finish(r);
-        client_lost(r);
+        r->conn->client->lost(r);
         return false;
     }
     if (here && take_answer(r))

@@ -334,7 +334,9 @@ static enum status load_certs(struct edge *e, struct tls_server **ret, struct er
 {
     if (!e->config->cert_count)
         return STATUS_OK;
+    static const char *const protocols[] = {"h2", "http/1.1", NULL};
     struct tls_config tls = e->config->certs[0];
+    tls.alpn = protocols;
     tls.more = e->config->certs + 1;
     tls.more_count = e->config->cert_count - 1;
     return tls_server_new(&tls, ret, err);

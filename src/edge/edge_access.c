@@ -44,6 +44,7 @@ static void put_line(struct edge_request *r, bool complete, int64_t duration_us)
         {STR("host"), x->host},
         {STR("method"), x->head.method},
         {STR("target"), str_sub(x->head.target, 0, 2048)},
+        {STR("protocol"), str_of(x->head.minor == 0 && !r->conn->h2 ? "HTTP/1.0" : r->conn->client->protocol)},
         {STR("app"), x->app ? str_of(x->app->name) : STR("")},
         {STR("instance"), x->instance ? str_of(x->instance->name) : STR("")},
         {STR("agent"), str_sub(http_headers_get(&x->head.headers, STR("user-agent")), 0, 512)},
@@ -83,6 +84,7 @@ void edge_access_note(struct edge_request *r, bool complete)
     if (x->app) {
         struct edge_count *counts = x->app->counts[r->conn->worker->config.index];
         count_add(&counts[EDGE_REQUESTS], 1);
+        count_add(&counts[r->conn->h2 ? EDGE_HTTP2 : EDGE_HTTP1], 1);
         if (x->status >= 100 && x->status < 600 && (complete || x->answering))
             count_add(&counts[EDGE_1XX + x->status / 100 - 1], 1);
         if (!complete)

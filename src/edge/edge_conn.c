@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* edge_conn — one client connection: its socket, and what a request asks of it (client_..., worker_impl.h).
+/* edge_conn — one client connection: its socket, and what a request asks of it (struct edge_client).
  *
  *   IDLE --byte--> BUSY --answer is out--> IDLE | BUSY (the next one is here already) | LINGER --> CLOSED
+ *                   `--first bytes, or TLS agreed on it--> H2 (edge_h2.c) --> LINGER
  *
  * The request itself is a state machine of its own (request.c). Every callback notes what happened and calls
  * edge_conn_tick, which makes steps until one has to wait. A step never recurses into tick.
  *
- * Invariants: (1) One request at a time; what the client sends ahead stays in x->in or in its socket, so that answers
- * come in order. (2) A connection is freed by loop_defer.
+ * Invariants: (1) Of HTTP/1.1 one request at a time; what the client sends ahead stays in x->in or in its socket, so
+ * that answers come in order. (2) A connection is freed by loop_defer.
  *
  * Why not http/server: that one hands a handler whole bodies and gets answers that are known or made on workers. Here
  * neither is ever whole. What both read goes through the same parser, decoder, streams and wheel (docs/design). */
@@ -23,12 +24,15 @@
 
 const struct sm_state edge_conn_states[EDGE_CONN_STATES] = {
     [EDGE_CONN_IDLE] = {"idle", SM_TO(EDGE_CONN_BUSY) | SM_TO(EDGE_CONN_CLOSED), SM_INITIAL},
-    [EDGE_CONN_BUSY] = {"busy", SM_TO(EDGE_CONN_IDLE) | SM_TO(EDGE_CONN_LINGER) | SM_TO(EDGE_CONN_CLOSED), 0},
+    [EDGE_CONN_BUSY] = {"busy",
+                        SM_TO(EDGE_CONN_IDLE) | SM_TO(EDGE_CONN_H2) | SM_TO(EDGE_CONN_LINGER) | SM_TO(EDGE_CONN_CLOSED),
+                        0},
+    [EDGE_CONN_H2] = {"HTTP/2", SM_TO(EDGE_CONN_LINGER) | SM_TO(EDGE_CONN_CLOSED), 0},
     [EDGE_CONN_LINGER] = {"lingering", SM_TO(EDGE_CONN_CLOSED), 0},
     [EDGE_CONN_CLOSED] = {"closed", 0, SM_FINAL},
 };
 
-static void conn_deadline(struct edge_conn *c, uint32_t after_ms)
+void edge_conn_deadline(struct edge_conn *c, uint32_t after_ms)
 {
     struct edge_worker *w = c->worker;
     wheel_set(&w->wheel, &c->deadline, after_ms ? loop_now_us(w->loop) + after_ms * INT64_C(1000) : 0);
@@ -51,24 +55,25 @@ static void conn_close(struct edge_conn *c)
     loop_defer(w->loop, conn_free, c);
 }
 
-static void conn_lost(struct edge_conn *c)
+void edge_conn_lost(struct edge_conn *c)
 {
     if (sm_state(&c->sm) == EDGE_CONN_CLOSED)
         return;
     if (c->request)
         edge_request_gone(c->request);
     c->request = NULL;
+    edge_h2_free(c);
     conn_close(c);
 }
 
-static void conn_reset(struct edge_conn *c)
+void edge_conn_reset(struct edge_conn *c)
 {
     struct linger hard = {.l_onoff = 1, .l_linger = 0};
     (void)setsockopt(c->stream.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
-    conn_lost(c);
+    edge_conn_lost(c);
 }
 
-static enum status conn_read(struct edge_conn *c, void *p, size_t size, size_t *ret_n)
+enum status edge_conn_read(struct edge_conn *c, void *p, size_t size, size_t *ret_n)
 {
     enum status st = stream_read(&c->stream, p, size, ret_n, NULL);
     c->quiet = false;
@@ -77,13 +82,13 @@ static enum status conn_read(struct edge_conn *c, void *p, size_t size, size_t *
     return st;
 }
 
-static void begin_linger(struct edge_conn *c)
+void edge_conn_linger(struct edge_conn *c)
 {
     sm_move(&c->sm, EDGE_CONN_LINGER);
     c->linger_left = LINGER_BYTES;
     c->may_read = true;
     c->quiet = false;
-    conn_deadline(c, c->worker->config.limits.linger_ms);
+    edge_conn_deadline(c, c->worker->config.limits.linger_ms);
     enum status st = stream_shutdown(&c->stream, NULL);
     if (st != STATUS_OK && st != STATUS_AGAIN)
         conn_close(c);
@@ -91,42 +96,75 @@ static void begin_linger(struct edge_conn *c)
 
 /* ---- what a request asks of it ---- */
 
-bool client_readable(const struct edge_request *r)
+static bool more(struct edge_request *r)
+{
+    struct edge_conn *c = r->conn;
+    struct buf *in = &r->x->in;
+    char *to = buf_reserve(in, in->cap - in->n < ROOM_MIN ? LIMIT_EDGE_READ : ROOM_MIN);
+    size_t n = 0;
+    ASSERT(to); /* the parser refuses heads long before */
+    enum status st = c->may_read ? edge_conn_read(c, to, in->cap - in->n, &n) : STATUS_AGAIN;
+    if (st == STATUS_OK)
+        in->n += n;
+    else if (st != STATUS_AGAIN)
+        edge_conn_lost(c);
+    return st == STATUS_OK;
+}
+
+static bool readable(const struct edge_request *r)
 {
     return r->conn->may_read;
 }
 
-enum status client_read(struct edge_request *r, void *p, size_t size, size_t *ret_n)
+static enum status read_body(struct edge_request *r, void *p, size_t size, size_t *ret_n)
 {
-    return conn_read(r->conn, p, size, ret_n);
+    return edge_conn_read(r->conn, p, size, ret_n);
 }
 
-enum status client_write(struct edge_request *r)
+static bool put_head(struct edge_request *r, const struct rewrite_answer *a)
+{
+    struct edge_exchange *x = r->x;
+    buf_clear(&x->answer_head);
+    rewrite_answer(&x->answer_head, a);
+    if (x->answer_head.over)
+        return false;
+    flow_put(&x->answer, buf_str(&x->answer_head));
+    return true;
+}
+
+static enum status write_answer(struct edge_request *r)
 {
     return flow_write(&r->x->answer, &r->conn->stream, &r->x->sent_bytes, NULL);
 }
 
-void client_stalled(struct edge_request *r)
+static void stalled(struct edge_request *r)
 {
     r->conn->unsent = -1;
 }
 
-bool client_drains(struct edge_request *r)
+/* The kernel says "writable" only when a third of a large buffer is free; what counts is whether the client still takes
+ * anything out of it. */
+static bool drains(struct edge_request *r)
 {
     return stream_drains(&r->conn->stream, &r->conn->unsent);
 }
 
-void client_lost(struct edge_request *r)
+static void lost(struct edge_request *r)
 {
-    conn_lost(r->conn);
+    edge_conn_lost(r->conn);
 }
 
-void client_reset(struct edge_request *r)
+static void reset(struct edge_request *r)
 {
-    conn_reset(r->conn);
+    edge_conn_reset(r->conn);
 }
 
-void client_finish(struct edge_request *r)
+static void tick(struct edge_request *r)
+{
+    edge_conn_tick(r->conn);
+}
+
+static void finish(struct edge_request *r)
 {
     struct edge_conn *c = r->conn;
     str ahead = str_from(buf_str(&r->x->in), r->x->in_used);
@@ -140,38 +178,38 @@ void client_finish(struct edge_request *r)
     }
     edge_request_drop(r);
     if (last) { /* closing with unread bytes would reset the connection, and the reset may overtake the answer */
-        begin_linger(c);
+        edge_conn_linger(c);
     } else if (!c->request) {
         sm_move(&c->sm, EDGE_CONN_IDLE);
-        conn_deadline(c, c->worker->config.limits.idle_ms);
+        edge_conn_deadline(c, c->worker->config.limits.idle_ms);
     }
 }
 
-/* ---- steps ---- */
+static const struct edge_client http1_client = {
+    .protocol = "HTTP/1.1",
+    .more = more,
+    .readable = readable,
+    .read = read_body,
+    .head = put_head,
+    .write = write_answer,
+    .stalled = stalled,
+    .drains = drains,
+    .finish = finish,
+    .lost = lost,
+    .reset = reset,
+    .tick = tick,
+};
 
-bool client_more(struct edge_request *r)
-{
-    struct edge_conn *c = r->conn;
-    struct buf *in = &r->x->in;
-    char *to = buf_reserve(in, in->cap - in->n < ROOM_MIN ? LIMIT_EDGE_READ : ROOM_MIN);
-    size_t n = 0;
-    ASSERT(to); /* the parser refuses heads long before */
-    enum status st = c->may_read ? conn_read(c, to, in->cap - in->n, &n) : STATUS_AGAIN;
-    if (st == STATUS_OK)
-        in->n += n;
-    else if (st != STATUS_AGAIN)
-        conn_lost(c);
-    return st == STATUS_OK;
-}
+/* ---- steps ---- */
 
 static bool idle_step(struct edge_conn *c)
 {
     if (!c->may_read)
         return false;
     c->request = edge_request_new(c);
-    if (client_more(c->request)) {
+    if (more(c->request)) {
         sm_move(&c->sm, EDGE_CONN_BUSY);
-        conn_deadline(c, 0);
+        edge_conn_deadline(c, 0);
         return true;
     }
     if (c->request) { /* woken for nothing, or by TLS itself */
@@ -186,7 +224,7 @@ static bool linger_step(struct edge_conn *c)
     char drop[LIMIT_EDGE_READ];
     while (c->may_read) {
         size_t n = 0;
-        enum status st = conn_read(c, drop, sizeof(drop), &n);
+        enum status st = edge_conn_read(c, drop, sizeof(drop), &n);
         c->linger_left -= (int64_t)n;
         if ((st != STATUS_OK && st != STATUS_AGAIN) || c->linger_left < 0) {
             conn_close(c);
@@ -198,13 +236,42 @@ static bool linger_step(struct edge_conn *c)
 
 /* ---- events ---- */
 
+/* HTTP/2 is agreed on by TLS (RFC 9113 section 3.2), or its first bytes say so (section 3.4), which as a request of
+ * HTTP/1.1 are none. False: the bytes that are here do not tell yet. */
+static bool sniff(struct edge_conn *c)
+{
+    str in = buf_str(&c->request->x->in), preface = STR(H2_PREFACE);
+    size_t n = MIN(in.n, preface.n);
+    bool tls = stream_is_tls(&c->stream), begins = n && memcmp(in.p, preface.p, n) == 0;
+    if (!tls && begins && n < preface.n)
+        return false;
+    c->fresh = false;
+    if (tls ? str_is(stream_alpn(&c->stream), "h2") : begins)
+        edge_h2_begin(c, in);
+    return true;
+}
+
+static bool busy_step(struct edge_conn *c)
+{
+    struct edge_request *r = c->request;
+    if (!c->fresh)
+        return edge_request_step(r);
+    if (sniff(c))
+        return true;
+    if (!r->deadline.at_us)
+        edge_request_deadline(r, c->worker->config.limits.head_ms);
+    return more(r);
+}
+
 static bool step(struct edge_conn *c)
 {
     switch (sm_state(&c->sm)) {
     case EDGE_CONN_IDLE:
         return idle_step(c);
     case EDGE_CONN_BUSY:
-        return edge_request_step(c->request);
+        return busy_step(c);
+    case EDGE_CONN_H2:
+        return edge_h2_step(c);
     case EDGE_CONN_LINGER:
         return linger_step(c);
     default:
@@ -222,6 +289,10 @@ static bool is_reading(const struct edge_conn *c)
 
 static void watch(struct edge_conn *c)
 {
+    if (sm_state(&c->sm) == EDGE_CONN_H2) {
+        loop_set_events(c->worker->loop, c->watch, edge_h2_wants(c));
+        return;
+    }
     unsigned events = c->half_closed ? 0 : LOOP_READ_CLOSED;
     const struct edge_request *r = c->request;
     unsigned st = r ? sm_state(&r->sm) : EDGE_REQUEST_OVER;
@@ -250,7 +321,12 @@ static void on_event(void *arg, unsigned events)
 {
     struct edge_conn *c = arg;
     if (events & LOOP_HANGUP) {
-        conn_lost(c);
+        edge_conn_lost(c);
+        return;
+    }
+    if (sm_state(&c->sm) == EDGE_CONN_H2) {
+        edge_h2_event(c, events);
+        edge_conn_tick(c);
         return;
     }
     if (events & LOOP_READ_CLOSED)
@@ -266,14 +342,21 @@ static void on_event(void *arg, unsigned events)
 
 void edge_conn_expired(struct edge_conn *c)
 {
-    conn_close(c);
+    if (sm_state(&c->sm) == EDGE_CONN_H2)
+        edge_h2_expired(c);
+    else
+        conn_close(c);
 }
 
 void edge_conn_stop(struct edge_conn *c, bool now)
 {
     c->stopped = true;
     if (now) {
-        conn_reset(c);
+        edge_conn_reset(c);
+        return;
+    }
+    if (sm_state(&c->sm) == EDGE_CONN_H2) {
+        edge_h2_stop(c);
         return;
     }
     if (c->request && sm_state(&c->request->sm) == EDGE_REQUEST_HOLDING)
@@ -292,6 +375,8 @@ void edge_conn_start(struct edge_worker *w, int fd, const struct addr *peer, str
     struct edge_conn *c = MEM_NEW(struct edge_conn);
     sm_init(&c->sm, "edge_conn", edge_conn_states, EDGE_CONN_STATES, EDGE_CONN_IDLE);
     c->worker = w;
+    c->client = &http1_client;
+    c->fresh = true;
     c->unsent = -1;
     size_t n = addr_format_host(peer, text);
     memcpy(c->peer, text, MIN(n, sizeof(c->peer) - 1));
@@ -314,5 +399,5 @@ void edge_conn_start(struct edge_worker *w, int fd, const struct addr *peer, str
     if (c->next)
         c->next->prev = c;
     w->conns = c;
-    conn_deadline(c, w->config.limits.head_ms);
+    edge_conn_deadline(c, w->config.limits.head_ms);
 }

@@ -97,6 +97,19 @@ void flow_source_end(struct edge_flow *f)
         flow_put(f, STR("0\r\n\r\n"));
 }
 
+/* n bytes of what waits are gone. */
+static void advance(struct edge_flow *f, size_t n)
+{
+    while (n > 0 && n >= f->out[f->out_at].iov_len)
+        n -= f->out[f->out_at++].iov_len;
+    if (n > 0) {
+        f->out[f->out_at].iov_base = (char *)f->out[f->out_at].iov_base + n;
+        f->out[f->out_at].iov_len -= n;
+    }
+    if (!flow_waiting(f))
+        f->out_n = f->out_at = 0;
+}
+
 enum status flow_write(struct edge_flow *f, struct stream *to, uint64_t *ret_n, struct err *err)
 {
     while (flow_waiting(f)) {
@@ -105,13 +118,27 @@ enum status flow_write(struct edge_flow *f, struct stream *to, uint64_t *ret_n, 
         if (st != STATUS_OK)
             return st;
         *ret_n += n;
-        while (n > 0 && n >= f->out[f->out_at].iov_len)
-            n -= f->out[f->out_at++].iov_len;
-        if (n > 0) {
-            f->out[f->out_at].iov_base = (char *)f->out[f->out_at].iov_base + n;
-            f->out[f->out_at].iov_len -= n;
-        }
+        advance(f, n);
     }
-    f->out_n = f->out_at = 0;
     return STATUS_OK;
+}
+
+size_t flow_waiting_bytes(const struct edge_flow *f)
+{
+    size_t n = 0;
+    for (int i = f->out_at; i < f->out_n; i++)
+        n += f->out[i].iov_len;
+    return n;
+}
+
+void flow_copy_out(struct edge_flow *f, char *to, size_t n)
+{
+    size_t left = n;
+    for (int i = f->out_at; left > 0; i++) {
+        size_t part = MIN(left, f->out[i].iov_len);
+        memcpy(to, f->out[i].iov_base, part);
+        to += part;
+        left -= part;
+    }
+    advance(f, n);
 }

@@ -39,6 +39,8 @@ static inline bool flow_waiting(const struct edge_flow *f)
 {
     return f->out_at < f->out_n;
 }
+size_t flow_waiting_bytes(const struct edge_flow *f);
+void flow_copy_out(struct edge_flow *f, char *to, size_t n); /* the first n of those; they wait no more */
 /* Writes what waits. OK: all of it; else as stream_writev. *ret_n is added to. */
 enum status flow_write(struct edge_flow *f, struct stream *to, uint64_t *ret_n, struct err *err) MUST_USE;
 

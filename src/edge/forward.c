@@ -251,17 +251,16 @@ void forward_withdraw(struct edge_request *r)
     unsigned st = sm_state(&r->sm);
     bool untouched = st == EDGE_REQUEST_CONNECTING ||
                      (st == EDGE_REQUEST_FORWARDING && !x->answering && !x->answer_bytes && !upload_complete(r));
-    if (untouched && forward_replay(r))
-        edge_conn_tick(r->conn);
-    else
-        client_reset(r);
+    if (!untouched || !forward_replay(r))
+        r->conn->client->reset(r);
+    r->conn->client->tick(r);
 }
 
 /* After the head of the answer left: the client must see that it is not whole. */
 void forward_cut(struct edge_request *r)
 {
     count_add(&r->x->app->counts[index_of(r)][EDGE_CUT], 1);
-    client_reset(r);
+    r->conn->client->reset(r);
 }
 
 /* ---- both ---- */
@@ -293,7 +292,7 @@ bool forward_step(struct edge_request *r)
     /* TCP shows no difference between a client that ended its sending half and one that is gone. An answer that is on
      * its way is finished; but a stream of events has no end, and nothing may be written for hours. */
     if (r->conn->half_closed && (!x->answering || x->event_stream) && upload_over(r)) {
-        client_lost(r);
+        r->conn->client->lost(r);
         return false;
     }
     while (upload_step(r))
@@ -329,11 +328,10 @@ bool forward_wants_body(const struct edge_request *r)
 void forward_client_expired(struct edge_request *r)
 {
     if (sm_state(&r->sm) == EDGE_REQUEST_TUNNEL) {
-        client_lost(r);
+        r->conn->client->lost(r);
         return;
     }
-    if (upload_bad(r, 408, "The request did not come in time."))
-        edge_conn_tick(r->conn);
+    (void)upload_bad(r, 408, "The request did not come in time.");
 }
 
 static void app_expired(struct edge_request *r)
@@ -365,5 +363,5 @@ static void on_up(void *owner, unsigned events)
             x->up->watch = NULL;
         }
     }
-    edge_conn_tick(r->conn);
+    r->conn->client->tick(r);
 }

@@ -107,7 +107,7 @@ static void go_on(struct edge_request *r)
     free(r->held);
     r->held = NULL;
     sm_move(&r->sm, EDGE_REQUEST_HEAD);
-    edge_conn_tick(r->conn);
+    r->conn->client->tick(r);
 }
 
 void hold_expired(struct edge_request *r)

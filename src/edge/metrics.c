@@ -41,6 +41,12 @@ void edge_metrics(struct edge *e, struct buf *out)
         for (int digit = 1; digit <= 5; digit++)
             buf_printf(out, "vitrine_edge_answers_total{app=\"%.*s\",code=\"%dxx\"} %llu\n", STR_ARG(name), digit,
                        (unsigned long long)edge_app_count(item, (enum edge_counter)(EDGE_1XX + digit - 1)));
+    head(out, "protocol_requests_total", "counter", "Requests that are over, by the protocol of their clients.");
+    for (pos = 0; map_next(e->apps, &pos, &name, &item);)
+        for (int http = 1; http <= 2; http++)
+            buf_printf(out, "vitrine_edge_protocol_requests_total{app=\"%.*s\",protocol=\"http%d\"} %llu\n",
+                       STR_ARG(name), http,
+                       (unsigned long long)edge_app_count(item, http == 1 ? EDGE_HTTP1 : EDGE_HTTP2));
     head(out, "duration_seconds_total", "counter", "Time from the head of a request to the end of its answer.");
     for (pos = 0; map_next(e->apps, &pos, &name, &item);)
         buf_printf(out, "vitrine_edge_duration_seconds_total{app=\"%.*s\"} %.6f\n", STR_ARG(name),

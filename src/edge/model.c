@@ -8,12 +8,13 @@
 #include "http/uri.h"
 
 const char *const edge_counter_names[EDGE_COUNTERS] = {
-    [EDGE_REQUESTS] = "requests",   [EDGE_1XX] = "answers_1xx",         [EDGE_2XX] = "answers_2xx",
-    [EDGE_3XX] = "answers_3xx",     [EDGE_4XX] = "answers_4xx",         [EDGE_5XX] = "answers_5xx",
-    [EDGE_GONE] = "clients_gone",   [EDGE_CUT] = "answers_cut",         [EDGE_RETRIES] = "retries",
-    [EDGE_SPOOLED] = "spooled",     [EDGE_UNSPOOLED] = "unspooled",     [EDGE_REPLAYS] = "replays",
-    [EDGE_HELD] = "held",           [EDGE_HELD_LOST] = "held_lost",     [EDGE_BYTES_IN] = "bytes_in",
-    [EDGE_BYTES_OUT] = "bytes_out", [EDGE_DURATION_US] = "duration_us",
+    [EDGE_REQUESTS] = "requests",       [EDGE_1XX] = "answers_1xx",      [EDGE_2XX] = "answers_2xx",
+    [EDGE_3XX] = "answers_3xx",         [EDGE_4XX] = "answers_4xx",      [EDGE_5XX] = "answers_5xx",
+    [EDGE_HTTP1] = "requests_http1",    [EDGE_HTTP2] = "requests_http2", [EDGE_GONE] = "clients_gone",
+    [EDGE_CUT] = "answers_cut",         [EDGE_RETRIES] = "retries",      [EDGE_SPOOLED] = "spooled",
+    [EDGE_UNSPOOLED] = "unspooled",     [EDGE_REPLAYS] = "replays",      [EDGE_HELD] = "held",
+    [EDGE_HELD_LOST] = "held_lost",     [EDGE_BYTES_IN] = "bytes_in",    [EDGE_BYTES_OUT] = "bytes_out",
+    [EDGE_DURATION_US] = "duration_us",
 };
 
 struct edge_app *edge_app_new(str name)

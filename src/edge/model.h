@@ -36,6 +36,8 @@ enum edge_counter {
     EDGE_3XX,
     EDGE_4XX,
     EDGE_5XX,
+    EDGE_HTTP1, /* requests by protocol */
+    EDGE_HTTP2,
     EDGE_GONE,      /* clients that left before their answer */
     EDGE_CUT,       /* answers that ended before their end */
     EDGE_SPOOLED,   /* bodies kept on disk while they passed */

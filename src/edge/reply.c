@@ -43,38 +43,41 @@ static void put_text(struct buf *out, int status, const char *text, const char *
     buf_putc(out, '\n');
 }
 
-static void begin(struct edge_request *r, int status)
+/* `location` and `body` lie in x->up_in, or are static. */
+static void reply(struct edge_request *r, int status, str type, str location, str body)
 {
     struct edge_exchange *x = r->x;
+    struct http_header *f = x->answer_fields;
+    bool to_head = str_is(x->head.method, "HEAD");
+    size_t n = 0;
     sm_move(&r->sm, EDGE_REQUEST_REPLYING);
     if ((x->head.chunked || x->head.content_length > 0) && !x->request.ended)
         r->close_after = true; /* the rest of its body is not read */
     x->status = status;
     if (!x->started_us)
         x->started_us = loop_now_us(r->conn->worker->loop);
-    buf_clear(&x->answer_head);
-    buf_printf(&x->answer_head, "HTTP/1.1 %d %s\r\n", status, http_reason(status));
-    edge_request_await_client(r);
-}
-
-static void end(struct edge_request *r, str type, str body)
-{
-    struct edge_exchange *x = r->x;
-    struct buf *out = &x->answer_head;
-    buf_printf(out, "Content-Type: %.*s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n", STR_ARG(type), body.n);
-    if (x->status == 503 || x->status == 504)
-        buf_puts(out, STR("Retry-After: 2\r\n"));
-    if (x->status == 405)
-        buf_puts(out, STR("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"));
-    if (r->close_after)
-        buf_puts(out, STR("Connection: close\r\n"));
-    else if (x->head.minor == 0)
-        buf_puts(out, STR("Connection: keep-alive\r\n"));
-    buf_puts(out, STR("\r\n"));
-    if (!str_is(x->head.method, "HEAD"))
-        buf_puts(out, body);
+    f[n++] = (struct http_header){STR("Content-Type"), type};
+    f[n++] = (struct http_header){STR("Cache-Control"), STR("no-store")};
+    if (location.n)
+        f[n++] = (struct http_header){STR("Location"), location};
+    if (status == 503 || status == 504)
+        f[n++] = (struct http_header){STR("Retry-After"), STR("2")};
+    if (status == 405)
+        f[n++] = (struct http_header){STR("Allow"), STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")};
+    x->answer_h = (struct h1_head){.status = status,
+                                   .reason = str_of(http_reason(status)),
+                                   .headers = {.items = f, .count = n},
+                                   .content_length = (int64_t)body.n};
+    struct rewrite_answer how = {.head = &x->answer_h,
+                                 .body = to_head ? H1_BODY_NONE : H1_BODY_LENGTH,
+                                 .close = r->close_after,
+                                 .keep_alive = x->head.minor == 0 && !r->close_after};
     flow_init(&x->answer, H1_BODY_NONE, 0, false);
-    flow_put(&x->answer, buf_str(out));
+    bool fits = r->conn->client->head(r, &how);
+    ASSERT(fits);
+    if (!to_head)
+        flow_put(&x->answer, body);
+    edge_request_await_client(r);
 }
 
 void reply_status(struct edge_request *r, int status, const char *text, const char *remedy)
@@ -82,28 +85,25 @@ void reply_status(struct edge_request *r, int status, const char *text, const ch
     struct edge_exchange *x = r->x;
     struct edge_target *target = x->app ? edge_table_target(r->conn->worker->table, x->app) : NULL;
     str message = target && target->pause == EDGE_STOPPED ? target->message : STR("");
-    struct buf page;
-    buf_init(&page, LIMIT_EDGE_BLOCK / 2);
     bool html = wants_html(x);
-    (html ? put_page : put_text)(&page, status, text, remedy, message);
-    begin(r, status);
-    end(r, html ? STR("text/html; charset=utf-8") : STR("text/plain; charset=utf-8"), buf_str(&page));
-    buf_release(&page);
+    buf_clear(&x->up_in);
+    (html ? put_page : put_text)(&x->up_in, status, text, remedy, message);
+    reply(r, status, html ? STR("text/html; charset=utf-8") : STR("text/plain; charset=utf-8"), STR(""),
+          buf_str(&x->up_in));
 }
 
 void reply_redirect(struct edge_request *r, const struct edge_route *route)
 {
     struct edge_exchange *x = r->x;
-    begin(r, route->redirect_status);
-    buf_puts(&x->answer_head, STR("Location: "));
-    buf_puts(&x->answer_head, route->redirect);
-    buf_puts(&x->answer_head, x->target.path);
+    buf_clear(&x->up_in);
+    buf_puts(&x->up_in, route->redirect);
+    buf_puts(&x->up_in, x->target.path);
     if (x->target.has_query) {
-        buf_putc(&x->answer_head, '?');
-        buf_puts(&x->answer_head, x->target.query);
+        buf_putc(&x->up_in, '?');
+        buf_puts(&x->up_in, x->target.query);
     }
-    buf_puts(&x->answer_head, STR("\r\n"));
-    end(r, STR("text/plain; charset=utf-8"), STR("This address has moved.\n"));
+    reply(r, route->redirect_status, STR("text/plain; charset=utf-8"), buf_str(&x->up_in),
+          STR("This address has moved.\n"));
 }
 
 bool reply_step(struct edge_request *r)
@@ -111,7 +111,7 @@ bool reply_step(struct edge_request *r)
     struct edge_exchange *x = r->x;
     if (r->write_blocked)
         return false;
-    enum status st = client_write(r);
+    enum status st = r->conn->client->write(r);
     if (st == STATUS_OK) {
         r->write_blocked = false;
         x->request.ended = true;
@@ -120,6 +120,6 @@ bool reply_step(struct edge_request *r)
     }
     r->write_blocked = st == STATUS_AGAIN;
     if (st != STATUS_AGAIN)
-        client_lost(r);
+        r->conn->client->lost(r);
     return false;
 }

@@ -7,7 +7,7 @@
  *    `--no route, bad head--> REPLYING --answer is out--> OVER
  *
  * edge_conn_tick calls edge_request_step until it has to wait. Only forward.c speaks to apps, only hold.c to the queue;
- * what is asked of the client's side are the client_... functions (worker_impl.h).
+ * what is asked of the client's side is struct edge_client (worker_impl.h).
  *
  * Invariants: (1) An answer that cannot be completed ends in a reset: no client takes it for whole. (2) A request that
  * is read but not yet sent to an app may wait, be sent to another instance, or be dropped when its client leaves; once
@@ -54,7 +54,7 @@ void edge_request_deadline(struct edge_request *r, uint32_t after_ms)
 
 void edge_request_await_client(struct edge_request *r)
 {
-    client_stalled(r);
+    r->conn->client->stalled(r);
     edge_request_deadline(r, r->conn->worker->config.limits.write_ms);
 }
 
@@ -96,12 +96,12 @@ void edge_request_finish(struct edge_request *r)
 {
     edge_access_note(r, true);
     forward_end(r, r->x->keep_up);
-    client_finish(r);
+    r->conn->client->finish(r);
 }
 
 /* ---- HEAD ---- */
 
-static void refuse_head(struct edge_request *r, int status, const char *text)
+void edge_request_refuse(struct edge_request *r, int status, const char *text)
 {
     r->close_after = true;
     reply_status(r, status, text, "The request is not valid; nothing was passed on.");
@@ -178,12 +178,12 @@ static bool head_step(struct edge_request *r)
         return true;
     }
     if (st != STATUS_AGAIN) {
-        refuse_head(r, x->parser.http_status, err.text);
+        edge_request_refuse(r, x->parser.http_status, err.text);
         return true;
     }
     if (!r->deadline.at_us)
         edge_request_deadline(r, r->conn->worker->config.limits.head_ms);
-    return client_more(r);
+    return r->conn->client->more(r);
 }
 
 /* ---- events ---- */
@@ -196,7 +196,7 @@ bool edge_request_step(struct edge_request *r)
     case EDGE_REQUEST_HOLDING:
     case EDGE_REQUEST_CONNECTING:
         if (r->conn->half_closed)
-            client_lost(r);
+            r->conn->client->lost(r);
         return false;
     case EDGE_REQUEST_FORWARDING:
         return forward_step(r);
@@ -213,10 +213,10 @@ bool edge_request_step(struct edge_request *r)
  * anything out of it. A client that does not is cut after one to two deadlines. */
 static void look_whether_it_drains(struct edge_request *r)
 {
-    if (client_drains(r))
+    if (r->conn->client->drains(r))
         edge_request_deadline(r, r->conn->worker->config.limits.write_ms);
     else
-        client_reset(r);
+        r->conn->client->reset(r);
 }
 
 void edge_request_expired(struct edge_request *r)
@@ -224,11 +224,10 @@ void edge_request_expired(struct edge_request *r)
     switch (sm_state(&r->sm)) {
     case EDGE_REQUEST_HEAD:
         if (!h1_parser_started(&r->x->parser)) {
-            client_lost(r);
+            r->conn->client->lost(r);
             break;
         }
-        refuse_head(r, 408, "The request did not come in time.");
-        edge_conn_tick(r->conn);
+        edge_request_refuse(r, 408, "The request did not come in time.");
         break;
     case EDGE_REQUEST_HOLDING:
         hold_expired(r);
@@ -246,4 +245,5 @@ void edge_request_expired(struct edge_request *r)
     default:
         break;
     }
+    r->conn->client->tick(r);
 }

@@ -194,6 +194,14 @@ void rewrite_request(struct buf *out, const struct rewrite_request *r)
     buf_puts(out, CRLF);
 }
 
+/* Also in an answer to HEAD and in 304, whose body stays home. */
+static bool says_length(const struct rewrite_answer *r)
+{
+    const struct h1_head *head = r->head;
+    return head->content_length >= 0 && !head->chunked && head->status >= 200 && head->status != 204 &&
+           r->body != H1_BODY_CLOSE;
+}
+
 void rewrite_answer(struct buf *out, const struct rewrite_answer *r)
 {
     const struct h1_head *head = r->head;
@@ -216,9 +224,7 @@ void rewrite_answer(struct buf *out, const struct rewrite_answer *r)
         put_field(out, STR("Upgrade"), http_headers_get(&head->headers, STR("upgrade")));
     } else if (r->body == H1_BODY_CHUNKED) {
         buf_puts(out, STR("Transfer-Encoding: chunked\r\n"));
-    } else if (head->content_length >= 0 && !head->chunked && head->status >= 200 && head->status != 204 &&
-               r->body != H1_BODY_CLOSE) {
-        /* also of an answer to HEAD and of 304, whose body stays home */
+    } else if (says_length(r)) {
         buf_puts(out, STR("Content-Length: "));
         buf_put_i64(out, head->content_length);
         buf_puts(out, CRLF);
@@ -228,4 +234,23 @@ void rewrite_answer(struct buf *out, const struct rewrite_answer *r)
     else if (r->keep_alive)
         buf_puts(out, STR("Connection: keep-alive\r\n"));
     buf_puts(out, CRLF);
+}
+
+size_t rewrite_answer_fields(struct http_header *out, char number[24], const struct rewrite_answer *r)
+{
+    const struct h1_head *head = r->head;
+    bool named = has_named(&head->headers);
+    size_t n = 0;
+    for (size_t i = 0; i < head->headers.count; i++) {
+        const struct http_header *f = &head->headers.items[i];
+        if (is_hop(f->name) || (named && named_by_connection(&head->headers, f->name)) ||
+            (r->upgrade && str_eq_nocase(f->name, STR("sec-websocket-accept"))))
+            continue;
+        out[n++] = *f;
+    }
+    if (!r->upgrade && says_length(r)) {
+        int digits = snprintf(number, 24, "%lld", (long long)head->content_length);
+        out[n++] = (struct http_header){STR("content-length"), str_make(number, (size_t)digits)};
+    }
+    return n;
 }

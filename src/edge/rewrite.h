@@ -36,5 +36,8 @@ struct rewrite_answer {
     bool upgrade;      /* 101: Upgrade is passed on */
 };
 void rewrite_answer(struct buf *out, const struct rewrite_answer *r);
+/* The same as fields, for HTTP/2, which has no Connection and frames bodies itself. out: room for LIMIT_HTTP_HEADERS +
+ * 1; number: for the text of Content-Length. Returns how many. */
+size_t rewrite_answer_fields(struct http_header *out, char number[24], const struct rewrite_answer *r);
 
 #endif

@@ -25,12 +25,14 @@ void upload_begin(struct edge_request *r)
 {
     struct edge_exchange *x = r->x;
     struct edge_flow *f = &x->request;
-    enum h1_body body = x->head.chunked ? H1_BODY_CHUNKED : x->head.content_length > 0 ? H1_BODY_LENGTH : H1_BODY_NONE;
+    enum h1_body body = x->head.chunked ? (r->conn->client->frames_bodies ? H1_BODY_CLOSE : H1_BODY_CHUNKED)
+                        : x->head.content_length > 0 ? H1_BODY_LENGTH
+                                                     : H1_BODY_NONE;
     x->in_used = x->head.bytes;
     x->whole = !r->spool;
     x->began = x->request_cut = x->up_blocked = x->waits = false;
     x->uploading = true;
-    if (body != H1_BODY_NONE && (body == H1_BODY_CHUNKED || x->head.content_length > LIMIT_EDGE_READ))
+    if (body != H1_BODY_NONE && (x->head.chunked || x->head.content_length > LIMIT_EDGE_READ))
         grow_in(x, LIMIT_EDGE_BLOCK);
     if (r->spool)
         *f = r->spool->flow;
@@ -186,10 +188,10 @@ static bool read_request(struct edge_request *r)
     size_t n = 0;
     if (x->continue_wanted && !x->answering && !flow_waiting(&x->answer)) {
         x->continue_wanted = false;
-        flow_put(&x->answer, STR("HTTP/1.1 100 Continue\r\n\r\n"));
-        return true;
+        struct h1_head head = {.status = 100, .reason = STR("Continue"), .content_length = -1};
+        return r->conn->client->head(r, &(struct rewrite_answer){.head = &head});
     }
-    if (!client_readable(r))
+    if (!r->conn->client->readable(r))
         return false;
     if (!x->whole || x->in.cap - x->in.n < LIMIT_EDGE_READ / 8) {
         if (x->whole)
@@ -197,7 +199,7 @@ static bool read_request(struct edge_request *r)
         x->in.n = x->in_used = x->head.bytes;
         grow_in(x, LIMIT_EDGE_READ / 8);
     }
-    enum status st = client_read(r, x->in.p + x->in.n, x->in.cap - x->in.n, &n);
+    enum status st = r->conn->client->read(r, x->in.p + x->in.n, x->in.cap - x->in.n, &n);
     if (st == STATUS_OK) {
         if (x->wait_from_us)
             x->waited_us += loop_now_us(r->conn->worker->loop) - x->wait_from_us;
@@ -213,7 +215,11 @@ static bool read_request(struct edge_request *r)
         x->request_cut = stream_shutdown(&x->up->stream, NULL) != STATUS_OK;
         return true;
     }
-    client_lost(r);
+    if (x->request.from == H1_BODY_CLOSE) { /* HTTP/2: all of it came */
+        flow_source_end(&x->request);
+        return true;
+    }
+    r->conn->client->lost(r);
     return false;
 }
 

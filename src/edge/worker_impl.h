@@ -17,11 +17,13 @@
 #include "edge/rewrite.h"
 #include "edge/spool.h"
 #include "edge/worker.h"
+#include "http/h2.h"
 #include "http/wheel.h"
 
 enum edge_conn_state {
     EDGE_CONN_IDLE,   /* between requests, no buffers */
     EDGE_CONN_BUSY,   /* a request is in hand */
+    EDGE_CONN_H2,     /* it speaks HTTP/2: any number of requests at once */
     EDGE_CONN_LINGER, /* our direction is ended; what still comes in is dropped */
     EDGE_CONN_CLOSED,
     EDGE_CONN_STATES
@@ -99,26 +101,33 @@ struct edge_request {
     char *held; /* bytes of its head, while it waits */
     uint32_t held_n;
     int64_t held_until_us, arrived_us; /* arrived: when it was first held; 0 = was not */
-    bool write_blocked;                /* its client takes no more of the answer now */
-    bool close_after;                  /* the connection ends with its answer */
-    bool expired;                      /* it waited long enough */
-    struct spool_file *spool;          /* its body so far, on disk; NULL: it is in the buffer, or not kept */
-    unsigned deaths;                   /* of apps that had it; after a few it is not tried again */
-    unsigned replays;                  /* how often an app let go of it */
+    struct h2_stream *stream;          /* of HTTP/2; NULL: its client cares no more */
+    struct edge_request *ready_next;   /* ... in the list of those that can go on */
+    bool ready;
+    uint64_t mark;            /* ... x->sent_bytes when its client was looked at */
+    bool write_blocked;       /* its client takes no more of the answer now */
+    bool close_after;         /* the connection ends with its answer */
+    bool expired;             /* it waited long enough */
+    struct spool_file *spool; /* its body so far, on disk; NULL: it is in the buffer, or not kept */
+    unsigned deaths;          /* of apps that had it; after a few it is not tried again */
+    unsigned replays;         /* how often an app let go of it */
 };
 
 struct edge_conn {
     struct sm sm;
     struct stream stream;
+    const struct edge_client *client;
     struct edge_worker *worker;
     struct loop_fd *watch;
     struct edge_request *request;  /* of BUSY */
+    struct edge_h2 *h2;            /* of H2 */
     struct edge_conn *prev, *next; /* all of the worker */
     struct wheel_item deadline;    /* of IDLE and LINGER; a request has its own */
     int unsent;
     int64_t linger_left;
     char peer[ADDR_TEXT_MAX - 80]; /* address without port; "" for a Unix socket */
     bool trusted;
+    bool fresh; /* what it speaks is not known yet */
     bool may_read, quiet, half_closed;
     bool in_tick, stopped;
 };
@@ -163,20 +172,44 @@ void edge_conn_start(struct edge_worker *w, int fd, const struct addr *peer, str
 void edge_conn_tick(struct edge_conn *c);
 void edge_conn_expired(struct edge_conn *c);
 void edge_conn_stop(struct edge_conn *c, bool now);
-/* ... and what a request asks of the connection it came by */
-bool client_more(struct edge_request *r); /* HEAD: reads on; false: nothing came */
-bool client_readable(const struct edge_request *r);
-enum status client_read(struct edge_request *r, void *p, size_t size, size_t *ret_n); /* as stream_read */
-enum status client_write(struct edge_request *r); /* what waits in x->answer; as stream_writev */
-bool client_drains(struct edge_request *r); /* it took something since it was last asked, or since client_stalled */
-void client_stalled(struct edge_request *r);
-void client_finish(struct edge_request *r); /* the answer is out: next request, linger or close */
-void client_lost(struct edge_request *r);   /* the client is gone, or must go */
-void client_reset(struct edge_request *r);  /* ... and is told that the answer is not whole */
+/* ... for edge_h2.c */
+void edge_conn_lost(struct edge_conn *c);  /* the client is gone, or must go */
+void edge_conn_reset(struct edge_conn *c); /* ... and a TCP reset tells it that what it got is not whole */
+void edge_conn_linger(struct edge_conn *c);
+void edge_conn_deadline(struct edge_conn *c, uint32_t after_ms);
+enum status edge_conn_read(struct edge_conn *c, void *p, size_t size, size_t *ret_n); /* as stream_read */
+
+/* edge_h2.c: a connection in state H2 */
+void edge_h2_begin(struct edge_conn *c, str bytes); /* what was read of it already */
+void edge_h2_free(struct edge_conn *c);             /* counts and drops what is in hand */
+bool edge_h2_step(struct edge_conn *c);
+void edge_h2_event(struct edge_conn *c, unsigned events);
+unsigned edge_h2_wants(struct edge_conn *c); /* events of its socket; sets its deadline */
+void edge_h2_expired(struct edge_conn *c);
+void edge_h2_stop(struct edge_conn *c);
+
+/* What a request asks of the connection it came by: edge_conn.c gives it for HTTP/1.1, edge_h2.c for HTTP/2. */
+struct edge_client {
+    const char *protocol;
+    bool frames_bodies;                   /* it says itself where a body ends: no chunks */
+    bool (*more)(struct edge_request *r); /* HEAD: reads on; false: nothing came */
+    bool (*readable)(const struct edge_request *r);
+    enum status (*read)(struct edge_request *r, void *p, size_t size, size_t *ret_n); /* of the body; as stream_read */
+    /* The head of an answer waits to be written. False: too large, nothing waits. */
+    bool (*head)(struct edge_request *r, const struct rewrite_answer *a);
+    enum status (*write)(struct edge_request *r); /* what waits in x->answer; as stream_writev */
+    void (*stalled)(struct edge_request *r);
+    bool (*drains)(struct edge_request *r); /* it took something since it was last asked, or since `stalled` */
+    void (*finish)(struct edge_request *r); /* the answer is out: drops it; next request, linger or close */
+    void (*lost)(struct edge_request *r);   /* the client is gone, or must go; a tunnel is over */
+    void (*reset)(struct edge_request *r);  /* ... and is told that the answer is not whole */
+    void (*tick)(struct edge_request *r);   /* something happened to it; fine when it is over */
+};
 
 /* request.c */
 struct edge_request *edge_request_new(struct edge_conn *c);
 bool edge_request_step(struct edge_request *r);
+void edge_request_refuse(struct edge_request *r, int status, const char *text); /* HEAD: its head is not valid */
 void edge_request_expired(struct edge_request *r);
 void edge_request_deadline(struct edge_request *r, uint32_t after_ms);
 void edge_request_await_client(struct edge_request *r); /* write_ms for the client to take something */

@@ -99,7 +99,8 @@ def serve(s):
     while head := read_head(f):
         method, target = head.split(b" ")[:2]
         path, _, query = target.decode().partition("?")
-        if path == "/give-back" and os.path.exists(os.environ.get("GIVE_BACK", "/none")):
+        give_back = path == "/give-back" and os.path.exists(os.environ.get("GIVE_BACK", "/none"))
+        if give_back:
             body = f.read(100000)  # a part of it
         else:
             body = read_body(f, head)
@@ -112,7 +113,7 @@ def serve(s):
             s.sendall(health())
         elif path == "/headers":
             s.sendall(answer(head))
-        elif path == "/give-back" and os.path.exists(os.environ.get("GIVE_BACK", "/none")):
+        elif give_back:
             s.sendall(b"HTTP/1.1 379 Partial POST Replay\r\nContent-Length: 4\r\n\r\nsome")
             return
         elif path in ("/echo", "/give-back"):
