@@ -39,6 +39,7 @@ lint: ## format check, layers, style, READMEs, cppcheck, clang-tidy
 soak: build ## hours of mixed load; SECONDS_TO_RUN=3600
 	@tests/soak/run $(or $(SECONDS_TO_RUN),3600)
 	@tests/soak/upgrades $(or $(SECONDS_TO_RUN),3600)
+	@tests/soak/uploads
 
 screenshots: build ## pictures of every page at 1280 and 390 px: build/screenshots
 	@tests/browser/screenshots build/screenshots

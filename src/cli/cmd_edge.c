@@ -26,6 +26,7 @@ enum {
     OPT_HEAD,
     OPT_GRACE,
     OPT_APPS,
+    OPT_BODY_TIME,
     OPT_SPOOL,
     OPT_RATE,
     OPT_CONTAINERS,
@@ -52,6 +53,7 @@ static const struct option options[] = {
     {"--grace", 0, OPTION_VALUE, "SECONDS", "Requests in hand may go on so long after SIGTERM (default 30)", OPT_GRACE},
     {"--spool-max", 0, OPTION_VALUE, "BYTES",
      "Disk for uploads that are kept to be sent again, of all together (default 4 GiB); 0 = none", OPT_SPOOL},
+    {"--body-timeout", 0, OPTION_VALUE, "SECONDS", "A request body may pause so long (default 30)", OPT_BODY_TIME},
     {"--min-upload-rate", 0, OPTION_VALUE, "BYTES",
      "A body that makes less a second on average is ended; 0 = any (default 256)", OPT_RATE},
     {"--apps", 0, OPTION_VALUE, "DIR", "Folder of app files: NAME.yaml is the app NAME; watched", OPT_APPS},
@@ -163,6 +165,10 @@ static enum status apply(struct setup *s, int id, str value, str second, struct 
     case OPT_GRACE:
         st = number(value, 0, 86400, &n, err);
         c->grace_ms = (uint32_t)n * 1000;
+        return st;
+    case OPT_BODY_TIME:
+        st = number(value, 1, 3600, &n, err);
+        c->limits.body_ms = (uint32_t)n * 1000;
         return st;
     case OPT_SPOOL:
         return number(value, 0, INT64_MAX, &c->spool_bytes, err);

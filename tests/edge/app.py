@@ -167,6 +167,17 @@ def serve(s):
                 print("x" * 999)
             print("said", flush=True)
             s.sendall(answer("ok"))
+        elif path == "/endless-head":
+            s.sendall(b"HTTP/1.1 200 OK\r\n")
+            while True:
+                s.sendall(b"X-Pad: " + b"a" * 65536 + b"\r\n")
+        elif path == "/endless-reason":
+            s.sendall(b"HTTP/1.1 200 ")
+            while True:
+                s.sendall(b"a" * 65536)
+        elif path == "/endless-interim":
+            while True:
+                s.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 1000)
         elif path == "/exit":
             os.kill(os.getpid(), signal.SIGKILL)
         elif path == "/":
