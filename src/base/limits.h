@@ -246,16 +246,19 @@ int64_t limit_lowered(const char *name, int64_t value);
 /* ingest */
 #define LIMIT_INGEST_BLOCK 1048576 /* size: bytes of text read at once; a longer record makes the block grow */
 #define LIMIT_INGEST_RECORD                                                                                            \
-    LOWERABLE(INGEST_RECORD, 134217728)  /* bytes of one record; longer: TOO_LARGE names its line */
-#define LIMIT_INGEST_COLUMNS      2000   /* columns of a table (SQLite's own limit); more: TOO_LARGE */
-#define LIMIT_INGEST_NAME         200    /* bytes of a column or table name made from a file; the rest is cut off */
-#define LIMIT_INGEST_SAMPLE       262144 /* size: bytes looked at to find encoding, delimiter and header */
-#define LIMIT_INGEST_SAMPLE_ROWS  200    /* size: ... and rows of it */
-#define LIMIT_INGEST_TITLE_LINES  20     /* lines before the header that are taken for titles and notes */
-#define LIMIT_INGEST_NOTE_LINES   20     /* lines after the data that are taken for notes */
-#define LIMIT_INGEST_OPEN_QUOTES  16     /* unclosed quotes set right in one file; more: INVALID */
-#define LIMIT_INGEST_UNPACK_RATIO 1100   /* unpacked bytes a packed one, past the first 64 MiB: deflate's 1032 */
-#define LIMIT_INGEST_UNPACK_FREE  LOWERABLE(INGEST_UNPACK_FREE, 67108864) /* unpacked bytes before the ratio counts */
+    LOWERABLE(INGEST_RECORD, 134217728)   /* bytes of one record; longer: TOO_LARGE names its line */
+#define LIMIT_INGEST_COLUMNS       2000   /* columns of a table (SQLite's own limit); more: TOO_LARGE */
+#define LIMIT_INGEST_NAME          200    /* bytes of a column or table name made from a file; the rest is cut off */
+#define LIMIT_INGEST_SAMPLE        262144 /* size: bytes looked at to find encoding, delimiter and header */
+#define LIMIT_INGEST_SAMPLE_ROWS   200    /* size: ... and rows of it */
+#define LIMIT_INGEST_GUESS_BLOCKS  4      /* size: blocks at the head of a file that types are guessed from */
+#define LIMIT_INGEST_GUESS_WINDOWS 64     /* size: ... and places further on, where the file can be read anywhere */
+#define LIMIT_INGEST_GUESS_WINDOW  32768  /* size: ... bytes of each */
+#define LIMIT_INGEST_TITLE_LINES   20     /* lines before the header that are taken for titles and notes */
+#define LIMIT_INGEST_NOTE_LINES    20     /* lines after the data that are taken for notes */
+#define LIMIT_INGEST_OPEN_QUOTES   16     /* unclosed quotes set right in one file; more: INVALID */
+#define LIMIT_INGEST_UNPACK_RATIO  1100   /* unpacked bytes a packed one, past the first 64 MiB: deflate's 1032 */
+#define LIMIT_INGEST_UNPACK_FREE   LOWERABLE(INGEST_UNPACK_FREE, 67108864) /* unpacked bytes before the ratio counts */
 #define LIMIT_INGEST_UNPACKED                                                                                          \
     LOWERABLE(INGEST_UNPACKED, 1099511627776) /* unpacked bytes of one file; more: TOO_LARGE */
 #define LIMIT_INGEST_ZIP_ENTRIES 10000        /* files in one zip; more: TOO_LARGE */

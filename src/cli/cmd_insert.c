@@ -41,6 +41,7 @@ enum {
     OPT_ALTER,
     OPT_STRICT,
     OPT_STOP_AFTER,
+    OPT_SAMPLE,
     OPT_BATCH_SIZE,
     OPT_ANALYZE,
     OPT_INDEX,
@@ -89,6 +90,8 @@ static const struct option options[] = {
     {"--alter", 0, OPTION_FLAG, NULL, "Add columns that the table does not have", OPT_ALTER},
     {"--strict", 0, OPTION_FLAG, NULL, "Import nothing when one row does not fit", OPT_STRICT},
     {"--stop-after", 0, OPTION_VALUE, "N", "Import at most N rows", OPT_STOP_AFTER},
+    {"--sample", 0, OPTION_VALUE, "N",
+     "Guess types from the first N rows, or \"all\": read the file twice; same result", OPT_SAMPLE},
     {"--batch-size", 0, OPTION_VALUE, "N", "Accepted for compatibility: an import is one transaction", OPT_BATCH_SIZE},
     {"--analyze", 0, OPTION_FLAG, NULL, "Run ANALYZE afterwards", OPT_ANALYZE},
     {"--index", 0, OPTION_VALUE, "COLUMN", "Make an index on it; may be given again", OPT_INDEX},
@@ -164,6 +167,9 @@ static enum status apply_text(struct insert *i, int id, str value, str second, s
         return count(value, "--skip-lines", &i->o.skip_lines, err);
     case OPT_STOP_AFTER:
         return count(value, "--stop-after", &i->o.stop_after, err);
+    case OPT_SAMPLE:
+        i->o.sample_rows = -1;
+        return str_is(value, "all") ? STATUS_OK : count(value, "--sample", &i->o.sample_rows, err);
     case OPT_BATCH_SIZE:
         return count(value, "--batch-size", &ignored, err);
     case OPT_ENCODING:

@@ -27,7 +27,7 @@ void batch_clear(struct batch *b)
 {
     rows_clear(&b->rows);
     arena_reset(b->arena);
-    b->ill_formed = b->last = b->notes = false;
+    b->ill_formed = b->last = b->notes = b->look_only = false;
 }
 
 void batch_reserve(struct batch *b, size_t size)
@@ -54,12 +54,12 @@ static str row_text(struct arena *a, const struct batch *b, const struct row *ro
     return copy;
 }
 
-void batch_cut_head(struct input *in, struct batch *b, uint64_t header_line, uint64_t data_line, bool *noted)
+void batch_cut_head(struct input *in, struct batch *b, uint64_t header_line, uint64_t data_line)
 {
     size_t n = 0;
     while (n < b->rows.row_count && b->rows.rows[n].line < data_line) {
         const struct row *row = &b->rows.rows[n++];
-        if (row->line == header_line || *noted)
+        if (row->line == header_line || in->noted)
             continue;
         struct input_note note = {row->line, row_text(in->arena, b, row), STR("a line above the header")};
         VEC_PUSH(in->arena, &in->notes, note);
@@ -68,6 +68,6 @@ void batch_cut_head(struct input *in, struct batch *b, uint64_t header_line, uin
         b->rows.row_count -= n;
         memmove(b->rows.rows, b->rows.rows + n, b->rows.row_count * sizeof *b->rows.rows);
     } else if (b->rows.row_count) {
-        *noted = true;
+        in->noted = true;
     }
 }

@@ -32,7 +32,6 @@ struct csv_input {
     size_t literal_count;
     bool met_other; /* the last failure: bytes that are not UTF-8 */
     bool met_open;  /* ... or an open quote */
-    bool noted;     /* lines before the header are in base.notes */
     bool ended;
 };
 
@@ -114,13 +113,57 @@ static enum status fill(struct input *in, struct batch *b, struct err *err)
     keep_carry(c, b->text + used, n - used);
     if (c->literal_count)
         mark_literal(c, b);
-    batch_cut_head(in, b, c->dialect.header_line, c->dialect.data_line, &c->noted);
+    batch_cut_head(in, b, c->dialect.header_line, c->dialect.data_line);
     b->notes = true;
     b->position = decode_position(c->decode);
     b->last = c->ended;
     b->columns = in->columns.items;
     b->column_count = in->columns.count;
     in->replaced = decode_replaced(c->decode);
+    return STATUS_OK;
+}
+
+/* Leaves out what does not look like rows of this table: the window may begin inside of a cell. Short rows at the end
+ * of the file stay, they may be notes. */
+static void drop_odd_rows(const struct csv_input *c, struct batch *b, bool ended)
+{
+    size_t kept = 0, exact = 0, last = 0, n = b->rows.row_count;
+    for (size_t i = 0; i < n; i++)
+        if (b->rows.rows[i].count == c->dialect.column_count) {
+            exact++;
+            last = i;
+        }
+    for (size_t i = 0; i < n && exact * 10 >= n * 9; i++)
+        if (b->rows.rows[i].count == c->dialect.column_count || (ended && i > last))
+            b->rows.rows[kept++] = b->rows.rows[i];
+    b->rows.row_count = kept;
+}
+
+static enum status window(struct input *in, uint64_t offset, struct batch *b, struct err *err)
+{
+    struct csv_input *c = (struct csv_input *)in;
+    struct csvread reader;
+    struct decode *d;
+    size_t n = 0, from = 0, used;
+    bool ill_formed, ended;
+    enum status st = decode_new(in->source, c->encoding, c->iconv_name, &d, err);
+    if (st != STATUS_OK)
+        return st;
+    batch_reserve(b, LIMIT_INGEST_GUESS_WINDOW);
+    st = decode_seek(d, offset) ? decode_read(d, b->text, LIMIT_INGEST_GUESS_WINDOW, &n, &ill_formed, err) : STATUS_OK;
+    ended = decode_position(d) >= in->source->size_bytes;
+    decode_free(d);
+    while (from < n && b->text[from] != '\n' && b->text[from] != '\r')
+        from++;
+    if (st != STATUS_OK || from == n)
+        return st;
+    if (c->encoding == ENCODING_UTF8 && !utf8_valid(str_make(b->text + from, n - from)))
+        return err_set(err, STATUS_INVALID, "%.*s is not UTF-8", STR_ARG(in->source->name));
+    csvread_init(&reader, c->dialect.delimiter, c->dialect.quote);
+    b->notes = true;
+    if (csvread_block(&reader, b->text + from, n - from, ended, &b->rows, &used, NULL) != STATUS_OK)
+        b->rows.row_count = 0; /* a quote that seems to be open */
+    drop_odd_rows(c, b, ended);
     return STATUS_OK;
 }
 
@@ -153,7 +196,7 @@ static void free_input(struct input *in)
     c->carry = NULL;
 }
 
-static const struct input_class csv_class = {"CSV", start, fill, recover, free_input};
+static const struct input_class csv_class = {"CSV", start, fill, window, recover, free_input};
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
 
@@ -293,6 +336,8 @@ enum status csv_input_new(struct arena *a, const struct source *s, const struct 
     }
     if (st != STATUS_OK)
         return st;
+    c->base.seekable = s->packing == PACKING_NONE && c->encoding != ENCODING_ICONV && c->encoding != ENCODING_UTF16LE &&
+                       c->encoding != ENCODING_UTF16BE;
     c->base.delimiter = c->dialect.delimiter;
     c->base.header_line = c->dialect.header_line;
     for (size_t i = 0; i < c->dialect.column_count; i++)

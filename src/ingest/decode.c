@@ -65,6 +65,13 @@ void decode_free(struct decode *d)
     free(d);
 }
 
+bool decode_seek(struct decode *d, uint64_t offset)
+{
+    bool whole_bytes = !d->has_iconv && d->encoding != ENCODING_UTF16LE && d->encoding != ENCODING_UTF16BE;
+    d->started = true; /* a mark stands at the beginning only */
+    return whole_bytes && unpack_seek(d->unpack, offset);
+}
+
 uint64_t decode_position(const struct decode *d)
 {
     return unpack_position(d->unpack);

@@ -18,6 +18,9 @@ void decode_free(struct decode *d); /* NULL is fine */
  * becomes U+FFFD and is counted. */
 enum status decode_read(struct decode *d, char *p, size_t size, size_t *ret_n, bool *ret_ill_formed,
                         struct err *err) MUST_USE;
+/* Goes on from there, perhaps inside of a character. False: packed, or in a code whose characters can only be told from
+ * the start on. */
+bool decode_seek(struct decode *d, uint64_t offset);
 uint64_t decode_position(const struct decode *d); /* packed bytes of the source taken so far */
 uint64_t decode_replaced(const struct decode *d); /* characters that became U+FFFD */
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ingest: one table of a file into one table of a database, whole or not at all.
  *
- * Two passes over the file: the first finds out what each column is, the second converts and inserts, in one
- * transaction. Rows that do not fit go to <table>__rejects (see rejects.h) and the rest is imported; with `strict` the
- * first one ends it. Blocks for as long as it takes; one thread of its own reads ahead. */
+ * One pass over the file when the types that its head and some places further on suggest hold for all of it; else a
+ * first pass finds out what each column is, and a second one converts and inserts. One transaction. Rows that do not
+ * fit go to <table>__rejects (see rejects.h) and the rest is imported; with `strict` the first one ends it. Blocks for
+ * as long as it takes; one thread of its own reads ahead. */
 #ifndef VITRINE_INGEST_INGEST_H
 #define VITRINE_INGEST_INGEST_H
 
@@ -18,6 +19,7 @@ struct ingest_report {
     char delimiter; /* 0 = none */
     uint64_t header_line;
     bool created, dry_run;
+    unsigned passes;   /* over the file */
     uint64_t rows;     /* in the file */
     uint64_t imported; /* inserted, replaced or updated */
     uint64_t ignored;  /* INGEST_IGNORE: rows whose key was there */
@@ -42,8 +44,8 @@ enum status ingest_run(struct arena *a, struct conn *c, const struct source *s, 
                        const struct ingest_options *o, struct progress *progress, struct ingest_report *ret,
                        struct err *err) MUST_USE;
 
-/* The same in two halves, for who has the database for the second only: reading the file and deciding the types, then
- * the transaction. `c` NULL = a dry run. */
+/* Always in two passes, in two halves, for who has the database for the second only: reading the file and deciding the
+ * types, then the transaction. `c` NULL = a dry run. */
 struct ingest;
 enum status ingest_look(struct arena *a, const struct source *s, const struct ingest_options *o,
                         struct progress *progress, struct ingest **ret, struct err *err) MUST_USE;

@@ -20,6 +20,7 @@ struct batch {
     bool ill_formed;    /* some of the text is not UTF-8: cells must be looked at */
     bool last;          /* nothing follows */
     bool notes;         /* rows of a first cell only may be notes under the table */
+    bool look_only;     /* it was not converted: the types that were guessed are wrong (plan_step) */
     const str *columns; /* names known when it was filled; more may be added behind them later */
     size_t column_count;
 };
@@ -31,6 +32,9 @@ struct input_class {
     enum status (*start)(struct input *in, struct err *err);
     /* Fills an empty batch with some rows (perhaps none). */
     enum status (*fill)(struct input *in, struct batch *b, struct err *err);
+    /* Fills an empty batch with rows from somewhere behind `offset` (packed bytes), to guess types from; none when what
+     * is there makes no sense. Not during a pass; only when `seekable`. */
+    enum status (*window)(struct input *in, uint64_t offset, struct batch *b, struct err *err);
     /* After a failure: true when the input has changed how it reads (another encoding, quotes set right) and a pass
      * from the start may succeed. *err is the failure, replaced when finding out fails too. NULL = never. */
     bool (*recover)(struct input *in, struct err *err);
@@ -48,8 +52,10 @@ struct input {
     const struct source *source;
     VEC(str) columns; /* names; formats that find them on the way add some while they fill in the first pass */
     VEC(struct input_note) notes;
+    bool noted;                         /* all that come before the header are in `notes` */
     VEC(str) children;                  /* keys of lists that are tables of their own; found in a pass */
     const char *encoding;               /* for the report */
+    bool seekable;                      /* class->window can be used */
     bool sparse;                        /* rows may leave columns out: short ones are nothing to speak of */
     char delimiter;                     /* for the report; 0 = none */
     uint64_t header_line;               /* 0 = none */
@@ -71,6 +77,8 @@ enum status input_parts(struct arena *a, const struct source *s, str **ret, size
                         struct err *err) MUST_USE;
 static inline enum status input_start(struct input *in, struct err *err)
 {
+    if (!in->noted)
+        in->notes.count = 0;
     return in->class->start(in, err);
 }
 static inline void input_free(struct input *in)
@@ -98,7 +106,7 @@ enum status sqlite_tables(struct arena *a, const struct source *s, str **ret, si
                           struct err *err) MUST_USE;
 
 /* Takes the rows before the data out of the batch; what is not the header becomes a note, once. */
-void batch_cut_head(struct input *in, struct batch *b, uint64_t header_line, uint64_t data_line, bool *noted);
+void batch_cut_head(struct input *in, struct batch *b, uint64_t header_line, uint64_t data_line);
 void batch_init(struct batch *b);
 void batch_release(struct batch *b);
 void batch_clear(struct batch *b);

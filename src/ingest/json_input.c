@@ -562,9 +562,9 @@ static void free_input(struct input *in)
     j->keys = j->taken = j->lists = NULL;
 }
 
-static const struct input_class json_class = {"JSON", start, fill, NULL, free_input};
-static const struct input_class lines_class = {"NDJSON", start, fill, NULL, free_input};
-static const struct input_class geojson_class = {"GeoJSON", start, fill, NULL, free_input};
+static const struct input_class json_class = {"JSON", start, fill, NULL, NULL, free_input};
+static const struct input_class lines_class = {"NDJSON", start, fill, NULL, NULL, free_input};
+static const struct input_class geojson_class = {"GeoJSON", start, fill, NULL, NULL, free_input};
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
 

@@ -70,6 +70,8 @@ struct ingest_options {
     bool children; /* JSON: lists of objects inside of rows become tables of their own */
     const struct ingest_parent *parent; /* NULL but inside of ingest_run */
     int64_t stop_after;                 /* rows; 0 = all */
+    int64_t sample_rows; /* types are guessed from so many first rows, and set right when they are wrong; 0 = from as
+                            much as is worth it, -1 = not guessed: the whole file is read first */
 };
 
 #endif

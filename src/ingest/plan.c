@@ -11,22 +11,17 @@
  * fit, or when they have no delimiter and are the only short rows of the file.
  *
  * Invariants: (1) plan_look and plan_convert see the same rows and judge them by the same row_shape(). (2) a column of
- * type INTEGER or REAL that is not forced fits every value, so conversion cannot fail. Tests: tests/unit/ingest,
+ * type INTEGER or REAL that is not forced fits every value, so conversion cannot fail. Types that were guessed:
+ * plan_guess.c. Tests: tests/unit/ingest,
  * tests/ingest. */
-#include "ingest/plan.h"
-
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "base/utf8.h"
 #include "codec/jwrite.h"
-#include "ingest/row_fault.h"
+#include "ingest/plan_impl.h"
 
 #include "base/banned.h"
-
-enum { MAY_INT = 1, MAY_REAL = 2, MAY_DATE_SHIFT = 2, MAY_ALL = MAY_INT | MAY_REAL | DATE_ANY << MAY_DATE_SHIFT };
-#define EXACT_INTEGER (INT64_C(1) << 53) /* a double holds all integers up to here */
 
 static void free_arena(void *arg)
 {
@@ -65,72 +60,6 @@ void plan_columns(struct plan *p, const str *names, size_t n)
     }
 }
 
-static void text_set(struct plan_text *t, str s)
-{
-    str cut = utf8_cut(s, PLAN_SAMPLE_TEXT);
-    t->cut = cut.n < s.n;
-    t->n = (uint8_t)cut.n;
-    if (cut.n)
-        memcpy(t->p, cut.p, cut.n);
-}
-
-static bool is_null_text(const struct ingest_options *o, str s)
-{
-    for (size_t i = 0; i < o->null_count; i++)
-        if (str_eq(o->nulls[i], s))
-            return true;
-    return false;
-}
-
-static inline bool is_blank(const struct ingest_options *o, const struct cell *c)
-{
-    return c->kind == CELL_NULL || (c->kind == CELL_RAW && c->n == 0) ||
-           (UNLIKELY(o->null_count) && c->kind == CELL_RAW && is_null_text(o, cell_str(c)));
-}
-
-/* ---- rows ------------------------------------------------------------------------------------------------------- */
-
-static bool rest_is_blank(const struct cell *cells, uint32_t from, uint32_t to)
-{
-    for (uint32_t i = from; i < to; i++)
-        if (cells[i].kind != CELL_NULL && cells[i].n)
-            return false;
-    return true;
-}
-
-static bool is_ill_formed(const struct cell *cells, uint32_t count, uint32_t *ret_cell)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (cells[i].kind <= CELL_TEXT && cells[i].n && !utf8_valid(cell_str(&cells[i]))) {
-            *ret_cell = i;
-            return true;
-        }
-    return false;
-}
-
-/* What is wrong with a row as such; sets `fault_cell` where one cell is to blame. */
-static enum row_fault row_shape(const struct plan *p, const struct batch *b, struct row *row)
-{
-    const struct cell *cells = &b->rows.cells[row->first];
-    if (UNLIKELY(row->fault))
-        return row->fault;
-    if (UNLIKELY(b->ill_formed) && is_ill_formed(cells, row->count, &row->fault_cell))
-        return ROW_ILL_FORMED;
-    if (UNLIKELY(row->count > p->count) && !rest_is_blank(cells, (uint32_t)p->count, row->count)) {
-        row->fault_cell = (uint32_t)p->count;
-        return ROW_TOO_WIDE;
-    }
-    return ROW_FINE;
-}
-
-static inline bool only_first_cell(const struct plan *p, const struct batch *b, const struct cell *cells,
-                                   uint32_t count)
-{
-    if (p->count < 2 || !b->notes || !count || !cells[0].n || cells[0].kind > CELL_TEXT)
-        return false;
-    return count == 1 || (p->count > 2 && !cells[1].n && rest_is_blank(cells, 1, MIN(count, (uint32_t)p->count)));
-}
-
 /* ---- first pass ------------------------------------------------------------------------------------------------- */
 
 static void odd(struct column_plan *c, const struct cell *cell, uint64_t line)
@@ -139,14 +68,15 @@ static void odd(struct column_plan *c, const struct cell *cell, uint64_t line)
     text_set(&c->odd, cell_str(cell));
 }
 
-/* What one value may be. Also says when an integer is too large to be exact as a REAL. */
-static unsigned value_may(struct column_plan *c, const struct cell *cell, unsigned may)
+/* What one value may be. Also says when an integer is too large to be exact as a REAL. In a pass that converts too the
+ * number stays in the cell: its text is read once. */
+static unsigned value_may(struct column_plan *c, struct cell *cell, unsigned may, bool converts)
 {
     int64_t i = 0;
-    double f;
+    double f = 0;
     switch (cell->kind) {
     case CELL_INT:
-        c->big |= cell->i > EXACT_INTEGER || cell->i < -EXACT_INTEGER;
+        c->big |= cell->i > PLAN_EXACT_INTEGER || cell->i < -PLAN_EXACT_INTEGER;
         return MAY_INT | MAY_REAL;
     case CELL_REAL:
         return MAY_REAL;
@@ -159,20 +89,29 @@ static unsigned value_may(struct column_plan *c, const struct cell *cell, unsign
     if (may & MAY_REAL) {
         enum number_kind kind = number_parse(cell_str(cell), &i, &f);
         if (kind == NUMBER_INT) {
-            c->big |= i > EXACT_INTEGER || i < -EXACT_INTEGER;
+            c->big |= i > PLAN_EXACT_INTEGER || i < -PLAN_EXACT_INTEGER;
+            if (converts) {
+                cell->kind = CELL_INT;
+                cell->i = i;
+            }
             return MAY_INT | MAY_REAL;
         }
-        if (kind == NUMBER_REAL)
+        if (kind == NUMBER_REAL) {
+            if (converts) {
+                cell->kind = CELL_REAL;
+                cell->f = f;
+            }
             return MAY_REAL;
+        }
     }
     unsigned dates = may >> MAY_DATE_SHIFT;
     return dates ? date_orders(cell_str(cell), dates) << MAY_DATE_SHIFT : 0;
 }
 
-static void look_at(struct plan *p, size_t column, const struct cell *cell, uint64_t line)
+static void look_at(struct plan *p, size_t column, struct cell *cell, uint64_t line)
 {
     struct column_plan *c = &p->columns[column];
-    unsigned before = p->may[column], after = before & value_may(c, cell, before);
+    unsigned before = p->may[column], after = before & value_may(c, cell, before, p->guessed);
     if (after & MAY_REAL && !(after & MAY_INT) && c->big)
         after = 0; /* as REAL the large integer would lose digits */
     if (after != before) {
@@ -181,10 +120,12 @@ static void look_at(struct plan *p, size_t column, const struct cell *cell, uint
             odd(c, cell, line);
         p->may[column] = (uint8_t)after;
     }
+    if (UNLIKELY(p->guessed) && (after != before || !c->fits))
+        plan_check_guess(p, column, after);
     c->fits++;
 }
 
-static inline void look_at_cell(struct plan *p, size_t column, const struct cell *cell, uint64_t line)
+static inline void look_at_cell(struct plan *p, size_t column, struct cell *cell, uint64_t line)
 {
     if (p->may[column] && !is_blank(p->options, cell))
         look_at(p, column, cell, line);
@@ -210,28 +151,42 @@ static void keep_note(struct plan *p, const struct cell *cell, uint64_t line, bo
     note->cell.p = note->text;
 }
 
+void plan_look_row(struct plan *p, const struct batch *b, struct row *row)
+{
+    struct cell *cells = &b->rows.cells[row->first];
+    if (UNLIKELY(only_first_cell(p, b, cells, row->count))) {
+        keep_note(p, cells, row->line, row->count == 1);
+        return;
+    }
+    if (UNLIKELY(p->note_count))
+        take_notes_back(p);
+    size_t n = MIN((size_t)row->count, p->count);
+    for (size_t i = 0; i < n; i++)
+        look_at_cell(p, i, &cells[i], row->line);
+}
+
+enum row_fault plan_count_row(struct plan *p, const struct batch *b, struct row *row)
+{
+    enum row_fault fault = row_shape(p, b, row);
+    p->rows++;
+    p->too_short += row->count < p->count;
+    p->too_wide += fault == ROW_TOO_WIDE;
+    p->ill_formed += fault == ROW_ILL_FORMED;
+    return fault;
+}
+
+void plan_look_from(struct plan *p, const struct batch *b, size_t first)
+{
+    for (size_t r = first; r < b->rows.row_count; r++) {
+        struct row *row = &b->rows.rows[r];
+        if (LIKELY(plan_count_row(p, b, row) == ROW_FINE))
+            plan_look_row(p, b, row);
+    }
+}
+
 void plan_look(struct plan *p, const struct batch *b)
 {
-    for (size_t r = 0; r < b->rows.row_count; r++) {
-        struct row *row = &b->rows.rows[r];
-        const struct cell *cells = &b->rows.cells[row->first];
-        enum row_fault fault = row_shape(p, b, row);
-        p->rows++;
-        p->too_short += row->count < p->count;
-        p->too_wide += fault == ROW_TOO_WIDE;
-        p->ill_formed += fault == ROW_ILL_FORMED;
-        if (UNLIKELY(fault))
-            continue;
-        if (UNLIKELY(only_first_cell(p, b, cells, row->count))) {
-            keep_note(p, cells, row->line, row->count == 1);
-            continue;
-        }
-        if (UNLIKELY(p->note_count))
-            take_notes_back(p);
-        size_t n = MIN((size_t)row->count, p->count);
-        for (size_t i = 0; i < n; i++)
-            look_at_cell(p, i, &cells[i], row->line);
-    }
+    plan_look_from(p, b, 0);
 }
 
 /* ---- decision --------------------------------------------------------------------------------------------------- */
@@ -242,7 +197,7 @@ static void decide_notes(struct plan *p)
     for (size_t i = 0; i < p->note_count; i++) {
         bare &= p->notes[i].bare;
         struct column_plan scratch = {0};
-        unsigned fits = p->may[0] & value_may(&scratch, &p->notes[i].cell, p->may[0]);
+        unsigned fits = p->may[0] & value_may(&scratch, &p->notes[i].cell, p->may[0], false);
         notes |= p->may[0] && p->columns[0].fits && !fits;
     }
     if (notes || (bare && p->too_short == p->note_count && p->rows > 2 * p->note_count))
@@ -251,23 +206,33 @@ static void decide_notes(struct plan *p)
         take_notes_back(p);
 }
 
+struct plan_decision plan_decision_of(unsigned may, bool any, bool blob)
+{
+    unsigned dates = may >> MAY_DATE_SHIFT;
+    struct plan_decision d = {.type = COLUMN_TEXT};
+    if (blob)
+        d.type = COLUMN_BLOB;
+    else if (!any || !may)
+        return d;
+    else if (may & MAY_INT)
+        d.type = COLUMN_INTEGER;
+    else if (may & MAY_REAL)
+        d.type = COLUMN_REAL;
+    else if ((dates & (dates - 1)) == 0)
+        d.date = dates;
+    else
+        d.ambiguous = dates;
+    return d;
+}
+
 static void decide_type(struct plan *p, size_t column)
 {
     struct column_plan *c = &p->columns[column];
-    unsigned may = p->may[column], dates = may >> MAY_DATE_SHIFT;
-    c->type = COLUMN_TEXT;
-    if (c->blob)
-        c->type = COLUMN_BLOB;
-    else if (!c->fits || !may)
-        return;
-    else if (may & MAY_INT)
-        c->type = COLUMN_INTEGER;
-    else if (may & MAY_REAL)
-        c->type = COLUMN_REAL;
-    else if ((dates & (dates - 1)) == 0)
-        c->date = dates;
-    else
-        c->ambiguous = dates;
+    struct plan_decision d = plan_decision_of(p->may[column], c->fits > 0, c->blob);
+    c->type = c->own = d.type;
+    c->date = d.date;
+    c->ambiguous = d.ambiguous;
+    c->forced = c->given = false;
 }
 
 enum column_type plan_type_of(str declared)
@@ -297,9 +262,10 @@ void plan_force(struct plan *p, size_t column, enum column_type t)
     struct column_plan *c = &p->columns[column];
     if (t == COLUMN_ANY || t == COLUMN_BLOB)
         return;
-    bool fits = t == COLUMN_TEXT || t == c->type || (t == COLUMN_REAL && c->type == COLUMN_INTEGER && !c->big);
+    bool fits = t == COLUMN_TEXT || t == c->own || (t == COLUMN_REAL && c->own == COLUMN_INTEGER && !c->big);
     c->type = t;
-    c->forced = !fits;
+    c->given = true;
+    c->forced = p->guessed ? t != COLUMN_TEXT : !fits; /* what comes may not fit */
     p->any_forced |= c->forced;
     if (t != COLUMN_TEXT)
         c->date = c->ambiguous = 0;
@@ -316,6 +282,7 @@ static size_t find_column(const struct plan *p, str name)
 enum status plan_decide(struct plan *p, struct err *err)
 {
     static const char *const known[] = {"text", "integer", "int", "real", "float", "str", "string"};
+    p->any_forced = false;
     if (p->note_count)
         decide_notes(p);
     for (size_t i = 0; i < p->count; i++)
@@ -335,184 +302,6 @@ enum status plan_decide(struct plan *p, struct err *err)
         plan_force(p, at, str_eq_nocase(type, STR("string")) ? COLUMN_TEXT : plan_type_of(type));
     }
     return STATUS_OK;
-}
-
-/* ---- second pass ------------------------------------------------------------------------------------------------ */
-
-static inline void seen(struct plan *p, struct column_plan *c, uint64_t hash)
-{
-    if (hash != c->last_hash)
-        distinct_add(&c->distinct, p->arena, hash);
-    c->last_hash = hash;
-}
-
-static inline void stat_int(struct plan *p, struct column_plan *c, int64_t i)
-{
-    c->min_i = c->any ? MIN(c->min_i, i) : i;
-    c->max_i = c->any ? MAX(c->max_i, i) : i;
-    c->any = true;
-    seen(p, c, distinct_hash_u64((uint64_t)i));
-}
-
-static inline void stat_real(struct plan *p, struct column_plan *c, double f)
-{
-    uint64_t bits;
-    f += 0.0; /* -0.0 is 0.0 to SQL */
-    memcpy(&bits, &f, sizeof bits);
-    c->min_f = c->any ? MIN(c->min_f, f) : f;
-    c->max_f = c->any ? MAX(c->max_f, f) : f;
-    c->any = true;
-    seen(p, c, distinct_hash_u64(bits));
-}
-
-static inline void stat_text(struct plan *p, struct column_plan *c, str s)
-{
-    uint64_t hash = distinct_hash(s);
-    if (hash == c->last_hash)
-        return;
-    seen(p, c, hash);
-    if (!c->any || str_cmp(s, str_make(c->min.p, c->min.n)) < 0)
-        text_set(&c->min, s);
-    if (!c->any || str_cmp(s, str_make(c->max.p, c->max.n)) > 0)
-        text_set(&c->max, s);
-    c->any = true;
-}
-
-/* False: it does not fit. */
-static bool convert_int(struct cell *cell)
-{
-    double f;
-    int64_t i;
-    if (cell->kind == CELL_RAW || cell->kind == CELL_TEXT) {
-        if (number_parse(cell_str(cell), &i, &f) != NUMBER_INT)
-            return false;
-        cell->i = i;
-        cell->kind = CELL_INT;
-    }
-    return cell->kind == CELL_INT;
-}
-
-static bool convert_real(struct cell *cell)
-{
-    double f = 0;
-    int64_t i = 0;
-    if (cell->kind == CELL_RAW || cell->kind == CELL_TEXT) {
-        enum number_kind kind = number_parse(cell_str(cell), &i, &f);
-        if (kind == NUMBER_NONE)
-            return false;
-        cell->f = kind == NUMBER_INT ? (double)i : f;
-        cell->kind = CELL_REAL;
-    } else if (cell->kind == CELL_INT) {
-        cell->f = (double)cell->i;
-        cell->kind = CELL_REAL;
-    }
-    return cell->kind == CELL_REAL;
-}
-
-static void convert_date(struct batch *b, const struct column_plan *c, struct cell *cell)
-{
-    char text[DATE_TEXT_MAX];
-    size_t n = date_normalise(cell_str(cell), (enum date_order)c->date, text);
-    if (!n)
-        return;
-    char *copy = arena_alloc_raw(b->arena, n);
-    memcpy(copy, text, n);
-    cell->other = copy;
-    cell->other_n = (uint8_t)n;
-    cell->kind = CELL_OTHER;
-}
-
-static bool fits(const struct column_plan *c, const struct cell *cell)
-{
-    struct cell copy = *cell;
-    return c->type == COLUMN_INTEGER ? convert_int(&copy) : c->type == COLUMN_REAL ? convert_real(&copy) : true;
-}
-
-/* Before anything of the row is changed: its text must be whole for the rejects table. */
-static enum row_fault check_forced(const struct plan *p, struct row *row, const struct cell *cells, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (p->columns[i].forced && !is_blank(p->options, &cells[i]) && !fits(&p->columns[i], &cells[i])) {
-            row->fault_cell = (uint32_t)i;
-            return ROW_NO_FIT;
-        }
-    return ROW_FINE;
-}
-
-static inline void convert_cell(struct plan *p, struct batch *b, struct column_plan *c, struct cell *cell)
-{
-    if (UNLIKELY(is_blank(p->options, cell))) {
-        c->blank++;
-        bool keeps = c->type == COLUMN_TEXT && cell->kind == CELL_RAW && !cell->n && !p->options->empty_null;
-        cell->kind = keeps ? CELL_TEXT : CELL_NULL;
-        return;
-    }
-    switch (c->type) {
-    case COLUMN_INTEGER:
-        if (convert_int(cell)) {
-            stat_int(p, c, cell->i);
-            return;
-        }
-        break;
-    case COLUMN_REAL:
-        if (convert_real(cell)) {
-            stat_real(p, c, cell->f);
-            return;
-        }
-        break;
-    default:
-        break;
-    }
-    if (c->date)
-        convert_date(b, c, cell);
-    else if (cell->kind == CELL_RAW || (c->type == COLUMN_TEXT && cell->kind != CELL_BLOB))
-        cell->kind = CELL_TEXT;
-    stat_text(p, c, cell->kind == CELL_OTHER ? str_make(cell->other, cell->other_n) : cell_str(cell));
-}
-
-/* The statistics have just looked at it: its hash is the column's last one. */
-static inline uint64_t cell_hash(const struct plan *p, const struct column_plan *c, const struct cell *cell,
-                                 uint64_t row)
-{
-    switch ((enum cell_kind)cell->kind) {
-    case CELL_INT:
-        return row_hash_add(row, VALUE_MARK_INT, c->last_hash);
-    case CELL_REAL:
-        return row_hash_add(row, VALUE_MARK_REAL, c->last_hash);
-    case CELL_NULL:
-        return row_hash_add(row, VALUE_MARK_NULL, 0);
-    case CELL_BLOB:
-        return row_hash_add(row, VALUE_MARK_BLOB, c->last_hash);
-    default:
-        break;
-    }
-    return row_hash_add(row, VALUE_MARK_TEXT, cell->kind == CELL_TEXT && !cell->n ? p->empty_hash : c->last_hash);
-}
-
-void plan_convert(struct plan *p, struct batch *b)
-{
-    for (size_t r = 0; r < b->rows.row_count; r++) {
-        struct row *row = &b->rows.rows[r];
-        struct cell *cells = &b->rows.cells[row->first];
-        size_t n = MIN((size_t)row->count, p->count);
-        row->fault = row_shape(p, b, row);
-        if (!row->fault && UNLIKELY(p->notes_from) && row->line >= p->notes_from &&
-            only_first_cell(p, b, cells, row->count))
-            row->fault = ROW_NOTE;
-        if (!row->fault && UNLIKELY(p->any_forced))
-            row->fault = check_forced(p, row, cells, n);
-        if (UNLIKELY(row->fault))
-            continue;
-        row->hash = 0;
-        for (size_t i = 0; i < n; i++) {
-            convert_cell(p, b, &p->columns[i], &cells[i]);
-            row->hash = cell_hash(p, &p->columns[i], &cells[i], row->hash);
-        }
-        for (size_t i = n; UNLIKELY(i < p->count); i++) {
-            p->columns[i].blank++;
-            row->hash = row_hash_add(row->hash, VALUE_MARK_NULL, 0);
-        }
-    }
 }
 
 str plan_fault_text(struct arena *a, const struct plan *p, const struct row *row, const struct rows *rows)

@@ -4,7 +4,11 @@
  *
  *   plan_new -> plan_look(batch)... -> plan_decide -> (the table may force types) -> plan_convert(batch)...
  *
- * plan_look runs on the caller's thread, plan_convert on the feed's; never at the same time. */
+ * Or both in one pass, with types guessed from a part of the file (essay: plan_guess.c):
+ *
+ *   plan_guess -> (the table may force types) -> plan_step(batch)... -> plan_settle
+ *
+ * plan_look runs on the caller's thread, plan_convert and plan_step on the feed's; never at the same time. */
 #ifndef VITRINE_INGEST_PLAN_H
 #define VITRINE_INGEST_PLAN_H
 
@@ -22,11 +26,16 @@ struct plan_text {
 
 struct column_plan {
     str name;
-    enum column_type type;
-    unsigned date;      /* one enum date_order: text that is changed into ISO form; 0 = as it is */
-    unsigned ambiguous; /* orders that all values allow, when they are several */
-    bool forced;        /* by the user or the table: what does not fit is rejected */
-    const char *forced_name;
+    enum column_type type, own; /* own: what its values are, whatever is asked for */
+    unsigned date;              /* one enum date_order: text that is changed into ISO form; 0 = as it is */
+    unsigned ambiguous;         /* orders that all values allow, when they are several */
+    bool forced;                /* by the user or the table: what does not fit is rejected */
+    bool given;                 /* its type is that of the user or the table, whether the values fit or not */
+
+    /* A pass with guessed types. */
+    uint8_t guess_may; /* what the values of the sample may be */
+    bool may_widen;    /* INTEGER may become REAL: it is a column of a new table, and no key */
+    bool widened;      /* it did */
 
     /* First pass. */
     uint64_t fits;     /* values before the odd one */
@@ -61,6 +70,7 @@ struct plan {
     size_t note_count;
     uint64_t notes_from; /* rows from this line on that have only a first cell are notes; 0 = none */
     bool any_forced;
+    bool guessed, wrong; /* types are guessed; a value has shown that they are not right */
     uint64_t empty_hash; /* of an empty text */
 };
 
@@ -69,6 +79,16 @@ void plan_columns(struct plan *p, const str *names, size_t count); /* takes thos
 void plan_look(struct plan *p, const struct batch *b);
 /* Decides the types. USAGE: --type names a column or a type that there is not. */
 enum status plan_decide(struct plan *p, struct err *err) MUST_USE;
+/* Types as `sample` says, a plan that has looked at some of the rows and decided; for a new plan. */
+void plan_guess(struct plan *p, const struct plan *sample);
+/* plan_look and plan_convert at once. When a value shows that the guess was wrong, the batch and all that follow are
+ * only looked at: batch->look_only. */
+void plan_step(struct plan *p, struct batch *b);
+/* After the last batch: decides as if the pass had only looked. `again` forces the types of the table once more. True
+ * when the rows were converted as they should be (an INTEGER column that became REAL aside: c->widened); else the plan
+ * is ready for plan_convert. */
+enum status plan_settle(struct plan *p, void (*again)(void *arg, struct plan *p), void *arg, bool *ret_right,
+                        struct err *err) MUST_USE;
 /* The type of a declaration such as "varchar(10)", by SQLite's rules of affinity. */
 enum column_type plan_type_of(str declared);
 const char *plan_type_name(enum column_type t); /* "INTEGER" */

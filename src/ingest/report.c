@@ -202,6 +202,7 @@ static void json_report(struct jwrite *w, const struct ingest_report *r)
         str key;
         uint64_t value;
     } numbers[] = {{STR("header_line"), r->header_line},
+                   {STR("passes"), r->passes},
                    {STR("rows"), r->rows},
                    {STR("imported"), r->imported},
                    {STR("ignored"), r->ignored},

@@ -53,6 +53,8 @@ enum status source_enter(struct arena *a, const struct source *whole, str entry,
 struct unpack;
 enum status unpack_new(const struct source *s, struct unpack **ret, struct err *err) MUST_USE;
 void unpack_free(struct unpack *u); /* NULL is fine */
+/* Goes on from there. False: it is packed, and can be read from the start only. */
+bool unpack_seek(struct unpack *u, uint64_t offset);
 /* Fills p as far as it can; fewer bytes than `size` only at the end, 0 = end. INVALID: damaged, cut short or a bomb;
  * TOO_LARGE. */
 enum status unpack_read(struct unpack *u, char *p, size_t size, size_t *ret_n, struct err *err) MUST_USE;

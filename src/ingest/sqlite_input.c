@@ -105,8 +105,8 @@ static void free_input(struct input *in)
     q->conn = NULL;
 }
 
-static const struct input_class sqlite_class = {"SQLite", start, fill, NULL, free_input};
-static const struct input_class dump_class = {"SQL", start, fill, NULL, free_input};
+static const struct input_class sqlite_class = {"SQLite", start, fill, NULL, NULL, free_input};
+static const struct input_class dump_class = {"SQL", start, fill, NULL, NULL, free_input};
 
 static void close_input(void *arg)
 {

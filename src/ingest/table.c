@@ -77,19 +77,26 @@ static enum status no_column(const struct plan *p, const char *option, str name,
     return err_hint(err, "The columns are: %s", list);
 }
 
+void table_force(const struct table *t, struct plan *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (t->map[i] != SIZE_MAX)
+            plan_force(p, i, plan_type_of(t->columns[t->map[i]].type));
+}
+
 static enum status fit_existing(struct table *t, struct plan *p, const struct ingest_options *o, struct err *err)
 {
     for (size_t i = 0; i < p->count; i++) {
         t->map[i] = find_column(t, p->columns[i].name);
         if (t->map[i] != SIZE_MAX) {
             p->columns[i].name = t->columns[t->map[i]].name;
-            plan_force(p, i, plan_type_of(t->columns[t->map[i]].type));
         } else if (!o->alter) {
             err_set(err, STATUS_CONFLICT, "the table \"%.*s\" has no column \"%.*s\"", STR_ARG(t->name),
                     STR_ARG(p->columns[i].name));
             return err_hint(err, "Add missing columns with --alter, or make the table anew with --replace-table.");
         }
     }
+    table_force(t, p);
     return STATUS_OK;
 }
 
@@ -192,6 +199,16 @@ static void create_sql(struct buf *sql, const struct table *t, const struct plan
         buf_putc(sql, ')');
     }
     buf_puts(sql, STR("\n)"));
+}
+
+str table_create_sql(struct arena *a, const struct table *t, const struct plan *p, const struct ingest_options *o)
+{
+    struct buf sql;
+    buf_init(&sql, LIMIT_DB_SQL_BYTES);
+    create_sql(&sql, t, p, o);
+    str text = arena_str(a, buf_str(&sql));
+    buf_release(&sql);
+    return text;
 }
 
 static enum status run(struct conn *c, struct buf *sql, struct err *err)

@@ -27,6 +27,10 @@ enum status table_look(struct arena *a, struct conn *c, str name, struct table *
  * USAGE (no such key column, no key for an upsert), CONFLICT (columns are missing and --alter was not given). */
 enum status table_fit(struct arena *a, struct table *t, struct plan *p, const struct ingest_options *o,
                       struct err *err) MUST_USE;
+/* The types of existing columns, forced on the plan once more (after it has decided anew). */
+void table_force(const struct table *t, struct plan *p);
+/* What table_prepare() makes a new table with. */
+str table_create_sql(struct arena *a, const struct table *t, const struct plan *p, const struct ingest_options *o);
 /* Inside of the transaction: drops, creates, adds columns, empties, as needed. */
 enum status table_prepare(struct arena *a, struct conn *c, struct table *t, const struct plan *p,
                           const struct ingest_options *o, struct err *err) MUST_USE;

@@ -71,6 +71,14 @@ void unpack_free(struct unpack *u)
     free(u);
 }
 
+bool unpack_seek(struct unpack *u, uint64_t offset)
+{
+    if (u->source->packing != PACKING_NONE)
+        return false;
+    u->position = offset;
+    return true;
+}
+
 uint64_t unpack_position(const struct unpack *u)
 {
     return u->zip ? zip_position(u->zip) : u->position;

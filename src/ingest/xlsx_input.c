@@ -46,7 +46,6 @@ struct xlsx_input {
     struct dialect dialect;
     uint32_t first_column, leftmost; /* the table begins there; at the latest */
     bool met_left;                   /* a cell left of it */
-    bool noted;
 
     /* Of a pass. */
     struct xml_part *part;
@@ -301,7 +300,7 @@ static enum status fill(struct input *in, struct batch *b, struct err *err)
     enum status st = fill_rows(x, b, BATCH_ROWS, err);
     if (st != STATUS_OK)
         return st;
-    batch_cut_head(in, b, x->dialect.header_line, x->dialect.data_line, &x->noted);
+    batch_cut_head(in, b, x->dialect.header_line, x->dialect.data_line);
     b->notes = true;
     b->position = xml_part_position(x->part);
     b->last = x->ended;
@@ -369,7 +368,7 @@ static void free_input(struct input *in)
     x->book_arena = NULL;
 }
 
-static const struct input_class xlsx_class = {"XLSX", start, fill, recover, free_input};
+static const struct input_class xlsx_class = {"XLSX", start, fill, NULL, recover, free_input};
 
 static void close_input(void *arg)
 {

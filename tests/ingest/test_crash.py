@@ -77,6 +77,20 @@ def test_a_new_database(compiled_in, tmp_path, point):
     assert insert(path, "t", new).returncode == 0
 
 
+@pytest.mark.parametrize("action", ["kill", "fail"])
+@pytest.mark.parametrize("point, late", [("ingest.widened", "2.5"), ("ingest.again", "many"), ("ingest.again", '"open')])
+def test_a_guess_that_is_wrong(compiled_in, tmp_path, point, late, action):
+    """Nothing is left of the rows that were written by it, whatever happens then."""
+    new, path = tmp_path / "new.csv", tmp_path / "t.db"
+    new.write_text("a,b\n" + "1,2\n" * 1000 + f"{late},2\n" + "1,2\n" * 1000)
+    assert insert(path, "kept", new).returncode == 0
+    before = state(path)
+    done = insert(path, "t", new, "--sample", "5", fault=f"{point}:1:{action}")
+    assert done.returncode == (-signal.SIGKILL if action == "kill" else 1), done.stderr
+    assert state(path) == before
+    assert insert(path, "t", new, "--sample", "5").returncode == 0
+
+
 def test_a_full_disk(tmp_path):
     """A limit on the size of files stands for a full disk."""
     new, path = tmp_path / "new.csv", tmp_path / "t.db"
