@@ -41,8 +41,9 @@ soak: build ## hours of mixed load; SECONDS_TO_RUN=3600
 	@tests/soak/upgrades $(or $(SECONDS_TO_RUN),3600)
 	@tests/soak/uploads
 
-screenshots: build ## pictures of every page at 1280 and 390 px: build/screenshots
+screenshots: build ## pictures of the pages: build/screenshots, and those of the documentation
 	@tests/browser/screenshots build/screenshots
+	@tests/browser/screenshots --docs
 
 fuzz: setup ## look for new inputs that break a reader; FUZZ_SECONDS=60 each
 	@tools/fuzz.sh $(or $(FUZZ_SECONDS),60)

@@ -202,6 +202,36 @@ const actions = {
     await page.locator('body.import-done').waitFor({ timeout: 60000 });
     return page.evaluate(() => JSON.parse(sessionStorage.getItem('said')));
   },
+  // A key of another table is found by its label, and what is typed is no null any more.
+  async editRow(page) {
+    const field = page.locator('[data-column=topic] input[type=text]');
+    const none = page.locator('[data-column=topic] .row-null input');
+    await none.check();
+    await field.fill('Bot');
+    await page.waitForFunction(() => document.querySelectorAll('datalist option').length === 1);
+    const options = await page.locator('datalist option').evaluateAll((all) => all.map((o) => [o.value, o.label]));
+    const ticked = await none.isChecked();
+    await field.fill(options[0][0]);
+    await page.keyboard.press('Enter');
+    await page.locator('.message-info').waitFor();
+    return [options, ticked, await page.locator('.message-info').textContent()];
+  },
+  // Columns are added, renamed and dropped by keyboard and mouse.
+  async alterTable(page) {
+    const rows = page.locator('.column-editor tbody tr');
+    await page.click('text=Add a column');
+    await page.keyboard.type('extra');
+    await rows.last().locator('select').nth(0).selectOption('integer');
+    await page.locator('[aria-label="Name of title"]').fill('heading');
+    await page.locator('[aria-label="Drop body"]').check();
+    await page.click('text=Apply changes');
+    const asked = await page.locator('#losses').textContent();
+    const faults = await axeFaults(page);
+    await page.click('#losses button');
+    await page.locator('h2.row-count').waitFor();
+    const names = await page.locator('th[data-column]').evaluateAll((all) => all.map((th) => th.dataset.column));
+    return { asked: asked.replace(/\s+/g, ' '), names, faults };
+  },
   // Cells of a spreadsheet pasted onto a page.
   async pasteCells(page) {
     await page.evaluate(() => {

@@ -41,7 +41,7 @@ PAGES = {
     "plugins": ("/-/plugins[.json]", "/-/plugins"),
     "settings": ("/-/settings[.json]", "/-/settings"),
     "config": ("/-/config[.json]", "/-/config"),
-    "metadata": ("/-/metadata[.json]", "/-/metadata"),
+    "metadata": ("/-/metadata[.json]", "/-/metadata?_compat=0.65"),
     "databases": ("/-/databases[.json]", "/-/databases"),
     "actor": ("/-/actor[.json]", "/-/actor"),
     "actions": ("/-/actions[.json]", "/-/actions"),

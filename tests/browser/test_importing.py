@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Importing files in Chromium: dropping, pasting, choosing; the preview, the progress and the report."""
+"""Importing files in Chromium: dropping, pasting, choosing; the preview, the progress and the report. Changing rows and
+tables with the forms."""
 import re
 import sqlite3
 
@@ -18,6 +19,10 @@ def site(tmp_path_factory):
     with sqlite3.connect(folder / "data.db") as db:
         db.execute("create table docs (id integer primary key, title text)")
         db.execute("insert into docs values (1, 'one')")
+        db.executescript("""create table topics (id integer primary key, name text);
+            insert into topics values (1, 'Astronomy'), (2, 'Botany');
+            create table notes (id integer primary key, title text, body text, topic integer references topics);
+            insert into notes values (1, 'x', 'long', 1), (2, 'y', null, null)""")
     one = serving.Server(folder / "data.db", "--state", folder / "state", *MAY).wait()
     yield one
     one.stop()
@@ -45,6 +50,18 @@ def test_drop(site, path):
 def test_progress_is_live(site):
     said = act(site, "watchImport", "/")
     assert len(said) >= 2 and all(re.match(r"[\d,]+ rows, [\d.]+ [KM]B of 2[\d.]+ MB", text) for text in said), said
+
+
+def test_edit_row(site):
+    options, ticked, said = act(site, "editRow", "/data/notes/1/-/edit-row")
+    assert options == [["2", "2: Botany"]] and not ticked and said == "Updated row 1"
+    assert site.json("/data/notes/1.json?_shape=array")[0]["topic"] == 2
+
+
+def test_alter_table(site):
+    got = act(site, "alterTable", "/data/notes/-/alter-table")
+    assert "The column body goes: 1 row has a value there." in got["asked"] and not got["faults"]
+    assert got["names"] == ["id", "heading", "topic", "extra"]
 
 
 def test_paste(site):

@@ -154,6 +154,14 @@ static struct value field_json(struct request *rq, const struct row_form *f, con
     VALUE_SET(d, "lines", value_bool(lines));
     VALUE_SET(d, "automatic", value_bool(f->kind == FORM_INSERT && is_auto_key(f->table, c)));
     VALUE_SET(d, "default", c->default_value.p ? value_str(c->default_value) : VALUE_NULL);
+    const struct schema_table *other = fk ? schema_table(rq->schema, fk->other_table) : NULL;
+    bool by_key = other && fk->count == 1 && other->pk_count == 1 &&
+                  str_eq_nocase(other->pks[0], fk->other_columns[0]) &&
+                  request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, other->name);
+    VALUE_SET(d, "keys_url",
+              value_str_if(by_key,
+                           by_key ? ARENA_CAT(a, link_table(rq, rq->db->name, other->name), STR("/-/autocomplete.json"))
+                                  : (str){0}));
     VALUE_SET(d, "other_table", fk ? value_str(fk->other_table) : VALUE_NULL);
     VALUE_SET(d, "other_url", fk ? value_str(link_table(rq, rq->db->name, fk->other_table)) : VALUE_NULL);
     return d;
