@@ -117,7 +117,14 @@ void compat_query(struct extra_context *c, const struct err *error, bool truncat
     VALUE_SET(head, "query_name", c->query_name.n ? value_str(c->query_name) : VALUE_NULL);
     VALUE_SET(tail, "truncated", value_bool(truncated));
     VALUE_SET(tail, "columns", str_list(a, c->rows->columns, c->rows->column_count));
-    VALUE_SET(tail, "query", query_of(c));
+    struct value query = query_of(c), params = VALUE_GET(query, "params");
+    for (size_t i = 0; i < c->rq->args.count; i = args_next_key(&c->rq->args, i)) {
+        const struct arg *arg = &c->rq->args.items[i];
+        bool own = str_is(arg->key, "sql") || str_is(arg->key, "_shape") || str_is(arg->key, "_compat");
+        if (!own && !value_has(params, arg->key))
+            value_set(params, arg->key, value_str(arg->value));
+    }
+    VALUE_SET(tail, "query", query);
     VALUE_SET(tail, "error", failed ? value_str(arena_str(a, str_of(error->text))) : VALUE_NULL);
     VALUE_SET(tail, "private", extras_get(c, "private"));
     VALUE_SET(tail, "allow_execute_sql", may_execute(c->rq));
@@ -129,6 +136,9 @@ void compat_database(struct request *rq, struct value page)
     static const char *const newer[] = {"ok", "queries_more", "queries_count", "table_columns", "metadata"};
     for (size_t i = 0; i < ARRAY_LEN(newer); i++)
         value_remove(page, str_of(newer[i]));
+    struct value tables = VALUE_GET(page, "tables");
+    for (size_t i = 0; i < value_count(tables); i++)
+        value_remove(value_at(tables, i), STR("count_truncated"));
     add_ending(rq, page);
 }
 

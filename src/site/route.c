@@ -199,9 +199,15 @@ static bool allows(const struct pattern *p, str ext)
     return is_word(ext) && (str_is(p->allowed, "*") || str_eq(p->allowed, ext));
 }
 
+/* A raw key has no extension before it has begun: ".json" is a key. */
+static bool has_extension(const struct pattern *p, const struct path *path)
+{
+    return p->allowed.p && path->ext.p && (path->stem.n || p->segments[path->count - 1].kind != SEGMENT_RAW);
+}
+
 static str segment_of(const struct pattern *p, const struct path *path, size_t i)
 {
-    return p->allowed.p && i + 1 == path->count ? path->stem : path->segments[i];
+    return has_extension(p, path) && i + 1 == path->count ? path->stem : path->segments[i];
 }
 
 static bool is_name(enum segment_kind kind, str s)
@@ -216,7 +222,7 @@ static bool is_name(enum segment_kind kind, str s)
 
 static bool matches(const struct pattern *p, const struct path *path)
 {
-    if (p->count != path->count || (p->allowed.p && path->ext.p && !allows(p, path->ext)))
+    if (p->count != path->count || (has_extension(p, path) && !allows(p, path->ext)))
         return false;
     for (size_t i = p->count; i-- > 0;) { /* the last segments tell most patterns apart */
         enum segment_kind kind = p->segments[i].kind;
@@ -237,7 +243,7 @@ static void take_params(const struct pattern *p, const struct path *path, struct
         if (kind != SEGMENT_LITERAL)
             m->params[m->param_count++] = kind == SEGMENT_RAW ? s : tilde_decode(a, s);
     }
-    if (p->allowed.p && path->ext.p)
+    if (has_extension(p, path))
         m->format = path->ext;
 }
 

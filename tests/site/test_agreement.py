@@ -26,6 +26,8 @@ def site(tmp_path_factory):
             create virtual table found using fts5(title, content='texts', content_rowid='id');
             insert into found(found) values ('rebuild');
             create view shown as select id, title from texts;
+            create table "odd na.me" (id integer primary key, "a b" blob);
+            insert into "odd na.me" values (1, x'00');
             create table pictures (id integer primary key, image blob);
             insert into pictures values (1, x'00ad'), (2, x'00ad');""")
     config = {"settings": {"truncate_cells_html": 6, "max_returned_rows": 10},
@@ -61,6 +63,9 @@ CASES = [  # method, path, headers, body, status, what the answer must hold (tex
     ("GET", f"{DB}/shown.json?_search_title=red&_shape=arrayfirst", {}, None, 200, "[1, 3]", None),
     ("GET", f"{DB}/pictures.json?_facet=image", {}, None, 200, "&image=%00%AD", None),
     ("GET", f"{DB}/texts//", {}, None, 302, "", None),
+    ("GET", f"{DB}/texts/.json", {}, None, 404, "Row not found", None),
+    ("GET", f"{DB}/texts/1.csv?_extra=count", {}, None, 400, "Unknown _extra: count", None),
+    ("GET", f"{DB}/-/query.json?sql=select+1&_timelimit=0", {}, None, 200, "rows", None),
     ("GET", f"{DB}/reads/-/delete", COOKIE, None, 403, "", None),
     ("POST", f"{DB}.json", {}, "", 405, "Method not allowed", None),
     ("POST", f"{DB}.json", {}, '{"sql": "select 7 as n"}', 200, '"n": 7', None),
@@ -97,6 +102,8 @@ def test_answer(site, case):
     ("OPTIONS", f"{DB}/reads", "allow", "HEAD, GET, POST"),
     ("GET", f"{DB}/-/query.csv?sql=select+1&_dl=1", "content-disposition", 'attachment; filename="two words.csv"'),
     ("GET", f"{DB}/plain/1.json?_shape=bad", "referrer-policy", "no-referrer"),
+    ("GET", f"{DB}/odd+na~2Eme/1.blob?_blob_column=a+b", "content-disposition",
+     'attachment; filename="odd-name-a0f2a8-1-a-b-0cc9cd.blob"'),
     ("GET", f"{DB}/texts//", "location", f"{DB}/texts"),
 ])
 def test_header(site, method, path, name, value):
@@ -123,3 +130,8 @@ def test_more_values_of_a_facet_with_a_prefix(server, chinook):
     site = server(chinook, "--setting", "base_url", "/p/").wait()
     page = site.get("/p/chinook/Track?_facet=GenreId&_facet_size=1").text
     assert 'href="/p/chinook/Track?_facet=GenreId&amp;_facet_size=max"' in page
+
+
+def test_links_where_a_proxy_takes_the_prefix_off(server, chinook):
+    page = server(chinook, "--setting", "base_url", "/p/").wait().get("/chinook/Genre").text
+    assert 'href="/p/chinook/Genre?_sort=Name"' in page and "/p/p/" not in page

@@ -33,7 +33,9 @@ def old(request, server, chinook):
 def test_table(old):
     page = old("/chinook/Album.json?_size=2&_labels=on&_facet=ArtistId&_facet_size=1&ArtistId__lt=50")
     assert list(page) == TABLE
-    assert page["rows"][0] == [1, "For Those About To Rock We Salute You", {"value": 1, "label": "AC/DC"}]
+    assert page["rows"][0] == {"AlbumId": 1, "Title": "For Those About To Rock We Salute You",
+                               "ArtistId": {"value": 1, "label": "AC/DC"}}
+    assert old("/chinook/Album.json?_size=1")["rows"] == [[1, "For Those About To Rock We Salute You", 1]]
     assert page["columns"] == ["AlbumId", "Title", "ArtistId"] and page["primary_keys"] == ["AlbumId"]
     assert page["filtered_table_rows_count"] > 2 and page["next"] == "2" and "_next=2" in page["next_url"]
     assert page["facet_results"]["ArtistId"]["results"][0]["value"] == 22
@@ -42,6 +44,14 @@ def test_table(old):
         [{"column": "ArtistId", "other_table": "Artist", "other_column": "ArtistId"}, "Name"]]
     assert page["query"]["params"] == {"p0": 50} and page["human_description_en"] == "where ArtistId < 50"
     assert old("/chinook/Album.json")["facet_results"] == {}
+
+
+def test_what_0_65_answered(old):
+    """Found by the same requests to both."""
+    assert old("/chinook.json?sql=select+x'6869'+as+a,x'ff'+as+b")["rows"] == [["hi", {"$base64": True, "encoded": "/w=="}]]
+    assert old("/chinook.json?sql=select+1&x=2&_shape=arrays")["query"]["params"] == {"x": "2"}
+    assert "ok" not in old("/-/settings.json") and "count_truncated" not in old("/chinook.json")["tables"][0]
+    assert old("/chinook/Album.json?_shape=x", 400)["title"] is None
 
 
 def test_shapes(old):

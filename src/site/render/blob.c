@@ -2,7 +2,7 @@
 #include "site/render/blob.h"
 
 #include "codec/digest.h"
-#include "codec/url.h"
+#include "site/links.h"
 
 static const struct cell *find_by_hash(const struct rowset *rows, size_t row_count, size_t column, str hash)
 {
@@ -35,9 +35,9 @@ enum status blob_respond(struct request *rq, const struct rowset *rows, size_t r
         return err_set(err, STATUS_INVALID,
                        "Link has expired - the requested binary content has changed or could not be found.");
     str body = c->kind == CELL_NULL ? STR("") : c->kind == CELL_BLOB ? c->s : cell_text(a, c);
-    str file = tilde_encode(a, name);
+    str file = css_class(a, name);
     if (pks.n)
-        file = ARENA_CAT(a, tilde_encode(a, table), STR("-"), pks, STR("-"), file);
+        file = ARENA_CAT(a, css_class(a, table), STR("-"), pks, STR("-"), file);
     if (hash.n)
         file = ARENA_CAT(a, file, STR("-"), str_sub(hash, 0, 6));
     response_header(rq->response, STR("x-content-type-options"), STR("nosniff"));

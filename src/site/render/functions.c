@@ -251,9 +251,13 @@ PAGE_FUNCTION(path_with_removed_args)
     return STATUS_OK;
 }
 
+/* fix_path(path): base_url in front. Where a proxy took base_url off the address, it is in the path already. */
 PAGE_FUNCTION(fix_path)
 {
-    *ret = value_str(link_path(self, function_text(ev, args, 0, "path")));
+    const struct request *rq = self;
+    str path = function_text(ev, args, 0, "path"), base = rq->site->config.settings.base_url;
+    bool there = !str_starts(rq->http->path, base) && str_starts(path, base);
+    *ret = value_str(there ? path : link_path(rq, path));
     return STATUS_OK;
 }
 

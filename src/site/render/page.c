@@ -171,6 +171,8 @@ enum status page_respond_json_page(struct request *rq, const char *title, const 
                                    struct err *err)
 {
     if (str_is(rq->format, "json")) {
+        if (compat_is_old(rq))
+            value_remove(data, STR("ok"));
         respond_json(rq, 200, data);
         return STATUS_OK;
     }

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "codec/b64.h"
 #include "codec/jwrite.h"
 #include "site/compat.h"
@@ -48,7 +49,10 @@ static void write_plain(const struct writer *w, const struct cell *c)
         jwrite_put_string(out, c->s, 0);
         break;
     case CELL_BLOB:
-        write_blob(out, c->s);
+        if (w->spec->text_blobs && utf8_valid(c->s))
+            jwrite_put_string(out, c->s, 0);
+        else
+            write_blob(out, c->s);
         break;
     }
 }
@@ -212,6 +216,7 @@ enum status rows_json_options(struct request *rq, struct rows_json *spec, struct
         parsed[i] = json[i].value;
     spec->parsed = parsed;
     spec->parsed_count = n;
+    spec->text_blobs = compat_is_old(rq);
     spec->infinity = request_flag(rq, "_json_infinity", false);
     return STATUS_OK;
 }

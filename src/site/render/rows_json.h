@@ -12,6 +12,7 @@ struct rows_json {
     size_t row_count; /* rows to write */
     struct query_shaping shaping;
     bool infinity;     /* _json_infinity: Infinity as such, else null */
+    bool text_blobs;   /* bytes that are UTF-8 as text, as Datasette 0.65 has them */
     const str *parsed; /* _json: columns whose text is JSON */
     size_t parsed_count;
     const str *pks; /* for the object shape; NULL = rowid */

@@ -144,9 +144,14 @@ enum status view_database(struct request *rq, struct err *err)
     size_t n;
     if (rq->http->method == HTTP_POST)
         return view_sql_post(rq, err);
-    if (compat_is_old(rq) && str_trim(request_arg(rq, "sql")).n && !str_is(rq->format, "html"))
-        return view_query(rq, err); /* clients of 0.65 need not follow redirects; asks for execute-sql itself */
-    enum status st = request_open_database(rq, err);
+    enum status st = STATUS_OK;
+    if (compat_is_old(rq) && str_trim(request_arg(rq, "sql")).n && !str_is(rq->format, "html")) {
+        st = view_query(rq, err); /* clients of 0.65 need not follow redirects; asks for execute-sql itself */
+        if (!str_is(rq->format, "csv"))
+            page_cache_headers(rq, st == STATUS_OK && rq->response->status == 200);
+        return st;
+    }
+    st = request_open_database(rq, err);
     if (st == STATUS_OK)
         st = request_require(rq, ACTION_VIEW_DATABASE, rq->db->name, (str){0},
                              "You do not have permission to view this database", err);
@@ -178,8 +183,10 @@ enum status view_database(struct request *rq, struct err *err)
     VALUE_SET(d, "table_columns", may_sql ? database_table_columns(rq) : value_dict(a));
     VALUE_SET(d, "metadata", database_metadata(rq));
     if (json) {
-        if (compat_is_old(rq))
+        if (compat_is_old(rq)) {
             compat_database(rq, d);
+            page_cache_headers(rq, true);
+        }
         respond_json(rq, 200, d);
         return STATUS_OK;
     }

@@ -192,7 +192,7 @@ enum status view_databases(struct request *rq, struct err *err)
         VALUE_SET(e, "route", value_str(p->name));
         VALUE_SET(e, "path", p->is_memory ? VALUE_NULL : value_str(p->path));
         VALUE_SET(e, "size", value_int(published_size(p)));
-        VALUE_SET(e, "is_mutable", value_bool(p->is_mutable));
+        VALUE_SET(e, "is_mutable", value_bool(p->is_mutable && !p->is_memory));
         VALUE_SET(e, "is_memory", value_bool(p->is_memory));
         VALUE_SET(e, "hash", p->hash.n ? value_str(p->hash) : VALUE_NULL);
         value_push(list, e);

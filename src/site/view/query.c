@@ -107,9 +107,9 @@ static enum status run(struct query_page *p, struct err *err)
     const struct settings *s = &rq->site->config.settings;
     int64_t limit = s->sql_time_limit_ms, asked;
     str text = request_arg(rq, "_timelimit");
-    if (text.n && (!args_integer(text, &asked) || asked <= 0))
+    if (text.n && (!args_integer(text, &asked) || asked < 0))
         return err_set(err, STATUS_INVALID, "_timelimit must be a positive integer");
-    if (text.n && asked < limit)
+    if (text.n && asked && asked < limit) /* 0 is no limit of one's own */
         limit = asked;
     struct fetch_limits limits = {.max_rows = (size_t)s->max_returned_rows, .time_limit_ms = limit};
     limits.trusted = value_truth(VALUE_GET(p->stored, "is_trusted"));

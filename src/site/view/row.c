@@ -212,6 +212,9 @@ static enum status respond_page(struct row_page *p, struct err *err)
     const struct format *f = format_find(rq->format);
     if (!f)
         return err_set(err, STATUS_NOT_FOUND, "Invalid format: %.*s", STR_ARG(rq->format));
+    struct value names;
+    if (f->rows && extras_parse(rq, EXTRA_ROW, &names, err) != STATUS_OK)
+        return err->status;
     if (f->rows)
         return row_stream_rows(rq, &p->rows, p->table->name, p->table, f->rows, err);
     struct export x = {

@@ -92,7 +92,10 @@ static enum status respond_as_json(struct table_page *p, struct err *err)
     if (st == STATUS_OK)
         st = query_shape_check(spec.shaping.shape, true, p->table->pk_count > 0, err);
     if (st != STATUS_OK) { /* the page itself was fine: its headers stay */
-        respond_json(rq, status_http(st), page_error_json(a, err, status_http(st)));
+        struct value body = page_error_json(a, err, status_http(st));
+        if (old)
+            VALUE_SET(body, "title", VALUE_NULL);
+        respond_json(rq, status_http(st), body);
         return STATUS_OK;
     }
     if (!old && !value_has(head, STR("columns")))
@@ -101,6 +104,8 @@ static enum status respond_as_json(struct table_page *p, struct err *err)
     VALUE_SET(tail, "truncated", value_bool(false));
     if (old && enveloped)
         compat_table(&c, p, head, tail);
+    if (old && enveloped && !spec.parsed_count && value_count(VALUE_GET(tail, "expanded_columns")))
+        spec.shaping.shape = QUERY_SHAPE_OBJECTS; /* rows with labels are no lists, unless _json rewrites them */
     spec.head = head;
     spec.tail = tail;
     return rows_json_respond(rq, &spec, 200, err);
