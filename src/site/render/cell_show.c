@@ -276,6 +276,8 @@ static bool put_simple(const struct cell_show *s, struct cell_column *col, const
     if (c->kind == CELL_TEXT && (!c->s.n || (s->truncate > 0 && c->s.n > (size_t)s->truncate) ||
                                  (c->s.n > 8 && (c->s.p[0] == 'h' || c->s.p[0] == ' '))))
         return false;
+    if (c->kind != CELL_TEXT && s->truncate > 0 && s->truncate < VALUE_FLOAT_MAX)
+        return false;
     buf_puts(out, open_tag(s->rq->arena, col, c->kind));
     if (c->kind == CELL_TEXT) {
         html_escape(out, c->s);
