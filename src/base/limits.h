@@ -82,6 +82,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_STREAM_IOV       64      /* size: pieces of one gathered write */
 #define LIMIT_STREAM_TLS_BURST 262144  /* size: bytes encrypted in one call, so that one client cannot hold the loop */
 #define LIMIT_ACCEPT_BATCH     64      /* size: connections accepted in one go; the rest wait for the next round */
+#define LIMIT_PROXY_HEADER     2048    /* of the PROXY protocol, before anything else on a connection; longer: closed */
 #define LIMIT_TLS_FILE         1048576 /* a certificate or key file; larger: CONFIG */
 
 /* http */

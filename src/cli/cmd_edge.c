@@ -19,6 +19,7 @@ enum {
     OPT_CERT,
     OPT_LOOPS,
     OPT_TRUSTED,
+    OPT_PROXIED,
     OPT_ACCESS,
     OPT_BODY,
     OPT_CONNECTIONS,
@@ -42,6 +43,9 @@ static const struct option options[] = {
     {"--loops", 0, OPTION_VALUE, "N", "Threads that serve connections (default: one per core)", OPT_LOOPS},
     {"--trusted-proxies", 0, OPTION_VALUE, "LIST",
      "Whose X-Forwarded-* is believed: 10.0.0.0/8, unix (default: nobody)", OPT_TRUSTED},
+    {"--proxy-protocol", 0, OPTION_VALUE, "LIST",
+     "Whose connections begin with the PROXY protocol, version 1 or 2: 10.0.0.5, unix (default: nobody's)",
+     OPT_PROXIED},
     {"--access-log", 0, OPTION_VALUE, "FILE", "One JSON line per request; - is standard output (default: none)",
      OPT_ACCESS},
     {"--max-body", 0, OPTION_VALUE, "BYTES", "Largest request body; 0 = any (default)", OPT_BODY},
@@ -145,6 +149,8 @@ static enum status apply(struct setup *s, int id, str value, str second, struct 
         return st;
     case OPT_TRUSTED:
         return proxy_list_parse(value, &c->trusted, err);
+    case OPT_PROXIED:
+        return proxy_list_parse(value, &c->proxied, err);
     case OPT_ACCESS:
         c->access_log = value;
         return STATUS_OK;

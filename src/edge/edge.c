@@ -449,6 +449,7 @@ static enum status make_workers(struct edge *e, struct err *err)
         struct edge_worker_config config = {.index = i,
                                             .limits = e->config->limits,
                                             .trusted = &e->config->trusted,
+                                            .proxied = &e->config->proxied,
                                             .listens = listens,
                                             .listen_count = e->config->listen_count,
                                             .spool = &e->spool,

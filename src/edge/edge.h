@@ -18,6 +18,7 @@ struct edge_config {
     unsigned loops;
     struct edge_limits limits;
     struct proxy_list trusted;
+    struct proxy_list proxied; /* whose connections begin with the PROXY protocol */
     int64_t spool_bytes;       /* of uploads kept on disk, of all together; 0 = none */
     str apps;                  /* folder of app files that is watched; "" = none */
     const struct addr *engine; /* of containers, whose labels are followed; NULL = none */

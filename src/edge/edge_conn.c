@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* edge_conn — one client connection: its socket, and what a request asks of it (struct edge_client).
  *
+ *   PROXY --header--> IDLE (connections of --proxy-protocol: edge_proxied.c)
  *   IDLE --byte--> BUSY --answer is out--> IDLE | BUSY (the next one is here already) | LINGER --> CLOSED
  *                   `--first bytes, or TLS agreed on it--> H2 (edge_h2.c) --> LINGER
  *
@@ -23,6 +24,7 @@
 #define LINGER_BYTES (INT64_C(1) << 22)
 
 const struct sm_state edge_conn_states[EDGE_CONN_STATES] = {
+    [EDGE_CONN_PROXY] = {"reading who it is", SM_TO(EDGE_CONN_IDLE) | SM_TO(EDGE_CONN_CLOSED), SM_INITIAL},
     [EDGE_CONN_IDLE] = {"idle", SM_TO(EDGE_CONN_BUSY) | SM_TO(EDGE_CONN_CLOSED), SM_INITIAL},
     [EDGE_CONN_BUSY] = {"busy",
                         SM_TO(EDGE_CONN_IDLE) | SM_TO(EDGE_CONN_H2) | SM_TO(EDGE_CONN_LINGER) | SM_TO(EDGE_CONN_CLOSED),
@@ -46,6 +48,7 @@ static void conn_free(void *arg)
 static void conn_close(struct edge_conn *c)
 {
     struct edge_worker *w = c->worker;
+    edge_proxied_free(c);
     sm_move(&c->sm, EDGE_CONN_CLOSED);
     loop_remove_fd(w->loop, c->watch);
     c->watch = NULL;
@@ -266,6 +269,8 @@ static bool busy_step(struct edge_conn *c)
 static bool step(struct edge_conn *c)
 {
     switch (sm_state(&c->sm)) {
+    case EDGE_CONN_PROXY:
+        return edge_proxied_step(c);
     case EDGE_CONN_IDLE:
         return idle_step(c);
     case EDGE_CONN_BUSY:
@@ -283,7 +288,7 @@ static bool step(struct edge_conn *c)
 static bool is_reading(const struct edge_conn *c)
 {
     unsigned st = sm_state(&c->sm);
-    return st == EDGE_CONN_IDLE || st == EDGE_CONN_LINGER ||
+    return st == EDGE_CONN_PROXY || st == EDGE_CONN_IDLE || st == EDGE_CONN_LINGER ||
            (st == EDGE_CONN_BUSY && sm_state(&c->request->sm) == EDGE_REQUEST_HEAD);
 }
 
@@ -361,6 +366,8 @@ void edge_conn_stop(struct edge_conn *c, bool now)
     }
     if (c->request && sm_state(&c->request->sm) == EDGE_REQUEST_HOLDING)
         hold_expired(c->request);
+    if (sm_state(&c->sm) == EDGE_CONN_PROXY)
+        conn_close(c);
     if (sm_state(&c->sm) != EDGE_CONN_IDLE)
         return;
     c->may_read = true; /* a request that is already here is still answered */
@@ -369,28 +376,41 @@ void edge_conn_stop(struct edge_conn *c, bool now)
         conn_close(c);
 }
 
+void edge_conn_set_peer(struct edge_conn *c, const struct addr *peer)
+{
+    char text[ADDR_TEXT_MAX];
+    size_t n = MIN(addr_format_host(peer, text), sizeof(c->peer) - 1);
+    memcpy(c->peer, text, n);
+    c->peer[n] = '\0';
+    c->trusted = proxy_list_has(c->worker->config.trusted, str_make(text, addr_format(peer, text)));
+}
+
 void edge_conn_start(struct edge_worker *w, int fd, const struct addr *peer, struct tls_server *tls)
 {
     char text[ADDR_TEXT_MAX];
     struct edge_conn *c = MEM_NEW(struct edge_conn);
-    sm_init(&c->sm, "edge_conn", edge_conn_states, EDGE_CONN_STATES, EDGE_CONN_IDLE);
+    str from = str_make(text, addr_format(peer, text));
+    bool proxied = proxy_list_has(w->config.proxied, from);
+    sm_init(&c->sm, "edge_conn", edge_conn_states, EDGE_CONN_STATES, proxied ? EDGE_CONN_PROXY : EDGE_CONN_IDLE);
     c->worker = w;
     c->client = &http1_client;
     c->fresh = true;
     c->unsent = -1;
-    size_t n = addr_format_host(peer, text);
-    memcpy(c->peer, text, MIN(n, sizeof(c->peer) - 1));
-    c->trusted = proxy_list_has(w->config.trusted, str_make(text, addr_format(peer, text)));
+    c->secure = tls != NULL;
+    edge_conn_set_peer(c, peer);
     c->stream = (struct stream){.fd = -1};
     enum status st = STATUS_OK;
-    if (tls)
+    if (tls && !proxied)
         st = stream_init_tls(&c->stream, fd, tls, NULL);
     else
         stream_init_plain(&c->stream, fd);
+    if (proxied)
+        edge_proxied_begin(c, tls);
     if (st == STATUS_OK)
         st = loop_add_fd(w->loop, fd, LOOP_READ | LOOP_READ_CLOSED, on_event, c, &c->watch, NULL);
     if (st != STATUS_OK) { /* out of kernel memory: the client sees a closed connection */
         stream_release(&c->stream);
+        edge_proxied_free(c);
         conn_free(c);
         atomic_fetch_sub_explicit(&w->conn_count, 1, memory_order_relaxed);
         return;

@@ -115,7 +115,7 @@ static bool build_head(struct edge_request *r)
         .host = x->host,
         .peer = str_of(r->conn->peer),
         .trusted = r->conn->trusted,
-        .secure = stream_is_tls(&r->conn->stream),
+        .secure = r->conn->secure,
         .strip = x->strip,
         .upgrade = rewrite_upgrade(&x->head).p != NULL,
         .replay = x->spool_wanted,

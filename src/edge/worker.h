@@ -33,7 +33,7 @@ struct edge_worker;
 struct edge_worker_config {
     unsigned index;
     struct edge_limits limits;
-    const struct proxy_list *trusted; /* borrowed */
+    const struct proxy_list *trusted, *proxied; /* borrowed */
     const struct edge_listen *listens;
     size_t listen_count;
     struct spool *spool;       /* borrowed; NULL = nothing is kept */

@@ -21,6 +21,7 @@
 #include "http/wheel.h"
 
 enum edge_conn_state {
+    EDGE_CONN_PROXY,  /* a proxy says first who the client is */
     EDGE_CONN_IDLE,   /* between requests, no buffers */
     EDGE_CONN_BUSY,   /* a request is in hand */
     EDGE_CONN_H2,     /* it speaks HTTP/2: any number of requests at once */
@@ -121,13 +122,14 @@ struct edge_conn {
     struct loop_fd *watch;
     struct edge_request *request;  /* of BUSY */
     struct edge_h2 *h2;            /* of H2 */
+    struct edge_proxied *proxied;  /* of PROXY */
     struct edge_conn *prev, *next; /* all of the worker */
     struct wheel_item deadline;    /* of IDLE and LINGER; a request has its own */
     int unsent;
     int64_t linger_left;
     char peer[ADDR_TEXT_MAX - 80]; /* address without port; "" for a Unix socket */
-    bool trusted;
-    bool fresh; /* what it speaks is not known yet */
+    bool trusted, secure;          /* secure: by TLS to us, or to the proxy in front */
+    bool fresh;                    /* what it speaks is not known yet */
     bool may_read, quiet, half_closed;
     bool in_tick, stopped;
 };
@@ -178,6 +180,12 @@ void edge_conn_reset(struct edge_conn *c); /* ... and a TCP reset tells it that 
 void edge_conn_linger(struct edge_conn *c);
 void edge_conn_deadline(struct edge_conn *c, uint32_t after_ms);
 enum status edge_conn_read(struct edge_conn *c, void *p, size_t size, size_t *ret_n); /* as stream_read */
+
+/* edge_proxied.c: a connection in state PROXY */
+void edge_proxied_begin(struct edge_conn *c, struct tls_server *tls);
+bool edge_proxied_step(struct edge_conn *c);
+void edge_proxied_free(struct edge_conn *c);
+void edge_conn_set_peer(struct edge_conn *c, const struct addr *peer);
 
 /* edge_h2.c: a connection in state H2 */
 void edge_h2_begin(struct edge_conn *c, str bytes); /* what was read of it already */
