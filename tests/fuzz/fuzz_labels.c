@@ -27,7 +27,9 @@ static void check_rule(struct arena *a, str text)
         buf_puts(&out, i ? STR("||") : STR(""));
         if (places[i].host.n)
             buf_printf(&out, "Host(`%.*s`)&&", STR_ARG(places[i].host));
-        buf_printf(&out, "PathPrefix(`%.*s`)", STR_ARG(places[i].path));
+        bool quote = str_find_char(places[i].path, '`') != STR_NPOS;
+        ASSERT(str_find_char(places[i].path, '"') == STR_NPOS || !quote);
+        buf_printf(&out, quote ? "PathPrefix(\"%.*s\")" : "PathPrefix(`%.*s`)", STR_ARG(places[i].path));
     }
     if (out.n <= LIMIT_EDGE_RUN) {
         ASSERT(rule_parse(a, buf_str(&out), &again, &count_again, &err) == STATUS_OK && count_again == count);
