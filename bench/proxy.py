@@ -12,6 +12,7 @@ second where the other core is the one that is full.
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -117,9 +118,29 @@ class PinnedLoad(measure.Load):
         return run
 
 
+def idle_bytes(server, first=1500, count=2000):
+    """Memory of a connection that made one request and waits: what `count` of them add, each, when there are `first`
+    already, so that memory which lay free is no gain."""
+    request = f"GET /small HTTP/1.1\r\nHost: {servers.HOST}\r\n\r\n".encode()
+    before, clients = 0, []
+    try:
+        for n in range(first + count):
+            if n == first:
+                before = server.memory_mb("RssAnon")
+            clients.append(socket.create_connection((servers.HOST, server.port), timeout=30))
+            clients[-1].sendall(request)
+            got = b""
+            while len(got.partition(b"\r\n\r\n")[2]) < SIZES["1 kB"]:
+                got += clients[-1].recv(65536)
+        return (server.memory_mb("RssAnon") - before) * 1048576 / count
+    finally:
+        for s in clients:
+            s.close()
+
+
 def results(program, load_program, seconds, rounds):
-    """{size: {proxy: median run}}, and versions; proxies that are not installed are left out."""
-    cases, versions = {}, {}
+    """({size: {proxy: median run}}, {proxy: bytes of an idle connection}); what is not installed is left out."""
+    cases, idle = {}, {}
     load = PinnedLoad(load_program, seconds)
     nginx = servers.find_nginx()
     haproxy = shutil.which("haproxy") or ("/usr/sbin/haproxy" if os.path.exists("/usr/sbin/haproxy") else None)
@@ -144,11 +165,11 @@ def results(program, load_program, seconds, rounds):
                         for p in proxies:
                             runs[p.name].append(load.run(p, path))
                     cases[size] = {name: measure.median_of(list_) for name, list_ in runs.items()}
-                versions["idle"] = {p.name: p.memory_mb("RssAnon") for p in proxies}
+                idle = {p.name: idle_bytes(p) for p in proxies}
             finally:
                 for p in proxies:
                     p.stop()
-    return cases, versions
+    return cases, idle
 
 
 def ratios(case):
@@ -159,16 +180,18 @@ def ratios(case):
     return ours["rps"] / max(p["rps"] for p in peers), min(p["cpu_us"] for p in peers) / ours["cpu_us"]
 
 
-def goals(cases):
+def goals(cases, idle):
     for size, case in cases.items():
         rps, cpu = ratios(case)
         yield f"edge as a proxy, {size}: requests / the better of nginx and HAProxy", ">= 1", rps, (
             rps is not None and rps >= 1)
         yield f"edge as a proxy, {size}: requests a processor second / theirs", ">= 1", cpu, (
             cpu is not None and cpu >= 1)
+    value = idle["Vitrine"] / idle["HAProxy"] if idle.get("HAProxy") else None
+    yield "edge: memory of an idle connection / HAProxy's", "<= 1", value, value is not None and value <= 1
 
 
-def section(cases, number):
+def section(cases, idle, number):
     lines = ["", "## As a proxy", "",
              f"One core and one thread for each proxy, {CONNECTIONS} kept connections; load generator and the server "
              "behind share the other core. In brackets: processor microseconds a request.", ""]
@@ -178,15 +201,17 @@ def section(cases, number):
         cells = [f"{number(run['rps'])} ({run['cpu_us']:.1f})" + (" **errors**" if run["errors"] else "")
                  for run in case.values()]
         lines.append(f"| {size} | " + " | ".join(cells) + " |")
+    lines.append("| memory of an idle connection, bytes | " + " | ".join(f"{idle[n]:,.0f}" for n in names) + " |")
     return lines
 
 
 if __name__ == "__main__":
-    found, _ = results(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve(),
+    found, idle_ = results(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve(),
                        float(sys.argv[3]) if len(sys.argv) > 3 else 2, int(sys.argv[4]) if len(sys.argv) > 4 else 3)
     for name_, case_ in found.items():
         for who, run_ in case_.items():
             print(f"{name_:6} {who:8} {run_['rps']:10,.0f}/s {run_['cpu_us']:6.1f} us p99 {run_['p99_us']:.0f} "
                   f"errors {run_['errors']} {run_['first_error']}")
-    for goal in goals(found):
+    print("idle connection, bytes", idle_)
+    for goal in goals(found, idle_):
         print(goal)

@@ -85,7 +85,7 @@ def goals(data):
     value = data.get("idle_mb")
     yield "idle memory (RSS), MB", f"< {GOAL_IDLE_MB}", value, value is not None and value < GOAL_IDLE_MB
     if data.get("proxy"):
-        yield from proxy.goals(data["proxy"])
+        yield from proxy.goals(data["proxy"], data["proxy_memory"])
     if data.get("big"):
         yield from big.goals(data["big"])
     for name, (quiet, busy, _) in data.get("slow", {}).items():
@@ -146,7 +146,7 @@ def write(path, data):
         lines.append(f"| {name} | {data['slow_rate']:,}/s | {quiet['p50_us']:.0f} us | {quiet['p99_us']:.0f} us | "
                      f"{busy['p50_us']:.0f} us | {busy['p99_us']:.0f} us | {took:.2f} s |")
     if data.get("proxy"):
-        lines += proxy.section(data["proxy"], number)
+        lines += proxy.section(data["proxy"], data["proxy_memory"], number)
     if data.get("big"):
         lines += big.section(data["big"])
     if data.get("write"):
