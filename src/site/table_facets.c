@@ -372,7 +372,7 @@ struct value table_page_suggested(struct table_page *p)
             continue;
         struct value d = value_dict(a);
         VALUE_SET(d, "name", value_str(c->column));
-        VALUE_SET(d, "toggle_url", value_str(c->toggle_url));
+        VALUE_SET(d, "toggle_url", value_str(query_suggestion_url(a, p->plan, c)));
         if (c->kind != QUERY_FACET_COLUMN)
             VALUE_SET(d, "type", value_cstr(query_facet_type(c->kind)));
         value_push(list, d);

@@ -58,7 +58,6 @@ struct query_suggestion {
     str column;
     str sql;        /* the probe; a failing or late one means "do not suggest" */
     str sample_sql; /* array only: the second probe, run when the first accepts */
-    str toggle_url; /* absolute: the page with this facet */
 };
 struct query_suggestions {
     struct query_suggestion *items; /* candidates: all column ones, then date, then array */
@@ -70,6 +69,8 @@ struct query_suggestions {
  * `_next`). The probes bind plan->params. */
 void query_suggestions(struct arena *a, const struct query_plan *plan, const struct query_facets *on,
                        struct query_suggestions *ret);
+/* Absolute: the page with this facet. Few candidates are suggested, so few need it. */
+str query_suggestion_url(struct arena *a, const struct query_plan *plan, const struct query_suggestion *s);
 
 /* column probe: rows are (value, n). distinct: rows seen; repeated: some n > 1; row_count: count of the page. */
 bool query_suggest_column(size_t distinct, bool repeated, int64_t row_count, int64_t facet_size);

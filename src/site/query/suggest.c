@@ -58,11 +58,9 @@ void query_suggestions(struct arena *a, const struct query_plan *plan, const str
             if (enabled(on, kinds[k], column))
                 continue;
             str c = query_identifier(a, column);
-            str link = query_link_added(a, r, str_of(query_facet_option(kinds[k])), column);
             struct query_suggestion s = {.kind = kinds[k], .column = column};
             s.sql = probe_sql(a, plan, kinds[k], c, ret->facet_size);
             s.sample_sql = kinds[k] == QUERY_FACET_ARRAY ? sample_sql(a, plan, c) : STR("");
-            s.toggle_url = query_link_absolute(a, r, link, true);
             VEC_PUSH(a, &list, s);
         }
     }
@@ -70,6 +68,12 @@ void query_suggestions(struct arena *a, const struct query_plan *plan, const str
     ret->count = list.count;
     ret->row_count_sql =
         ARENA_CAT(a, STR("select count(*) from (select * from ("), plan->rows_sql, STR(") limit " CONSIDER ")"));
+}
+
+str query_suggestion_url(struct arena *a, const struct query_plan *plan, const struct query_suggestion *s)
+{
+    str link = query_link_added(a, plan->request, str_of(query_facet_option(s->kind)), s->column);
+    return query_link_absolute(a, plan->request, link, true);
 }
 
 bool query_suggest_column(size_t distinct, bool repeated, int64_t row_count, int64_t facet_size)

@@ -142,11 +142,13 @@ TEST(query_suggestions_candidates)
     const char *query = "_facet=name&_size=0";
     struct query_facets f = facets_of(&b, query);
     struct query_suggestions s;
-    query_suggestions(b.a, bench_plan(&b, query), &f, &s);
+    const struct query_plan *plan = bench_plan(&b, query);
+    query_suggestions(b.a, plan, &f, &s);
     CHECK_INT(s.count, 6 * 3 - 1);
     CHECK_STR(s.items[0].column, "rowid");
-    CHECK_STR(s.items[0].toggle_url, "http://h/db/t.json?_facet=name&_size=0&_facet=rowid");
-    CHECK_STR(s.items[s.count - 1].toggle_url, "http://h/db/t.json?_facet=name&_size=0&_facet_array=_city");
+    CHECK_STR(query_suggestion_url(b.a, plan, &s.items[0]), "http://h/db/t.json?_facet=name&_size=0&_facet=rowid");
+    CHECK_STR(query_suggestion_url(b.a, plan, &s.items[s.count - 1]),
+              "http://h/db/t.json?_facet=name&_size=0&_facet_array=_city");
     static const char *const off[] = {"_nosuggest=1", "_nofacet=1", "_next=3", "_shape=object"};
     for (size_t i = 0; i < ARRAY_LEN(off); i++) {
         query_suggestions(b.a, bench_plan(&b, off[i]), &f, &s);

@@ -165,7 +165,7 @@ static void check_suggested(struct bench *b, const struct query_plan *plan)
             at++;
         if (at == s.count)
             test_fail(__FILE__, __LINE__, "%s: suggestion %zu is no candidate", now->id, i);
-        CHECK_STRS(s.items[at].toggle_url, VALUE_GET(value_at(want, i), "toggle_url").s);
+        CHECK_STRS(query_suggestion_url(b->a, plan, &s.items[at]), VALUE_GET(value_at(want, i), "toggle_url").s);
     }
     if (value_count(want) == 0 && !now->suggest_facets)
         CHECK_INT(s.count, 0);
