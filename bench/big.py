@@ -3,8 +3,8 @@
 
 Every request is made on one kept connection, one after the other, without the answer cache: what is measured is the way
 of one visitor, not throughput. Facets and counts that are asked for the first time come from a server just started.
-What is asked again and again, of Datasette too, is asked by bench/load: http.client takes 0.15 ms of its own for a page,
-more than half of what is to be measured. Addresses that change come from http.client, its time included."""
+What is asked again and again, of Datasette too, is asked by bench/load: http.client takes 0.15 ms of its own for a
+page, more than half of what is to be measured. Addresses that change come from http.client, its time included."""
 import http.client
 import json
 import random
