@@ -153,7 +153,8 @@ def test_two_imports_into_one_table(tmp_path):
 
 
 @pytest.mark.parametrize("rows, options, kept, reasons", [
-    ("1,a\n1,b\n", ["--pk", "id"], [(1, "a")], ["UNIQUE"]), ("x,a\n,b\n", ["--pk", "id", "--not-null", "v", "--empty-null"], [("x", "a"), (None, "b")], []),
+    ("1,a\n1,b\n", ["--pk", "id"], [(1, "a")], ["UNIQUE"]),
+    ("x,a\n,b\n", ["--pk", "id", "--not-null", "v", "--empty-null"], [("x", "a"), (None, "b")], []),
     ("1,a\n2,\n", ["--pk", "id", "--not-null", "v", "--empty-null"], [(1, "a")], ["NOT NULL"]),
     ("1,a\n,b\n", ["--pk", "id"], [(1, "a"), (2, "b")], []), ("x,a\nx,b\n", ["--pk", "id", "--replace"], [("x", "b")], []),
     ("x,a\nx,b\n", ["--pk", "id", "--ignore"], [("x", "a")], [])])
