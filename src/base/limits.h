@@ -244,6 +244,11 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_UNDO_LOG    100   /* imports that are remembered; older ones are forgotten */
 #define LIMIT_SQL_COLUMNS 32768 /* columns of a table that is rebuilt: SQLite allows no more; more: TOO_LARGE */
 
+/* replicate */
+#define LIMIT_BACKUP_NAME 200 /* bytes of the name of a backup; longer: INVALID */
+#define LIMIT_BACKUP_MANIFEST                                                                                          \
+    LOWERABLE(BACKUP_MANIFEST, 16777216) /* bytes of the file that says what a backup holds; more: TOO_LARGE */
+
 /* ingest */
 #define LIMIT_INGEST_BLOCK 1048576 /* size: bytes of text read at once; a longer record makes the block grow */
 #define LIMIT_INGEST_RECORD                                                                                            \

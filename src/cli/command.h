@@ -16,6 +16,7 @@ extern const struct command commands[]; /* ends with a row whose name is NULL */
 
 int cmd_serve(int argc, char **argv);
 int cmd_healthcheck(int argc, char **argv);
+int cmd_backup(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_create_token(int argc, char **argv);
@@ -62,6 +63,7 @@ int cmd_upsert(int argc, char **argv);
 int cmd_edge(int argc, char **argv);
 int cmd_edge_apply(int argc, char **argv);
 int cmd_deploy(int argc, char **argv);
+int cmd_restore(int argc, char **argv);
 int cmd_rollback(int argc, char **argv);
 int cmd_pause(int argc, char **argv);
 int cmd_resume(int argc, char **argv);

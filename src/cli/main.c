@@ -50,6 +50,8 @@ const struct command commands[] = {
     {"post", "Send the objects of a JSON file to a URL, in batches", cmd_post},
     {"generate", "Make a database to try things out with", cmd_generate},
     {"config", "Check configuration files: config check [FILE|DIR]", cmd_config},
+    {"backup", "Copy databases into a folder while they are in use", cmd_backup},
+    {"restore", "List backups, check them, make databases of them", cmd_restore},
     {"inspect", "Print hashes and row counts of databases, for --inspect-file", cmd_inspect},
     {"create-token", "Make a signed API token", cmd_create_token},
     {"healthcheck", "Ask a running server whether it is well (for containers)", cmd_healthcheck},
