@@ -142,8 +142,12 @@ static enum status bring_about(struct apply *p, struct err *err)
         bool listed = false;
         for (size_t k = 0; k < p->count; k++)
             listed = listed || str_eq(p->wanted[k].name, name);
-        if (listed)
+        str from = value_get_text(value_at(p->now, i), STR("from"));
+        if (listed || from.n) { /* what a watched file or a container says is its own business */
+            if (!listed)
+                printf("keep %.*s: %.*s describes it\n", STR_ARG(name), STR_ARG(from));
             continue;
+        }
         printf(p->remove ? "remove %.*s\n" : "keep %.*s: it is not in the file; --remove takes it away\n",
                STR_ARG(name));
         (void)fflush(stdout);

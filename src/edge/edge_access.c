@@ -63,6 +63,7 @@ static void put_line(struct edge_request *r, bool complete, int64_t duration_us)
         {STR("bytes_out"), (int64_t)x->sent_bytes},
         {STR("duration_us"), duration_us},
         {STR("tries"), (int64_t)x->tries + (x->answering ? 1 : 0)},
+        {STR("replays"), (int64_t)r->replays},
         {STR("held_us"), r->arrived_us ? MAX(0, x->released_us - r->arrived_us) : 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Apps that nobody deploys by hand: a watched folder, and the labels of containers."""
+import json
 import os
 import socket
 import subprocess
@@ -77,6 +78,20 @@ def test_a_folder_of_app_files(make_edge, tmp_path):
     put(folder, "own", "taken")
     edge.wait(lambda: "deployed by hand" in (problem(edge, "own") or ""), "no word of the app by hand")
     assert edge.get(host="own.test").text.startswith("own ")
+
+    # JSON is as good; two files of one name are one too many; what an editor leaves is nobody.
+    (folder / "json.json").write_text(json.dumps({"host": "json.test", "redirect": "https://blog.test"}))
+    (folder / "blog.yml").write_text("host: second.test\nto: '127.0.0.1:1'\n")
+    (folder / ".hidden.yaml").write_text("to: '127.0.0.1:1'\n")
+    (folder / "backup.yaml~").write_text("to: '127.0.0.1:1'\n")
+    edge.wait(lambda: edge.get(host="json.test").status == 308, "no app of the JSON file")
+    edge.wait(lambda: "file blog.yaml describes the app \"blog\" already" in edge.run("list")[0], "no word of the second")
+    assert {a["name"] for a in edge.status()["apps"]} == {"shop", "blog", "own", "json"}
+    (folder / "blog.yml").unlink()
+
+    (tmp_path / "edge.yaml").write_text("apps: {}\n")
+    out, _ = edge.run("edge", "apply", "--remove", "--dry-run", tmp_path / "edge.yaml")
+    assert "keep blog: file blog.yaml describes it" in out and "remove own" in out and "remove blog" not in out
 
     (folder / "blog.yaml").unlink()  # remove it, remove
     edge.wait(lambda: edge.get(host="blog.test").status == 404, "blog is still there")
