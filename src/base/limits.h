@@ -192,13 +192,14 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_FLOW_QUEUE   LOWERABLE(FLOW_QUEUE, 64) /* requests of one client waiting for one lane; more: 503 */
 #define LIMIT_METRICS_PAGE LOWERABLE(METRICS_PAGE, 16777216) /* text of /-/metrics; more: 500 */
 #define LIMIT_UPLOAD_QUEUE                                                                                             \
-    LOWERABLE(UPLOAD_QUEUE, 4096)                   /* pieces of uploads waiting to be written; more are tried again */
-#define LIMIT_UPLOADS       LOWERABLE(UPLOADS, 100) /* uploads that one actor has at once; more: 429 */
-#define LIMIT_FORM_COLUMNS  400                     /* columns in the forms that make and change tables; more: 413 */
-#define LIMIT_DATABASE_NAME 64                      /* bytes of the name of a database made from a page; more: 400 */
-#define LIMIT_EVENTS_MS     LOWERABLE(EVENTS_MS, 15000) /* one stream of events; the browser asks again */
-#define LIMIT_UPLOAD_NAME   255                         /* bytes of the name of an uploaded file; the rest is cut off */
-#define LIMIT_IMPORT_QUEUE  LOWERABLE(IMPORT_QUEUE, 256) /* imports waiting for a worker; more: 503 */
+    LOWERABLE(UPLOAD_QUEUE, 4096)                    /* pieces of uploads waiting to be written; more are tried again */
+#define LIMIT_UPLOADS        LOWERABLE(UPLOADS, 100) /* uploads that one actor has at once; more: 429 */
+#define LIMIT_FORM_COLUMNS   400                     /* columns in the forms that make and change tables; more: 413 */
+#define LIMIT_GREET_AFTER_MS LOWERABLE(GREET_AFTER_MS, 3000) /* of a start; from then on clients are told: 503 */
+#define LIMIT_DATABASE_NAME  64 /* bytes of the name of a database made from a page; more: 400 */
+#define LIMIT_EVENTS_MS      LOWERABLE(EVENTS_MS, 15000) /* one stream of events; the browser asks again */
+#define LIMIT_UPLOAD_NAME    255 /* bytes of the name of an uploaded file; the rest is cut off */
+#define LIMIT_IMPORT_QUEUE   LOWERABLE(IMPORT_QUEUE, 256) /* imports waiting for a worker; more: 503 */
 #define LIMIT_IMPORT_RECORD                                                                                            \
     LOWERABLE(IMPORT_RECORD, 16777216) /* bytes of one record of /-/import; more: it ends there, 413 */
 #define LIMIT_IMPORT_ROWS  500         /* size: records of /-/import that share a transaction */

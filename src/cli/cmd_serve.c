@@ -18,6 +18,7 @@
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/get.h"
+#include "cli/greeter.h"
 #include "cli/import_files.h"
 #include "cli/upgrade.h"
 #include "codec/b64.h"
@@ -558,8 +559,12 @@ static enum status start(struct serve *s, struct err *err)
         keep_ticket_keys(s, tls);
     if (st == STATUS_OK)
         st = listen_on(s, &listener, err);
+    /* A predecessor still answers; for --get nobody else asks. */
+    bool greets = st == STATUS_OK && !tls && !s->arrival && !s->get.path.n;
+    struct greeter *greeter = greets ? greeter_new(listener_fd(listener)) : NULL;
     if (st == STATUS_OK)
         st = start_site(s, err); /* Ctrl+C still ends the process: hashing may take long */
+    greeter_free(greeter);
     if (st == STATUS_OK)
         st = signal_source_new(s->loop, on_signal, s, &s->signals, err);
     if (st != STATUS_OK) {

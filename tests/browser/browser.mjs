@@ -232,6 +232,33 @@ const actions = {
     const names = await page.locator('th[data-column]').evaluateAll((all) => all.map((th) => th.dataset.column));
     return { asked: asked.replace(/\s+/g, ' '), names, faults };
   },
+  // The connection is lost in the middle and the page closed; the same file, given again, goes on where it was.
+  async uploadAgain(page) {
+    const give = async () => {
+      await page.evaluate(() => {
+        const text = 'a\n' + ('x'.repeat(99) + '\n').repeat(180000), // three pieces
+          transfer = new DataTransfer();
+        transfer.items.add(new File([text], 'again.csv', { lastModified: 1000 }));
+        document.querySelector('#upload-file').files = transfer.files;
+      });
+      await page.click('input[type=submit]');
+    };
+    let pieces = 0;
+    await page.route('**/-/upload/*', (route) =>
+      route.request().method() === 'PATCH' && ++pieces > 1 ? route.abort() : route.continue(),
+    );
+    await give();
+    await page.waitForFunction(() => /^[89]\.\d MB/.test(document.querySelector('[data-upload-text]').textContent));
+    await page.reload();
+    await page.unroute('**/-/upload/*');
+    const sent = [];
+    page.on('request', (r) => {
+      if (r.method() === 'POST' || r.method() === 'PATCH') sent.push(r.method() + (r.headers()['upload-offset'] || ''));
+    });
+    await give();
+    await page.waitForURL(/\/-\/import\//);
+    return [sent, await page.locator('.import-preview').count()];
+  },
   // Cells of a spreadsheet pasted onto a page.
   async pasteCells(page) {
     await page.evaluate(() => {

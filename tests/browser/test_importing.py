@@ -71,3 +71,10 @@ def test_paste(site):
 
 def test_choose(site):
     assert act(site, "chooseFile", "/-/upload") == "chosen"
+
+
+def test_an_upload_goes_on_after_the_page_was_closed(site):
+    seen = look(site, {"page": "/-/upload"}, widths=[1280], act={"page": "uploadAgain"})[0]
+    assert not [text for text in seen["errors"] if "ERR_FAILED" not in text]
+    sent, previews = seen["acted"]
+    assert sent == [f"PATCH{8 << 20}", f"PATCH{16 << 20}"] and previews == 1

@@ -38,12 +38,30 @@
     return Number(answer.headers.get('Upload-Offset'))
   }
 
+  /* What was begun and not finished is remembered by the file, so that the same one, given again, goes on. */
+  const mark = (file) => 'upload ' + [file.name, file.size, file.lastModified].join(' ')
+  function remembered (file, url) {
+    try {
+      if (url === undefined) return localStorage.getItem(mark(file))
+      if (url) localStorage.setItem(mark(file), url)
+      else localStorage.removeItem(mark(file))
+    } catch (error) { /* a private window: it begins anew */ }
+    return null
+  }
+
   async function begin (base, file, signal) {
+    const before = remembered(file)
+    if (before) {
+      const there = await ask(before, { method: 'HEAD', headers: headers() }, signal)
+      if (there && there.ok) return before
+      remembered(file, null)
+    }
     const answer = await ask(base, {
       method: 'POST',
       headers: headers({ 'Upload-Length': String(file.size), 'Upload-Metadata': 'filename ' + base64(file.name) })
     }, signal)
     if (!answer || answer.status !== 201) throw await refused(answer)
+    remembered(file, answer.headers.get('Location'))
     return answer.headers.get('Location')
   }
 
@@ -73,6 +91,7 @@
       offset = await offsetOf(url, signal)
     }
     show(offset)
+    remembered(file, null)
     return url
   }
 
