@@ -133,8 +133,11 @@ static str path_of(const struct site *s, const struct http_request *http)
     return base.n > 1 && str_starts(path, base) ? str_from(path, base.n - 1) : path;
 }
 
+/* Files of --static static:DIR are also where urls.static('x.css') looks, behind the built-in ones. */
 static const struct static_mount *mount_of(const struct site *s, str path, str *ret_rest)
 {
+    if (str_starts(path, STR(BUILTIN)))
+        path = str_from(path, sizeof "/-" - 1);
     for (size_t i = 0; i < s->mount_count; i++) {
         str mount = s->mounts[i].mount;
         if (str_starts(path, mount) && path.n > mount.n && path.p[mount.n] == '/') {

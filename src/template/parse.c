@@ -455,6 +455,16 @@ static const struct {
     {"do", tag_do},           {"autoescape", tag_autoescape},
 };
 
+/* {% endname %} comes somewhere: the tag may be a function of the page, which is known only when it is rendered. */
+static bool is_ended(const struct parser *p, str name)
+{
+    for (size_t i = p->at; p->tokens[i].kind != TOK_END; i++)
+        if (p->tokens[i].kind == TOK_TAG_BEGIN && p->tokens[i + 1].kind == TOK_NAME &&
+            str_starts(p->tokens[i + 1].s, STR("end")) && str_eq(str_from(p->tokens[i + 1].s, 3), name))
+            return true;
+    return false;
+}
+
 static struct node *parse_tag(struct parser *p)
 {
     const struct token *t = parse_peek(p);
@@ -472,11 +482,13 @@ static struct node *parse_tag(struct parser *p)
     }
     if (!known) {
         template_filter_fn *custom = env_tag(p->env, name);
-        if (!custom) {
+        if (!custom && !is_ended(p, name)) {
             p->at--;
             return parse_fail(p, "unknown tag '%.*s'", STR_ARG(name));
         }
         n = tag_custom(p, name, custom);
+        if (n && !custom)
+            n->text = name;
     }
     return expect_tag_end(p) ? n : NULL;
 }

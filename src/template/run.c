@@ -172,12 +172,28 @@ static bool run_autoescape(struct eval *ev, const struct node *n)
     return ok;
 }
 
+/* {% name %}...{% endname %} of no tag: the function of that name gets what stands between. */
+static bool run_function_tag(struct eval *ev, const struct node *n, struct value body, struct value_args *args)
+{
+    struct value fn = eval_lookup(ev, n->text), v;
+    if (fn.kind == VALUE_UNDEFINED)
+        return run_fail(ev, n, STATUS_INVALID, "unknown tag '%.*s', and there is no function of that name",
+                        STR_ARG(n->text));
+    args->positional = &body;
+    args->count = 1;
+    if (eval_call(ev, fn, args, &v) != STATUS_OK)
+        return run_fail(ev, n, STATUS_INVALID, "the tag failed");
+    return run_print(ev, n, v);
+}
+
 static bool run_tag(struct eval *ev, const struct node *n)
 {
     struct value v;
     struct value_args args;
     if (!run_capture(ev, n->body, &v) || !run_call_args(ev, n->args, &args))
         return false;
+    if (!n->filter)
+        return run_function_tag(ev, n, v, &args);
     if (n->filter(ev, v, &args, &v) != STATUS_OK)
         return run_fail(ev, n, STATUS_INVALID, "the tag failed");
     return run_print(ev, n, v);

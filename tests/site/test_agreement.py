@@ -135,3 +135,10 @@ def test_more_values_of_a_facet_with_a_prefix(server, chinook):
 def test_links_where_a_proxy_takes_the_prefix_off(server, chinook):
     page = server(chinook, "--setting", "base_url", "/p/").wait().get("/chinook/Genre").text
     assert 'href="/p/chinook/Genre?_sort=Name"' in page and "/p/p/" not in page
+
+
+def test_static_of_the_urls_finds_files_of_the_mount_static(server, chinook, tmp_path):
+    (tmp_path / "own.css").write_text("b{}")
+    site = server(chinook, "--static", f"static:{tmp_path}").wait()
+    assert site.get("/-/static/own.css").text == site.get("/static/own.css").text == "b{}"
+    assert site.get("/-/static/app.css").status == 200 and site.get("/-/static/none.css").status == 404

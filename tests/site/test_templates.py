@@ -399,6 +399,7 @@ OWN = {
     "template_functions": {
         "albums_of": {"sql": "select Title, :n as n from Album where ArtistId = :ArtistId order by 1", "database": "chinook"},
         "statement": {"sql": "select 'select ''' || :word || ''' as w'", "scalar": True},
+        "boxed": {"sql": "with a(x) as (select :inner) select '<div ' || :size || '>' || x || '</div>' from a", "html": True},
         "wrong": {"sql": "select nonsense"},
         "empty": {},
         "lost": {"sql": "select 1", "database": "nosuch"},
@@ -410,6 +411,18 @@ def own(tmp_path, **change):
     path = tmp_path / "datasette.json"
     path.write_text(json.dumps({**OWN, **change}))
     return ["--config", path]
+
+
+def test_tags_that_are_functions_of_the_configuration(pages, tmp_path):
+    site = pages({"pages/toc.html": "{% set x = 2 %}{% boxed size=x %}<b>{{ x }}</b>{{ '<' }}{% endboxed %}|{{ boxed('<i>', 1) }}",
+                  "pages/text.html": "{% statement %}<p>{% endstatement %}",
+                  "pages/none.html": "{% no_such %}a{% endno_such %}",
+                  "pages/open.html": "{% boxed %}a"}, *own(tmp_path))
+    assert site.get("/toc").text == "<div 2><b>2</b>&lt;</div>|<div 1><i></div>"
+    assert site.get("/text").text == "select &#39;&lt;p&gt;&#39; as w"
+    for page in ("/none", "/open"):
+        answer = site.get(page)
+        assert answer.status == 500 and "unknown tag" in answer.text and page in answer.text, answer.text
 
 
 def test_functions_of_the_configuration(pages, tmp_path):

@@ -55,10 +55,13 @@ static enum status run(struct request *rq, struct eval *ev, struct value spec, c
     enum status st = sql_run(rq, name, sql.s, params, count, rows, err);
     if (st != STATUS_OK)
         return st;
-    if (!scalar)
+    bool html = value_truth(VALUE_GET(spec, "html"));
+    if (!scalar && !html)
         *ret = row_values(a, rows, rows->row_count, ROW_TUPLE);
     else
         *ret = rows->row_count && rows->column_count ? cell_value(rowset_cell(rows, 0, 0)) : VALUE_NULL;
+    if (html && ret->kind == VALUE_STR)
+        *ret = value_safe(ret->s);
     return STATUS_OK;
 }
 
