@@ -66,11 +66,12 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_FAULT_SLEEP_MS 60000 /* longest sleep of a fault point */
 #define LIMIT_PROC_FDS       32    /* descriptors handed to a child; more: INVALID */
 #define LIMIT_NOTIFY_NAMES   4096  /* bytes of the names of sockets that a service manager gives; the rest is cut off */
-#define LIMIT_FDPASS_FDS     16    /* descriptors in one message; more: INVALID */
+#define LIMIT_FDPASS_FDS     24    /* descriptors in one message; more: INVALID */
 #define LIMIT_FDPASS_BYTES   131072 /* of one message; the kernel takes about 200 KiB */
 #define LIMIT_TAKEOVER_UNREAD                                                                                          \
-    65536 /* bytes that go over with a connection; one with more stays until they are used                             \
-           */
+    65536                            /* bytes that go over with a connection; one with more stays until they are used  \
+                                      */
+#define LIMIT_TAKEOVER_NOTE      256 /* bytes that an application adds to a connection that goes over */
 #define LIMIT_TAKEOVER_STATE     65536 /* bytes of an application's state that go over; more: INVALID */
 #define LIMIT_TAKEOVER_WORD      4096  /* bytes of what a successor says; more: PROTOCOL */
 #define LIMIT_TAKEOVER_ARRIVE_MS 10000 /* a successor waits so long for the sockets; then TIMEOUT */

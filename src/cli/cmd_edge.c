@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_edge — vitrine edge: the proxy in front of apps; and vitrine edge apply, reload, stop. */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/edge_client.h"
 #include "edge/edge.h"
+#include "edge/supervisor.h"
 #include "rt/proc.h"
+#include "rt/takeover.h"
 #include "rt/thread.h"
 #include "site/state.h"
 
@@ -31,6 +36,9 @@ enum {
     OPT_SPOOL,
     OPT_RATE,
     OPT_CONTAINERS,
+    OPT_UPGRADE_TIMEOUT,
+    OPT_UPGRADE_GRACE,
+    OPT_NO_WAIT,
     OPT_LOG_LEVEL,
     OPT_HELP
 };
@@ -63,6 +71,11 @@ static const struct option options[] = {
     {"--apps", 0, OPTION_VALUE, "DIR", "Folder of app files: NAME.yaml is the app NAME; watched", OPT_APPS},
     {"--containers", 0, OPTION_VALUE, "ADDR",
      "Container engine whose labels are followed: unix:/var/run/docker.sock, 127.0.0.1:2375, or auto", OPT_CONTAINERS},
+    {"--upgrade-timeout", 0, OPTION_VALUE, "SECONDS", "A new process must be ready to take over by then (default 60)",
+     OPT_UPGRADE_TIMEOUT},
+    {"--upgrade-grace", 0, OPTION_VALUE, "SECONDS",
+     "Uploads, downloads and tunnels may go on so long in the old process (default 300)", OPT_UPGRADE_GRACE},
+    {"--no-wait", 0, OPTION_FLAG, NULL, "upgrade: do not wait until the old process has ended", OPT_NO_WAIT},
     {"--log-level", 0, OPTION_VALUE, "LEVEL", "debug, info, warn, error (default info)", OPT_LOG_LEVEL},
     {"--help", 0, OPTION_FLAG, NULL, "Show this text", OPT_HELP},
 };
@@ -73,7 +86,7 @@ struct setup {
     struct edge_listen_config listens[LIMIT_HTTP_LISTENERS];
     struct tls_config certs[LIMIT_EDGE_HOSTS];
     struct addr engine;
-    bool tls_wanted, help;
+    bool tls_wanted, help, no_wait;
     const char *verb; /* path of the control socket that is asked, instead of running */
 };
 
@@ -188,6 +201,17 @@ static enum status apply(struct setup *s, int id, str value, str second, struct 
     case OPT_CONTAINERS:
         c->engine = &s->engine;
         return find_engine(s->a, value, &s->engine, err);
+    case OPT_UPGRADE_TIMEOUT:
+        st = number(value, 1, 86400, &n, err);
+        c->upgrade_ready_ms = (uint32_t)n * 1000;
+        return st;
+    case OPT_UPGRADE_GRACE:
+        st = number(value, 0, 86400, &n, err);
+        c->upgrade_grace_ms = (uint32_t)n * 1000;
+        return st;
+    case OPT_NO_WAIT:
+        s->no_wait = true;
+        return STATUS_OK;
     case OPT_LOG_LEVEL:
         if (!log_level_parse(value, &level))
             return err_set(err, STATUS_USAGE, "\"%.*s\" is no log level", STR_ARG(value));
@@ -197,15 +221,24 @@ static enum status apply(struct setup *s, int id, str value, str second, struct 
         s->help = true;
         return STATUS_OK;
     default:
-        s->verb = str_is(value, "stop") ? "/stop" : str_is(value, "reload") ? "/reload" : NULL;
+        s->verb = str_is(value, "stop")      ? "/stop"
+                  : str_is(value, "reload")  ? "/reload"
+                  : str_is(value, "upgrade") ? "/upgrade"
+                                             : NULL;
         return s->verb ? STATUS_OK : err_set(err, STATUS_USAGE, "\"%.*s\" is nothing edge does", STR_ARG(value));
     }
 }
 
-static enum status serve(struct setup *s, struct err *err)
+/* The supervisor first; it starts this program again as the edge, and each of them finds out here what it is. */
+static enum status serve(struct setup *s, int *ret_exit, struct err *err)
 {
     struct edge_config *c = &s->config;
-    if (!c->listen_count) {
+    enum supervisor_role role = SUPERVISOR_WATCHED;
+    c->channel = -1;
+    c->successor = takeover_expected();
+    if (!c->successor)
+        role = supervisor_role(&c->channel);
+    if (role == SUPERVISOR_FIRST && !c->listen_count && !getenv("LISTEN_FDS")) {
         err_set(err, STATUS_USAGE, "edge: where does it listen?");
         return err_hint(err, "vitrine edge --listen :8080");
     }
@@ -218,21 +251,54 @@ static enum status serve(struct setup *s, struct err *err)
     enum status st = state_make_folders(arena_printf(s->a, "%.*s/x", STR_ARG(c->state)), err);
     c->app_files = proc_raise_files();
     if (st == STATUS_OK)
-        st = edge_run(c, err);
+        st = role == SUPERVISOR_WATCHED ? edge_run(c, err) : supervisor_run(c->channel, ret_exit, err);
+    return st;
+}
+
+/* The edge answers when the new process serves; the old one may still finish what it has in hand. */
+static enum status upgrade(struct setup *s, struct err *err)
+{
+    struct value v;
+    enum status st = edge_call(s->a, s->config.state, "POST", STR("/upgrade"), VALUE_UNDEF, &v, err);
+    if (st != STATUS_OK)
+        return st;
+    int64_t began_ms = clock_mono_ms(), before = VALUE_GET(v, "before").i, now = VALUE_GET(v, "pid").i;
+    printf("Process %lld serves\n", (long long)now);
+    fflush(stdout);
+    if (s->no_wait || before <= 1 || now <= 1)
+        return STATUS_OK;
+    struct pollfd p[2] = {{.fd = (int)syscall(SYS_pidfd_open, (pid_t)before, 0), .events = POLLIN},
+                          {.fd = (int)syscall(SYS_pidfd_open, (pid_t)now, 0), .events = POLLIN}};
+    bool told = false;
+    while (p[0].fd >= 0 && poll(p, 2, told ? -1 : 1000) == 0) {
+        printf("Process %lld finishes what it has in hand\n", (long long)before);
+        fflush(stdout);
+        told = true;
+    }
+    if (p[0].fd < 0 || p[0].revents)
+        printf("Process %lld has ended after %lld ms\n", (long long)before, (long long)(clock_mono_ms() - began_ms));
+    else
+        st = err_set(err, STATUS_CONFLICT, "process %lld ended before it had taken over everything", (long long)now);
+    for (int i = 0; i < 2; i++)
+        if (p[i].fd >= 0)
+            close(p[i].fd);
     return st;
 }
 
 int cmd_edge(int argc, char **argv)
 {
     struct option_reader r = {.options = options, .count = ARRAY_LEN(options), .argc = argc, .argv = argv};
-    struct setup s = {
-        .a = arena_new(0),
-        .config = {.loops = MIN(thread_cpus(), LIMIT_EDGE_LOOPS), .grace_ms = 30000, .spool_bytes = LIMIT_EDGE_SPOOL}};
+    struct setup s = {.a = arena_new(0),
+                      .config = {.loops = MIN(thread_cpus(), LIMIT_EDGE_LOOPS),
+                                 .grace_ms = 30000,
+                                 .spool_bytes = LIMIT_EDGE_SPOOL,
+                                 .upgrade_ready_ms = 60000,
+                                 .upgrade_grace_ms = 300000}};
     struct err err = ERR_INIT;
     struct value v;
     str value, second;
     enum status st;
-    int id;
+    int id, code = 0;
     s.config.listens = s.listens;
     s.config.certs = s.certs;
     if (argc > 0 && strcmp(argv[0], "apply") == 0) {
@@ -248,15 +314,21 @@ int cmd_edge(int argc, char **argv)
         printf(
             "Usage: vitrine edge --listen ADDR [OPTIONS]\n"
             "       vitrine edge apply [--dry-run] FILE\n"
+            "       vitrine edge upgrade [--no-wait] [--state DIR]\n"
             "       vitrine edge reload | stop [--state DIR]\n\n"
             "Stands in front of apps: vitrine deploy puts them behind it, one at a time, and vitrine edge apply as a\n"
-            "file says. reload (or SIGHUP) reads the certificates again and reopens the access log.\n\nOptions:\n");
+            "file says. reload (or SIGHUP) reads the certificates again and reopens the access log. upgrade (or "
+            "SIGUSR2)\n"
+            "replaces the edge by a new process of the program as it is on disk now; no request is "
+            "lost.\n\nOptions:\n");
         option_print_help(options, ARRAY_LEN(options));
+    } else if (st == STATUS_OK && s.verb && strcmp(s.verb, "/upgrade") == 0) {
+        st = upgrade(&s, &err);
     } else if (st == STATUS_OK && s.verb) {
         st = edge_call(s.a, s.config.state, "POST", str_of(s.verb), VALUE_UNDEF, &v, &err);
     } else if (st == STATUS_OK) {
-        st = serve(&s, &err);
+        st = serve(&s, &code, &err);
     }
     arena_free(s.a);
-    return s.help || st == STATUS_OK ? 0 : command_fail(&err);
+    return s.help || st == STATUS_OK ? code : command_fail(&err);
 }

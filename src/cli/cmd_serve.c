@@ -658,8 +658,11 @@ static enum status arrive(struct serve *s, struct err *err)
     return STATUS_OK;
 }
 
-static void on_adopt(void *arg, unsigned index, int own_fd, str unread)
+static void on_adopt(void *arg, unsigned index, int own_fd, int other_fd, str unread, str note)
 {
+    (void)note;
+    if (other_fd >= 0)
+        close(other_fd);
     struct serve *s = arg;
     http_server_adopt(s->server, index, own_fd, unread);
 }

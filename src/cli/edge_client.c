@@ -11,7 +11,9 @@
 #include "http/h1_parse.h"
 #include "net/addr.h"
 
-#define ANSWER_MAX (LIMIT_EDGE_STATE + 65536)
+#define BUSY_PAUSE_US 50000
+#define BUSY_TRIES    600
+#define ANSWER_MAX    (LIMIT_EDGE_STATE + 65536)
 
 str edge_state_folder(struct arena *a, str given)
 {
@@ -141,6 +143,11 @@ enum status edge_do(struct arena *a, str state, str path, struct value body, boo
 {
     struct value v;
     enum status st = edge_call(a, state, "POST", path, body, &v, err);
+    for (int tries = 0; st == STATUS_BUSY && tries < BUSY_TRIES; tries++) { /* an upgrade of the edge is under way */
+        (void)usleep(BUSY_PAUSE_US);
+        err_clear(err);
+        st = edge_call(a, state, "POST", path, body, &v, err);
+    }
     if (st != STATUS_OK)
         return st;
     int64_t job = VALUE_GET(v, "job").i, next = 0;

@@ -32,6 +32,7 @@
 #include "codec/jwrite.h"
 #include "codec/value.h"
 #include "rt/notify.h"
+#include "rt/proc.h"
 #include "site/state.h"
 
 #define LAST_WORD_MS 2000 /* after the cap: the new process may still say that it has everything */
@@ -141,29 +142,6 @@ enum status upgrade_read_state(str bytes, struct upgrade_state *ret, struct err 
     return STATUS_OK;
 }
 
-/* Our own command line, as the kernel keeps it. */
-static enum status read_arguments(struct arena *a, char ***ret, struct err *err)
-{
-    str text, one;
-    VEC(char *) argv = {0};
-    enum status st = fs_read_file("/proc/self/cmdline", LIMIT_UPGRADE_ARGUMENTS, a, &text, err);
-    while (st == STATUS_OK && text.n) {
-        str_cut(text, '\0', &one, &text);
-        VEC_PUSH(a, &argv, arena_cstr(a, one));
-    }
-    if (st == STATUS_OK && !argv.count)
-        st = err_set(err, STATUS_IO, "this process has no command line");
-    VEC_PUSH(a, &argv, NULL);
-    *ret = argv.items;
-    return st;
-}
-
-static const char *find_program(const char *name)
-{
-    bool is_path = strchr(name, '/') != NULL;
-    return is_path && access(name, X_OK) != 0 ? "/proc/self/exe" : name;
-}
-
 /* ---- the way out ---- */
 
 static void on_ready(void *arg, int pid);
@@ -189,7 +167,7 @@ static enum status begin(struct upgrade *u, struct arena *a, struct err *err)
         err_set(err, STATUS_INVALID, "process 1 cannot hand over: everything ends with it");
         return err_hint(err, "Run it under an init process, for example docker run --init.");
     }
-    enum status st = read_arguments(a, &argv, err);
+    enum status st = proc_own_arguments(a, &argv, err);
     if (st != STATUS_OK)
         return st;
     for (size_t i = 0; i < count && i < LIMIT_FDPASS_FDS; i++) {
@@ -200,7 +178,7 @@ static enum status begin(struct upgrade *u, struct arena *a, struct err *err)
     buf_init(&state, LIMIT_TAKEOVER_STATE);
     put_state(&state, &u->config.state);
     const struct takeover_config c = {.loop = u->config.loop,
-                                      .program = find_program(argv[0]),
+                                      .program = proc_own_program(argv[0]),
                                       .argv = argv,
                                       .sockets = sockets,
                                       .socket_count = count,
@@ -234,7 +212,7 @@ void upgrade_begin(struct upgrade *u)
 static void give(void *arg, size_t index, int own_fd, str unread)
 {
     struct upgrade *u = arg;
-    takeover_give(u->takeover, (unsigned)index, own_fd, unread);
+    takeover_give(u->takeover, (unsigned)index, own_fd, -1, unread, STR(""));
 }
 
 static void no_connection_left(void *arg)

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "edge/wish.h"
 
-static void send_value(struct http_exchange *x, int status, struct value v)
+void control_value(struct http_exchange *x, int status, struct value v)
 {
     struct buf body;
     struct http_response r;
@@ -21,21 +21,21 @@ static void send_value(struct http_exchange *x, int status, struct value v)
     http_exchange_respond(x, &r);
 }
 
-static void send_error(struct http_exchange *x, const struct err *err)
+void control_error(struct http_exchange *x, const struct err *err)
 {
     struct arena *a = http_exchange_arena(x);
     struct value v = value_dict(a);
     VALUE_SET(v, "status", value_cstr(status_name(err->status)));
     VALUE_SET(v, "error", value_str(arena_str(a, str_of(err->text))));
     VALUE_SET(v, "hint", value_str(arena_str(a, str_of(err->hint))));
-    send_value(x, status_http(err->status), v);
+    control_value(x, status_http(err->status), v);
 }
 
 static void send_job(struct http_exchange *x, const struct job *j)
 {
     struct value v = value_dict(http_exchange_arena(x));
     VALUE_SET(v, "job", value_int((int64_t)j->id));
-    send_value(x, 202, v);
+    control_value(x, 202, v);
 }
 
 struct call {
@@ -55,7 +55,7 @@ static struct value edge_value(struct edge *e, struct arena *a)
     void *item;
     for (unsigned i = 0; i < e->worker_count; i++)
         connections += edge_worker_connections(e->workers[i]);
-    for (size_t i = 0; i < e->config->listen_count; i++) {
+    for (size_t i = 0; i < e->listen_count; i++) {
         char text[ADDR_TEXT_MAX];
         str s = str_make(text, addr_format(listener_addr(e->listeners[i]), text));
         value_push(listens, value_str(arena_str(a, s)));
@@ -75,7 +75,7 @@ static struct value edge_value(struct edge *e, struct arena *a)
 
 static void call_status(struct call *c)
 {
-    send_value(c->x, 200, edge_value(c->edge, c->a));
+    control_value(c->x, 200, edge_value(c->edge, c->a));
 }
 
 static void call_metrics(struct call *c)
@@ -95,14 +95,14 @@ static void no_app(struct call *c)
     struct err err = ERR_INIT;
     err_set(&err, STATUS_NOT_FOUND, "there is no app \"%.*s\"", STR_ARG(str_sub(c->name, 0, 80)));
     err_hint(&err, "vitrine list shows those there are.");
-    send_error(c->x, &err);
+    control_error(c->x, &err);
 }
 
 static void call_app(struct call *c)
 {
     struct life *l = edge_life(c->edge, c->name);
     if (l)
-        send_value(c->x, 200, life_value(c->a, l, false));
+        control_value(c->x, 200, life_value(c->a, l, false));
     else
         no_app(c);
 }
@@ -116,7 +116,7 @@ static bool refused_for_wish(struct call *c, str app)
         return false;
     err_set(&err, STATUS_CONFLICT, "%.*s is what %s says; nothing was changed", STR_ARG(app), wish->origin);
     err_hint(&err, "Change it there: %s", wish->source->where);
-    send_error(c->x, &err);
+    control_error(c->x, &err);
     return true;
 }
 
@@ -128,7 +128,7 @@ static void call_deploy(struct call *c)
     value_set(c->body, STR("name"), value_str(c->name));
     if (edge_spec_read(arena, c->body, &spec, &err) != STATUS_OK) {
         arena_free(arena);
-        send_error(c->x, &err);
+        control_error(c->x, &err);
         return;
     }
     if (refused_for_wish(c, spec.name)) {
@@ -138,7 +138,7 @@ static void call_deploy(struct call *c)
     if (!edge_life(c->edge, c->name) && map_count(c->edge->lives) >= (size_t)LIMIT_EDGE_APPS) {
         arena_free(arena);
         err_set(&err, STATUS_TOO_LARGE, "there are %d apps already", LIMIT_EDGE_APPS);
-        send_error(c->x, &err);
+        control_error(c->x, &err);
         return;
     }
     struct job *job = job_new(c->edge, "deploy", c->name);
@@ -221,15 +221,20 @@ static void call_job(struct call *c)
     }
     struct err err = ERR_INIT;
     err_set(&err, STATUS_NOT_FOUND, "this job is not known any more");
-    send_error(c->x, &err);
+    control_error(c->x, &err);
 }
 
 static void call_end(struct call *c)
 {
     struct value v = value_dict(c->a);
     VALUE_SET(v, "stopping", value_bool(true));
-    send_value(c->x, 202, v);
+    control_value(c->x, 202, v);
     edge_stop_begin(c->edge);
+}
+
+static void call_upgrade(struct call *c)
+{
+    heir_begin(c->edge, c->x);
 }
 
 static void call_reload(struct call *c)
@@ -237,11 +242,11 @@ static void call_reload(struct call *c)
     struct err err = ERR_INIT;
     struct value v = value_dict(c->a);
     if (edge_reload(c->edge, &err) != STATUS_OK) {
-        send_error(c->x, &err);
+        control_error(c->x, &err);
         return;
     }
     VALUE_SET(v, "reloaded", value_bool(true));
-    send_value(c->x, 200, v);
+    control_value(c->x, 200, v);
 }
 
 static const struct address {
@@ -249,19 +254,21 @@ static const struct address {
     const char *before, *after; /* around the name; before alone when there is none */
     bool named;
     void (*fn)(struct call *c);
+    bool changes; /* not while an upgrade is under way: the new process is asked then */
 } addresses[] = {
-    {HTTP_GET, "/status", "", false, call_status},
-    {HTTP_GET, "/metrics", "", false, call_metrics},
-    {HTTP_POST, "/stop", "", false, call_end},
-    {HTTP_POST, "/reload", "", false, call_reload},
-    {HTTP_GET, "/jobs/", "", true, call_job},
-    {HTTP_GET, "/apps/", "", true, call_app},
-    {HTTP_POST, "/apps/", "/deploy", true, call_deploy},
-    {HTTP_POST, "/apps/", "/rollback", true, call_rollback},
-    {HTTP_POST, "/apps/", "/remove", true, call_remove},
-    {HTTP_POST, "/apps/", "/pause", true, call_pause},
-    {HTTP_POST, "/apps/", "/resume", true, call_resume},
-    {HTTP_POST, "/apps/", "/stop", true, call_stop},
+    {HTTP_GET, "/status", "", false, call_status, false},
+    {HTTP_GET, "/metrics", "", false, call_metrics, false},
+    {HTTP_POST, "/stop", "", false, call_end, false},
+    {HTTP_POST, "/reload", "", false, call_reload, false},
+    {HTTP_POST, "/upgrade", "", false, call_upgrade, false},
+    {HTTP_GET, "/jobs/", "", true, call_job, false},
+    {HTTP_GET, "/apps/", "", true, call_app, false},
+    {HTTP_POST, "/apps/", "/deploy", true, call_deploy, true},
+    {HTTP_POST, "/apps/", "/rollback", true, call_rollback, true},
+    {HTTP_POST, "/apps/", "/remove", true, call_remove, true},
+    {HTTP_POST, "/apps/", "/pause", true, call_pause, true},
+    {HTTP_POST, "/apps/", "/resume", true, call_resume, true},
+    {HTTP_POST, "/apps/", "/stop", true, call_stop, true},
 };
 
 static bool fits(const struct address *at, const struct http_request *rq, str *ret_name)
@@ -280,7 +287,7 @@ static void handle(void *app, struct http_exchange *x)
     struct err err = ERR_INIT;
     c.body = value_dict(c.a);
     if (c.rq->body.n && value_from_json(c.a, c.rq->body, &c.body, &err) != STATUS_OK) {
-        send_error(x, &err);
+        control_error(x, &err);
         return;
     }
     if (c.body.kind != VALUE_DICT)
@@ -290,11 +297,17 @@ static void handle(void *app, struct http_exchange *x)
         if (!fits(&addresses[i], c.rq, &name))
             continue;
         c.name = arena_str(c.a, name);
+        if (addresses[i].changes && (heir_frozen(c.edge) || c.edge->heir.waiting)) {
+            err_set(&err, STATUS_BUSY, "the edge is being upgraded");
+            err_hint(&err, "Try again in a moment.");
+            control_error(x, &err);
+            return;
+        }
         addresses[i].fn(&c);
         return;
     }
     err_set(&err, STATUS_NOT_FOUND, "the edge has no such address");
-    send_error(x, &err);
+    control_error(x, &err);
 }
 
 enum status control_start(struct edge *e, struct err *err)
@@ -303,7 +316,10 @@ enum status control_start(struct edge *e, struct err *err)
     struct http_listen listen = {0};
     const char *path = edge_path(e, e->arena, "", EDGE_CONTROL_SOCKET);
     enum status st = addr_from_unix_path(str_of(path), &config.addr, err);
-    if (st == STATUS_OK)
+    int fd = legacy_take(e, STR("control"));
+    if (st == STATUS_OK && fd >= 0 && (st = listener_adopt(fd, &listen.listener, err)) == STATUS_OK)
+        (void)listener_own_path(listen.listener, str_of(path));
+    if (st == STATUS_OK && fd < 0)
         st = listener_open(&config, &listen.listener, err);
     if (st != STATUS_OK)
         return st;

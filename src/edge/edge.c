@@ -26,6 +26,7 @@
 #include "base/mem.h"
 #include "edge/app_log.h"
 #include "edge/wish.h"
+#include "rt/fault.h"
 #include "rt/notify.h"
 #include "rt/signal.h"
 
@@ -181,6 +182,8 @@ void edge_publish(struct edge *e)
 
 void edge_save(struct edge *e)
 {
+    if (e->heir.handed) /* the file is the heir's */
+        return;
     struct arena *a = arena_new(0);
     struct value v = value_dict(a), apps = value_list(a);
     struct err err = ERR_INIT;
@@ -198,10 +201,12 @@ void edge_save(struct edge *e)
     buf_init(&out, LIMIT_EDGE_STATE);
     value_to_json_indent(&out, v, VALUE_JSON_UTF8, 1);
     buf_putc(&out, '\n');
+    (void)FAULT("edge.save");
     enum status st = out.over ? err_set(&err, STATUS_TOO_LARGE, "the state is larger than %d bytes", LIMIT_EDGE_STATE)
                               : fs_write_atomic(edge_path(e, a, "", EDGE_STATE_FILE), buf_str(&out), 0600, &err);
     if (st != STATUS_OK)
         log_line(LOG_ERROR, "edge", "the state was not saved, a restart would not know it: %s", err.text);
+    (void)FAULT("edge.saved");
     buf_release(&out);
     arena_free(a);
 }
@@ -273,8 +278,23 @@ static bool units_left(struct edge *e)
 
 void edge_check_stopped(struct edge *e)
 {
-    if (e->workers_stopped && !e->asks && !units_left(e) && e->control)
+    if (e->workers_stopped && !e->asks && !units_left(e) && e->control && heir_finished(e))
         http_server_stop(e->control, 200, on_control_stopped, e);
+}
+
+/* The apps are another edge's: they are forgotten, and go on. */
+static void let_go(struct edge *e)
+{
+    size_t pos = 0;
+    void *item;
+    while (map_next(e->lives, &pos, NULL, &item))
+        for (struct life *l = item; l->units;) {
+            struct unit *u = l->units;
+            l->units = u->next;
+            for (unsigned i = 0; i < e->worker_count; i++)
+                edge_worker_forget(e->workers[i], u->instance);
+            unit_free(u);
+        }
 }
 
 /* The workers ended; nobody asks the apps any more. */
@@ -291,6 +311,12 @@ static void on_workers_stopped(void *arg)
             log_line(LOG_ERROR, "edge", "%s", ignored.text);
     }
     e->workers_stopped = true;
+    if (e->heir.handed) {
+        if (!e->asks)
+            let_go(e);
+        edge_check_stopped(e);
+        return;
+    }
     while (map_next(e->lives, &pos, NULL, &item)) {
         struct unit *next;
         for (struct unit *u = ((struct life *)item)->units; u; u = next) {
@@ -304,17 +330,64 @@ static void on_workers_stopped(void *arg)
 
 static void stop_worker(struct edge_worker *w, void *arg)
 {
-    edge_worker_stop(w, ((struct edge *)arg)->config->grace_ms);
+    edge_worker_stop(w, ((struct edge *)arg)->stop_grace_ms);
+}
+
+void edge_end(struct edge *e, uint32_t grace_ms)
+{
+    if (e->workers_stopped)
+        return;
+    e->stopping = e->heir.handed = true;
+    e->stop_grace_ms = grace_ms;
+    edge_ask(e, stop_worker, e, NULL, NULL);
 }
 
 void edge_stop_begin(struct edge *e)
 {
+    if (e->heir.handed) { /* the service is another process's; what is in hand here gets no longer than after a stop */
+        edge_end(e, e->config->grace_ms);
+        return;
+    }
     if (e->stopping)
         return;
     e->stopping = true;
-    (void)notify_send("STOPPING=1");
+    heir_cancel(e);
+    edge_notify(e, "STOPPING=1");
+    link_unwatch(e);
+    link_tell(e, MSG_STOPPED, NULL);
     log_line(LOG_INFO, "edge", "stopping");
+    (void)FAULT("edge.stop");
+    e->stop_grace_ms = e->config->grace_ms;
     edge_ask(e, stop_worker, e, NULL, NULL);
+}
+
+void edge_thaw(struct edge *e)
+{
+    size_t pos = 0;
+    void *item;
+    edge_notify(e, "READY=1");
+    link_watch(e);
+    while (map_next(e->lives, &pos, NULL, &item))
+        life_thaw(item);
+}
+
+const char *edge_busy_with(struct edge *e)
+{
+    size_t pos = 0;
+    void *item;
+    while (map_next(e->lives, &pos, NULL, &item)) {
+        const struct life *l = item;
+        if (l->job || l->pause_job)
+            return l->job ? l->job->what : l->pause_job->what;
+        if (sm_state(&l->sm) != LIFE_STEADY)
+            return l->app->name;
+    }
+    return e->reloading ? "a reload" : edge_predecessor_lives(e) ? "the end of the process before this one" : NULL;
+}
+
+bool edge_predecessor_lives(const struct edge *e)
+{
+    return !takeover_alone(e->arrival);
 }
 
 /* On the control thread, once for each worker whose loop ended. */
@@ -335,11 +408,21 @@ static enum status load_certs(struct edge *e, struct tls_server **ret, struct er
     if (!e->config->cert_count)
         return STATUS_OK;
     static const char *const protocols[] = {"h2", "http/1.1", NULL};
+    char keys[TLS_TICKET_KEYS];
     struct tls_config tls = e->config->certs[0];
     tls.alpn = protocols;
     tls.more = e->config->certs + 1;
     tls.more_count = e->config->cert_count - 1;
-    return tls_server_new(&tls, ret, err);
+    tls.ticket_keys = legacy_ticket_keys(e);
+    if (e->tls && clock_unix_s() - e->keys_since_s < TICKET_KEYS_LIVE_S) { /* tickets that were given out stay good */
+        tls_server_ticket_keys(e->tls, keys);
+        tls.ticket_keys = str_make(keys, sizeof(keys));
+    }
+    if (!tls.ticket_keys.n)
+        e->keys_since_s = clock_unix_s();
+    enum status st = tls_server_new(&tls, ret, err);
+    explicit_bzero(keys, sizeof(keys));
+    return st;
 }
 
 static enum status open_access_log(struct edge *e, int *ret_fd, struct err *err)
@@ -355,8 +438,8 @@ static enum status open_access_log(struct edge *e, int *ret_fd, struct err *err)
 static void use_certs(struct edge_worker *w, void *arg)
 {
     struct edge *e = arg;
-    for (size_t i = 0; i < e->config->listen_count; i++)
-        if (e->config->listens[i].tls)
+    for (size_t i = 0; i < e->listen_count; i++)
+        if (e->listens[i].tls)
             edge_worker_set_tls(w, i, e->tls);
 }
 
@@ -370,7 +453,7 @@ enum status edge_reload(struct edge *e, struct err *err)
 {
     struct tls_server *tls = NULL;
     int fd = -1;
-    if (e->reloading || e->stopping)
+    if (e->reloading || e->stopping || heir_frozen(e))
         return err_set(err, STATUS_BUSY, "the edge is busy");
     enum status st = load_certs(e, &tls, err);
     if (st == STATUS_OK)
@@ -386,6 +469,7 @@ enum status edge_reload(struct edge *e, struct err *err)
     tls_server_unref(e->tls);
     e->tls = tls;
     e->reloading = true;
+    link_keep(e);
     edge_ask(e, use_certs, e, reloaded, e);
     log_line(LOG_INFO, "edge", "certificates and access log were read again");
     return STATUS_OK;
@@ -398,12 +482,14 @@ static void on_signal(void *arg, int signo, int sender_pid)
     struct err err = ERR_INIT;
     if (signo == SIGTERM || signo == SIGINT)
         edge_stop_begin(e);
+    if (signo == SIGUSR2)
+        heir_begin(e, NULL);
     if (signo != SIGHUP)
         return;
-    (void)notify_reloading();
+    link_reloading(e);
     if (edge_reload(e, &err) != STATUS_OK)
         log_line(LOG_ERROR, "edge", "not reloaded, all goes on as before: %s", err.text);
-    (void)notify_send("READY=1");
+    edge_notify(e, "READY=1");
 }
 
 /* ---- starting ---- */
@@ -419,6 +505,8 @@ static enum status make_folder(struct edge *e, const char *name, struct err *err
 /* Two edges on one state folder would each undo what the other does. */
 static enum status lock(struct edge *e, struct err *err)
 {
+    if (e->lock_fd >= 0) /* it was left to us */
+        return STATUS_OK;
     enum status st = fs_open(edge_path(e, e->arena, "", "lock"), O_RDWR | O_CREAT, 0600, &e->lock_fd, err);
     if (st == STATUS_OK && flock(e->lock_fd, LOCK_EX | LOCK_NB) < 0) {
         err_set(err, STATUS_CONFLICT, "an edge runs already with the state folder '%.*s'", STR_ARG(e->config->state));
@@ -428,30 +516,18 @@ static enum status lock(struct edge *e, struct err *err)
     return st;
 }
 
-static enum status open_listeners(struct edge *e, struct err *err)
-{
-    for (size_t i = 0; i < e->config->listen_count; i++) {
-        struct listener_config config = {.addr = e->config->listens[i].addr, .backlog = 4096};
-        enum status st = listener_open(&config, &e->listeners[i], err);
-        if (st != STATUS_OK)
-            return st;
-    }
-    return STATUS_OK;
-}
-
 static enum status make_workers(struct edge *e, struct err *err)
 {
     struct edge_listen listens[LIMIT_HTTP_LISTENERS];
-    for (size_t i = 0; i < e->config->listen_count; i++)
-        listens[i] =
-            (struct edge_listen){.fd = listener_fd(e->listeners[i]), .tls = e->config->listens[i].tls ? e->tls : NULL};
+    for (size_t i = 0; i < e->listen_count; i++)
+        listens[i] = (struct edge_listen){.fd = listener_fd(e->listeners[i]), .tls = e->listens[i].tls ? e->tls : NULL};
     for (unsigned i = 0; i < e->config->loops; i++) {
         struct edge_worker_config config = {.index = i,
                                             .limits = e->config->limits,
                                             .trusted = &e->config->trusted,
                                             .proxied = &e->config->proxied,
                                             .listens = listens,
-                                            .listen_count = e->config->listen_count,
+                                            .listen_count = e->listen_count,
                                             .spool = &e->spool,
                                             .access_fd = e->access_fd,
                                             .on_end = tell_ended,
@@ -467,7 +543,11 @@ static enum status make_workers(struct edge *e, struct err *err)
 static enum status start(struct edge *e, struct err *err)
 {
     e->spool.folder = arena_cstr(e->arena, e->config->state);
-    enum status st = lock(e, err);
+    enum status st = legacy_find(e, err);
+    if (e->arrival)
+        (void)FAULT("heir.found");
+    if (st == STATUS_OK)
+        st = lock(e, err);
     if (st == STATUS_OK)
         st = make_folder(e, EDGE_LOG_FOLDER, err);
     if (st == STATUS_OK)
@@ -477,7 +557,7 @@ static enum status start(struct edge *e, struct err *err)
     if (st == STATUS_OK)
         st = load_certs(e, &e->tls, err);
     if (st == STATUS_OK)
-        st = open_listeners(e, err);
+        st = legacy_listen(e, err);
     if (st == STATUS_OK)
         st = signal_source_new(e->loop, on_signal, e, &e->signals, err);
     if (st == STATUS_OK)
@@ -487,17 +567,17 @@ static enum status start(struct edge *e, struct err *err)
 
 static void say_ready(struct edge *e)
 {
-    for (size_t i = 0; i < e->config->listen_count; i++) {
+    for (size_t i = 0; i < e->listen_count; i++) {
         char text[ADDR_TEXT_MAX];
         addr_format(listener_addr(e->listeners[i]), text);
         bool on_unix = addr_is_unix(listener_addr(e->listeners[i]));
         log_line(LOG_INFO, "edge", "listening on %s%s",
-                 on_unix                     ? ""
-                 : e->config->listens[i].tls ? "https://"
-                                             : "http://",
+                 on_unix             ? ""
+                 : e->listens[i].tls ? "https://"
+                                     : "http://",
                  text);
     }
-    (void)notify_send("READY=1");
+    edge_notify(e, "READY=1");
 }
 
 static void stop_now(void *arg)
@@ -526,6 +606,26 @@ static void undo(struct edge *e)
             return;
 }
 
+/* systemd is told that we live when every loop has answered. */
+static void workers_live(void *arg)
+{
+    edge_notify(arg, "WATCHDOG=1");
+}
+
+static void look(struct edge_worker *w, void *arg)
+{
+    (void)w;
+    (void)arg;
+}
+
+static void on_watchdog(void *arg)
+{
+    struct edge *e = arg;
+    if (!e->stopping)
+        edge_ask(e, look, NULL, workers_live, e);
+    loop_timer_at(e->loop, &e->watchdog, loop_now_us(e->loop) + e->watchdog_us);
+}
+
 static enum status run(struct edge *e, struct err *err)
 {
     enum status st = start(e, err);
@@ -533,30 +633,53 @@ static enum status run(struct edge *e, struct err *err)
         st = control_start(e, err);
     if (st == STATUS_OK)
         st = restore(e, err);
+    if (e->arrival)
+        (void)FAULT("heir.restored");
+    else if (st == STATUS_OK)
+        strays_end(e);
+    if (st == STATUS_OK)
+        edge_publish(e); /* waits for the workers in their mailboxes */
     for (unsigned i = 0; st == STATUS_OK && i < e->worker_count; i++)
         edge_worker_set_peers(e->workers[i], e->workers, e->worker_count);
     for (unsigned i = 0; st == STATUS_OK && i < e->worker_count; i++)
         st = edge_worker_start(e->workers[i], err);
-    if (st != STATUS_OK) {
-        undo(e);
-        return st;
-    }
-    if (e->config->apps.n)
+    if (st == STATUS_OK && !e->arrival && e->config->apps.n)
         st = app_folder_start(e, e->config->apps, err);
+    if (st == STATUS_OK)
+        st = heir_arrived(e, err);
     if (st != STATUS_OK) {
+        takeover_refuse(e->arrival, err->text);
         undo(e);
         return st;
     }
+    legacy_close(e);
+    link_keep(e);
+    link_tell(e, MSG_MAIN, NULL);
+    link_watch(e);
+    edge_save(e);
+    if (e->arrival && e->config->apps.n && app_folder_start(e, e->config->apps, err) != STATUS_OK)
+        log_line(LOG_ERROR, "edge", "the folder of app files is not watched: %s", err->text);
     if (e->config->engine)
         engine_start(e, e->config->engine);
     app_logs_watch(e);
-    edge_publish(e);
     say_ready(e);
-    return loop_run(e->loop, err);
+    e->watchdog_us = notify_watchdog_us() / 2;
+    if (e->watchdog_us)
+        on_watchdog(e);
+    st = loop_run(e->loop, err);
+    if (st == STATUS_OK && e->failed)
+        st = err_set(err, STATUS_IO, "the process that took over died");
+    return st;
 }
 
 static void release(struct edge *e)
 {
+    heir_release(e);
+    link_close(e);
+    proc_disown(e->supervisor);
+    arrival_free(e->arrival);
+    legacy_close(e);
+    loop_timer_cancel(e->loop, &e->watchdog);
     http_server_free(e->control);
     wish_sources_free(e);
     for (unsigned i = 0; i < e->worker_count; i++)
@@ -573,8 +696,11 @@ static void release(struct edge *e)
         e->jobs = j->next;
         job_free(j);
     }
-    for (size_t i = 0; i < e->config->listen_count; i++)
+    for (size_t i = 0; i < e->listen_count; i++) {
+        if (e->heir.handed && e->listeners[i])
+            listener_disown_path(e->listeners[i]);
         listener_free(e->listeners[i]);
+    }
     signal_source_free(e->signals);
     tls_server_unref(e->tls);
     http_upstream_release(&e->client);
@@ -598,6 +724,10 @@ enum status edge_run(const struct edge_config *config, struct err *err)
     e->lives = map_new();
     e->apps = map_new();
     e->access_fd = e->lock_fd = -1;
+    e->channel = config->channel;
+    heir_init(e);
+    loop_timer_init(&e->supervisor_again, link_again, e);
+    loop_timer_init(&e->watchdog, on_watchdog, e);
     e->started_unix_s = clock_unix_s();
     enum status st = loop_new(&e->loop, err);
     if (st != STATUS_OK) {

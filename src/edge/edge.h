@@ -11,20 +11,23 @@ struct edge_listen_config {
 };
 struct edge_config {
     const struct edge_listen_config *listens;
-    size_t listen_count;            /* 1.. LIMIT_HTTP_LISTENERS */
+    size_t listen_count;            /* 0.. LIMIT_HTTP_LISTENERS; 0: where systemd says */
     const struct tls_config *certs; /* the first is for clients that name no host */
     size_t cert_count;
     str state; /* folder; it exists */
     unsigned loops;
     struct edge_limits limits;
     struct proxy_list trusted;
-    struct proxy_list proxied; /* whose connections begin with the PROXY protocol */
-    int64_t spool_bytes;       /* of uploads kept on disk, of all together; 0 = none */
-    str apps;                  /* folder of app files that is watched; "" = none */
-    const struct addr *engine; /* of containers, whose labels are followed; NULL = none */
-    str access_log;            /* file, "-" = standard output, "" = none */
-    uint64_t app_files;        /* soft limit of descriptors that apps get; 0 = ours */
-    uint32_t grace_ms;         /* after SIGTERM, for requests in hand */
+    struct proxy_list proxied;                   /* whose connections begin with the PROXY protocol */
+    int64_t spool_bytes;                         /* of uploads kept on disk, of all together; 0 = none */
+    str apps;                                    /* folder of app files that is watched; "" = none */
+    const struct addr *engine;                   /* of containers, whose labels are followed; NULL = none */
+    str access_log;                              /* file, "-" = standard output, "" = none */
+    uint64_t app_files;                          /* soft limit of descriptors that apps get; 0 = ours */
+    uint32_t grace_ms;                           /* after SIGTERM, for requests in hand */
+    uint32_t upgrade_ready_ms, upgrade_grace_ms; /* a new process must be ready; what is in hand here must end */
+    bool successor;                              /* of a running edge (rt/takeover.h) */
+    int channel;                                 /* to the supervisor; -1: none, or a predecessor has it */
 };
 /* Runs until SIGTERM or SIGINT. Returns OK after an orderly stop. CONFLICT: another edge uses this state folder or
  * address. Blocks. */

@@ -173,6 +173,10 @@ static void finish(struct edge_request *r)
     str ahead = str_from(buf_str(&r->x->in), r->x->in_used);
     bool last = r->close_after || c->stopped;
     c->request = NULL;
+    if (!last && leave_give(c, ahead, 0)) {
+        edge_request_drop(r);
+        return;
+    }
     c->may_read = c->may_read || c->quiet;
     c->quiet = false;
     if (!last && ahead.n) {
@@ -385,12 +389,65 @@ void edge_conn_set_peer(struct edge_conn *c, const struct addr *peer)
     c->trusted = proxy_list_has(c->worker->config.trusted, str_make(text, addr_format(peer, text)));
 }
 
-void edge_conn_start(struct edge_worker *w, int fd, const struct addr *peer, struct tls_server *tls)
+int edge_conn_detach(struct edge_conn *c)
+{
+    int fd = c->stream.fd;
+    loop_remove_fd(c->worker->loop, c->watch);
+    c->watch = NULL;
+    c->stream.fd = -1;
+    return fd;
+}
+
+void edge_conn_discard(struct edge_conn *c)
+{
+    if (c->request)
+        edge_request_drop(c->request);
+    c->request = NULL;
+    conn_close(c);
+}
+
+void edge_conn_retire(struct edge_conn *c, uint32_t idle_ms)
+{
+    c->stopped = true;
+    if (sm_state(&c->sm) == EDGE_CONN_H2)
+        edge_h2_leave(c);
+    else if (sm_state(&c->sm) == EDGE_CONN_IDLE)
+        edge_conn_deadline(c, idle_ms);
+}
+
+void edge_conn_resume(struct edge_conn *c, str unread, int64_t arrived_us)
+{
+    edge_conn_deadline(c, unread.n ? 0 : c->worker->config.limits.idle_ms);
+    if (!unread.n)
+        return;
+    c->request = edge_request_new(c);
+    c->request->arrived_us = arrived_us;
+    buf_puts(&c->request->x->in, unread);
+    sm_move(&c->sm, EDGE_CONN_BUSY);
+    edge_conn_tick(c);
+}
+
+void edge_conn_resume_tunnel(struct edge_conn *c, struct edge_instance *i, int own_fd, int64_t started_us)
+{
+    edge_conn_deadline(c, 0);
+    c->request = edge_request_new(c);
+    c->request->x->started_us = started_us;
+    sm_move(&c->sm, EDGE_CONN_BUSY);
+    if (tunnel_resume(c->request, i, own_fd)) {
+        c->may_read = true;
+        edge_conn_tick(c);
+    } else {
+        edge_conn_discard(c);
+    }
+}
+
+struct edge_conn *edge_conn_start(struct edge_worker *w, int fd, const struct addr *peer, size_t slot, bool began)
 {
     char text[ADDR_TEXT_MAX];
+    struct tls_server *tls = w->slots[slot].tls;
     struct edge_conn *c = MEM_NEW(struct edge_conn);
     str from = str_make(text, addr_format(peer, text));
-    bool proxied = proxy_list_has(w->config.proxied, from);
+    bool proxied = !began && proxy_list_has(w->config.proxied, from);
     sm_init(&c->sm, "edge_conn", edge_conn_states, EDGE_CONN_STATES, proxied ? EDGE_CONN_PROXY : EDGE_CONN_IDLE);
     c->worker = w;
     c->client = &http1_client;
@@ -413,11 +470,13 @@ void edge_conn_start(struct edge_worker *w, int fd, const struct addr *peer, str
         edge_proxied_free(c);
         conn_free(c);
         atomic_fetch_sub_explicit(&w->conn_count, 1, memory_order_relaxed);
-        return;
+        return NULL;
     }
+    c->slot = (uint8_t)slot;
     c->next = w->conns;
     if (c->next)
         c->next->prev = c;
     w->conns = c;
     edge_conn_deadline(c, w->config.limits.head_ms);
+    return c;
 }

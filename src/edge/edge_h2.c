@@ -406,6 +406,13 @@ static struct edge_request *first_held(struct edge_conn *c)
     return s ? s->owner : NULL;
 }
 
+void edge_h2_leave(struct edge_conn *c)
+{
+    c->h2->draining = true;
+    h2_shutdown(c->h2->session);
+    edge_conn_tick(c);
+}
+
 void edge_h2_stop(struct edge_conn *c)
 {
     struct edge_request *held;

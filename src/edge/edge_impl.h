@@ -14,7 +14,9 @@
 #include "edge/spec.h"
 #include "edge/spool.h"
 #include "http/server.h"
+#include "rt/msg.h"
 #include "rt/proc.h"
+#include "rt/takeover.h"
 
 struct life;
 struct job;
@@ -41,6 +43,7 @@ struct unit {
     uint32_t version;
     struct proc *proc;  /* NULL: elsewhere, or ended */
     bool exited;        /* its process ended by itself */
+    bool adopted;       /* an edge before this one started it */
     bool down;          /* READY, but its probes fail */
     unsigned bad, good; /* probes in a row */
     uint64_t told;      /* what of them those who wait were told last */
@@ -54,12 +57,15 @@ struct unit {
 /* Starts one of `version` (the process, or for `to` number `index` only the probes). IO, NOT_FOUND ...: not started. */
 enum status unit_start(struct life *l, uint32_t version, const struct edge_spec *spec, size_t index, struct unit **ret,
                        struct err *err) MUST_USE;
+/* The same after a start of the edge. */
+enum status unit_restore(struct life *l, uint32_t version, const struct edge_spec *spec, size_t index,
+                         struct unit **ret, struct err *err) MUST_USE;
 /* Takes a process of an edge before this one: alive, same start time. */
 enum status unit_adopt(struct life *l, uint32_t version, const struct edge_spec *spec, struct value saved,
                        struct unit **ret, struct err *err) MUST_USE;
 void unit_retire(struct unit *u); /* on its way to GONE, from any state; the caller publishes afterwards */
-void unit_drain_began(struct unit *u, uint64_t version); /* the workers have this table */
-void unit_free(struct unit *u);
+void unit_drain_began(struct unit *u, uint64_t version);        /* the workers have this table */
+void unit_free(struct unit *u);                                 /* a process that is another edge's too is let run */
 struct value unit_value(struct arena *a, const struct unit *u); /* for status and state file */
 
 /* ---- lives ---- */
@@ -114,6 +120,7 @@ void life_published(struct life *l, uint64_t version);
 void life_unit_changed(struct unit *u);                       /* READY, GONE, ended, down, up */
 bool life_serves(const struct life *l, const struct unit *u); /* belongs into the table */
 void life_restore(struct life *l, struct value saved);        /* after a start of the edge */
+void life_thaw(struct life *l);                               /* what ended during an upgrade is replaced now */
 struct value life_value(struct arena *a, const struct life *l, bool for_state);
 const struct edge_spec *life_spec(const struct life *l); /* NULL: never deployed */
 
@@ -142,10 +149,28 @@ void job_answer(struct job *j, struct http_exchange *x, size_t after); /* at onc
 void job_free(struct job *j);
 
 /* ---- the program ---- */
+struct edge_heir { /* the upgrade that is under way: heir.c */
+    struct takeover *takeover;
+    struct http_exchange *asked; /* waits for the outcome */
+    struct loop_timer cap, again;
+    int64_t until_us;
+    bool waiting; /* for other changes to be done */
+    bool handed;  /* apps, state file and sockets are the heir's */
+    bool control_left;
+    unsigned workers_left;
+    uint64_t given, adopted;
+    char *digest; /* of the state when the upgrade began */
+};
+#define TICKET_KEYS_LIVE_S 86400 /* then a reload or an upgrade makes new ones: who learns them can read old talk */
+#define EDGE_LEGACY_STATE  (8 + TLS_TICKET_KEYS) /* when the keys were made, and they */
+
 struct edge {
     const struct edge_config *config;
     struct loop *loop;
     struct arena *arena;
+    struct edge_listen_config listens[LIMIT_HTTP_LISTENERS];
+    str labels[LIMIT_HTTP_LISTENERS]; /* under which a successor finds them */
+    size_t listen_count;
     struct listener *listeners[LIMIT_HTTP_LISTENERS]; /* all of them, in one place: workers hold copies */
     struct tls_server *tls;
     struct edge_worker *workers[LIMIT_EDGE_LOOPS];
@@ -163,8 +188,24 @@ struct edge {
     struct signal_source *signals;
     int access_fd, lock_fd;
     unsigned asks; /* questions to the workers under way */
-    bool stopping, workers_stopped, reloading;
+    bool stopping, workers_stopped, reloading, failed;
+    uint32_t stop_grace_ms;
     int64_t started_unix_s;
+
+    struct takeover_socket legacy[LIMIT_FDPASS_FDS]; /* what was found at start: legacy.c */
+    size_t legacy_count;
+    str legacy_state;
+    int64_t keys_since_s; /* when the keys of session tickets were made */
+    struct arrival *arrival;
+    struct edge_heir heir;
+
+    int channel; /* to the supervisor: link.c; -1 = none */
+    struct loop_fd *channel_watch;
+    bool watched;            /* there is, or should be, a supervisor */
+    struct proc *supervisor; /* one that we had to start */
+    struct loop_timer supervisor_again;
+    struct loop_timer watchdog;
+    int64_t watchdog_us;
 };
 /* Calls fn(worker, arg) on each worker's thread, then done(done_arg) on the control thread (done may be NULL). */
 void edge_ask(struct edge *e, void (*fn)(struct edge_worker *w, void *arg), void *arg, void (*done)(void *arg),
@@ -176,12 +217,51 @@ const char *edge_path(struct edge *e, struct arena *a, const char *folder, const
 /* Certificates and access log anew. A mistake changes nothing; no connection is touched. */
 enum status edge_reload(struct edge *e, struct err *err) MUST_USE;
 void edge_stop_begin(struct edge *e);
+void edge_end(struct edge *e, uint32_t grace_ms); /* this process ends, the apps go on */
 void edge_check_stopped(struct edge *e);
-struct life *edge_life(struct edge *e, str name); /* NULL: none */
+void edge_thaw(struct edge *e); /* an upgrade failed: all goes on */
+/* What is being changed and must be done before an upgrade: "deploy shop"; NULL: nothing. */
+const char *edge_busy_with(struct edge *e);
+bool edge_predecessor_lives(const struct edge *e); /* it may still have requests in hand at adopted instances */
+struct life *edge_life(struct edge *e, str name);  /* NULL: none */
 struct life *edge_life_make(struct edge *e, str name);
 
 /* control.c */
 enum status control_start(struct edge *e, struct err *err) MUST_USE;
 void edge_metrics(struct edge *e, struct buf *out);
+void control_value(struct http_exchange *x, int status, struct value v);
+void control_error(struct http_exchange *x, const struct err *err);
+
+/* heir.c: handing over to a new process */
+void heir_init(struct edge *e);
+void heir_begin(struct edge *e, struct http_exchange *x); /* x is answered when it serves, or failed; NULL: SIGUSR2 */
+bool heir_frozen(const struct edge *e);                   /* nothing is started or stopped now */
+bool heir_finished(struct edge *e);                       /* the workers ended: may the process? */
+void heir_cancel(struct edge *e);                         /* the process stops */
+void heir_release(struct edge *e);
+enum status heir_arrived(struct edge *e, struct err *err) MUST_USE; /* we are the new one, and serve */
+
+/* legacy.c: what is left and found */
+enum status legacy_find(struct edge *e, struct err *err) MUST_USE;
+int legacy_take(struct edge *e, str label);
+enum status legacy_listen(struct edge *e, struct err *err) MUST_USE;
+str legacy_ticket_keys(struct edge *e); /* once */
+void legacy_close(struct edge *e);
+size_t legacy_sockets(struct edge *e, bool for_heir, struct takeover_socket ret[LIMIT_FDPASS_FDS]);
+str legacy_state(const struct edge *e, char out[EDGE_LEGACY_STATE]);
+
+/* strays.c */
+str strays_mark(struct edge *e, struct arena *a, const char *instance); /* a variable for its environment */
+void strays_end(struct edge *e);                                        /* what nobody knows */
+
+/* link.c: the supervisor */
+void link_tell(const struct edge *e, enum msg_type type, const char *text); /* text NULL = none */
+void link_keep(struct edge *e);
+void link_reloading(const struct edge *e);
+void link_watch(struct edge *e);
+void link_unwatch(struct edge *e);
+void link_close(struct edge *e);
+void link_again(void *edge);
+void edge_notify(const struct edge *e, const char *text); /* to systemd */
 
 #endif

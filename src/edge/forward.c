@@ -307,6 +307,32 @@ bool forward_step(struct edge_request *r)
     return false;
 }
 
+bool tunnel_quiet(const struct edge_request *r)
+{
+    const struct edge_exchange *x = r->x;
+    return sm_state(&r->sm) == EDGE_REQUEST_TUNNEL && !flow_waiting(&x->request) && !flow_waiting(&x->answer) &&
+           !x->request.ended && !x->answer.ended && !x->request_cut && !x->up_ended && !x->up_hung &&
+           x->in_used == x->in.n && x->up_used == x->up_in.n;
+}
+
+bool tunnel_resume(struct edge_request *r, struct edge_instance *i, int own_fd)
+{
+    struct edge_exchange *x = r->x;
+    x->app = i->app;
+    attach(r, i);
+    if (!buf_reserve(&x->in, LIMIT_EDGE_READ) ||
+        upstream_adopt(&i->places[index_of(r)].pool, own_fd, on_up, r, &x->up, NULL) != STATUS_OK)
+        return false;
+    sm_move(&r->sm, EDGE_REQUEST_CONNECTING);
+    sm_move(&r->sm, EDGE_REQUEST_FORWARDING);
+    sm_move(&r->sm, EDGE_REQUEST_TUNNEL);
+    flow_init(&x->request, H1_BODY_CLOSE, 0, false);
+    flow_init(&x->answer, H1_BODY_CLOSE, 0, false);
+    x->answering = x->answer_bytes = x->began = x->up_may_read = true;
+    x->status = 101;
+    return true;
+}
+
 bool tunnel_step(struct edge_request *r)
 {
     while (upload_step(r))
@@ -315,7 +341,7 @@ bool tunnel_step(struct edge_request *r)
         return false;
     if (download_step(r))
         return true;
-    if (sm_state(&r->sm) == EDGE_REQUEST_TUNNEL)
+    if (sm_state(&r->sm) == EDGE_REQUEST_TUNNEL && !leave_tunnel(r))
         set_deadlines(r);
     return false;
 }

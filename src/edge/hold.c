@@ -31,7 +31,7 @@ bool hold_wanted(const struct edge_request *r, const struct edge_target *target)
     if (!target->count || held_back(target->pause, r->x->head.method))
         return true;
     /* Those that wait go first; one that was just let out has its turn now. */
-    return q->count > 0 && target->hold_rate && !r->arrived_us && target->pause == EDGE_RUNNING;
+    return q->count > 0 && target->hold_rate && !r->held_until_us && target->pause == EDGE_RUNNING;
 }
 
 static void refuse(struct edge_request *r, const char *text)
@@ -47,16 +47,18 @@ void hold_begin(struct edge_request *r, const struct edge_target *target)
     struct edge_exchange *x = r->x;
     struct edge_queue *q = queue_of(w, target->app);
     int64_t now_us = loop_now_us(w->loop);
-    if (!r->arrived_us) {
-        r->arrived_us = x->started_us;
-        r->held_until_us = now_us + target->hold_ms * INT64_C(1000);
+    if (!r->held_until_us) {
+        r->arrived_us = x->started_us; /* in another process, perhaps */
+        r->held_until_us = r->arrived_us + target->hold_ms * INT64_C(1000);
         count_add(&target->app->counts[w->config.index][EDGE_HELD], 1);
     }
+    if (!r->spool && leave_give(r->conn, buf_str(&x->in), r->arrived_us))
+        return;
     if (r->expired || now_us >= r->held_until_us) {
         refuse(r, "No instance of the app became ready in time.");
         return;
     }
-    if (r->conn->stopped) {
+    if (w->stopping) {
         refuse(r, "The server is stopping.");
         return;
     }

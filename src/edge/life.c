@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "edge/edge_impl.h"
+#include "rt/fault.h"
 
 #define RESTART_FIRST_MS 20
 #define RESTART_MAX_MS   30000
@@ -109,9 +110,14 @@ void life_free(struct life *l)
 
 static bool busy(const struct life *l, struct job *job)
 {
+    struct err err = ERR_INIT;
+    if (heir_frozen(l->edge)) { /* of our own making: a folder or labels that changed; the heir looks at them too */
+        err_set(&err, STATUS_BUSY, "%s: the edge is being upgraded", l->app->name);
+        job_end(job, &err);
+        return true;
+    }
     if (!l->job && sm_state(&l->sm) == LIFE_STEADY)
         return false;
-    struct err err = ERR_INIT;
     err_set(&err, STATUS_CONFLICT, "%s: %s is under way", l->app->name, l->job ? l->job->what : "another change");
     err_hint(&err, "Wait until it is done; vitrine status shows how far it is.");
     job_end(job, &err);
@@ -193,6 +199,7 @@ static void fail(struct life *l, const char *why)
             job_line(l->job, "%s: %s%s%s", u->instance->name, u->exited ? u->exit_text : "", u->exited ? "; " : "",
                      u->probe.text);
     loop_timer_cancel(l->edge->loop, &l->deadline);
+    (void)FAULT("edge.deploy.failed");
     l->job->err = err; /* told when the new ones are gone */
     sm_move(&l->sm, LIFE_FAILING);
     struct unit *next;
@@ -231,6 +238,7 @@ static void check_retired(struct life *l)
             return;
     sm_move(&l->sm, LIFE_STEADY);
     edge_save(l->edge);
+    (void)FAULT("edge.deploy.done");
     job_line(l->job, "done");
     job_done(l, NULL);
 }
@@ -245,8 +253,10 @@ static void switch_over(struct life *l)
     for (struct unit *u = l->units; u; u = u->next)
         old += u->version != serving(l);
     retire_all_but(l, serving(l));
+    (void)FAULT("edge.deploy.switch");
     publish(l);
     edge_save(l->edge);
+    (void)FAULT("edge.deploy.switched");
     job_line(l->job, "version %u serves%s", serving(l), old ? "; the old one finishes what it has in hand" : "");
     check_retired(l);
 }
@@ -282,6 +292,7 @@ static void begin(struct life *l)
         }
     }
     edge_save(l->edge); /* after a kill -9 the next edge ends what was being started */
+    (void)FAULT("edge.deploy.started");
     if (spec->redirect.n)
         switch_over(l);
     else
@@ -328,6 +339,7 @@ void life_remove(struct life *l, struct job *job)
     retire_all_but(l, 0);
     publish(l);
     edge_save(l->edge);
+    (void)FAULT("edge.remove");
     if (!l->units)
         end_life(l);
 }
@@ -340,7 +352,7 @@ static void on_restart(void *arg)
     const struct edge_spec *spec = life_spec(l);
     struct err err = ERR_INIT;
     struct unit *u;
-    if (!spec || l->edge->stopping || sm_state(&l->sm) == LIFE_REMOVING)
+    if (!spec || l->edge->stopping || heir_frozen(l->edge) || sm_state(&l->sm) == LIFE_REMOVING)
         return;
     while (count_units(l, serving(l), UNIT_STARTING, UNIT_READY) < wanted(spec)) {
         /* `to` is probed for as long as it is wanted, so only what we run is missing here. */
@@ -351,6 +363,12 @@ static void on_restart(void *arg)
         }
         log_line(LOG_INFO, "edge", "%s was started in place of one that ended", u->instance->name);
     }
+}
+
+void life_thaw(struct life *l)
+{
+    if (sm_state(&l->sm) == LIFE_STEADY)
+        on_restart(l);
 }
 
 static void plan_restart(struct life *l, int64_t lived_us)
@@ -418,9 +436,9 @@ static uint32_t in_hand(const struct life *l)
 {
     uint32_t n = 0;
     if (l->pause == EDGE_PAUSED_WRITES)
-        return edge_app_writes(l->app);
+        return edge_app_writes(l->app) + edge_predecessor_lives(l->edge);
     for (const struct unit *u = l->units; u; u = u->next)
-        n += edge_instance_busy(u->instance);
+        n += edge_instance_busy(u->instance) + (u->adopted && edge_predecessor_lives(l->edge));
     return n;
 }
 
@@ -459,6 +477,7 @@ void life_pause(struct life *l, enum edge_pause pause, str message, struct job *
     l->message = message.n ? mem_cstr(message) : NULL;
     l->pause_until_us = loop_now_us(l->edge->loop) + life_spec(l)->drain_ms * 1000;
     edge_save(l->edge);
+    (void)FAULT("edge.pause");
     if (pause == EDGE_RUNNING) {
         publish(l);
         job_end(job, NULL);
@@ -571,7 +590,7 @@ void life_restore(struct life *l, struct value saved)
         if (unit_adopt(l, serving(l), spec, value_at(units, i), &u, &err) == STATUS_OK)
             log_line(LOG_INFO, "edge", "%s goes on with process %d", u->instance->name, (int)proc_pid(u->proc));
     for (size_t i = count_units(l, serving(l), UNIT_STARTING, UNIT_READY); i < wanted(spec); i++)
-        if (unit_start(l, serving(l), spec, i, &u, &err) != STATUS_OK) {
+        if (unit_restore(l, serving(l), spec, i, &u, &err) != STATUS_OK) {
             log_line(LOG_ERROR, "edge", "%s: %s", l->app->name, err.text);
             plan_restart(l, 0);
         }

@@ -71,14 +71,15 @@ static str put_in(struct arena *a, str text, str mark, str value)
 }
 
 /* Ours, then PORT or SOCKET, then the app's own, which may change both. */
-static char **environment(struct arena *a, const struct edge_spec *spec, str where)
+static char **environment(struct arena *a, const struct edge_spec *spec, str mark, str where)
 {
     VEC(char *) v = {0};
+    VEC_PUSH(a, &v, arena_cstr(a, mark));
     for (char **e = environ; *e; e++) {
         str name, rest;
         str_cut(str_of(*e), '=', &name, &rest);
         if (!str_is(name, "PORT") && !str_is(name, "SOCKET") && !str_is(name, "NOTIFY_SOCKET") &&
-            !str_is(name, "WATCHDOG_USEC") && !value_has(spec->env, name))
+            !str_is(name, "VITRINE_INSTANCE") && !str_is(name, "WATCHDOG_USEC") && !value_has(spec->env, name))
             VEC_PUSH(a, &v, *e);
     }
     if (!value_has(spec->env, str_sub(where, 0, str_find_char(where, '='))))
@@ -155,7 +156,7 @@ static enum status spawn(struct unit *u, const struct edge_spec *spec, struct er
         struct proc_fd fds[] = {{null_fd, 0}, {log_fd, 1}, {log_fd, 2}};
         struct proc_config config = {.path = "/bin/sh",
                                      .argv = argv,
-                                     .envp = environment(a, spec, where),
+                                     .envp = environment(a, spec, strays_mark(l->edge, a, u->instance->name), where),
                                      .fds = fds,
                                      .fd_count = 3,
                                      .folder = spec->folder.n ? arena_cstr(a, spec->folder) : NULL,
@@ -258,7 +259,8 @@ static void leave(struct unit *u)
 static void look_at_drain(struct unit *u)
 {
     struct loop *loop = u->life->edge->loop;
-    uint32_t busy = edge_instance_busy(u->instance);
+    struct edge *e = u->life->edge;
+    uint32_t busy = edge_instance_busy(u->instance) + (u->adopted && edge_predecessor_lives(e));
     if (busy && loop_now_us(loop) < u->drain_until_us) {
         loop_timer_after_ms(loop, &u->timer, DRAIN_LOOK_MS);
         return;
@@ -331,10 +333,14 @@ void unit_free(struct unit *u)
 {
     if (!u)
         return;
+    bool goes_on = u->proc && (u->adopted || u->life->edge->heir.handed);
     loop_timer_cancel(u->life->edge->loop, &u->timer);
     probe_release(&u->probe);
-    proc_free(u->proc);
-    if (u->socket)
+    if (goes_on)
+        proc_disown(u->proc);
+    else
+        proc_free(u->proc);
+    if (u->socket && !goes_on)
         (void)unlink(u->socket);
     free(u->socket);
     free(u->instance);
@@ -373,11 +379,23 @@ enum status unit_start(struct life *l, uint32_t version, const struct edge_spec 
     return STATUS_OK;
 }
 
+/* What serves elsewhere served a moment ago too: it is asked at once, and the probes tell if that is wrong. */
+enum status unit_restore(struct life *l, uint32_t version, const struct edge_spec *spec, size_t index,
+                         struct unit **ret, struct err *err)
+{
+    enum status st = unit_start(l, version, spec, index, ret, err);
+    if (st == STATUS_OK && !spec->run.n) {
+        sm_move(&(*ret)->sm, UNIT_READY);
+        (*ret)->ready_us = (*ret)->began_us;
+    }
+    return st;
+}
+
 enum status unit_adopt(struct life *l, uint32_t version, const struct edge_spec *spec, struct value saved,
                        struct unit **ret, struct err *err)
 {
     struct value pid = VALUE_GET(saved, "pid"), ticks = VALUE_GET(saved, "start_ticks");
-    str where = value_get_text(saved, STR("address"));
+    str where = value_get_text(saved, STR("address")), name = value_get_text(saved, STR("name"));
     struct unit *u = make(l, version);
     enum status st = pid.kind == VALUE_INT && ticks.kind == VALUE_INT && pid.i > 1
                          ? addr_parse(where, &u->instance->addr, err)
@@ -390,9 +408,14 @@ enum status unit_adopt(struct life *l, uint32_t version, const struct edge_spec 
     }
     if (addr_is_unix(&u->instance->addr))
         u->socket = mem_cstr(str_of(addr_unix_path(&u->instance->addr)));
-    /* It served a moment ago: it goes on at once, and the probes tell if that was wrong. */
-    sm_move(&u->sm, UNIT_READY);
-    u->ready_us = u->began_us;
+    u->adopted = true;
+    if (name.n && name.n < sizeof(u->instance->name) && str_starts(name, str_of(l->app->name)))
+        (void)snprintf(u->instance->name, sizeof(u->instance->name), "%.*s", STR_ARG(name));
+    /* If it served a moment ago, it goes on at once, and the probes tell if that was wrong. */
+    if (!str_is(value_get_text(saved, STR("state")), "starting")) {
+        sm_move(&u->sm, UNIT_READY);
+        u->ready_us = u->began_us;
+    }
     begin_probes(u, spec, PROBE_STARTING_MS);
     link_unit(l, u);
     *ret = u;

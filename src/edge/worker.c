@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -115,54 +116,98 @@ struct handover {
     struct loop_message message;
     struct edge_worker *to;
     size_t slot;
-    int fd;
+    int fd, other_fd;
     struct addr peer;
+    str unread, note; /* of a connection that another process had */
+    char bytes[];
 };
 
-static void begin(struct edge_worker *w, size_t slot, int fd, const struct addr *peer)
+static struct edge_conn *begin(struct edge_worker *w, size_t slot, int fd, const struct addr *peer, bool began)
 {
-    if (w->stopping) { /* it was accepted by a loop that did not know yet */
-        close(fd);
+    if (w->stopping || w->leave.give) { /* it was accepted by a loop that did not know yet */
+        if (w->leave.give)
+            w->leave.give(w->leave.arg, slot, fd, -1, STR(""), STR(""));
+        else
+            close(fd);
         atomic_fetch_sub_explicit(&w->conn_count, 1, memory_order_relaxed);
-        return;
+        worker_check_left(w);
+        return NULL;
     }
-    edge_conn_start(w, fd, peer, w->slots[slot].tls);
+    struct edge_conn *c = edge_conn_start(w, fd, peer, slot, began);
     if (!w->paused && edge_worker_connections(w) >= w->config.limits.connections_max)
         set_paused(w, true);
+    return c;
 }
 
 static void on_handover(void *arg)
 {
     struct handover *h = arg;
-    begin(h->to, h->slot, h->fd, &h->peer);
+    struct edge_worker *w = h->to;
+    if (h->note.n && w->leave.give) { /* it goes on to the next process as it came */
+        w->leave.give(w->leave.arg, h->slot, h->fd, h->other_fd, h->unread, h->note);
+        atomic_fetch_sub_explicit(&w->conn_count, 1, memory_order_relaxed);
+        worker_check_left(w);
+        free(h);
+        return;
+    }
+    struct edge_conn *c = begin(w, h->slot, h->fd, &h->peer, h->note.n > 0);
+    if (c && h->note.n)
+        leave_adopt(c, h->other_fd, h->unread, h->note);
+    else if (h->other_fd >= 0)
+        close(h->other_fd);
     free(h);
 }
 
-static struct edge_worker *least_loaded(struct edge_worker *w)
+/* `own` stands for itself as long as it has about as few as the others. */
+static struct edge_worker *least_loaded(struct edge_worker *own, struct edge_worker *const *all, unsigned count)
 {
-    struct edge_worker *best = w;
-    uint32_t own = edge_worker_connections(w), least = own - own / 16;
-    for (unsigned i = 0; i < w->peer_count; i++) {
-        uint32_t n = edge_worker_connections(w->peers[i]);
+    struct edge_worker *best = own;
+    uint32_t n = edge_worker_connections(own), least = n - n / 16;
+    for (unsigned i = 0; i < count; i++) {
+        n = edge_worker_connections(all[i]);
         if (n < least) {
-            best = w->peers[i];
+            best = all[i];
             least = n;
         }
     }
     return best;
 }
 
+void edge_worker_take(struct edge_worker *const *workers, unsigned count, size_t slot, int own_fd, int other_fd,
+                      str unread, str note)
+{
+    struct addr peer = {.len = sizeof(peer.ss)};
+    struct edge_worker *to = least_loaded(workers[0], workers, count);
+    if (slot >= to->config.listen_count || getpeername(own_fd, (struct sockaddr *)&peer.ss, &peer.len) != 0) {
+        close(own_fd); /* not one of ours, or gone meanwhile */
+        if (other_fd >= 0)
+            close(other_fd);
+        return;
+    }
+    struct handover *h = mem_alloc(sizeof(*h) + unread.n + note.n);
+    *h = (struct handover){.to = to, .slot = slot, .fd = own_fd, .other_fd = other_fd, .peer = peer};
+    if (unread.n)
+        memcpy(h->bytes, unread.p, unread.n);
+    if (note.n)
+        memcpy(h->bytes + unread.n, note.p, note.n);
+    h->unread = str_make(h->bytes, unread.n);
+    h->note = str_make(h->bytes + unread.n, note.n);
+    h->message = (struct loop_message){.fn = on_handover, .arg = h};
+    atomic_fetch_add_explicit(&to->conn_count, 1, memory_order_relaxed);
+    loop_post_message(to->loop, &h->message);
+}
+
 static void on_accept(void *arg, int fd, const struct addr *peer)
 {
     struct edge_slot *slot = arg;
-    struct edge_worker *w = slot->worker, *to = least_loaded(w);
+    struct edge_worker *w = slot->worker, *to = least_loaded(w, w->peers, w->peer_count);
     atomic_fetch_add_explicit(&to->conn_count, 1, memory_order_relaxed);
     if (to == w) {
-        begin(w, (size_t)(slot - w->slots), fd, peer);
+        (void)begin(w, (size_t)(slot - w->slots), fd, peer, false);
         return;
     }
     struct handover *h = MEM_NEW(struct handover);
-    *h = (struct handover){.to = to, .slot = (size_t)(slot - w->slots), .fd = fd, .peer = *peer};
+    *h = (struct handover){.to = to, .slot = (size_t)(slot - w->slots), .fd = fd, .other_fd = -1, .peer = *peer};
     h->message = (struct loop_message){.fn = on_handover, .arg = h};
     loop_post_message(to->loop, &h->message);
 }
@@ -208,9 +253,27 @@ void worker_conn_gone(struct edge_worker *w, struct edge_conn *c)
     if (c->next)
         c->next->prev = c->prev;
     atomic_fetch_sub_explicit(&w->conn_count, 1, memory_order_relaxed);
-    if (w->paused && !w->stopping && edge_worker_connections(w) < w->config.limits.connections_max)
+    if (w->paused && !w->stopping && !w->leave.give && edge_worker_connections(w) < w->config.limits.connections_max)
         set_paused(w, false);
     check_stopped(w);
+    worker_check_left(w);
+}
+
+void worker_check_left(struct edge_worker *w)
+{
+    void (*left)(void *arg) = w->leave.left;
+    if (!w->leave.give || w->stopping || edge_worker_connections(w) || !left)
+        return;
+    w->leave.left = NULL;
+    left(w->leave.arg);
+}
+
+void worker_stop_accepting(struct edge_worker *w)
+{
+    for (size_t i = 0; i < w->config.listen_count; i++) {
+        listener_free(w->slots[i].listener);
+        w->slots[i].listener = NULL;
+    }
 }
 
 /* ---- what the control thread asks for ---- */
@@ -261,10 +324,10 @@ static void grace_over(void *arg)
 
 static void close_slots(struct edge_worker *w)
 {
+    worker_stop_accepting(w);
     for (size_t i = 0; i < w->config.listen_count; i++) {
-        listener_free(w->slots[i].listener);
         tls_server_unref(w->slots[i].tls);
-        w->slots[i] = (struct edge_slot){.worker = w};
+        w->slots[i] = (struct edge_slot){.worker = w, .fd = -1};
     }
 }
 
@@ -289,7 +352,7 @@ void edge_worker_stop(struct edge_worker *w, uint32_t grace_ms)
 
 static enum status adopt_listener(struct edge_worker *w, size_t i, struct err *err)
 {
-    int fd = fcntl(w->config.listens[i].fd, F_DUPFD_CLOEXEC, 3);
+    int fd = fcntl(w->slots[i].fd, F_DUPFD_CLOEXEC, 3);
     if (fd < 0)
         return err_sys(err, STATUS_IO, errno, "cannot share a listening socket");
     enum status st = listener_adopt(fd, &w->slots[i].listener, err);
@@ -297,9 +360,17 @@ static enum status adopt_listener(struct edge_worker *w, size_t i, struct err *e
         close(fd);
         return st;
     }
-    struct tls_server *tls = w->config.listens[i].tls;
-    w->slots[i].tls = tls ? tls_server_ref(tls) : NULL;
     return listener_start(w->slots[i].listener, w->loop, on_accept, &w->slots[i], err);
+}
+
+void edge_worker_return(struct edge_worker *w)
+{
+    struct err err = ERR_INIT;
+    w->leave = (struct edge_leave){0};
+    w->paused = false;
+    for (size_t i = 0; i < w->config.listen_count && !w->stopping; i++)
+        if (!w->slots[i].listener && adopt_listener(w, i, &err) != STATUS_OK)
+            log_line(LOG_ERROR, "edge", "loop %u cannot accept again: %s", w->config.index, err.text);
 }
 
 enum status edge_worker_new(const struct edge_worker_config *config, struct edge_worker **ret, struct err *err)
@@ -308,11 +379,15 @@ enum status edge_worker_new(const struct edge_worker_config *config, struct edge
     ASSERT(config->index < LIMIT_EDGE_LOOPS && config->listen_count <= LIMIT_HTTP_LISTENERS);
     struct edge_worker *w = MEM_NEW(struct edge_worker);
     w->config = *config;
+    w->config.listens = NULL; /* the caller's; what is needed of them is in the slots */
     w->head_limits = (struct h1_limits){l->line_bytes, l->head_bytes, l->header_count};
     w->table = edge_table_new(0);
     buf_init(&w->access, LIMIT_EDGE_ACCESS_BATCH);
-    for (size_t i = 0; i < config->listen_count; i++)
-        w->slots[i].worker = w;
+    for (size_t i = 0; i < config->listen_count; i++) {
+        struct tls_server *tls = config->listens[i].tls;
+        w->slots[i] =
+            (struct edge_slot){.worker = w, .fd = config->listens[i].fd, .tls = tls ? tls_server_ref(tls) : NULL};
+    }
     enum status st = loop_new(&w->loop, err);
     if (st != STATUS_OK) {
         edge_table_unref(w->table);

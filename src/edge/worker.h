@@ -60,6 +60,24 @@ void edge_worker_set_tls(struct edge_worker *w, size_t index, struct tls_server 
 /* No new connections, idle ones close, requests in hand are answered and then close; after grace_ms all are cut. The
  * thread ends when none is left. */
 void edge_worker_stop(struct edge_worker *w, uint32_t grace_ms);
+
+/* ---- leaving for another process: leave.c ---- */
+struct edge_leave {
+    void *arg;
+    /* A connection that the other process may take: its listening socket, what was read of it, and what else is to be
+     * known (LIMIT_TAKEOVER_NOTE). other_fd: of a tunnel, the app's end; else -1. Takes both; the texts live during the
+     * call. On the worker's thread, like left. */
+    void (*give)(void *arg, size_t slot, int own_fd, int other_fd, str unread, str note);
+    void (*left)(void *arg); /* no connection is left; once. One that came from another loop meanwhile may follow */
+    uint32_t idle_ms;        /* a TLS connection on which nothing is asked ends after this */
+};
+/* No new connections; plain ones are given away between two requests, the others end with their next answer. */
+void edge_worker_leave(struct edge_worker *w, const struct edge_leave *how);
+void edge_worker_return(struct edge_worker *w); /* the other process is gone: accepts again */
+/* Any thread: a connection that another process gave; the loop with the fewest takes it. Takes the descriptors, copies
+ * the texts. */
+void edge_worker_take(struct edge_worker *const *workers, unsigned count, size_t slot, int own_fd, int other_fd,
+                      str unread, str note);
 uint32_t edge_worker_connections(const struct edge_worker *w); /* any thread: about */
 
 #endif

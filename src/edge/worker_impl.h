@@ -132,10 +132,12 @@ struct edge_conn {
     bool fresh;                    /* what it speaks is not known yet */
     bool may_read, quiet, half_closed;
     bool in_tick, stopped;
+    uint8_t slot; /* the listening socket it came by */
 };
 
 struct edge_slot { /* one listening socket */
     struct edge_worker *worker;
+    int fd; /* the caller's */
     struct listener *listener;
     struct tls_server *tls;
 };
@@ -155,6 +157,7 @@ struct edge_worker {
     struct edge_worker *const *peers;
     unsigned peer_count;
     bool paused, stopping;
+    struct edge_leave leave; /* give NULL: it stays */
     struct edge_exchange *spare;
     unsigned spare_count;
     int64_t held_bytes;
@@ -168,9 +171,26 @@ struct edge_worker {
 struct edge_exchange *worker_exchange_take(struct edge_worker *w, struct edge_request *r);
 void worker_exchange_give(struct edge_worker *w, struct edge_exchange *x);
 void worker_conn_gone(struct edge_worker *w, struct edge_conn *c);
+void worker_stop_accepting(struct edge_worker *w);
+void worker_check_left(struct edge_worker *w);
+
+/* leave.c */
+/* To the other process, with what was read of it; false: it is not leaving, or cannot go. The connection is gone then.
+ */
+bool leave_give(struct edge_conn *c, str unread, int64_t arrived_us);
+bool leave_tunnel(struct edge_request *r); /* the same for two sockets and nothing between them */
+void leave_adopt(struct edge_conn *c, int other_fd, str unread, str note); /* other_fd -1 = none; takes it */
 
 /* edge_conn.c */
-void edge_conn_start(struct edge_worker *w, int fd, const struct addr *peer, struct tls_server *tls);
+/* NULL: out of kernel memory; the client sees a closed connection. */
+/* began: in another process, so that it begins with no header of a proxy. */
+struct edge_conn *edge_conn_start(struct edge_worker *w, int fd, const struct addr *peer, size_t slot, bool began);
+int edge_conn_detach(struct edge_conn *c);   /* its socket is the caller's now; nothing is left to do but ... */
+void edge_conn_discard(struct edge_conn *c); /* ends it without a word, with its request */
+/* A new one goes on where another process was: with what that one had read. arrived_us: of a request that waited. */
+void edge_conn_resume(struct edge_conn *c, str unread, int64_t arrived_us);
+void edge_conn_resume_tunnel(struct edge_conn *c, struct edge_instance *i, int own_fd, int64_t started_us);
+void edge_conn_retire(struct edge_conn *c, uint32_t idle_ms); /* ends with its next answer, or after a silence */
 void edge_conn_tick(struct edge_conn *c);
 void edge_conn_expired(struct edge_conn *c);
 void edge_conn_stop(struct edge_conn *c, bool now);
@@ -195,6 +215,7 @@ void edge_h2_event(struct edge_conn *c, unsigned events);
 unsigned edge_h2_wants(struct edge_conn *c); /* events of its socket; sets its deadline */
 void edge_h2_expired(struct edge_conn *c);
 void edge_h2_stop(struct edge_conn *c);
+void edge_h2_leave(struct edge_conn *c); /* no new requests; those that are there, and those that wait, are answered */
 
 /* What a request asks of the connection it came by: edge_conn.c gives it for HTTP/1.1, edge_h2.c for HTTP/2. */
 struct edge_client {
@@ -229,6 +250,9 @@ void edge_request_drop(struct edge_request *r);         /* from any state; freed
 void forward_begin(struct edge_request *r, const struct edge_target *target); /* chooses an instance */
 bool forward_step(struct edge_request *r);
 bool tunnel_step(struct edge_request *r);
+bool tunnel_quiet(const struct edge_request *r); /* nothing is on its way, either way */
+/* Goes on with a tunnel to `i` that another process had; false: it cannot. Takes fd. */
+bool tunnel_resume(struct edge_request *r, struct edge_instance *i, int own_fd);
 void forward_end(struct edge_request *r, bool keep); /* lets go of instance and connection */
 void forward_client_expired(struct edge_request *r);
 bool forward_wants_body(const struct edge_request *r); /* more of the request may be read */

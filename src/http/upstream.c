@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -213,6 +214,39 @@ static enum status connect_new(struct upstream_pool *p, struct upstream_conn **r
     /* The call is made by a timer of this very round: its end is told by fn, and fn is never called from inside take.
      */
     loop_timer_at(h->loop, &c->again, 0);
+    *ret = c;
+    return STATUS_OK;
+}
+
+int upstream_detach(struct upstream_conn *c)
+{
+    int fd = c->stream.fd;
+    loop_remove_fd(c->pool->client->loop, c->watch);
+    c->watch = NULL;
+    c->stream.fd = -1;
+    upstream_drop(c);
+    return fd;
+}
+
+enum status upstream_adopt(struct upstream_pool *p, int own_fd, void (*fn)(void *owner, unsigned events), void *owner,
+                           struct upstream_conn **ret, struct err *err)
+{
+    struct upstream_conn *c = MEM_NEW(struct upstream_conn);
+    enum status st = loop_add_fd(p->client->loop, own_fd, 0, on_event, c, &c->watch, err);
+    if (st != STATUS_OK) {
+        close(own_fd);
+        free(c);
+        return st;
+    }
+    sm_init(&c->sm, "upstream_conn", upstream_states, UPSTREAM_STATES, UPSTREAM_CONNECTING);
+    sm_move(&c->sm, UPSTREAM_IN_USE);
+    c->pool = p;
+    c->fn = fn;
+    c->owner = owner;
+    stream_init_plain(&c->stream, own_fd);
+    loop_timer_init(&c->again, try_connect, c);
+    p->client->open++;
+    p->in_use++;
     *ret = c;
     return STATUS_OK;
 }

@@ -72,6 +72,11 @@ struct upstream_conn {
  * Returns OK, IO (out of descriptors). */
 enum status upstream_take(struct upstream_pool *p, bool fresh, bool sure, void (*fn)(void *owner, unsigned events),
                           void *owner, struct upstream_conn **ret, struct err *err) MUST_USE;
+/* The two halves of a hand-over to another process: its descriptor, which is the caller's then (the connection is
+ * gone); and a connection that another process had, IN_USE at once. IO: out of descriptors; takes fd also then. */
+int upstream_detach(struct upstream_conn *c);
+enum status upstream_adopt(struct upstream_pool *p, int own_fd, void (*fn)(void *owner, unsigned events), void *owner,
+                           struct upstream_conn **ret, struct err *err) MUST_USE;
 static inline bool upstream_connected(const struct upstream_conn *c)
 {
     return sm_state(&c->sm) == UPSTREAM_IN_USE;

@@ -161,8 +161,10 @@ static void on_event(void *arg, unsigned events)
             return;
         if (st == STATUS_OK)
             st = msg_read(bytes, count, &m, &err);
-        if (st == STATUS_OK && m.type == MSG_CONNECTION && !FAULT("takeover.adopt")) {
-            r->config.adopt(r->config.arg, (unsigned)m.numbers[MSG_TAG_SOCKET], fds[0], m.fields[MSG_TAG_UNREAD]);
+        bool given = st == STATUS_OK && (m.type == MSG_CONNECTION || m.type == MSG_TUNNEL);
+        if (given && !FAULT("takeover.adopt")) {
+            r->config.adopt(r->config.arg, (unsigned)m.numbers[MSG_TAG_SOCKET], fds[0], count > 1 ? fds[1] : -1,
+                            m.fields[MSG_TAG_UNREAD], m.fields[MSG_TAG_NOTE]);
             continue;
         }
         for (size_t i = 0; i < count; i++)

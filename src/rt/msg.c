@@ -21,9 +21,17 @@ static const struct {
     [MSG_CONNECTION] = {"connection", TAG(MSG_TAG_SOCKET) | TAG(MSG_TAG_UNREAD), 1},
     [MSG_DONE] = {"done", 0, 0},
     [MSG_ALONE] = {"alone", 0, 0},
+    [MSG_KEEP] = {"keep", TAG(MSG_TAG_LABELS), FDS_ANY},
+    [MSG_MAIN] = {"main", TAG(MSG_TAG_PID), 0},
+    [MSG_NOTIFY] = {"notify", TAG(MSG_TAG_TEXT), 0},
+    [MSG_STOPPED] = {"stopped", 0, 0},
+    [MSG_RENEW] = {"renew", 0, 0},
+    [MSG_ASK] = {"ask", 0, 0},
+    [MSG_TUNNEL] = {"tunnel", TAG(MSG_TAG_SOCKET) | TAG(MSG_TAG_UNREAD), 2},
 };
 static const unsigned numeric = TAG(MSG_TAG_PID) | TAG(MSG_TAG_SOCKET);
-static const char *const tag_names[MSG_TAGS] = {"", "pid", "program", "labels", "state", "why", "socket", "unread"};
+static const char *const tag_names[MSG_TAGS] = {"",    "pid",    "program", "labels", "state",
+                                                "why", "socket", "unread",  "note",   "text"};
 
 const char *msg_name(enum msg_type type)
 {

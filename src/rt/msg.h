@@ -22,6 +22,14 @@ enum msg_type { /* numbers go over the wire: never reuse one */
                     5,         /* predecessor: a connection between two requests, with what was read of it already */
                 MSG_DONE = 6,  /* predecessor: that was the last one */
                 MSG_ALONE = 7, /* successor: I have everything */
+                /* between a process and the one that watches over it (edge/supervisor.c) */
+                MSG_KEEP = 8,     /* keep these sockets for whoever comes after me */
+                MSG_MAIN = 9,     /* from now on this process serves */
+                MSG_NOTIFY = 10,  /* tell the service manager */
+                MSG_STOPPED = 11, /* I end because I was told to */
+                MSG_RENEW = 12,   /* the program was replaced: be the new one */
+                MSG_ASK = 13,     /* supervisor: what am I to keep? */
+                MSG_TUNNEL = 14,  /* predecessor: two connections that belong together, nothing between them */
                 MSG_TYPES
 };
 enum msg_tag { /* likewise */
@@ -32,6 +40,8 @@ enum msg_tag { /* likewise */
                MSG_TAG_WHY = 5,
                MSG_TAG_SOCKET = 6, /* index of the listening socket */
                MSG_TAG_UNREAD = 7,
+               MSG_TAG_NOTE = 8, /* what the application says of a connection */
+               MSG_TAG_TEXT = 9,
                MSG_TAGS
 };
 

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "rt/signal.h"
@@ -210,6 +211,28 @@ void proc_disown(struct proc *p)
         close(p->pidfd);
     }
     free(p);
+}
+
+enum status proc_own_arguments(struct arena *a, char ***ret, struct err *err)
+{
+    str text, one;
+    VEC(char *) argv = {0};
+    enum status st = fs_read_file("/proc/self/cmdline", LIMIT_UPGRADE_ARGUMENTS, a, &text, err);
+    while (st == STATUS_OK && text.n) {
+        str_cut(text, '\0', &one, &text);
+        VEC_PUSH(a, &argv, arena_cstr(a, one));
+    }
+    if (st == STATUS_OK && !argv.count)
+        st = err_set(err, STATUS_IO, "this process has no command line");
+    VEC_PUSH(a, &argv, NULL);
+    *ret = argv.items;
+    return st;
+}
+
+const char *proc_own_program(const char *name)
+{
+    bool is_path = strchr(name, '/') != NULL;
+    return is_path && access(name, X_OK) != 0 ? "/proc/self/exe" : name;
 }
 
 uint64_t proc_raise_files(void)

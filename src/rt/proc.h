@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include "base/arena.h"
 #include "rt/loop.h"
 
 struct proc;
@@ -43,6 +44,11 @@ bool proc_kill(struct proc *p, int signo); /* false when it has ended; never hit
 void proc_free(struct proc *p);
 /* Forgets the child and lets it run: it outlives us, or is reaped by whoever inherits it. NULL is fine. */
 void proc_disown(struct proc *p);
+/* Our own command line, as the kernel keeps it, NULL at its end. IO. */
+enum status proc_own_arguments(struct arena *a, char ***ret, struct err *err) MUST_USE;
+/* What our first argument names now (a link that points elsewhere, a replaced file); where no such file is any more,
+ * the program that runs. */
+const char *proc_own_program(const char *name);
 /* As many descriptors for this process as the system allows; returns how many it were before. */
 uint64_t proc_raise_files(void);
 /* "exited with 3", "killed by SIGKILL" into out. */

@@ -53,7 +53,7 @@ const struct sm_state takeover_states[TAKEOVER_STATES] = {
 
 struct parcel { /* waits to be sent */
     struct parcel *next;
-    int fd; /* -1 = none */
+    int fds[2]; /* -1 = none */
     struct buf bytes;
 };
 
@@ -75,8 +75,9 @@ struct takeover {
 
 static void parcel_free(struct parcel *p)
 {
-    if (p->fd >= 0)
-        close(p->fd);
+    for (int i = 0; i < 2; i++)
+        if (p->fds[i] >= 0)
+            close(p->fds[i]);
     buf_release(&p->bytes);
     free(p);
 }
@@ -164,11 +165,12 @@ static void flush(struct takeover *t)
     struct err err = ERR_INIT;
     while (t->first) {
         struct parcel *p = t->first;
-        if (p->fd >= 0 && FAULT("takeover.give")) {
+        if (p->fds[0] >= 0 && FAULT("takeover.give")) {
             fail(t, "the connection to the new program broke", NOT_ENDED);
             return;
         }
-        enum status st = fdpass_send(t->socket, buf_str(&p->bytes), &p->fd, p->fd >= 0, &err);
+        enum status st = fdpass_send(t->socket, buf_str(&p->bytes), p->fds,
+                                     (size_t)(p->fds[0] >= 0) + (size_t)(p->fds[1] >= 0), &err);
         if (st == STATUS_AGAIN) {
             loop_set_events(t->config.loop, t->watch, LOOP_READ | LOOP_WRITE);
             loop_timer_after_ms(t->config.loop, &t->retry, RETRY_MS);
@@ -195,25 +197,30 @@ static void post(struct takeover *t, struct parcel *p)
         flush(t);
 }
 
-static struct parcel *parcel_new(enum msg_type type, int fd)
+static struct parcel *parcel_new(enum msg_type type, int fd, int other_fd)
 {
     struct parcel *p = MEM_NEW(struct parcel);
-    p->fd = fd;
+    p->fds[0] = fd;
+    p->fds[1] = other_fd;
     buf_init(&p->bytes, LIMIT_FDPASS_BYTES);
     msg_begin(&p->bytes, type);
     return p;
 }
 
-void takeover_give(struct takeover *t, unsigned index, int own_fd, str unread)
+void takeover_give(struct takeover *t, unsigned index, int own_fd, int other_fd, str unread, str note)
 {
-    ASSERT(unread.n <= LIMIT_TAKEOVER_UNREAD);
+    ASSERT(unread.n <= LIMIT_TAKEOVER_UNREAD && note.n <= LIMIT_TAKEOVER_NOTE);
     if (sm_state(&t->sm) != TAKEOVER_HANDING) { /* it failed a moment ago */
         close(own_fd);
+        if (other_fd >= 0)
+            close(other_fd);
         return;
     }
-    struct parcel *p = parcel_new(MSG_CONNECTION, own_fd);
+    struct parcel *p = parcel_new(other_fd >= 0 ? MSG_TUNNEL : MSG_CONNECTION, own_fd, other_fd);
     msg_put_number(&p->bytes, MSG_TAG_SOCKET, index);
     msg_put(&p->bytes, MSG_TAG_UNREAD, unread);
+    if (note.n)
+        msg_put(&p->bytes, MSG_TAG_NOTE, note);
     post(t, p);
 }
 
@@ -226,7 +233,7 @@ void takeover_leave(struct takeover *t)
         return;
     }
     sm_move(&t->sm, TAKEOVER_LEAVING);
-    post(t, parcel_new(MSG_DONE, -1));
+    post(t, parcel_new(MSG_DONE, -1, -1));
 }
 
 /* ---- receiving ---- */

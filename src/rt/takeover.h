@@ -51,9 +51,10 @@ struct takeover_config { /* all of it is only read by takeover_new, but loop, ar
 };
 /* Starts the successor. Returns OK, INVALID, NOT_FOUND, FORBIDDEN, IO. */
 enum status takeover_new(const struct takeover_config *config, struct takeover **ret, struct err *err) MUST_USE;
-/* HANDING: a connection of socket `index` and the bytes that were read of it, at most LIMIT_TAKEOVER_UNREAD. Takes fd.
- */
-void takeover_give(struct takeover *t, unsigned index, int own_fd, str unread);
+/* HANDING: a connection of socket `index` and the bytes that were read of it, at most LIMIT_TAKEOVER_UNREAD, with what
+ * the application has to say of it (LIMIT_TAKEOVER_NOTE). other_fd: a second one that belongs to it; -1 = none. Takes
+ * both. */
+void takeover_give(struct takeover *t, unsigned index, int own_fd, int other_fd, str unread, str note);
 void takeover_leave(struct takeover *t); /* HANDING: that was the last one */
 enum takeover_state takeover_state(const struct takeover *t);
 /* The successor is killed unless it is ready. Connections that wait to be sent are closed. NULL is fine. */
@@ -67,7 +68,8 @@ struct arrival;
 struct arrival_config {
     struct loop *loop;
     void *arg;
-    void (*adopt)(void *arg, unsigned index, int own_fd, str unread); /* the descriptor is the application's */
+    /* The descriptors are the application's; the second is -1, and the note empty, when there is none. */
+    void (*adopt)(void *arg, unsigned index, int own_fd, int other_fd, str unread, str note);
     void (*alone)(void *arg); /* the predecessor has ended, or will now; once. Not from inside takeover_ready */
 };
 /* Is this process a successor? Once, at start: the environment forgets it. */

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts the real edge with apps behind it."""
+import contextlib
 import json
+import os
 import pathlib
 import re
 import signal
@@ -15,7 +17,15 @@ sys.path.insert(0, str(HERE.parent))
 import serving  # noqa: E402
 
 APP = HERE / "app.py"
-WAIT_SECONDS = 30
+WAIT_SECONDS = 15
+
+
+def alive(pid):
+    """Runs, and is no zombie."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 class Reply:
@@ -120,22 +130,51 @@ class Strict:
             return True
 
 
+class Manager:
+    """What systemd does for a service with a socket unit."""
+
+    def __init__(self, folder):
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.path = str(folder / "notify")
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(self.path)
+        self.notify.setblocking(False)
+        self.text = ""
+
+    def start(self, command):
+        number = self.listening.fileno()
+        env = {**os.environ, "NOTIFY_SOCKET": self.path, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "http"}
+
+        def before():  # the number of the process is part of the agreement
+            os.dup2(number, 3, inheritable=True)
+            os.environ.update(env, LISTEN_PID=str(os.getpid()))
+            os.execv(command[0], command)
+        return {"args": command, "preexec_fn": before, "pass_fds": (number, 3)}
+
+    def heard(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.text += self.notify.recv(4096).decode() + "\n"
+        return self.text
+
+
 class Edge:
-    def __init__(self, folder, *options, listen=("127.0.0.1:0",)):
+    def __init__(self, folder, *options, listen=("127.0.0.1:0",), activated=False):
         self.state, self.options, self.listen = folder / "state", options, listen
         self.output, self.process, self.ports = [], None, []
+        self.manager = Manager(folder) if activated else None
         self.start()
 
     def start(self):
         where = [part for address in self.listen for part in ("--listen", address)]
         self.output, self.ports = [], []
-        self.process = subprocess.Popen(
-            [str(a) for a in (serving.PROGRAM, "edge", *where, "--state", self.state, *self.options)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        command = [str(a) for a in (serving.PROGRAM, "edge", *where, "--state", self.state, *self.options)]
+        how = self.manager.start(command) if self.manager else {"args": command}
+        self.process = subprocess.Popen(**how, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        wanted = len([a for a in (*self.listen, *self.options) if re.search(r":\d+$", str(a))])
-        self.wait(lambda: len(self.ports) >= wanted, "no port")
+        wanted = 1 if self.manager else len([a for a in (*self.listen, *self.options) if re.search(r":\d+$", str(a))])
+        self.wait(lambda: len(self.ports) >= wanted and "listening on" in self.log(), "no port")
         self.port = self.ports[0] if self.ports else None
         self.address = ("127.0.0.1", self.port)
 
@@ -148,6 +187,43 @@ class Edge:
 
     def log(self):
         return "".join(self.output)
+
+    def told(self):
+        """What systemd heard."""
+        return self.manager.heard()
+
+    def wait_for(self, condition, why):
+        """As wait, but the process that was started may be gone."""
+        end = time.monotonic() + WAIT_SECONDS
+        while not condition():
+            assert time.monotonic() < end, f"{why}\n{self.log()}"
+            time.sleep(0.005)
+
+    def try_get(self, path="/hello"):
+        """The answer's text; None when there was no whole answer."""
+        try:
+            with self.client(timeout=5) as c:
+                got = c.get(path)
+                return got.text if got.status == 200 else None
+        except (OSError, EOFError, AssertionError):
+            return None
+
+    def try_pid(self):
+        try:
+            with Strict(f"{self.state}/control.sock", timeout=5) as c:
+                return json.loads(c.get("/status").text)["pid"]
+        except (OSError, EOFError):
+            return None
+
+    def supervisors(self):
+        """Processes with this edge's command line that are not the one that serves."""
+        found = []
+        for line in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if str(self.state).encode() in line.read_bytes().split(b"\0") and b"edge" in line.read_bytes():
+                    found.append(int(line.parent.name))
+        serving_pid = self.try_pid()
+        return [pid for pid in found if pid != serving_pid and alive(pid)]
 
     def wait(self, condition, why):
         end = time.monotonic() + WAIT_SECONDS
@@ -178,7 +254,16 @@ class Edge:
         with self.client() as c:
             return c.get(path, **options)
 
+    @property
+    def pid(self):
+        """The process that serves; self.process is its supervisor."""
+        return self.status()["pid"]
+
     def kill(self):
+        """A power cut, but for the apps."""
+        edge = self.pid
+        self.process.send_signal(signal.SIGSTOP)  # or it would start another one
+        os.kill(edge, signal.SIGKILL)
         self.process.kill()
         self.process.wait()
 

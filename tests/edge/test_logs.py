@@ -74,7 +74,7 @@ def test_list_and_status_are_good_to_read(edge):
     assert out.startswith("web  any host\n  version 1 for ") and "paused" in out and "GET /up: 200 OK" in out
     assert "  INSTANCE  VERSION  STATE  ADDRESS" in out and "0 requests, 0 waiting, 0 server errors" in out
     out, _ = edge.run("status")
-    assert f"edge: process {edge.process.pid} for " in out and f"127.0.0.1:{edge.port}" in out
+    assert f"edge: process {edge.pid} for " in out and f"127.0.0.1:{edge.port}" in out
     assert json.loads(edge.run("status", "web", "--json")[0])["name"] == "web"
     assert [a["name"] for a in json.loads(edge.run("list", "--json")[0])["apps"]] == ["a-long-name", "web", "old"]
     for verb in ("deploy", "rollback", "pause", "resume", "stop", "remove", "list", "status", "logs"):

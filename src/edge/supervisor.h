@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* supervisor: the small process in front of `vitrine edge`: it holds the sockets and starts the edge anew when that
+ * dies. The essay is in supervisor.c. */
+#ifndef VITRINE_EDGE_SUPERVISOR_H
+#define VITRINE_EDGE_SUPERVISOR_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+/* What this process is to be. */
+enum supervisor_role {
+    SUPERVISOR_FIRST,   /* started by a person or by systemd: supervises, and starts the edge */
+    SUPERVISOR_AGAIN,   /* supervises an edge that runs: *ret_channel is its end */
+    SUPERVISOR_WATCHED, /* is an edge: *ret_channel leads to its supervisor */
+};
+/* Once, at start: the environment forgets it. */
+enum supervisor_role supervisor_role(int *ret_channel);
+/* channel: of SUPERVISOR_AGAIN, else -1. Runs until the edge ended because it was told to, or could not start at all;
+ * *ret_exit is then what the process is to end with. Blocks. */
+enum status supervisor_run(int channel, int *ret_exit, struct err *err) MUST_USE;
+
+/* For the edge: a supervisor for this process, as a child of it. `channel` (TAKES A COPY) is the supervisor's end. */
+#define SUPERVISOR_FD 3
+char **supervisor_environment(struct arena *a, const char *variable, bool again);
+#define SUPERVISOR_CHANNEL "VITRINE_EDGE_CHANNEL"    /* of an edge */
+#define SUPERVISOR_EDGE    "VITRINE_EDGE_SUPERVISED" /* of a supervisor whose edge runs */
+
+#endif
