@@ -109,7 +109,8 @@ def test_a_deploy_says_what_it_does_and_returns_when_the_old_one_is_gone(edge):
 def test_a_version_that_fails_changes_nothing(edge, mode, words):
     edge.deploy(tag="v1")
     with Loads(edge.address, count=2) as loads:
-        _, err = edge.deploy(tag="v2", mode=mode, options=("--health", "/up", "--timeout", "1"), code=3)
+        seconds = "1" if mode == ("unhealthy",) else "20"
+        _, err = edge.deploy(tag="v2", mode=mode, options=("--health", "/up", "--timeout", seconds), code=3)
     for word in words:
         assert word in err, err
     assert loads.faults() == [] and loads.tags() == {"v1"}

@@ -201,3 +201,23 @@ def test_vitrine_serve_gives_uploads_back_when_it_is_told_to_end(edge, tmp_path)
     upload.send(1)
     assert upload.client.answer().status in (403, 404, 405)
     assert counter(edge, "replays") < 100
+
+
+def test_two_uploads_of_one_http2_connection_live_through_deploys(edge, tmp_path):
+    from test_h2 import H2
+    deploy(edge, tmp_path, "v0")
+    bodies = [data(400_000), data(500_000)]
+    with H2(edge.address) as c:
+        streams = [c.request(f"/echo?{n}", method="POST", end=False) for n in range(2)]
+        for n in range(1, 4):
+            for stream, body in zip(streams, bodies):
+                c.send(stream, body[len(body) * (n - 1) // 4:len(body) * n // 4], end=False)
+            edge.wait(lambda n=n: kept(edge) >= 900_000 * n // 4 - 140_000, "they are not kept")
+            deploy(edge, tmp_path, f"v{n}")
+        for stream, body in zip(streams, bodies):
+            c.send(stream, body[len(body) * 3 // 4:])
+        c.until(lambda: all(c.streams[s]["ended"] for s in streams))
+        digests = [f"{len(body)} {hashlib.sha256(body).hexdigest()}" for body in bodies]
+        assert [c.streams[s]["body"].decode() for s in streams] == digests
+    assert sorted(executed(tmp_path)) == [f"{n} {d}" for n, d in enumerate(digests)]
+    assert counter(edge, "replays") >= 4
