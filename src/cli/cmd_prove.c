@@ -48,7 +48,7 @@ enum {
 static const struct option options[] = {
     {"--app", 0, OPTION_FLAG, NULL, "What answers is vitrine prove app: count each id on both sides", OPT_APP},
     {"--kind", 'k', OPTION_VALUE, "KIND[:N]",
-     "N connections of a kind: keepalive, new, pipeline; with --app also upload, download, websocket (default "
+     "N connections of a kind: keepalive, new, pipeline, http2; with --app also upload, download, websocket (default "
      "keepalive:100). Again for more",
      OPT_KIND},
     {"--change", 'c', OPTION_VALUE, "COMMAND", "What changes the server, for the shell. Again for more: in turn",
@@ -63,7 +63,7 @@ static const struct option options[] = {
     {"--stale", 0, OPTION_VALUE, "MS", "Age of what a client knows of its connection when it asks (default 20)",
      OPT_STALE},
     {"--timeout", 0, OPTION_VALUE, "MS", "An answer after this is lost (default 30000)", OPT_TIMEOUT},
-    {"--depth", 0, OPTION_VALUE, "N", "Requests at once in a pipeline (default 4)", OPT_DEPTH},
+    {"--depth", 0, OPTION_VALUE, "N", "Requests at once in a pipeline or over HTTP/2 (default 4)", OPT_DEPTH},
     {"--size", 0, OPTION_VALUE, "BYTES", "Of answers and messages, with --app (default 1000)", OPT_SIZE},
     {"--slow-bytes", 0, OPTION_VALUE, "BYTES", "Of an upload or download (default 1000000)", OPT_SLOW_BYTES},
     {"--slow-ms", 0, OPTION_VALUE, "MS", "How long it takes (default 3000)", OPT_SLOW_MS},

@@ -111,6 +111,13 @@ enum status stream_init_tls_client(struct stream *s, int fd, struct tls_client *
     return STATUS_OK;
 }
 
+void stream_tls_client_offer_h2(struct stream *s)
+{
+    static const unsigned char alpn[] = "\x02h2";
+    int rc = s->tls ? SSL_set_alpn_protos(s->tls, alpn, sizeof alpn - 1) : 0;
+    ASSERT(rc == 0);
+}
+
 bool stream_tls_resumed(const struct stream *s)
 {
     return s->tls && SSL_session_reused(s->tls) == 1;

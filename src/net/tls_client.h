@@ -21,6 +21,7 @@ void tls_resume_release(struct tls_resume *r);
  * Returns OK, IO. */
 enum status stream_init_tls_client(struct stream *s, int fd, struct tls_client *c, const char *host,
                                    struct tls_resume *resume, struct err *err) MUST_USE;
-bool stream_tls_resumed(const struct stream *s); /* after the handshake: it was a short one */
+void stream_tls_client_offer_h2(struct stream *s); /* before the handshake: HTTP/2 and nothing else; fine when plain */
+bool stream_tls_resumed(const struct stream *s);   /* after the handshake: it was a short one */
 
 #endif

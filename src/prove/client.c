@@ -103,6 +103,7 @@ static void hang_up(struct client *c)
     loop_remove_fd(c->run->loop, c->watch);
     c->watch = NULL;
     stream_release(&c->stream);
+    talk_h2_free(c);
     c->upgraded = c->asked = c->handshake = c->used = false;
     buf_clear(&c->in);
     buf_clear(&c->out);
@@ -117,7 +118,8 @@ void client_drop(struct client *c, enum prove_outcome first, const char *why)
     c->pending = 0;
     hang_up(c);
     for (unsigned i = 0; i < pending; i++)
-        client_settle(c, number + i, i ? PROVE_LOST : first, why);
+        if (number + i >= c->outcome_cap || c->outcomes[number + i] == PROVE_UNSENT) /* streams end in any order */
+            client_settle(c, number + i, i ? PROVE_LOST : first, why);
     if (!c->run->config->interval_ms)
         c->due_us = loop_now_us(c->run->loop) + RETRY_WAIT_US;
     client_next(c);
@@ -128,6 +130,8 @@ static void connect_now(struct client *c)
     struct err err = ERR_INIT;
     sm_move(&c->sm, CLIENT_CONNECTING);
     enum status st = run_connect(c->run, &c->resume, &c->stream, &err);
+    if (st == STATUS_OK && c->kind == PROVE_HTTP2)
+        stream_tls_client_offer_h2(&c->stream);
     if (st == STATUS_OK)
         st = loop_add_fd(c->run->loop, c->stream.fd, LOOP_WRITE, on_event, c, &c->watch, &err);
     if (st != STATUS_OK)
@@ -149,6 +153,12 @@ static void on_connected(struct client *c)
     sm_move(&c->sm, CLIENT_READY);
     loop_remove_fd(c->run->loop, c->watch); /* added again when something is sent: until then nobody looks */
     c->watch = NULL;
+    if (c->kind == PROVE_HTTP2 && stream_is_tls(&c->stream) && !str_is(stream_alpn(&c->stream), "h2")) {
+        client_drop(c, PROVE_REFUSED, "HTTP/2 is not spoken here");
+        return;
+    }
+    if (c->kind == PROVE_HTTP2)
+        talk_h2_open(c);
     if (c->kind == PROVE_WEBSOCKET)
         talk_begin_websocket(c);
     else
@@ -196,6 +206,7 @@ static void turn_off(struct client *c)
         loop_remove_fd(loop, c->watch);
         c->watch = NULL;
         stream_release(&c->stream);
+        talk_h2_free(c);
     }
     loop_timer_cancel(loop, &c->timer);
     loop_timer_cancel(loop, &c->deadline);
@@ -230,7 +241,7 @@ static void look(struct client *c)
     const struct prove_config *config = c->run->config;
     c->looked = true;
     c->first = c->next;
-    c->pending = c->kind == PROVE_PIPELINE ? config->depth : 1;
+    c->pending = c->kind == PROVE_PIPELINE || c->kind == PROVE_HTTP2 ? config->depth : 1;
     c->next += c->pending;
     bool slow = c->kind == PROVE_UPLOAD || c->kind == PROVE_DOWNLOAD;
     loop_timer_at(c->run->loop, &c->deadline,
@@ -266,7 +277,10 @@ static void on_timer(void *arg)
 static void on_deadline(void *arg)
 {
     struct client *c = arg;
-    client_drop(c, c->answer.started ? PROVE_TRUNCATED : PROVE_LOST, "no whole answer in time");
+    if (c->h2)
+        talk_h2_fail(c, "no whole answer in time");
+    else
+        client_drop(c, c->answer.started ? PROVE_TRUNCATED : PROVE_LOST, "no whole answer in time");
 }
 
 /* ---- life ---- */
@@ -299,6 +313,7 @@ void client_release(struct client *c)
     loop_timer_cancel(loop, &c->deadline);
     loop_remove_fd(loop, c->watch);
     stream_release(&c->stream);
+    talk_h2_free(c);
     tls_resume_release(&c->resume);
     answer_release(&c->answer);
     buf_release(&c->in);

@@ -87,13 +87,17 @@ static bool pump(struct client *c)
                 wants = stream_write_wants(&c->stream);
                 break;
             }
+            if (st != STATUS_OK && c->h2) {
+                talk_h2_fail(c, err.text);
+                return false;
+            }
             if (st != STATUS_OK) {
                 client_drop(c, c->answer.started ? PROVE_TRUNCATED : PROVE_LOST, err.text);
                 return false;
             }
             c->out_at += n;
         }
-    } while (!wants && refill(c));
+    } while (!wants && (c->h2 ? talk_h2_fill(c) : refill(c)));
     loop_set_events(c->run->loop, c->watch, stream_read_wants(&c->stream) | wants);
     return true;
 }
@@ -117,8 +121,10 @@ static bool begin(struct client *c)
 
 void talk_send(struct client *c)
 {
-    buf_clear(&c->out);
-    c->out_at = 0;
+    if (!c->h2) { /* of HTTP/2 something may still be on its way */
+        buf_clear(&c->out);
+        c->out_at = 0;
+    }
     c->body_sent = c->body_size = 0;
     if (!begin(c))
         return;
@@ -128,6 +134,8 @@ void talk_send(struct client *c)
         compose_message(c, c->first, &payload);
         frame_put(&c->out, FRAME_BINARY, true, (uint32_t)pattern_random(&c->random), buf_str(&payload));
         buf_release(&payload);
+    } else if (c->h2) {
+        talk_h2_ask(c);
     } else {
         for (unsigned i = 0; i < c->pending; i++)
             compose(c, c->first + i);
@@ -169,6 +177,7 @@ static void finish(struct client *c, bool close)
         loop_remove_fd(run->loop, c->watch);
         c->watch = NULL;
         stream_release(&c->stream);
+        talk_h2_free(c);
         c->used = c->handshake = false;
         sm_move(&c->sm, CLIENT_CLOSED);
     } else {
@@ -300,13 +309,19 @@ static void ended(struct client *c, const char *why)
 {
     struct answer *a = &c->answer;
     if (sm_state(&c->sm) == CLIENT_READY) { /* between two answers: seen in time, nothing lost */
-        c->run->result->tallies[c->kind].closed_idle++;
+        if (!c->h2 || !talk_h2_last(c))
+            c->run->result->tallies[c->kind].closed_idle++;
         loop_remove_fd(c->run->loop, c->watch);
         c->watch = NULL;
         stream_release(&c->stream);
+        talk_h2_free(c);
         c->upgraded = c->used = c->handshake = false;
         buf_clear(&c->in);
         sm_move(&c->sm, CLIENT_CLOSED);
+        return;
+    }
+    if (c->h2) {
+        talk_h2_fail(c, why);
         return;
     }
     if (!c->upgraded && !c->asked && answer_end(a) == STATUS_OK) {
@@ -372,6 +387,37 @@ static bool hear_frames(struct client *c, str in)
     }
 }
 
+/* Frames of HTTP/2, also between two rounds of requests. False: the connection is not to be read any more. */
+static bool hear_h2(struct client *c, str in)
+{
+    struct err err = ERR_INIT;
+    bool waiting = sm_state(&c->sm) == CLIENT_WAITING;
+    enum status st = talk_h2_hear(c, in, &err);
+    if (st == STATUS_PROTOCOL) {
+        if (waiting) {
+            talk_h2_fail(c, err.text);
+        } else {
+            c->run->result->tallies[c->kind].outcomes[PROVE_WRONG]++;
+            ended(c, "");
+        }
+        return false;
+    }
+    if (waiting && st == STATUS_OK) {
+        bool last = talk_h2_last(c);
+        c->pending = 0;
+        if (c->out_at == c->out.n && talk_h2_fill(c) && !last && !pump(c))
+            return false;
+        finish(c, last);
+        return false;
+    }
+    if (!waiting && talk_h2_last(c)) { /* told in time */
+        c->run->result->tallies[c->kind].told_to_close++;
+        ended(c, "");
+        return false;
+    }
+    return c->out_at < c->out.n || !talk_h2_fill(c) || pump(c);
+}
+
 void talk_event(struct client *c, unsigned events)
 {
     struct run *run = c->run;
@@ -390,6 +436,11 @@ void talk_event(struct client *c, unsigned events)
             return;
         }
         str in = str_make(run->scratch, n);
+        if (c->h2) {
+            if (!hear_h2(c, in))
+                return;
+            continue;
+        }
         if (c->upgraded ? !hear_frames(c, in) : sm_state(&c->sm) == CLIENT_WAITING ? !hear(c, in) : false)
             return;
         if (!c->upgraded && sm_state(&c->sm) == CLIENT_READY) {

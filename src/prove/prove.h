@@ -13,6 +13,7 @@ enum prove_kind {
     PROVE_KEEPALIVE, /* one request after another on a kept connection */
     PROVE_NEW,       /* a connection for each request */
     PROVE_PIPELINE,  /* several requests at once, answers in order */
+    PROVE_HTTP2,     /* several at once as streams of HTTP/2 */
     PROVE_UPLOAD,    /* a body that takes its time */
     PROVE_DOWNLOAD,  /* an answer that takes its time */
     PROVE_WEBSOCKET, /* numbered messages, echoed */
@@ -51,7 +52,7 @@ struct prove_config {
     uint32_t interval_ms; /* between the requests of a connection; 0 = at once */
     uint32_t stale_ms;    /* what is known of a connection is this old when a request is sent */
     uint32_t timeout_ms;
-    uint32_t depth;             /* of pipelines */
+    uint32_t depth;             /* of pipelines; streams of HTTP/2 at once */
     uint32_t size_bytes;        /* of answers and messages, with `app` */
     uint64_t slow_bytes;        /* of uploads and downloads */
     uint32_t slow_ms;           /* how long one takes */

@@ -35,7 +35,8 @@
 #define TICK_US     50000
 #define PROGRESS_MS 1000
 
-const char *const prove_kind_names[PROVE_KINDS] = {"keepalive", "new", "pipeline", "upload", "download", "websocket"};
+const char *const prove_kind_names[PROVE_KINDS] = {"keepalive", "new",      "pipeline", "http2",
+                                                   "upload",    "download", "websocket"};
 const char *const prove_outcome_names[PROVE_OUTCOMES] = {"unsent", "ok",        "lost",   "truncated",
                                                          "wrong",  "reordered", "refused"};
 

@@ -42,8 +42,9 @@ struct client {
     unsigned pending;
     uint64_t next; /* number of the next request */
     struct answer answer;
-    struct buf in;  /* WebSocket: incomplete frame */
-    struct buf out; /* what is to be sent */
+    struct talk_h2 *h2; /* of HTTP2, while it is connected */
+    struct buf in;      /* WebSocket: incomplete frame */
+    struct buf out;     /* what is to be sent */
     size_t out_at;
     uint64_t body_sent, body_size; /* of an upload */
     int64_t upload_us;             /* when it began */
@@ -86,6 +87,16 @@ void client_drop(struct client *c, enum prove_outcome first, const char *why);
 void talk_send(struct client *c);                   /* READY: sends what is due; to WAITING */
 void talk_event(struct client *c, unsigned events); /* READY and WAITING */
 void talk_begin_websocket(struct client *c);        /* connected: asks for the upgrade */
+
+/* h2_talk.c */
+void talk_h2_open(struct client *c);                  /* connected */
+void talk_h2_free(struct client *c);                  /* fine when there is none */
+void talk_h2_ask(struct client *c);                   /* what is pending, into c->out */
+bool talk_h2_fill(struct client *c);                  /* c->out is sent: is there more? */
+void talk_h2_fail(struct client *c, const char *why); /* settles what is open, drops the connection */
+/* Returns OK (nothing is open), AGAIN, PROTOCOL. */
+enum status talk_h2_hear(struct client *c, str in, struct err *err);
+bool talk_h2_last(const struct client *c); /* the other side takes no more requests here */
 
 /* fetch.c: one question, asked with patience (20 s), its answer whole. */
 enum status run_fetch(struct run *r, str path, struct buf *out, int *ret_status, struct err *err);
