@@ -152,10 +152,11 @@ def test_the_app_sees_a_request_of_http1(shared):
     assert "X-Forwarded-For: 127.0.0.1\r\n" in head and "X-Forwarded-Host: example.org:80\r\n" in head
 
 
-def test_bodies_of_any_size_and_framing(shared):
+def test_bodies_of_any_size_and_framing(edge):
+    edge.deploy()
     body = os.urandom(3_000_000)
     want = f"{len(body)} {hashlib.sha256(body).hexdigest()}"
-    with H2(shared.address) as c:
+    with H2(edge.address) as c:
         assert text(c.get("/echo", method="POST", body=body)) == want
         assert text(c.get("/echo", method="POST", body=body, headers=[("content-length", str(len(body)))])) == want
         stream = c.request("/echo", "POST", headers=[("expect", "100-continue")], end=False)
