@@ -15,12 +15,21 @@
 
 #define BUILT_IN "default:" /* before a name: the template of the program, whatever --template-dir holds */
 
+/* "templates/pages/x.html": errors name it, and visitors need not learn where the folder lies. */
+static str shown_path(str path, str name)
+{
+    if (path.n <= name.n + 1)
+        return path;
+    size_t slash = str_rfind_char(str_sub(path, 0, path.n - name.n - 1), '/');
+    return slash == STR_NPOS ? path : str_from(path, slash + 1);
+}
+
 static enum status load(void *self, str name, struct arena *a, str *ret_source, str *ret_origin, struct err *err)
 {
     const char *path;
     uint64_t stamp;
     if (template_files_find(self, name, a, &path, &stamp)) {
-        *ret_origin = str_of(path);
+        *ret_origin = shown_path(str_of(path), name);
         return fs_read_file(path, LIMIT_TEMPLATE_SOURCE, a, ret_source, err);
     }
     if (str_starts(name, STR(BUILT_IN)))
