@@ -308,7 +308,7 @@ static bool accept_array(struct table_page *p, const struct query_suggestion *c)
 }
 
 struct spending {
-    str key; /* of all verdicts of this page */
+    str key, facet_size; /* of all verdicts of this page */
     int64_t cpu_us, wall_us;
 };
 
@@ -331,8 +331,8 @@ static bool accepted(struct table_page *p, const struct query_suggestions *s, co
     struct arena *a = rq->arena;
     struct db_signature begun;
     int64_t verdict;
-    str kind = arena_printf(a, "suggest %s %lld ", query_facet_type(c->kind), (long long)s->facet_size);
-    str key = ARENA_CAT(a, kind, c->column, STR("\n"), so_far->key);
+    str key = ARENA_CAT(a, STR("suggest "), str_of(query_facet_type(c->kind)), STR(" "), so_far->facet_size, STR(" "),
+                        c->column, STR("\n"), so_far->key);
     if (figure_look_integer(rq, key, &verdict) == FIGURE_EXACT)
         return verdict;
     if (is_spent(so_far)) { /* the next page goes on from here */
@@ -365,7 +365,8 @@ struct value table_page_suggested(struct table_page *p)
     if (rows < 0 && fetch_integer(rq, rq->conn, s.row_count_sql, p->plan->params, p->plan->param_count,
                                   rq->site->config.settings.facet_suggest_time_limit_ms, &rows, NULL) != STATUS_OK)
         return list;
-    struct spending so_far = {.key = figure_key(a, p->plan->facet_sql, p->plan->params, p->plan->param_count)};
+    struct spending so_far = {.key = figure_key(a, p->plan->facet_sql, p->plan->params, p->plan->param_count),
+                              .facet_size = arena_i64(a, s.facet_size)};
     for (size_t i = 0; i < s.count; i++) {
         const struct query_suggestion *c = &s.items[i];
         if (!accepted(p, &s, c, rows, &so_far))
