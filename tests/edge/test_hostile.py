@@ -13,7 +13,7 @@ CHUNKED = "POST /echo?id=bomb HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\
 
 
 def memory_kb(edge):
-    text = pathlib.Path(f"/proc/{edge.process.pid}/status").read_text()
+    text = pathlib.Path(f"/proc/{edge.status()['pid']}/status").read_text()
     return int(text.split("VmRSS:")[1].split()[0])
 
 
@@ -110,21 +110,22 @@ def test_no_descriptor_left(make_edge):
     edge = make_edge("--grace", "2", "--loops", "1")
     edge.deploy()
     assert edge.get("/hello").text == "hello"
-    used = len(list(pathlib.Path(f"/proc/{edge.process.pid}/fd").iterdir()))
-    hard = resource.prlimit(edge.process.pid, resource.RLIMIT_NOFILE)[1]
-    resource.prlimit(edge.process.pid, resource.RLIMIT_NOFILE, (used + 6, hard))
+    pid = edge.status()["pid"]
+    folder = pathlib.Path(f"/proc/{pid}/fd")
+    used = len(list(folder.iterdir()))
+    hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 6, hard))
     clients = [edge.client() for _ in range(40)]
     for c in clients:
         c.request("/hello")
-    edge.wait(lambda: len(list(pathlib.Path(f"/proc/{edge.process.pid}/fd").iterdir())) >= used + 5, "none is used")
-    assert edge.process.poll() is None
-    resource.prlimit(edge.process.pid, resource.RLIMIT_NOFILE, (1024, hard))
+    edge.wait(lambda: len(list(folder.iterdir())) >= used + 5, "none is used")
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (1024, hard))
     for c in clients:
         assert c.answer().status in (200, 503)
         c.close()
     assert edge.get("/hello").text == "hello"
     edge.deploy(tag="v2")
-    assert edge.get("/").text.startswith("v2 ")
+    assert edge.get("/").text.startswith("v2 ") and edge.status()["pid"] == pid
 
 
 CLOCK = """
