@@ -174,7 +174,7 @@ static int on_close(nghttp2_session *ng, int32_t id, uint32_t code, void *arg)
 static bool was_passed_over(struct h2_session *h, int32_t id)
 {
     if (id > h->highest) {
-        int32_t ahead = (id - h->highest) / 2;
+        int64_t ahead = ((int64_t)id - h->highest) / 2;
         h->seen = (ahead < 64 ? h->seen << ahead : 0) | 1;
         h->highest = id;
     }

@@ -387,6 +387,11 @@ TEST(a_stream_that_was_passed_over)
     CHECK_INT(count(&seen, GOAWAY, &code), 1);
     CHECK_INT((int)code, 1);
     end(&seen, &b);
+    begin(&seen, &b); /* the last number there is */
+    request(&b, INT32_MAX, END_STREAM);
+    CHECK_INT(give(&seen, &b, 1), STATUS_OK);
+    CHECK_INT(seen.requests, 1);
+    end(&seen, &b);
 }
 
 TEST(going_away_in_two_steps)
