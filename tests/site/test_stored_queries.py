@@ -81,7 +81,7 @@ def test_private_is_private(start):
     assert s.get("/d/hers.json?id=2", ANN).json()["rows"] == [{"id": 2, "name": "two"}]
     assert s.get("/d/hers.json?id=2", signing.bearer(SECRET, "ann")).status == 200
     page = s.get("/d/hers?id=1", ANN)
-    assert "🔒" in page.text and "🔒" in s.get("/d/-/queries", ANN).text
+    assert "🔒" in page.text and '<span class="flag">Private</span>' in s.get("/d/-/queries", ANN).text
 
 
 def test_published_and_taken_back(start):

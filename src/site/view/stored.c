@@ -67,6 +67,8 @@ static void collect(struct list_page *p)
         struct value queries = queries_visible(rq, db->name);
         for (size_t k = 0; k < value_count(queries); k++) {
             struct value q = value_at(queries, k);
+            if (value_truth(VALUE_GET(q, "is_private"))) /* lists tell that apart: a mark of its own, no padlock */
+                VALUE_SET(q, "private", value_bool(false));
             str name = value_get_text(q, STR("name")), title = value_get_text(q, STR("title"));
             struct item item = {q, db->name, name, lower(rq->arena, title.n ? title : name)};
             VEC_PUSH(rq->arena, &items, item);
