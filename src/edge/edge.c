@@ -381,6 +381,9 @@ const char *edge_busy_with(struct edge *e)
             return l->job ? l->job->what : l->pause_job->what;
         if (sm_state(&l->sm) != LIFE_STEADY)
             return l->app->name;
+        /* They would wait here for a word that is said to another process. */
+        if (atomic_load_explicit(&l->app->bound, memory_order_relaxed))
+            return "a pause in which requests over TLS, HTTP/2 or with large bodies wait";
     }
     return e->reloading ? "a reload" : edge_predecessor_lives(e) ? "the end of the process before this one" : NULL;
 }

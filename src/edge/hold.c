@@ -82,6 +82,9 @@ void hold_begin(struct edge_request *r, const struct edge_target *target)
     q->bytes += r->held_n;
     w->held_bytes += r->held_n;
     atomic_fetch_add_explicit(&target->app->waiting, 1, memory_order_relaxed);
+    r->bound = r->stream || r->spool || stream_is_tls(&r->conn->stream);
+    if (r->bound)
+        atomic_fetch_add_explicit(&target->app->bound, 1, memory_order_relaxed);
     wheel_set(&w->request_wheel, &r->deadline, r->held_until_us);
     if (target->count && target->pause == EDGE_RUNNING && !loop_timer_armed(&w->release))
         loop_timer_after_ms(w->loop, &w->release, LOOK_AGAIN_MS);
@@ -97,6 +100,8 @@ void hold_leave(struct edge_request *r)
     q->bytes -= r->held_n;
     r->conn->worker->held_bytes -= r->held_n;
     atomic_fetch_sub_explicit(&r->held_app->waiting, 1, memory_order_relaxed);
+    if (r->bound)
+        atomic_fetch_sub_explicit(&r->held_app->bound, 1, memory_order_relaxed);
 }
 
 /* Back to HEAD with the bytes it had. */

@@ -19,7 +19,9 @@
 #include "base/mem.h"
 #include "edge/app_log.h"
 
-#define PROBE_STARTING_MS 50
+#define PROBE_EAGER_MS    4  /* so often is one asked that was just started: it serves as soon as it can */
+#define PROBE_STARTING_MS 50 /* ... and one that takes longer */
+#define EAGER_US          INT64_C(3000000)
 #define PROBE_READY_MS    2000
 #define PROBE_BAD         3 /* bad answers in a row after which it gets no new requests */
 #define PROBE_GOOD        2 /* good ones until it gets them again */
@@ -194,7 +196,8 @@ static void on_probe(void *arg, bool well)
     u->good = well ? u->good + 1 : 0;
     u->bad = well ? 0 : u->bad + 1;
     if (sm_state(&u->sm) == UNIT_STARTING) {
-        loop_timer_after_ms(loop, &u->timer, well ? PROBE_READY_MS : PROBE_STARTING_MS);
+        bool eager = u->proc && loop_now_us(loop) - u->began_us < EAGER_US;
+        loop_timer_after_ms(loop, &u->timer, well ? PROBE_READY_MS : eager ? PROBE_EAGER_MS : PROBE_STARTING_MS);
         if (u->life->job && u->version == u->life->coming.number)
             tell_probe(u, well);
         if (!well)
