@@ -82,7 +82,7 @@ struct edge_app {
     struct edge_count counts[LIMIT_EDGE_LOOPS][EDGE_COUNTERS];
     struct edge_queue queues[LIMIT_EDGE_LOOPS];
     struct edge_count writes[LIMIT_EDGE_LOOPS]; /* requests in hand that are no reads */
-    _Atomic uint32_t bound; /* ... of those, the ones that no other process can take (leave.c) */
+    _Atomic uint32_t bound;                     /* ... of those, the ones that no other process can take (leave.c) */
     _Atomic uint32_t waiting;                   /* of all loops: the bound on number counts them together */
 };
 struct edge_app *edge_app_new(str name) MUST_USE;

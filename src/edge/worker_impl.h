@@ -101,7 +101,7 @@ struct edge_request {
     struct edge_app *held_app;
     char *held; /* bytes of its head, while it waits */
     uint32_t held_n;
-    bool bound; /* while it waits: it cannot go to another process */
+    bool bound;                        /* while it waits: it cannot go to another process */
     int64_t held_until_us, arrived_us; /* arrived: when it was first held; 0 = was not */
     struct h2_stream *stream;          /* of HTTP/2; NULL: its client cares no more */
     struct edge_request *ready_next;   /* ... in the list of those that can go on */
