@@ -48,7 +48,7 @@ def test_connections_requests_and_apps_go_on(make_edge):
 
 def test_requests_that_wait_keep_their_order(make_edge):
     edge = make_edge("--grace", "5", "--loops", "1")
-    edge.deploy(options=("--health", "/up", "--hold-rate", "100"))
+    edge.deploy(options=("--health", "/up", "--hold-rate", "20"))
     edge.run("pause", "web")
     clients = [edge.client() for _ in range(20)]
     for n, c in enumerate(clients):
