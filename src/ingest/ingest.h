@@ -49,7 +49,7 @@ enum status ingest_run(struct arena *a, struct conn *c, const struct source *s, 
 struct ingest;
 enum status ingest_look(struct arena *a, const struct source *s, const struct ingest_options *o,
                         struct progress *progress, struct ingest **ret, struct err *err) MUST_USE;
-enum status ingest_load(struct ingest *i, struct conn *c, str table, struct ingest_report *ret,
+enum status ingest_load(struct ingest *l, struct conn *c, str table, struct ingest_report *ret,
                         struct err *err) MUST_USE;
 
 /* For people, and as one JSON object. */
