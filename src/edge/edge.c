@@ -161,7 +161,7 @@ static void on_published(void *arg)
     void *item;
     edge_table_unref(p->table);
     free(p);
-    while (map_next(e->lives, &pos, NULL, &item))
+    while (e->lives && map_next(e->lives, &pos, NULL, &item)) /* none: a start that failed half-way is being cleared */
         life_published(item, version);
 }
 
@@ -689,6 +689,7 @@ static void release(struct edge *e)
         edge_worker_free(e->workers[i]);
     free_lives(e);
     map_free(e->lives);
+    e->lives = NULL; /* answers of workers that still lie in the mailbox find nothing */
     size_t pos = 0;
     void *item;
     while (map_next(e->apps, &pos, NULL, &item))
