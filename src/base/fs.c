@@ -18,6 +18,17 @@ enum status fs_open(const char *path, int flags, mode_t mode, int *ret_fd, struc
     return STATUS_OK;
 }
 
+/* size: -1 = not known */
+static enum status too_large(const char *name, long long size, size_t max_bytes, struct err *err)
+{
+    if (size < 0)
+        err_set(err, STATUS_TOO_LARGE, "cannot read '%s': more than %zu bytes", name, max_bytes);
+    else
+        err_set(err, STATUS_TOO_LARGE, "cannot read '%s': it has %lld bytes, at most %zu are taken", name, size,
+                max_bytes);
+    return err_hint(err, "Is it the right file? If so, make it smaller.");
+}
+
 enum status fs_read_fd(int fd, const char *name, size_t max_bytes, struct arena *a, str *ret, struct err *err)
 {
     struct stat st;
@@ -27,8 +38,7 @@ enum status fs_read_fd(int fd, const char *name, size_t max_bytes, struct arena 
         return err_set(err, STATUS_INVALID, "cannot read '%s': it is a folder, a file is wanted", name);
     bool regular = S_ISREG(st.st_mode);
     if (regular && (uint64_t)st.st_size > max_bytes)
-        return err_set(err, STATUS_TOO_LARGE, "cannot read '%s': it has %lld bytes, at most %zu are taken", name,
-                       (long long)st.st_size, max_bytes);
+        return too_large(name, (long long)st.st_size, max_bytes, err);
     /* The size is a guess (the file may grow, /proc says 0): room for one byte more tells the end from a full block. */
     size_t n = 0, cap = (regular ? (size_t)st.st_size : 4096) + 1;
     char *p = arena_alloc_raw(a, cap + 1);
@@ -46,7 +56,7 @@ enum status fs_read_fd(int fd, const char *name, size_t max_bytes, struct arena 
             break;
         n += (size_t)got;
         if (n > max_bytes)
-            return err_set(err, STATUS_TOO_LARGE, "cannot read '%s': more than %zu bytes", name, max_bytes);
+            return too_large(name, -1, max_bytes, err);
     }
     p[n] = '\0';
     *ret = (str){p, n};

@@ -103,7 +103,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_HTTP_COOKIES        128  /* cookies read from one field; later ones are ignored */
 #define LIMIT_HTTP_MULTIPART_HEAD 8192 /* header lines of one part; more: TOO_LARGE */
 #define LIMIT_HTTP_REQUEST_ARENA                                                                                       \
-    LOWERABLE(HTTP_REQUEST_ARENA, 268435456) /* arena of one exchange; past it the sticky over flag is set */
+    LOWERABLE(HTTP_REQUEST_ARENA, 268435456) /* rows and texts of one answer; more: 413 with the remedy */
 #define LIMIT_TRUSTED_PROXIES      64        /* addresses and ranges of trusted_proxies; more: INVALID */
 #define LIMIT_FORWARDED_HOPS       32        /* proxies of a chain that are looked at, from its end */
 #define LIMIT_REQUEST_ID           128       /* bytes of an X-Request-ID; longer: a new one is made */
@@ -127,7 +127,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 /* a new file up to this size is hashed and compressed on the loop (under 1 ms) */
 #define LIMIT_STATIC_INLINE   16384
 #define LIMIT_STATIC_SMALL    262144   /* a file up to this size is kept in memory */
-#define LIMIT_STATIC_FILES    4096     /* files remembered with their ETag; then the oldest go */
+#define LIMIT_STATIC_FILES    LOWERABLE(STATIC_FILES, 4096)     /* files remembered with their ETag; then the oldest go */
 #define LIMIT_BLOB_FILE_MIN   16384    /* an answer of this size on is sent from a memory file when asked for again */
 #define LIMIT_BLOB_FILES      256      /* memory files at once; then answers are sent from memory */
 #define LIMIT_BLOB_FILE_BYTES 67108864 /* bytes of all memory files */
@@ -164,10 +164,12 @@ int64_t limit_lowered(const char *name, int64_t value);
 /* site */
 #define LIMIT_SITE_ARENA 0 /* size: memory of the application itself: configuration, names; no maximum */
 #define LIMIT_REQUEST_ARENA                                                                                            \
-    LOWERABLE(REQUEST_ARENA, 268435456) /* rows and texts of one answer; more: 413 with the remedy */
+    LOWERABLE(REQUEST_ARENA, 268435456) /* rows of vitrine query and history, of a page of a stream; more: TOO_LARGE   \
+                                         */
 #define LIMIT_JSON_OUTPUT LOWERABLE(JSON_OUTPUT, 134217728) /* one JSON answer; more: 413 with the remedy */
 #define LIMIT_CSV_PAGE                                                                                                 \
-    LOWERABLE(CSV_PAGE, 134217728) /* one page of CSV in memory; more: the answer ends with a line that says so */
+    LOWERABLE(CSV_PAGE,                                                                                                \
+              134217728) /* one page of CSV or the like; more: CSV ends with a line that says so, others: 413 */
 #define LIMIT_FIGURE_BYTES                                                                                             \
     LOWERABLE(FIGURE_BYTES, 8388608) /* counts, facets, verdicts of one database; more: the oldest are forgotten */
 #define LIMIT_COUNTS_ON_DISK 20000   /* counts of large tables in the internal database; more: the oldest go */
@@ -212,8 +214,9 @@ int64_t limit_lowered(const char *name, int64_t value);
     LOWERABLE(CHECK_AT_START, 64) /* with more databases than this, files are checked when they are first asked for */
 #define LIMIT_SCHEMA_TIME_MS LOWERABLE(SCHEMA_TIME_MS, 10000) /* reading one schema; longer: the request fails */
 #define LIMIT_TEMPLATE_FILES                                                                                           \
-    LOWERABLE(TEMPLATE_FILES, 20000)  /* entries looked at below --template-dir; changes of later ones are not noticed \
-                                       */
+    LOWERABLE(TEMPLATE_FILES,                                                                                          \
+              20000) /* entries below --template-dir; more: changes and {variables} of some go unnoticed               \
+                      */
 #define LIMIT_PAGE_MATCH_STEPS 100000 /* work for fitting an address to one template with {variables}; more: no fit */
 #define LIMIT_PAGE_SQL_MS      LOWERABLE(PAGE_SQL_MS, 10000)     /* SQL of all sql() calls of one page; more: 500 */
 #define LIMIT_PAGE_SQL_ROWS    LOWERABLE(PAGE_SQL_ROWS, 1000000) /* rows of one sql() call; more: 500 */
@@ -226,7 +229,7 @@ int64_t limit_lowered(const char *name, int64_t value);
                                                                */
 #define LIMIT_SECRET_FILE      4096                           /* a file that holds a secret; larger: TOO_LARGE */
 #define LIMIT_QUERY_ARGS       4096                           /* pairs in a query string; more: 400 */
-#define LIMIT_QUERY_TEXT       LOWERABLE(QUERY_TEXT, 1048576) /* JSON text made of one filter's value; more is cut */
+#define LIMIT_QUERY_TEXT       LOWERABLE(QUERY_TEXT, 1048576) /* JSON text of one parameter of POST /DB.json; more: 413 */
 #define LIMIT_QUERY_PARAMETERS 4096 /* :names read out of a visitor's statement; later ones count as missing */
 #define LIMIT_SCHEDULE_DAYS    366  /* longest "every" of an import; longer: it cannot run */
 #define LIMIT_SCHEDULE_IMPORTS LOWERABLE(SCHEDULE_IMPORTS, 1000) /* imports of one database; more are left out */
@@ -269,7 +272,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_INGEST_UNPACK_FREE   LOWERABLE(INGEST_UNPACK_FREE, 67108864) /* unpacked bytes before the ratio counts */
 #define LIMIT_INGEST_UNPACKED                                                                                          \
     LOWERABLE(INGEST_UNPACKED, 1099511627776) /* unpacked bytes of one file; more: TOO_LARGE */
-#define LIMIT_INGEST_ZIP_ENTRIES 10000        /* files in one zip; more: TOO_LARGE */
+#define LIMIT_INGEST_ZIP_ENTRIES LOWERABLE(INGEST_ZIP_ENTRIES, 10000)        /* files in one zip; more: TOO_LARGE */
 #define LIMIT_INGEST_DISTINCT    1000         /* different values counted exactly; more are estimated */
 #define LIMIT_INGEST_REJECT_TEXT                                                                                       \
     LOWERABLE(INGEST_REJECT_TEXT, 134217728) /* bytes of a rejected row kept; the rest is cut off, and says so */
@@ -304,7 +307,7 @@ int64_t limit_lowered(const char *name, int64_t value);
     LOWERABLE(PROVE_LEDGER, 536870912) /* ids of one run that a backend gives away; more: TOO_LARGE */
 #define LIMIT_PROVE_CONNECTIONS 20000  /* of all kinds together; more: USAGE */
 #define LIMIT_PROVE_DEPTH       256    /* requests of a pipeline; more: USAGE */
-#define LIMIT_PROVE_TICKS       4096   /* pieces of the time line; then each stands for twice the time */
+#define LIMIT_PROVE_TICKS       LOWERABLE(PROVE_TICKS, 4096)   /* pieces of the time line; then each stands for twice the time */
 #define LIMIT_PROVE_CHANGES     100000 /* changes of one run; more: USAGE */
 
 /* fetching URLs */
@@ -351,7 +354,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 
 /* cli */
 #define LIMIT_UPGRADE_STATUS    16384   /* bytes of the file that tells who serves; larger: TOO_LARGE */
-#define LIMIT_UPGRADE_ARGUMENTS 4194304 /* bytes of a command line that is run again; longer: TOO_LARGE */
+#define LIMIT_UPGRADE_ARGUMENTS LOWERABLE(UPGRADE_ARGUMENTS, 4194304) /* bytes of a command line that is run again; longer: TOO_LARGE */
 #define LIMIT_REPLAY_FILE       LOWERABLE(REPLAY_FILE, 1073741824) /* a file of recorded requests; larger: TOO_LARGE */
 #define LIMIT_POST_BODY         1048576 /* size: bytes of items of one request, before the last */
 #define LIMIT_POST_LOG          LOWERABLE(POST_LOG, 536870912) /* a log that is gone on with; larger: TOO_LARGE */

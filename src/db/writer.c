@@ -172,6 +172,11 @@ static void run_in_transaction(struct writer *w, struct writer_job *j)
         j->status = history_author(w->conn, j->who, j->via, &j->err);
     if (j->status == STATUS_OK)
         j->status = j->run(j, w->conn, &j->err);
+    if (j->status == STATUS_TIMEOUT) {
+        err_set(&j->err, STATUS_TIMEOUT, "the write took longer than %lld ms: nothing of it was kept",
+                (long long)limit_ms);
+        err_hint(&j->err, "Write it in smaller parts.");
+    }
     conn_deadline(w->conn, 0, NULL);
     if (j->status == STATUS_OK && j->via.n && !transaction_is_lost(w))
         j->status = history_author(w->conn, (str){0}, (str){0}, &j->err);

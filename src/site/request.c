@@ -196,7 +196,14 @@ enum status request_connect(struct request *rq, struct err *err)
     rq->schema = NULL;
     if (st == STATUS_OK)
         conn_deadline(rq->conn, rq->started_mono_us + LIMIT_SCHEMA_TIME_MS * 1000, request_gone(rq));
-    return st == STATUS_OK ? schema_get(rq->conn, &rq->schema, err) : st;
+    if (st == STATUS_OK)
+        st = schema_get(rq->conn, &rq->schema, err);
+    if (st == STATUS_TIMEOUT) {
+        err_set(err, STATUS_TIMEOUT, "Reading the schema of %.*s took longer than %d ms", STR_ARG(rq->db->name),
+                (int)LIMIT_SCHEMA_TIME_MS);
+        return err_hint(err, "Try again when the machine has less to do, or take unused tables out.");
+    }
+    return st;
 }
 
 void request_release_conn(struct request *rq)

@@ -37,6 +37,7 @@ struct template_files {
     _Atomic uint64_t generation;
     uint64_t digest;
     int64_t next_walk_us;
+    bool warned;         /* of too many files */
     struct arena *names; /* of `patterns` */
     str *patterns;
     size_t pattern_count, pattern_cap;
@@ -60,6 +61,7 @@ struct walk {
     struct template_files *f;
     uint64_t digest;
     size_t left; /* entries that may still be looked at */
+    bool over;   /* there are more */
 };
 
 static void note_pattern(struct template_files *f, str name)
@@ -90,10 +92,13 @@ static void walk_folder(struct walk *w, int parent, const char *entry, str name,
         close(fd);
         return;
     }
-    for (const struct dirent *e; w->left && (e = readdir(d));) {
+    for (const struct dirent *e; !w->over && (e = readdir(d));) {
         struct stat st;
         if (e->d_name[0] == '.' || fstatat(dirfd(d), e->d_name, &st, 0) != 0)
             continue;
+        w->over = !w->left;
+        if (w->over)
+            break;
         w->left--;
         str below = ARENA_CAT(f->names, name, str_of(e->d_name));
         w->digest += mix(str_hash(below), S_ISDIR(st.st_mode) ? 1 : stat_digest(&st));
@@ -117,6 +122,10 @@ static bool walk(struct template_files *f)
     arena_reset(f->names);
     f->pattern_count = 0;
     walk_folder(&w, AT_FDCWD, f->dir, STR(""), 0);
+    if (w.over && !f->warned)
+        log_line(LOG_WARN, "site", "%s has more than %d files: some addresses of pages/ and changes go unnoticed",
+                 f->dir, LIMIT_TEMPLATE_FILES);
+    f->warned = w.over;
     if (f->pattern_count)
         qsort(f->patterns, f->pattern_count, sizeof *f->patterns, by_name);
     bool changed = w.digest != f->digest;

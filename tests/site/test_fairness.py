@@ -6,6 +6,7 @@ import socket
 import threading
 import urllib.parse
 
+import limits
 from serving import HOST
 
 ENDLESS = "with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) from c"
@@ -147,7 +148,7 @@ def test_what_may_be_slow_runs_elsewhere(server, chinook):
 def test_a_full_queue_says_when_to_come_again(server, chinook):
     site = server(chinook, *PROXY, "--setting", "sql_time_limit_ms", "60000", "--setting", "num_sql_threads", "1")
     sockets, statuses, lock = [], [], threading.Lock()
-    for n in range(67):  # one runs, 64 wait, two are too many
+    for n in range(limits.LIMIT_FLOW_QUEUE + 3):  # one runs, 64 wait, two are too many
         s = socket.create_connection((HOST, site.port))
         s.sendall((f"GET {at(ENDLESS + ' limit ' + str(n + 1))} HTTP/1.1\r\nHost: a\r\n"
                    "X-Forwarded-For: 192.0.2.1\r\n\r\n").encode())

@@ -97,7 +97,7 @@ def test_keeping_and_marking(start, tmp_path):
 
 def test_held_back(start, tmp_path):
     (tmp_path / "things.csv").write_text(ONE)
-    site = start({"vanished": "delete", "max_removed_percent": 50})
+    site = start({"vanished": "delete"})  # and no max_removed_percent: LIMIT_SCHEDULE_REMOVED, half of them
     ran(site)
     (tmp_path / "things.csv").write_text("id,name,size\n1,changed,10\n")
     got = run_again(site)

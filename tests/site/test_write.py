@@ -248,16 +248,6 @@ def test_many_clients(site):
     assert got == wanted
 
 
-def test_other_process_holds_the_lock(site, tmp_path):
-    with sqlite3.connect(tmp_path / "data.db", isolation_level=None) as db:
-        db.execute("begin immediate")
-        got = site.post("/data/docs/-/insert", {"row": {"title": "x"}}, 503)
-        assert "locked" in got.json()["error"] and got.header("retry-after")
-        db.execute("rollback")
-    db.close()
-    site.post("/data/docs/-/insert", {"row": {"title": "x"}}, 201)
-
-
 def test_journal_mode_stays(site, tmp_path):
     site.post("/data/docs/-/insert", {"row": {"title": "x"}}, 201)
     with sqlite3.connect(tmp_path / "data.db") as db:

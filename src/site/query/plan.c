@@ -37,7 +37,7 @@ str query_draft_next_param(struct query_draft *d, struct value value)
 str query_json(struct arena *a, struct value v)
 {
     struct buf b;
-    buf_init(&b, LIMIT_QUERY_TEXT);
+    buf_init(&b, LIMIT_JSON_OUTPUT);
     value_to_json(&b, v, 0);
     str text = arena_str(a, buf_str(&b));
     buf_release(&b);

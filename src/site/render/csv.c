@@ -94,9 +94,12 @@ static size_t max_bytes(const struct request *rq)
     return mb ? (size_t)mb << 20 : SIZE_MAX;
 }
 
-static void overflow_line(const struct request *rq, struct buf *out)
+/* A line of its own: half a record could be taken for a whole one. */
+static void overflow_line(size_t max, struct buf *out)
 {
-    buf_printf(out, "CSV contains more than %lld bytes", (long long)(rq->site->config.settings.max_csv_mb << 20));
+    size_t end = str_rfind_char(buf_str(out), '\n');
+    out->n = end == STR_NPOS ? 0 : end + 1;
+    buf_printf(out, "CSV contains more than %zu bytes", max);
 }
 
 /* As the address names it, for a table; a query of nobody is named after its database. */

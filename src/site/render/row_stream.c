@@ -34,11 +34,11 @@ static enum status respond_once(struct row_text *t, const struct row_format *f, 
 {
     struct request *rq = t->rq;
     struct buf out;
-    size_t max = f->max_bytes ? f->max_bytes(rq) : SIZE_MAX;
+    size_t max = MIN(f->max_bytes ? f->max_bytes(rq) : SIZE_MAX, (size_t)LIMIT_CSV_PAGE);
     enum status st = f->check ? f->check(t, err) : STATUS_OK;
     if (st != STATUS_OK)
         return st;
-    buf_init(&out, MIN(max, (size_t)LIMIT_CSV_PAGE));
+    buf_init(&out, max);
     t->out = &out;
     if (f->begin)
         f->begin(t);
@@ -53,7 +53,7 @@ static enum status respond_once(struct row_text *t, const struct row_format *f, 
     if (out.over) {
         out.max += 256;
         out.over = false;
-        f->overflow(rq, &out);
+        f->overflow(max, &out);
     }
     rq->response->status = 200;
     f->headers(rq, name);
@@ -177,14 +177,15 @@ static enum status fetch_page(struct row_stream *s, struct err *err)
     rq->schema = NULL;
     if (st != STATUS_OK)
         return st;
-    if (s->text.over)
-        return err_set(err, STATUS_TOO_LARGE, "A page of this %s is larger than %d bytes", s->format->name,
-                       LIMIT_CSV_PAGE);
+    if (s->text.over) {
+        err_set(err, STATUS_TOO_LARGE, "A page of this %s is larger than %d bytes", s->format->name, LIMIT_CSV_PAGE);
+        return err_hint(err, "Ask for fewer columns with _col, or set max_returned_rows lower.");
+    }
     s->sent += s->text.n;
     size_t max = s->format->max_bytes ? s->format->max_bytes(rq) : SIZE_MAX;
     if (s->sent > max) {
         s->text.n -= MIN(s->text.n, s->sent - max);
-        s->format->overflow(rq, &s->text);
+        s->format->overflow(max, &s->text);
         s->finished = true;
     }
     return STATUS_OK;

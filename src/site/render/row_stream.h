@@ -25,10 +25,10 @@ struct row_format {
     enum status (*check)(struct row_text *t, struct err *err);
     void (*begin)(struct row_text *t); /* before the first row; NULL = nothing */
     void (*rows)(struct row_text *t);
-    void (*end)(struct row_text *t);               /* after the last row; NULL = nothing */
-    void (*headers)(struct request *rq, str name); /* content type and so on; `name` of the table or query */
-    size_t (*max_bytes)(const struct request *rq); /* of the whole answer; NULL = no limit */
-    void (*overflow)(const struct request *rq, struct buf *out); /* what it ends with past that */
+    void (*end)(struct row_text *t);                     /* after the last row; NULL = nothing */
+    void (*headers)(struct request *rq, str name);       /* content type and so on; `name` of the table or query */
+    size_t (*max_bytes)(const struct request *rq);       /* of the whole answer; NULL = no limit */
+    void (*overflow)(size_t max_bytes, struct buf *out); /* what it ends with past that */
 };
 
 /* Fetches the page, or with ?_stream=1 one page after the other, and answers. */

@@ -233,6 +233,9 @@ void schedule_configure(struct site *site)
         for (size_t k = 0; k < value_count(list) && k < (size_t)LIMIT_SCHEDULE_IMPORTS; k++)
             if (value_at(list, k).kind == VALUE_DICT)
                 configure(s, db, value_at(list, k));
+        if (value_count(list) > (size_t)LIMIT_SCHEDULE_IMPORTS)
+            log_line(LOG_WARN, "schedule", "%.*s has more than %d imports: the rest is left out", STR_ARG(db),
+                     LIMIT_SCHEDULE_IMPORTS);
     }
     pthread_mutex_unlock(&s->lock);
 }

@@ -81,7 +81,8 @@ static enum status refuse(struct request *rq, int http_status, str text)
 
 static enum status refuse_for(struct request *rq, const struct err *err, int http_status)
 {
-    return refuse(rq, http_status ? http_status : status_http(err->status), arena_str(rq->arena, str_of(err->text)));
+    str text = arena_printf(rq->arena, "%s%s%s", err->text, err->hint[0] ? ". " : "", err->hint);
+    return refuse(rq, http_status ? http_status : status_http(err->status), text);
 }
 
 /* ---- requests ---- */

@@ -69,6 +69,11 @@ enum status view_metrics(struct request *rq, struct err *err)
     }
     buf_init(&out, LIMIT_METRICS_PAGE);
     metrics_write(rq->site, rq->http_stats, open, &out);
+    if (out.over) { /* half of them would be wrong figures */
+        buf_release(&out);
+        err_set(err, STATUS_INTERNAL, "The metrics are longer than %d bytes", LIMIT_METRICS_PAGE);
+        return err_hint(err, "Restart the server: their labels then begin anew.");
+    }
     response_header(rq->response, STR("vary"), STR("Accept"));
     response_header(rq->response, STR("cache-control"), STR("no-store"));
     respond_buf(rq, 200,

@@ -64,7 +64,7 @@ static const char **sorted_actions(struct arena *a)
 static str json_text(struct arena *a, struct value v, int indent)
 {
     struct buf b;
-    buf_init(&b, LIMIT_QUERY_TEXT);
+    buf_init(&b, LIMIT_TEMPLATE_OUTPUT);
     value_to_json_indent(&b, v, 0, indent);
     str out = arena_str(a, buf_str(&b));
     buf_release(&b);

@@ -8,18 +8,27 @@
 #include "site/view/view.h"
 
 /* Parameters are bound as text, so numbers may come as numbers; a list or an object is bound as its JSON. */
-static str text_of(struct arena *a, struct value v)
+static enum status text_of(struct arena *a, str name, struct value v, str *ret, struct err *err)
 {
     struct buf b;
-    if (v.kind == VALUE_BOOL)
-        return v.b ? STR("1") : STR("0");
-    if (v.kind != VALUE_LIST && v.kind != VALUE_DICT)
-        return value_to_str(a, v);
-    buf_init(&b, LIMIT_QUERY_TEXT);
-    value_to_json(&b, v, VALUE_JSON_UTF8);
-    str text = arena_str(a, buf_str(&b));
-    buf_release(&b);
-    return text;
+    enum status st = STATUS_OK;
+    if (v.kind == VALUE_BOOL) {
+        *ret = v.b ? STR("1") : STR("0");
+    } else if (v.kind != VALUE_LIST && v.kind != VALUE_DICT) {
+        *ret = value_to_str(a, v);
+    } else {
+        buf_init(&b, LIMIT_QUERY_TEXT);
+        value_to_json(&b, v, VALUE_JSON_UTF8);
+        if (b.over) {
+            err_set(err, STATUS_TOO_LARGE, "the parameter %.*s is longer than %d bytes", STR_ARG(name),
+                    LIMIT_QUERY_TEXT);
+            st = err_hint(err, "Ask several times, with a part of it each.");
+        } else {
+            *ret = arena_str(a, buf_str(&b));
+        }
+        buf_release(&b);
+    }
+    return st;
 }
 
 static enum status read_body(struct request *rq, struct value *ret, struct err *err)
@@ -50,14 +59,18 @@ enum status view_sql_post(struct request *rq, struct err *err)
     if (st != STATUS_OK)
         return st;
     struct value params = VALUE_GET(body, "params");
-    for (size_t i = 0; i < value_count(params); i++)
-        if (!value_is_null(params.dict->entries[i].value))
-            VEC_PUSH(a, &pairs,
-                     (struct url_pair){params.dict->entries[i].key, text_of(a, params.dict->entries[i].value)});
-    for (size_t i = 0; i < value_count(body); i++) {
-        const struct value_entry *e = &body.dict->entries[i];
-        if (!str_is(e->key, "params") && !value_is_null(e->value))
-            VEC_PUSH(a, &pairs, (struct url_pair){e->key, text_of(a, e->value)});
+    for (int part = 0; part < 2; part++) {
+        struct value from = part ? body : params;
+        for (size_t i = 0; i < value_count(from); i++) {
+            const struct value_entry *e = &from.dict->entries[i];
+            struct url_pair p = {.key = e->key};
+            if ((part && str_is(e->key, "params")) || value_is_null(e->value))
+                continue;
+            st = text_of(a, e->key, e->value, &p.value, err);
+            if (st != STATUS_OK)
+                return st;
+            VEC_PUSH(a, &pairs, p);
+        }
     }
     str query = url_encode(a, pairs.items, pairs.count);
     if (rq->query_string.n)

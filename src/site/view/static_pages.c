@@ -167,7 +167,7 @@ static enum status api_path(void *self, struct eval *ev, const struct value_args
             pairs[n++] = (struct url_pair){e->key, value_to_str(a, e->value)};
         if (n < ARRAY_LEN(pairs) && str_is(e->key, "json")) {
             struct buf b;
-            buf_init(&b, LIMIT_QUERY_TEXT);
+            buf_init(&b, LIMIT_TEMPLATE_OUTPUT);
             value_to_json_indent(&b, e->value, 0, 2);
             pairs[n++] = (struct url_pair){e->key, arena_str(a, buf_str(&b))};
             buf_release(&b);

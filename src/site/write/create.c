@@ -253,6 +253,11 @@ static enum status make_table(struct arena *a, struct conn *c, struct create_pla
 {
     struct table_def d = table_def_copy(a, &p->def); /* a second try starts from the plan again */
     add_key_column(a, &d);
+    if (d.columns.count > LIMIT_WRITE_COLUMNS) {
+        err_set(err, STATUS_INVALID, "too many columns: %zu, at most %d are possible", d.columns.count,
+                LIMIT_WRITE_COLUMNS);
+        return err_hint(err, "Put some of them into a table of their own, or into one column as JSON.");
+    }
     for (size_t i = 0; i < d.columns.count; i++) {
         enum status st =
             d.columns.items[i].fk_table.n ? table_def_resolve_fk(a, c, d.name, &d.columns.items[i], err) : STATUS_OK;
@@ -274,9 +279,6 @@ enum status create_table_for_rows(struct arena *a, struct conn *c, str table, co
     for (size_t i = 0; i < pk_count; i++)
         if (!table_def_find(&p.def, pks[i]))
             return err_set(err, STATUS_INVALID, "no record has the key column \"%.*s\"", STR_ARG(pks[i]));
-    if (p.def.columns.count > LIMIT_WRITE_COLUMNS)
-        return err_set(err, STATUS_INVALID, "too many columns: %zu, at most %d are possible", p.def.columns.count,
-                       LIMIT_WRITE_COLUMNS);
     return make_table(a, c, &p, err);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When something is due: both ways to write it, what is refused, the next time over ends of months and years. */
+#include "base/limits.h"
 #include "site/schedule/cron.h"
 
 #include "test.h"
@@ -38,7 +39,9 @@ TEST(schedule_by_intervals)
 {
     CHECK_INT(next("every 15m", 1000), 1900);
     CHECK_INT(next("every 2h", 0), 7200);
-    CHECK_INT(next("every 366d", 0), 366 * 86400);
+    CHECK_INT(LIMIT_SCHEDULE_DAYS, 366); /* and one more below */
+    CHECK_INT(next("every 366d", 0), LIMIT_SCHEDULE_DAYS * 86400);
+    CHECK_INT(next("every 8784h", 0), LIMIT_SCHEDULE_DAYS * 86400);
 }
 
 TEST(schedules_that_are_none)
@@ -49,6 +52,7 @@ TEST(schedules_that_are_none)
                                         "every 0m",
                                         "every -1m",
                                         "every 367d",
+                                        "every 8785h",
                                         "every 5s",
                                         "every 5",
                                         "60 * * * *",

@@ -57,5 +57,11 @@ TEST(custom_page_patterns_cost_little)
     memset(path, '-', sizeof path);
     path[0] = '/';
     CHECK(!custom_page_match(STR("pages/{a}-{b}-{c}-{d}-{e}x.html"), str_make(path, sizeof path), value_dict(a)));
+    /* Found after n * n / 2 steps at the least: variables take as much as they can first. */
+    for (int n = 100; n <= 1000; n += 900) {
+        str text = arena_printf(a, "/x%.*s", n, path + 1);
+        CHECK_INT(custom_page_match(STR("pages/{a}{b}x{c}.html"), text, value_dict(a)),
+                  n * n / 2 < LIMIT_PAGE_MATCH_STEPS);
+    }
     arena_free(a);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Figures: exact for one data version, old for others, bounded, worked out by one at a time. */
+#include "base/limits.h"
 #include "site/figure_store.h"
 
 #include "test.h"
@@ -58,11 +59,10 @@ TEST(figures_are_worked_out_once)
 TEST(figures_are_bounded)
 {
     struct arena *a = arena_new(0);
-    enum { MAX = 65536 };
-    struct figure_store *k = figure_store_new(MAX);
+    const size_t max = LIMIT_FIGURE_BYTES;
+    struct figure_store *k = figure_store_new(max);
     struct figure_stats stats;
-    static char text[MAX];
-    struct cell cell = {.kind = CELL_TEXT, .s = {text, 1000}};
+    struct cell cell = {.kind = CELL_TEXT, .s = {arena_alloc(a, max / 4), 30000}};
     struct rowset rows = one(&cell), got;
     for (int i = 0; i < 1000; i++) {
         str key = arena_printf(a, "facet %d", i);
@@ -70,15 +70,15 @@ TEST(figures_are_bounded)
         figure_store_put(k, &first, key, &rows);
         figure_store_settle(k, &first, key, false, 0, 0);
         figure_store_stats(k, &stats);
-        CHECK(stats.bytes <= MAX);
+        CHECK(stats.bytes <= max);
         CHECK(figure_store_get(k, &first, STR("facet 0"), a, &got) == FIGURE_EXACT); /* in use: it stays */
     }
     CHECK(stats.entries > 20);
     for (int i = 0; i < 1000; i++)
         CHECK(figure_store_claim(k, &first, arena_printf(a, "claim %d", i), 0));
     figure_store_stats(k, &stats);
-    CHECK(stats.bytes <= MAX);
-    cell.s.n = MAX / 4;
+    CHECK(stats.bytes <= max);
+    cell.s.n = max / 4;
     figure_store_put(k, &first, STR("large"), &rows);
     CHECK(figure_store_get(k, &first, STR("large"), a, &got) == FIGURE_NONE);
     figure_store_free(k);

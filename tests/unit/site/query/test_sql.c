@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/limits.h"
 #include "site/query/sql.h"
 #include "support.h"
 
@@ -78,6 +79,22 @@ TEST(query_sql_parameter_names)
         query_sql_parameters(a, str_of(table[i].sql), &names, &count);
         CHECK_STR(query_join(a, names, count, STR(" ")), table[i].names);
     }
+    arena_free(a);
+}
+
+TEST(query_sql_has_so_many_parameters)
+{
+    struct arena *a = arena_new(1 << 24);
+    struct buf sql;
+    const str *names;
+    size_t count;
+    buf_init(&sql, 1 << 20);
+    for (int i = 0; i < LIMIT_QUERY_PARAMETERS + 2; i++)
+        buf_printf(&sql, ", :p%d", i);
+    query_sql_parameters(a, buf_str(&sql), &names, &count);
+    CHECK_INT(count, LIMIT_QUERY_PARAMETERS);
+    CHECK_STR(names[count - 1], "p4095");
+    buf_release(&sql);
     arena_free(a);
 }
 
