@@ -7,7 +7,7 @@ import pytest
 import serving
 
 _text = (serving.TOP / "src/base/limits.h").read_text()
-for _name, _value in re.findall(r"#define (LIMIT_\w+)\s+(?:\\\s*)?(?:LOWERABLE\(\w+, )?(?:INT64_C\()?(\d+)", _text):
+for _name, _value in re.findall(r"#define (LIMIT_\w+)\s+(?:\\\s*)?(?:LOWERABLE\(\w+,\s*(?:\\\s*)?)?(?:INT64_C\()?(\d+)", _text):
     globals()[_name] = int(_value)
 
 LOWERABLE = re.findall(r"LOWERABLE\((\w+),", _text)

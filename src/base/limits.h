@@ -69,14 +69,15 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_FDPASS_FDS     24    /* descriptors in one message; more: INVALID */
 #define LIMIT_FDPASS_BYTES   131072 /* of one message; the kernel takes about 200 KiB */
 #define LIMIT_TAKEOVER_UNREAD                                                                                          \
-    65536                            /* bytes that go over with a connection; one with more stays until they are used  \
-                                      */
-#define LIMIT_TAKEOVER_NOTE      256 /* bytes that an application adds to a connection that goes over */
-#define LIMIT_TAKEOVER_STATE     65536 /* bytes of an application's state that go over; more: INVALID */
-#define LIMIT_TAKEOVER_WORD      4096  /* bytes of what a successor says; more: PROTOCOL */
-#define LIMIT_TAKEOVER_ARRIVE_MS 10000 /* a successor waits so long for the sockets; then TIMEOUT */
-#define LIMIT_WATCH_FOLDERS      LOWERABLE(WATCH_FOLDERS, 4096) /* folders watched for change; more: TOO_LARGE */
-#define LIMIT_WATCH_DEPTH        16                             /* folder depth watched; deeper ones are not */
+    65536                          /* bytes that go over with a connection; one with more stays until they are used    \
+                                    */
+#define LIMIT_TAKEOVER_NOTE  256   /* bytes that an application adds to a connection that goes over */
+#define LIMIT_TAKEOVER_STATE 65536 /* bytes of an application's state that go over; more: INVALID */
+#define LIMIT_TAKEOVER_WORD  4096  /* bytes of what a successor says; more: PROTOCOL */
+#define LIMIT_TAKEOVER_ARRIVE_MS                                                                                       \
+    LOWERABLE(TAKEOVER_ARRIVE_MS, 10000)                   /* a successor waits so long for the sockets; then TIMEOUT */
+#define LIMIT_WATCH_FOLDERS LOWERABLE(WATCH_FOLDERS, 4096) /* folders watched for change; more: TOO_LARGE */
+#define LIMIT_WATCH_DEPTH   16                             /* folder depth watched; deeper ones are not */
 
 /* net */
 #define LIMIT_LISTEN_BACKLOG   1024    /* size: connections waiting for accept */
@@ -126,8 +127,8 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_STATIC_CACHE         33554432 /* memory for small static files of one directory; then the oldest go */
 /* a new file up to this size is hashed and compressed on the loop (under 1 ms) */
 #define LIMIT_STATIC_INLINE   16384
-#define LIMIT_STATIC_SMALL    262144   /* a file up to this size is kept in memory */
-#define LIMIT_STATIC_FILES    LOWERABLE(STATIC_FILES, 4096)     /* files remembered with their ETag; then the oldest go */
+#define LIMIT_STATIC_SMALL    262144                        /* a file up to this size is kept in memory */
+#define LIMIT_STATIC_FILES    LOWERABLE(STATIC_FILES, 4096) /* files remembered with their ETag; then the oldest go */
 #define LIMIT_BLOB_FILE_MIN   16384    /* an answer of this size on is sent from a memory file when asked for again */
 #define LIMIT_BLOB_FILES      256      /* memory files at once; then answers are sent from memory */
 #define LIMIT_BLOB_FILE_BYTES 67108864 /* bytes of all memory files */
@@ -229,7 +230,7 @@ int64_t limit_lowered(const char *name, int64_t value);
                                                                */
 #define LIMIT_SECRET_FILE      4096                           /* a file that holds a secret; larger: TOO_LARGE */
 #define LIMIT_QUERY_ARGS       4096                           /* pairs in a query string; more: 400 */
-#define LIMIT_QUERY_TEXT       LOWERABLE(QUERY_TEXT, 1048576) /* JSON text of one parameter of POST /DB.json; more: 413 */
+#define LIMIT_QUERY_TEXT       LOWERABLE(QUERY_TEXT, 1048576) /* JSON of one parameter of POST /DB.json; more: 413 */
 #define LIMIT_QUERY_PARAMETERS 4096 /* :names read out of a visitor's statement; later ones count as missing */
 #define LIMIT_SCHEDULE_DAYS    366  /* longest "every" of an import; longer: it cannot run */
 #define LIMIT_SCHEDULE_IMPORTS LOWERABLE(SCHEDULE_IMPORTS, 1000) /* imports of one database; more are left out */
@@ -243,10 +244,8 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_SIGN_IN_NEXT     2048 /* bytes of the page to go to after signing in; longer: the home page */
 
 /* migrate */
-#define LIMIT_UNDO_ROWS                                                                                                \
-    2000000                     /* rows of a table that an import empties or replaces; more: no undo, and it says so   \
-                                 */
-#define LIMIT_UNDO_LOG    100   /* imports that are remembered; older ones are forgotten */
+#define LIMIT_UNDO_ROWS   LOWERABLE(UNDO_ROWS, 2000000) /* rows of a table that an import empties; more: no undo */
+#define LIMIT_UNDO_LOG    LOWERABLE(UNDO_LOG, 100)      /* imports that are remembered; older ones are forgotten */
 #define LIMIT_SQL_COLUMNS 32768 /* columns of a table that is rebuilt: SQLite allows no more; more: TOO_LARGE */
 
 /* replicate */
@@ -271,9 +270,9 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_INGEST_UNPACK_RATIO  1100   /* unpacked bytes a packed one, past the first 64 MiB: deflate's 1032 */
 #define LIMIT_INGEST_UNPACK_FREE   LOWERABLE(INGEST_UNPACK_FREE, 67108864) /* unpacked bytes before the ratio counts */
 #define LIMIT_INGEST_UNPACKED                                                                                          \
-    LOWERABLE(INGEST_UNPACKED, 1099511627776) /* unpacked bytes of one file; more: TOO_LARGE */
-#define LIMIT_INGEST_ZIP_ENTRIES LOWERABLE(INGEST_ZIP_ENTRIES, 10000)        /* files in one zip; more: TOO_LARGE */
-#define LIMIT_INGEST_DISTINCT    1000         /* different values counted exactly; more are estimated */
+    LOWERABLE(INGEST_UNPACKED, 1099511627776)                         /* unpacked bytes of one file; more: TOO_LARGE */
+#define LIMIT_INGEST_ZIP_ENTRIES LOWERABLE(INGEST_ZIP_ENTRIES, 10000) /* files in one zip; more: TOO_LARGE */
+#define LIMIT_INGEST_DISTINCT    1000 /* different values counted exactly; more are estimated */
 #define LIMIT_INGEST_REJECT_TEXT                                                                                       \
     LOWERABLE(INGEST_REJECT_TEXT, 134217728) /* bytes of a rejected row kept; the rest is cut off, and says so */
 #define LIMIT_INGEST_ARENA                                                                                             \
@@ -307,19 +306,20 @@ int64_t limit_lowered(const char *name, int64_t value);
     LOWERABLE(PROVE_LEDGER, 536870912) /* ids of one run that a backend gives away; more: TOO_LARGE */
 #define LIMIT_PROVE_CONNECTIONS 20000  /* of all kinds together; more: USAGE */
 #define LIMIT_PROVE_DEPTH       256    /* requests of a pipeline; more: USAGE */
-#define LIMIT_PROVE_TICKS       LOWERABLE(PROVE_TICKS, 4096)   /* pieces of the time line; then each stands for twice the time */
-#define LIMIT_PROVE_CHANGES     100000 /* changes of one run; more: USAGE */
+#define LIMIT_PROVE_TICKS                                                                                              \
+    LOWERABLE(PROVE_TICKS, 4096)   /* pieces of the time line; then each stands for twice the time */
+#define LIMIT_PROVE_CHANGES 100000 /* changes of one run; more: USAGE */
 
 /* fetching URLs */
 #define LIMIT_FETCH_URL        8192                                         /* bytes of a URL; longer: INVALID */
 #define LIMIT_FETCH_BYTES      LOWERABLE(FETCH_BYTES, INT64_C(68719476736)) /* bytes of one answer; more: TOO_LARGE */
-#define LIMIT_FETCH_REDIRECTS  10                               /* redirects that are followed; more: INVALID */
-#define LIMIT_FETCH_MS         LOWERABLE(FETCH_MS, 3600000)     /* everything; longer: TIMEOUT */
-#define LIMIT_FETCH_CONNECT_MS 15000                            /* one connection; longer: the next try */
-#define LIMIT_FETCH_STALL_MS   LOWERABLE(FETCH_STALL_MS, 30000) /* without a byte; longer: the next try */
+#define LIMIT_FETCH_REDIRECTS  10                                 /* redirects that are followed; more: INVALID */
+#define LIMIT_FETCH_MS         LOWERABLE(FETCH_MS, 3600000)       /* everything; longer: TIMEOUT */
+#define LIMIT_FETCH_CONNECT_MS LOWERABLE(FETCH_CONNECT_MS, 15000) /* one connection; longer: the next try */
+#define LIMIT_FETCH_STALL_MS   LOWERABLE(FETCH_STALL_MS, 30000)   /* without a byte; longer: the next try */
 #define LIMIT_FETCH_TRIES      4 /* tries in a row that bring nothing; then the last one's failure */
 #define LIMIT_FETCH_TRIES_ALL  LOWERABLE(FETCH_TRIES_ALL, 100) /* all tries of one file; likewise */
-#define LIMIT_FETCH_BACKOFF_MS 500                             /* before the second try; doubled for each further one */
+#define LIMIT_FETCH_BACKOFF_MS 500 /* size: before the second try; doubled for each further one */
 #define LIMIT_SEND_ANSWER      LOWERABLE(SEND_ANSWER, 16777216) /* bytes of an answer that are looked at */
 #define LIMIT_FETCH_WAIT_MS    LOWERABLE(FETCH_WAIT_MS, 30000)  /* the longest wait, whatever the server asks for */
 
@@ -353,11 +353,12 @@ int64_t limit_lowered(const char *name, int64_t value);
     LOWERABLE(EDGE_LOG_FILE, 16777216) /* an app's log is put aside (APP.log.1) when it is larger */
 
 /* cli */
-#define LIMIT_UPGRADE_STATUS    16384   /* bytes of the file that tells who serves; larger: TOO_LARGE */
-#define LIMIT_UPGRADE_ARGUMENTS LOWERABLE(UPGRADE_ARGUMENTS, 4194304) /* bytes of a command line that is run again; longer: TOO_LARGE */
-#define LIMIT_REPLAY_FILE       LOWERABLE(REPLAY_FILE, 1073741824) /* a file of recorded requests; larger: TOO_LARGE */
-#define LIMIT_POST_BODY         1048576 /* size: bytes of items of one request, before the last */
-#define LIMIT_POST_LOG          LOWERABLE(POST_LOG, 536870912) /* a log that is gone on with; larger: TOO_LARGE */
-#define LIMIT_HEALTH_PATH       1024 /* bytes of the path that healthcheck asks for; longer: USAGE */
+#define LIMIT_UPGRADE_STATUS 16384 /* bytes of the file that tells who serves; larger: TOO_LARGE */
+#define LIMIT_UPGRADE_ARGUMENTS                                                                                        \
+    LOWERABLE(UPGRADE_ARGUMENTS, 4194304) /* bytes of a command line that is run again; longer: TOO_LARGE */
+#define LIMIT_REPLAY_FILE LOWERABLE(REPLAY_FILE, 1073741824) /* a file of recorded requests; larger: TOO_LARGE */
+#define LIMIT_POST_BODY   1048576                            /* size: bytes of items of one request, before the last */
+#define LIMIT_POST_LOG    LOWERABLE(POST_LOG, 536870912)     /* a log that is gone on with; larger: TOO_LARGE */
+#define LIMIT_HEALTH_PATH 1024 /* bytes of the path that healthcheck asks for; longer: USAGE */
 
 #endif

@@ -74,8 +74,12 @@ static enum status read_url(str url, struct place *p, struct err *err)
     }
     if (authority.n > 2 && authority.p[0] == '[')
         authority = str_sub(authority, 1, authority.n - 1);
+    if (p->path.n > LIMIT_HEALTH_PATH) {
+        err_set(err, STATUS_USAGE, "a path of %zu bytes, at most %d are possible", p->path.n, LIMIT_HEALTH_PATH);
+        return err_hint(err, "Ask for a short one, /-/health or /-/ready.");
+    }
     for (size_t i = 0; i < p->path.n; i++)
-        if (p->path.p[i] <= ' ' || p->path.p[i] == 0x7f || p->path.n > LIMIT_HEALTH_PATH)
+        if (p->path.p[i] <= ' ' || p->path.p[i] == 0x7f)
             return err_set(err, STATUS_USAGE, "no valid path in %.*s", STR_ARG(url));
     if (!authority.n)
         return err_set(err, STATUS_USAGE, "%.*s: no host", STR_ARG(url));

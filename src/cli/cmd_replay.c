@@ -4,8 +4,10 @@
  * The log is an internal database or what /-/api-log.ndjson gives. Of the recorded headers only Content-Type and Accept
  * are sent: who signs in is said with --token. Answers are compared as documents: order of keys, the server's own
  * address and times of queries do not count. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/limits.h"
@@ -340,14 +342,37 @@ static enum status read_lines(struct replay *r, str text, struct err *err)
     return STATUS_OK;
 }
 
-static enum status run(struct replay *r, struct err *err)
+static enum status is_database(const struct replay *r, bool *ret, struct err *err)
+{
+    char head[16] = {0};
+    int fd;
+    enum status st = fs_open(arena_cstr(r->arena, r->from), O_RDONLY, 0, &fd, err);
+    if (st != STATUS_OK)
+        return st;
+    *ret = pread(fd, head, sizeof head, 0) == (ssize_t)sizeof head && memcmp(head, "SQLite format 3", sizeof head) == 0;
+    close(fd);
+    return STATUS_OK;
+}
+
+static enum status read_file(struct replay *r, struct err *err)
 {
     str text;
     struct arena *a = arena_new(0);
     enum status st = fs_read_file(arena_cstr(r->arena, r->from), LIMIT_REPLAY_FILE, a, &text, err);
+    if (st == STATUS_TOO_LARGE)
+        err_hint(err, "Take a part of it (/-/api-log.ndjson?since=...), or the internal database itself.");
     if (st == STATUS_OK)
-        st = str_starts(text, STR("SQLite format 3")) ? read_database(r, err) : read_lines(r, text, err);
+        st = read_lines(r, text, err);
     arena_free(a);
+    return st;
+}
+
+static enum status run(struct replay *r, struct err *err)
+{
+    bool database = false;
+    enum status st = is_database(r, &database, err);
+    if (st == STATUS_OK)
+        st = database ? read_database(r, err) : read_file(r, err);
     if (st == STATUS_OK && !r->json && !r->dry_run)
         printf("%llu sent: %llu the same, %llu differ, %llu without an answer; %llu skipped\n",
                (unsigned long long)r->sent, (unsigned long long)r->same, (unsigned long long)r->differ,

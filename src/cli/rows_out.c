@@ -109,8 +109,10 @@ static enum status keep_cells(struct rows_out *q, struct stmt *s, int count, str
             struct db_value v = stmt_column_value(s, i);
             VEC_PUSH(q->arena, &q->cells, plain_text(q->arena, &v));
         }
-        if (arena_used(q->arena) > (size_t)LIMIT_REQUEST_ARENA)
-            return err_set(err, STATUS_TOO_LARGE, "too many rows for --table: use --csv, or a limit");
+        if (arena_used(q->arena) > (size_t)LIMIT_REQUEST_ARENA) {
+            err_set(err, STATUS_TOO_LARGE, "the rows take more than %d bytes", LIMIT_REQUEST_ARENA);
+            return err_hint(err, "A table needs all of them to find the widths: use --csv, or a limit.");
+        }
     }
     return st;
 }

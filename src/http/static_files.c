@@ -258,7 +258,7 @@ static void remember(struct static_dir *d, const struct file_key *key, str name,
     push_newest(d, e);
     d->count++;
     d->bytes += entry_bytes(e);
-    while (d->oldest && (d->count > LIMIT_STATIC_FILES || d->bytes > d->cache_max))
+    while (d->oldest && (d->count > (size_t)LIMIT_STATIC_FILES || d->bytes > d->cache_max))
         drop(d, d->oldest);
     (void)pthread_mutex_unlock(&d->mutex);
 }

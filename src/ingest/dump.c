@@ -93,9 +93,12 @@ static enum status read_more(struct dump *d, struct err *err)
     size_t n;
     bool ill_formed;
     char *room = buf_reserve(&d->text, LIMIT_INGEST_BLOCK);
-    if (!room)
-        return err_set(err, STATUS_TOO_LARGE, "%.*s line %llu: a statement is longer than %d bytes",
-                       STR_ARG(d->source->name), (unsigned long long)d->line, LIMIT_DB_SCRIPT_BYTES);
+    if (!room) {
+        err_set(err, STATUS_TOO_LARGE, "%.*s line %llu: a statement is longer than %d bytes", STR_ARG(d->source->name),
+                (unsigned long long)d->line, LIMIT_DB_SCRIPT_BYTES);
+        return err_hint(
+            err, "Make the dump with one row a statement (mysqldump --skip-extended-insert, pg_dump --inserts).");
+    }
     enum status st = decode_read(d->decode, room, LIMIT_INGEST_BLOCK, &n, &ill_formed, err);
     if (st != STATUS_OK)
         return st;

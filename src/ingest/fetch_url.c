@@ -114,7 +114,7 @@ static enum status too_large(struct fetch *f)
 {
     err_set(&f->fault, STATUS_TOO_LARGE, "%.*s is larger than %llu bytes", STR_ARG(f->shown),
             (unsigned long long)f->max);
-    return f->fault.status;
+    return err_hint(&f->fault, "Fetch it yourself, and import the file.");
 }
 
 /* Before the first bytes of an answer that is wanted. */

@@ -182,9 +182,11 @@ static enum status fill(struct input *in, struct batch *b, struct err *err)
             return st;
         if (used || j->ended || j->done)
             break;
-        if (n >= (size_t)LIMIT_INGEST_RECORD)
-            return err_set(err, STATUS_TOO_LARGE, "%.*s line %llu: an item is longer than %d bytes",
-                           STR_ARG(in->source->name), (unsigned long long)j->line, LIMIT_INGEST_RECORD);
+        if (n >= (size_t)LIMIT_INGEST_RECORD) {
+            err_set(err, STATUS_TOO_LARGE, "%.*s line %llu: an item is longer than %d bytes", STR_ARG(in->source->name),
+                    (unsigned long long)j->line, LIMIT_INGEST_RECORD);
+            return err_hint(err, "Perhaps a quote or a bracket is opened there and never closed.");
+        }
         batch_reserve(b, n + n / 2 + LIMIT_INGEST_BLOCK);
     }
     keep_carry(j, b->text + used, n - used);

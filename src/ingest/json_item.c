@@ -195,9 +195,10 @@ static enum status set_list(struct item *it, str key, struct err *err)
     if (first == JREAD_OBJECT_BEGIN) {
         if (map_has(j->lists, key))
             return STATUS_OK;
-        if (j->base.children.count == LIMIT_INGEST_CHILDREN)
-            return err_set(err, STATUS_TOO_LARGE, "the objects hold more than %d different lists",
-                           LIMIT_INGEST_CHILDREN);
+        if (j->base.children.count == LIMIT_INGEST_CHILDREN) {
+            err_set(err, STATUS_TOO_LARGE, "the objects hold more than %d different lists", LIMIT_INGEST_CHILDREN);
+            return err_hint(err, "Without --children they are kept as JSON.");
+        }
         VEC_PUSH(j->base.arena, &j->base.children, arena_str(j->base.arena, key));
         map_put(j->lists, key, j);
         return STATUS_OK;

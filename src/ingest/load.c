@@ -9,6 +9,7 @@
 #include "rt/fault.h"
 
 #include "base/banned.h"
+#include "base/limits.h"
 
 static void convert(void *arg, struct batch *b)
 {
@@ -97,6 +98,11 @@ static enum status insert_batch(struct ingest *l, const struct batch *b, struct 
 static enum status reject_notes(struct ingest *l, struct err *err)
 {
     enum status st = STATUS_OK;
+    if (arena_over(l->input->arena)) {
+        err_set(err, STATUS_TOO_LARGE, "%.*s: its names and notes take more than %d bytes", STR_ARG(l->source->name),
+                LIMIT_INGEST_ARENA);
+        return err_hint(err, "Take out the lines above the header.");
+    }
     for (size_t i = 0; i < l->input->notes.count && st == STATUS_OK; i++) {
         const struct input_note *note = &l->input->notes.items[i];
         st = rejects_add(&l->rejects, note->line, STR(""), note->text, note->reason, err);

@@ -76,6 +76,7 @@ enum status rejects_add_row(struct rejects *r, const struct rows *rows, const st
     }
     const struct cell *only = &rows->cells[row->first];
     str whole = row->count == 1 && only->kind == CELL_TEXT ? cell_str(only) : buf_str(&text); /* JSON as it stands */
+    whole = str_sub(whole, 0, MIN(whole.n, (size_t)LIMIT_INGEST_REJECT_TEXT));
     if (text.over)
         reason = arena_printf(r->arena, "%.*s (the row is cut off here)", STR_ARG(reason));
     enum status st = rejects_add(r, row->line, column, whole, reason, err);

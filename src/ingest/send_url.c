@@ -32,8 +32,10 @@ static enum status fail(struct arena *a, const struct curl *lib, str url, CURLco
                         struct err *err)
 {
     str shown = fetch_url_shown(a, url);
-    if (body->over)
-        return err_set(err, STATUS_TOO_LARGE, "%.*s: the answer is too large", STR_ARG(shown));
+    if (body->over) {
+        err_set(err, STATUS_TOO_LARGE, "%.*s: the answer is larger than %zu bytes", STR_ARG(shown), body->max);
+        return err_hint(err, "Send less in one request (--batch), or ask for a shorter answer.");
+    }
     if (code == CURLE_OPERATION_TIMEDOUT)
         return err_set(err, STATUS_TIMEOUT, "%.*s does not answer in time", STR_ARG(shown));
     bool bad = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;

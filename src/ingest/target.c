@@ -75,5 +75,6 @@ enum status target_free_name(struct arena *a, struct conn *c, str name, str *ret
         }
         try = arena_printf(a, "%.*s_%d", STR_ARG(name), i);
     }
-    return err_set(err, STATUS_CONFLICT, "there are too many tables \"%.*s\"", STR_ARG(name));
+    err_set(err, STATUS_CONFLICT, "there are too many tables \"%.*s\"", STR_ARG(name));
+    return err_hint(err, "Give the file another name.");
 }

@@ -153,8 +153,10 @@ static enum status on_workbook(void *arg, str name, const char *const *attribute
     }
     if (!str_is(name, "sheet"))
         return STATUS_OK;
-    if (r->sheets.count == LIMIT_INGEST_SHEETS)
-        return err_set(err, STATUS_TOO_LARGE, "it has more than %d sheets", LIMIT_INGEST_SHEETS);
+    if (r->sheets.count == LIMIT_INGEST_SHEETS) {
+        err_set(err, STATUS_TOO_LARGE, "it has more than %d sheets", LIMIT_INGEST_SHEETS);
+        return err_hint(err, "Save the sheets that you want as CSV, and import those.");
+    }
     str state = xml_attribute(attributes, "state");
     VEC_PUSH(r->arena, &r->sheets,
              (struct xlsx_sheet){.name = arena_str(r->arena, xml_attribute(attributes, "name")),
@@ -198,8 +200,10 @@ static enum status on_style(void *arg, str name, const char *const *attributes, 
     int64_t id = 0;
     if (str_is(name, "cellXfs"))
         r->in_cell_formats = true;
-    if (r->custom.count + r->formats.count >= (size_t)LIMIT_INGEST_XLSX_STYLES)
-        return err_set(err, STATUS_TOO_LARGE, "it has more than %d formats", LIMIT_INGEST_XLSX_STYLES);
+    if (r->custom.count + r->formats.count >= (size_t)LIMIT_INGEST_XLSX_STYLES) {
+        err_set(err, STATUS_TOO_LARGE, "it has more than %d formats", LIMIT_INGEST_XLSX_STYLES);
+        return err_hint(err, "Save the sheet as CSV, and import that.");
+    }
     if (str_is(name, "numFmt") && str_to_i64(xml_attribute(attributes, "numFmtId"), &id))
         VEC_PUSH(r->arena, &r->custom,
                  (struct custom_format){id, xlsx_format_code(xml_attribute(attributes, "formatCode"))});

@@ -150,13 +150,18 @@ static enum status set_value(struct xlsx_input *x, struct pending *to, struct er
     return STATUS_OK;
 }
 
+static enum status too_long(const struct xlsx_input *x, const char *what, int most, struct err *err)
+{
+    err_set(err, STATUS_TOO_LARGE, "row %llu: %s is longer than %d bytes", (unsigned long long)x->line, what, most);
+    return err_hint(err, "Shorten it, or save the sheet as CSV and import that.");
+}
+
 static enum status end_cell(struct xlsx_input *x, struct err *err)
 {
     struct pending cell = {.cell.kind = CELL_NULL};
     x->in_cell = false;
     if (x->value.over)
-        return err_set(err, STATUS_TOO_LARGE, "row %llu: a cell is longer than %d bytes", (unsigned long long)x->line,
-                       LIMIT_INGEST_XLSX_CELL);
+        return too_long(x, "a cell", LIMIT_INGEST_XLSX_CELL, err);
     x->base.uncalculated += x->formula && !x->has_value;
     if (!x->value.n)
         return STATUS_OK;
@@ -182,8 +187,7 @@ static enum status end_row(struct xlsx_input *x, struct err *err)
     if (!x->cell_count)
         return STATUS_OK;
     if (x->text.over)
-        return err_set(err, STATUS_TOO_LARGE, "row %llu is longer than %d bytes", (unsigned long long)x->line,
-                       LIMIT_INGEST_RECORD);
+        return too_long(x, "it", LIMIT_INGEST_RECORD, err);
     char *text = arena_alloc_raw(x->batch->arena, x->text.n + 1);
     if (x->text.n)
         memcpy(text, x->text.p, x->text.n);

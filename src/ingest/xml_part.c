@@ -132,8 +132,9 @@ static enum status check_size(const struct xml_part *x, struct err *err)
     uint64_t packed = MAX(unpack_position(x->unpack) - x->begin, 1);
     if (x->unpacked < (size_t)LIMIT_INGEST_UNPACK_FREE || x->unpacked / packed <= LIMIT_INGEST_XML_RATIO)
         return STATUS_OK;
-    return err_set(err, STATUS_TOO_LARGE, "%.*s: %.*s unpacks to more than %d times its size: it looks like a bomb",
-                   STR_ARG(x->file), STR_ARG(x->name), LIMIT_INGEST_XML_RATIO);
+    err_set(err, STATUS_TOO_LARGE, "%.*s: %.*s unpacks to more than %d times its size: it looks like a bomb",
+            STR_ARG(x->file), STR_ARG(x->name), LIMIT_INGEST_XML_RATIO);
+    return err_hint(err, "If it is what you want, save it as CSV and import that.");
 }
 
 static enum status failed(const struct xml_part *x, struct err *err)

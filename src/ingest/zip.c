@@ -146,10 +146,10 @@ enum status zip_list(struct arena *a, const struct source *s, struct zip_entry *
     for (; rc == UNZ_OK; rc = unzGoToNextFile(z->zip), index++) {
         unz_file_info64 info;
         char name[1024];
-        if (index >= LIMIT_INGEST_ZIP_ENTRIES) {
+        if (index >= (uint64_t)LIMIT_INGEST_ZIP_ENTRIES) {
             zip_close(z);
-            return err_set(err, STATUS_TOO_LARGE, "%.*s holds more than %d files", STR_ARG(s->name),
-                           LIMIT_INGEST_ZIP_ENTRIES);
+            err_set(err, STATUS_TOO_LARGE, "%.*s holds more than %d files", STR_ARG(s->name), LIMIT_INGEST_ZIP_ENTRIES);
+            return err_hint(err, "Unpack it, and import the file that you want.");
         }
         if (unzGetCurrentFileInfo64(z->zip, &info, name, sizeof name - 1, NULL, 0, NULL, 0) != UNZ_OK)
             break;

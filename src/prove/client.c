@@ -41,16 +41,16 @@ static void tick_note(struct run *run, int64_t now_us, bool good, int64_t took_u
 {
     struct prove_result *r = run->result;
     size_t at = (size_t)((now_us - run->began_us) / r->tick_us);
-    while (at >= LIMIT_PROVE_TICKS) { /* two by two: the line is half as fine */
-        for (size_t i = 0; i < LIMIT_PROVE_TICKS / 2; i++) {
+    while (at >= (size_t)LIMIT_PROVE_TICKS) { /* two by two: the line is half as fine */
+        for (size_t i = 0; i < (size_t)LIMIT_PROVE_TICKS / 2; i++) {
             const struct prove_tick *a = &r->ticks[2 * i], *b = a + 1;
             r->ticks[i] =
                 (struct prove_tick){a->answered + b->answered, a->faults + b->faults, MAX(a->max_us, b->max_us)};
         }
-        memset(r->ticks + LIMIT_PROVE_TICKS / 2, 0, LIMIT_PROVE_TICKS / 2 * sizeof(r->ticks[0]));
+        memset(r->ticks + LIMIT_PROVE_TICKS / 2, 0, (size_t)LIMIT_PROVE_TICKS / 2 * sizeof(r->ticks[0]));
         r->tick_us *= 2;
         at /= 2;
-        r->tick_count = LIMIT_PROVE_TICKS / 2;
+        r->tick_count = (size_t)LIMIT_PROVE_TICKS / 2;
     }
     struct prove_tick *t = &r->ticks[at];
     t->answered += good;

@@ -300,7 +300,7 @@ enum status prove_run(const struct prove_config *config, struct prove_result *re
     struct run *run = MEM_NEW(struct run);
     uint64_t seed = (uint64_t)clock_unix_us() ^ (uint64_t)getpid() << 40;
     *ret = (struct prove_result){.config = config, .tick_us = TICK_US};
-    ret->ticks = mem_array(LIMIT_PROVE_TICKS, sizeof ret->ticks[0]);
+    ret->ticks = mem_array((size_t)LIMIT_PROVE_TICKS, sizeof ret->ticks[0]);
     ret->changes = mem_array(config->change_count * config->times + 1, sizeof ret->changes[0]);
     run->config = config;
     run->loop = config->loop;

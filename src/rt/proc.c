@@ -217,7 +217,7 @@ enum status proc_own_arguments(struct arena *a, char ***ret, struct err *err)
 {
     str text, one;
     VEC(char *) argv = {0};
-    enum status st = fs_read_file("/proc/self/cmdline", LIMIT_UPGRADE_ARGUMENTS, a, &text, err);
+    enum status st = fs_read_file("/proc/self/cmdline", (size_t)LIMIT_UPGRADE_ARGUMENTS, a, &text, err);
     while (st == STATUS_OK && text.n) {
         str_cut(text, '\0', &one, &text);
         VEC_PUSH(a, &argv, arena_cstr(a, one));

@@ -5,6 +5,7 @@ import gzip
 import http.server
 import json
 import os
+import socket
 import ssl
 import subprocess
 import threading
@@ -12,6 +13,7 @@ import threading
 import openpyxl
 import pytest
 
+import limits
 import serving
 from test_rows import Import
 
@@ -141,7 +143,7 @@ def test_transient_failures_are_tried_again(imports, web):
 
 def test_failures_that_stay_end_it(imports, web):
     done = insert(imports, web.add("/a.csv", "busy", status=503))
-    assert done.returncode and "503" in done.stderr and len(web.requests) == 4
+    assert done.returncode and "503" in done.stderr and len(web.requests) == limits.LIMIT_FETCH_TRIES
     done = insert(imports, "http://127.0.0.1:1/a.csv")
     assert done.returncode and "cannot fetch" in done.stderr
     assert not imports.path.exists()
@@ -267,3 +269,88 @@ def test_no_urls(imports):
     for url, says in (("ftp://127.0.0.1/a.csv", "only http and https"), ("http://", "no URL"), ("file:///etc/passwd", "only http")):
         done = insert(imports, url)
         assert done.returncode and says in done.stderr
+
+
+# ---- what src/base/limits.h says
+
+
+def limited(**names):
+    return {**ENV, **limits.lowered(**names)}
+
+
+def test_sizes_and_redirects_have_an_end(imports, web):
+    text = "a\n" + "1\n" * 500
+    assert report(imports, web.add("/good.csv", text[:1000]), env=limited(FETCH_BYTES=1000))["imported"] == 499
+    for more in {}, {"Content_Length": None, "Connection": "close"}:  # LIMIT_FETCH_BYTES, said before or found out
+        done = insert(imports, web.add("/a.csv", text, **more), env=limited(FETCH_BYTES=1000), table="u")
+        assert done.returncode and "larger than 1000 bytes" in done.stderr and len(done.stderr.splitlines()) > 1
+    for n in limits.LIMIT_FETCH_REDIRECTS, limits.LIMIT_FETCH_REDIRECTS + 1:
+        for i in range(n):
+            web.add(f"/r{i}", status=302, Location=f"/r{i - 1}" if i else "/good.csv")
+        done = insert(imports, f"{web.base}/r{n - 1}", table=f"r{n}")
+        assert (done.returncode == 0) == (n == limits.LIMIT_FETCH_REDIRECTS)
+    assert f"more than {limits.LIMIT_FETCH_REDIRECTS} times" in done.stderr
+
+
+def test_time_has_an_end(imports, web):
+    """Servers that never send all of it: LIMIT_FETCH_MS for everything, LIMIT_FETCH_STALL_MS without a byte."""
+    over = threading.Event()
+
+    def drips(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        handler.close_connection = True
+        while not over.wait(0.05):
+            handler.wfile.write(b"1\n")
+
+    def hangs(handler):
+        over.wait(30)
+        handler.close_connection = True
+
+    web.pages["/drips.csv"], web.pages["/hangs.csv"] = drips, hangs
+    try:
+        done = insert(imports, web.base + "/drips.csv", env=limited(FETCH_MS=1000))
+        assert done.returncode and "cannot fetch" in done.stderr or "too long" in done.stderr
+        done = insert(imports, web.base + "/hangs.csv", env=limited(FETCH_STALL_MS=1000, FETCH_TRIES_ALL=1))
+        assert done.returncode and "cannot fetch" in done.stderr
+    finally:
+        over.set()
+
+
+def test_connecting_has_an_end(imports):
+    """A server whose line is full does not answer at all: LIMIT_FETCH_CONNECT_MS."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        done = insert(imports, f"http://127.0.0.1:{full.getsockname()[1]}/a.csv",
+                      env=limited(FETCH_CONNECT_MS=300, FETCH_TRIES_ALL=2))
+        assert done.returncode and "cannot fetch" in done.stderr
+        for one in waiting:
+            one.close()
+
+
+def test_tries_and_pauses_have_an_end(imports, web):
+    """LIMIT_FETCH_WAIT_MS: a server that says "in an hour" is asked again at once; LIMIT_FETCH_TRIES_ALL: one that always
+    breaks off is asked so often."""
+    done = insert(imports, web.add("/a.csv", "busy", status=503, Retry_After=3600), env=limited(FETCH_WAIT_MS=100))
+    assert done.returncode and "503" in done.stderr and len(web.requests) == limits.LIMIT_FETCH_TRIES
+    sent = []
+
+    def page(handler):
+        first = int(handler.headers.get("Range", "bytes=0-")[6:-1])
+        sent.append(first)
+        handler.send_response(206 if first else 200)
+        handler.send_header("Content-Length", str(len(DATA) - first))
+        handler.send_header("ETag", '"v1"')
+        if first:
+            handler.send_header("Content-Range", f"bytes {first}-{len(DATA) - 1}/{len(DATA)}")
+        handler.end_headers()
+        handler.wfile.write(DATA[first:first + 1000])
+        handler.wfile.flush()
+        handler.connection.close()
+        handler.close_connection = True
+    web.pages["/b.csv"] = page
+    done = insert(imports, web.base + "/b.csv", env=limited(FETCH_TRIES_ALL=6, FETCH_WAIT_MS=100))
+    assert done.returncode and sent[0] == 0 and len(sent) == 6 > limits.LIMIT_FETCH_TRIES and sent == sorted(sent)

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 import openpyxl
 import pytest
 
+import limits
 import serving
 from serving import run
 from test_rows import Import, types
@@ -256,15 +257,18 @@ SHEET = "xl/worksheets/sheet1.xml"
     (lambda files: files.pop("xl/_rels/workbook.xml.rels"), "no workbook"),
     (swap(SHEET, "<worksheet", '<!DOCTYPE x [<!ENTITY a "b">]><worksheet'), "document type"),
     (swap("xl/sharedStrings.xml", "<sst", "<!DOCTYPE x><sst"), "document type"),
-    (swap(SHEET, "<row", "<a>" * 70 + "<row"), "nested"),
-    (swap(SHEET, "<row", "<!--" + "x" * 2000000 + "--><row"), "1048576"),
-    (swap(SHEET, "<v>1</v>", "<v>" + "x" * 17000000 + "</v>"), "a cell is longer"),
+    (swap(SHEET, "<row", "<a>" * limits.LIMIT_INGEST_XML_DEPTH + "<row"), "nested"),
+    (swap(SHEET, "<row", "<!--" + "x" * limits.LIMIT_INGEST_XML_TAG * 2 + "--><row"),
+     str(limits.LIMIT_INGEST_XML_TAG)),
+    (swap(SHEET, "<v>1</v>", "<v>" + "x" * (limits.LIMIT_INGEST_XLSX_CELL + 1) + "</v>"), "a cell is longer"),
     (swap(SHEET, "<v>1</v>", "<v>&a;</v>"), "damaged"),
     (swap("[Content_Types].xml", "spreadsheetml.sheet.main+xml", "sheet.binary.macroEnabled.main"), "xlsb"),
-    (lambda files: files.__setitem__(SHEET, files[SHEET].replace("<row", " \n<c/>" * 12000000 + "<row")), "bomb"),
+    (lambda files: files.__setitem__(SHEET, files[SHEET].replace("<row", " \n<c/>" * 12000000 + "<row")),
+     f"{limits.LIMIT_INGEST_XML_RATIO} times its size"),
     (swap(SHEET, HEAD, '<row r="1">' + "".join(f'<c t="str"><v>c{i}</v></c>' for i in range(2100)) + "</row>"), "columns"),
     (swap(SHEET, HEAD, '<row r="1">' + "<c/>" * 16385 + "</row>"), "16,384"),
-    (swap("xl/workbook.xml", "<sheets>", "<sheets>" + '<sheet name="x"/>' * 1001), "1000 sheets")], ids=range(16))
+    (swap("xl/workbook.xml", "<sheets>", "<sheets>" + '<sheet name="x"/>' * limits.LIMIT_INGEST_SHEETS),
+     f"{limits.LIMIT_INGEST_SHEETS} sheets")], ids=range(16))
 def test_bad_workbooks(imports, change, says):
     imports("kept\n1\n", table="kept")
     assert says in imports.fails(broken(change), name="in.xlsx")
