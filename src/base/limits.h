@@ -71,7 +71,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_TAKEOVER_UNREAD                                                                                          \
     65536                          /* bytes that go over with a connection; one with more stays until they are used    \
                                     */
-#define LIMIT_TAKEOVER_NOTE  256   /* bytes that an application adds to a connection that goes over */
+#define LIMIT_TAKEOVER_NOTE  256   /* size: bytes that an application adds to a connection that goes over */
 #define LIMIT_TAKEOVER_STATE 65536 /* bytes of an application's state that go over; more: INVALID */
 #define LIMIT_TAKEOVER_WORD  4096  /* bytes of what a successor says; more: PROTOCOL */
 #define LIMIT_TAKEOVER_ARRIVE_MS                                                                                       \
@@ -330,7 +330,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_EDGE_PATH         1024  /* bytes of a route's path; longer: INVALID */
 #define LIMIT_EDGE_READ         16384 /* size: first buffer for what comes from either side; grows up to the next one */
 #define LIMIT_EDGE_BLOCK        65536 /* buffer of one direction, and the largest head */
-#define LIMIT_EDGE_HEAD         73728 /* a head with what the edge adds to it; more: 431 or 502 */
+#define LIMIT_EDGE_HEAD         73728 /* size: a head with what the edge adds to it */
 #define LIMIT_EDGE_TRIES        4     /* instances one request is offered to; then 502 */
 #define LIMIT_EDGE_REPLAYS      100   /* times that apps may let go of one upload; then 503 */
 #define LIMIT_EDGE_SPOOL        INT64_C(4294967296) /* size: disk for uploads that are kept, unless --spool-max */

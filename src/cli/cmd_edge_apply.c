@@ -54,7 +54,10 @@ static enum status read_file(struct apply *p, struct err *err)
     if (st == STATUS_OK) {
         apps = VALUE_GET(v, "apps");
         bool other = v.kind == VALUE_DICT && value_count(v) != value_has(v, STR("apps"));
-        if (apps.kind != VALUE_DICT || other || value_count(apps) > (size_t)LIMIT_EDGE_APPS) {
+        if (apps.kind == VALUE_DICT && value_count(apps) > (size_t)LIMIT_EDGE_APPS) {
+            st = err_set(err, STATUS_TOO_LARGE, "there are more than %d apps", LIMIT_EDGE_APPS);
+            err_hint(err, "Take some out: one edge has no more.");
+        } else if (apps.kind != VALUE_DICT || other) {
             st = err_set(err, STATUS_INVALID, "the file holds \"apps:\" and, below it, names of apps");
             err_hint(err, "docs/edge.md has an example.");
         }

@@ -138,6 +138,7 @@ static void call_deploy(struct call *c)
     if (!edge_life(c->edge, c->name) && map_count(c->edge->lives) >= (size_t)LIMIT_EDGE_APPS) {
         arena_free(arena);
         err_set(&err, STATUS_TOO_LARGE, "there are %d apps already", LIMIT_EDGE_APPS);
+        err_hint(&err, "Take one away with vitrine remove NAME.");
         control_error(c->x, &err);
         return;
     }

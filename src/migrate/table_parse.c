@@ -559,8 +559,10 @@ enum status table_def_parse(struct arena *a, str sql, struct table_def *ret, str
         st = take_options(&p, err);
     if (st != STATUS_OK)
         return st;
-    if (p.def.columns.count >= LIMIT_SQL_COLUMNS)
-        return err_set(err, STATUS_TOO_LARGE, "\"%.*s\" has too many columns", STR_ARG(p.def.name));
+    if (p.def.columns.count >= LIMIT_SQL_COLUMNS) {
+        err_set(err, STATUS_TOO_LARGE, "\"%.*s\" has too many columns", STR_ARG(p.def.name));
+        return err_hint(err, "Less than %d are possible.", LIMIT_SQL_COLUMNS);
+    }
     give_comments(&p);
     *ret = p.def;
     return STATUS_OK;

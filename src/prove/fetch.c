@@ -67,8 +67,10 @@ static enum status feed(struct answer *a, str in, struct buf *out, struct err *e
         buf_puts(out, piece);
         in = str_from(in, used);
     }
-    if (out->over)
-        return err_set(err, STATUS_TOO_LARGE, "the answer is larger than %zu bytes", out->max);
+    if (out->over) {
+        err_set(err, STATUS_TOO_LARGE, "the answer is larger than %zu bytes", out->max);
+        return err_hint(err, "Choose an address with a smaller one.");
+    }
     return st;
 }
 

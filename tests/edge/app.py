@@ -178,6 +178,10 @@ def serve(s):
         elif path == "/endless-interim":
             while True:
                 s.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 1000)
+        elif path == "/head":  # of so many bytes
+            extra = "X-Pad: \r\n"
+            extra = f"X-Pad: {'a' * (int(query) - len(answer('', extra=extra)))}\r\n"
+            s.sendall(answer("", extra=extra))
         elif path == "/exit":
             os.kill(os.getpid(), signal.SIGKILL)
         elif path == "/":

@@ -5,6 +5,7 @@ import subprocess
 import threading
 import time
 
+import limits
 import serving
 
 
@@ -26,9 +27,9 @@ def test_logs(edge):
     edge.get("/say?1000")
     edge.wait(lambda: lines[-1] == b"said\n", "no new line")
     log = edge.state / "logs" / "web.log"
-    edge.get(f"/say?{17 * 1000 * 1000}")
+    edge.get(f"/say?{limits.LIMIT_EDGE_LOG_FILE + 200 * 1000}")
     edge.wait(lambda: log.stat().st_size < 1000000, "the log grows without end")
-    assert log.with_name("web.log.1").stat().st_size > 16 * 1024 * 1024
+    assert log.with_name("web.log.1").stat().st_size > limits.LIMIT_EDGE_LOG_FILE
     before = len(lines)
     edge.get("/say?2000")
     edge.wait(lambda: len(lines) > before and lines[-1] == b"said\n", "nothing is followed after the log began anew")

@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+import limits
+
 HOST = "GET /hello HTTP/1.1\r\nHost: h\r\n"
 POST = "POST /body HTTP/1.1\r\nHost: h\r\n"
 HIDDEN = "GET /hello?smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -50,7 +52,7 @@ REFUSED = {
     "line too long": (414, "GET /" + "a" * 40000 + " HTTP/1.1\r\nHost: h\r\n\r\n"),
     "line without end": (414, "GET /" + "a" * 40000),
     "method without end": (414, "A" * 40000),
-    "header too long": (431, HOST + "A: " + "b" * 70000 + "\r\n\r\n"),
+    "header too long": (431, HOST + "A: " + "b" * limits.LIMIT_HTTP_HEAD + "\r\n\r\n"),
     "headers too long": (431, HOST + "".join(f"A{i}: {'b' * 1000}\r\n" for i in range(70)) + "\r\n"),
     "too many headers": (431, HOST + "".join(f"A{i}: b\r\n" for i in range(101)) + "\r\n"),
     "body too large": (413, POST + "Content-Length: 3000000\r\n\r\n"),

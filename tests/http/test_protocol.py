@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+import limits
+
 
 def test_answer_has_the_fields_of_a_server(server):
     got = server.get("/hello")
@@ -170,6 +172,14 @@ def test_streams(server, size):
     assert len(got.body) == 20 * size
     assert client.get("/hello").status == 200
     server.wait_for(lambda s: s["stream_closes"] == 1 and s["streaming"] == 0)
+
+
+def test_a_piece_of_a_stream_has_a_size(server):
+    for more in 0, 1:
+        client = server.connect()
+        client.send(f"GET /stream?pieces=2&size={limits.LIMIT_HTTP_STREAM_PIECE + more} HTTP/1.1\r\nHost: h\r\n"
+                    "Connection: close\r\n\r\n")
+        assert client.rest().endswith(b"0\r\n\r\n") == (not more)
 
 
 def test_empty_stream(server):

@@ -40,7 +40,8 @@ def test_length_of_a_record(imports):
             "csv": lambda n: "a,b\n1,x\n2," + "y" * n + "\n",
             "json": lambda n: json.dumps([{"a": 1}, {"a": "y" * n}]),
             "xlsx": lambda n: by_hand("<row><c t='str'><v>a</v></c><c t='str'><v>b</v></c></row><row>" +
-                                      f"<c t='str'><v>{'x' * (n // 2)}</v></c><c t='str'><v>{'y' * (n // 2)}</v></c></row>")}.items():
+                                      f"<c t='str'><v>{'x' * (n // 2)}</v></c><c t='str'><v>{'y' * (n // 2)}</v></c>"
+                                      "</row>")}.items():
         status, report, err = bring(imports, make(1_200_000), name="in." + kind, table=kind, env=env)
         assert status == 0, err
         refused(imports, make(3_000_000), "longer than 1500000 bytes", name="in." + kind, table=kind + "2", env=env,
@@ -61,9 +62,9 @@ def test_titles_notes_and_quotes(imports):
 
 def test_unclosed_quotes(imports):
     """Each is found when the row that it begins becomes too long."""
-    env, most, rest = lowered(INGEST_RECORD=150_000), limits.LIMIT_INGEST_OPEN_QUOTES, "x," + "y" * 100_000 + "\n"
+    env, most, rest = lowered(INGEST_RECORD=300_000), limits.LIMIT_INGEST_OPEN_QUOTES, "x," + "y" * 100_000 + "\n"
     for n, good in (most, True), (most + 1, False):
-        status, report, err = bring(imports, "a,b\n" + rest * 4 + (f'1,"open\n{rest * 12}') * n, table=f"q{n}", env=env)
+        status, report, err = bring(imports, "a,b\n" + rest * 4 + (f'1,"open\n{rest * 22}') * n, table=f"q{n}", env=env)
         assert (status == 0) == good, (n, report, err)
         assert good or "never closed" in err
 
@@ -120,7 +121,8 @@ def test_dumps(imports):
     refused(imports, rows, "full", name="in.sql", env=env, hint=False)
     padding = "-- " + "p" * (3_000_000 // limits.LIMIT_INGEST_DUMP_TIMES) + "\n"
     assert bring(imports, padding + rows, name="in.sql", env=env)[1]["imported"] == 3000
-    slow = "create table a (x);\ninsert into a with recursive c(i) as (select 1 union all select i + 1 from c) select count(*) from c;"
+    slow = ("create table a (x);\ninsert into a with recursive c(i) as (select 1 union all select i + 1 from c) "
+            "select count(*) from c;")
     refused(imports, slow, "line 2", "longer", name="in.sql", table="s", env=lowered(INGEST_STATEMENT_MS=200))
     # LIMIT_DB_SCRIPT_BYTES (and LIMIT_INGEST_STATEMENT_MS before)
     for size, good in (1_900_000, True), (3_500_000, False):

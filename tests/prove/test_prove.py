@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+import limits
 import serving
 
 FAULTS = ["lost", "truncated", "wrong", "reordered", "refused", "doubled", "unseen"]
@@ -187,6 +188,11 @@ def test_report_as_text_and_page(app, tmp_path):
     (["http://127.0.0.1:1/", "-k", "upload"], "needs --app"),
     (["http://127.0.0.1:1/", "-k", "keepalive:0"], "connections"),
     (["http://127.0.0.1:1/", "--stale", "90"], "--stale"),
+    (["http://127.0.0.1:1/", "-k", f"new:{limits.LIMIT_PROVE_CONNECTIONS + 1}"], f"to {limits.LIMIT_PROVE_CONNECTIONS}"),
+    (["http://127.0.0.1:1/", "-k", f"new:{limits.LIMIT_PROVE_CONNECTIONS}", "-k", "keepalive:1"], "connections are possible"),
+    (["http://127.0.0.1:1/", "--depth", limits.LIMIT_PROVE_DEPTH + 1], f"to {limits.LIMIT_PROVE_DEPTH}"),
+    (["http://127.0.0.1:1/", "-c", "true", "-n", limits.LIMIT_PROVE_CHANGES + 1], f"to {limits.LIMIT_PROVE_CHANGES}"),
+    (["http://127.0.0.1:1/", "-c", "true", "-c", "true", "-n", limits.LIMIT_PROVE_CHANGES], "changes are possible"),
     (["http://127.0.0.1:1/"], "first question"),
     (["app", "--port", "x"], "--port must be"),
     (["app", "what"], "options only"),
@@ -200,3 +206,27 @@ def test_help():
     for arguments in (["prove", "--help"], ["prove", "app", "--help"]):
         status, out, errors = serving.run(*arguments)
         assert status == 0 and "Usage" in out and errors == ""
+
+
+def test_sizes_have_an_end(liar, app, monkeypatch):
+    """Bodies that others are compared with (LIMIT_PROVE_BODY), ids of a backend (LIMIT_PROVE_LEDGER)."""
+    monkeypatch.setenv("VITRINE_LIMITS", limits.lowered(PROVE_BODY=1000, PROVE_LEDGER=800)["VITRINE_LIMITS"])
+    for n, good in (1000, True), (1001, False):
+        one = liar(lambda request, number, n=n: body(b"x" * n))
+        status, _, errors = serving.run("prove", one.url, "--seconds", "1", "-k", "keepalive:1")
+        assert (status == 0) == good, errors
+    assert "first question" in errors and "larger than 1000 bytes" in errors
+    backend = app()
+    status, out, errors = serving.run("prove", "--app", backend.url, "--seconds", "1", "--interval", "0", "-k", "keepalive:4")
+    assert status > 1 and "nothing is proved" in errors
+
+
+def test_the_time_line_gets_coarser(liar, monkeypatch, tmp_path):
+    monkeypatch.setenv("VITRINE_LIMITS", limits.lowered(PROVE_TICKS=4)["VITRINE_LIMITS"])  # LIMIT_PROVE_TICKS
+    one = liar(lambda request, number: body(b"x"))
+    page = tmp_path / "report.html"
+    status, _, errors = serving.run("prove", one.url, "--seconds", "2", "-k", "keepalive:2", "--interval", "10", "--stale", "5",
+                                    "--html", page)
+    assert status == 0, errors
+    points = re.findall(r"[ML][0-9.]+ [0-9.]+", page.read_text())
+    assert 1 < len(points) <= 4, points

@@ -4,6 +4,7 @@ src/base/limits.h says."""
 import base64
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
@@ -365,3 +366,28 @@ def test_counts_on_disk(start, tmp_path):
 
     until(lambda: kept()[2])
     assert kept()[:2] == (limits.LIMIT_COUNTS_ON_DISK, 7)
+
+
+def test_forms(start, tmp_path):
+    new = 2  # rows for columns that may be added
+    for n in limits.LIMIT_FORM_COLUMNS - new, limits.LIMIT_FORM_COLUMNS:
+        make(tmp_path / "forms.db", f"create table t{n} ({', '.join(f'c{i}' for i in range(n))})")
+    site = start(path=tmp_path / "forms.db")
+    good = site.ask("GET", f"/forms/t{limits.LIMIT_FORM_COLUMNS - new}/-/alter-table", writing.cookie())
+    assert good.status == 200
+    got = site.ask("GET", f"/forms/t{limits.LIMIT_FORM_COLUMNS}/-/alter-table", writing.cookie())
+    assert got.status == 413 and "too many columns for a form" in got.text and "/-/alter" in got.text
+
+
+def test_preview_of_a_workbook(start):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("s")
+    for row in range(4 * limits.LIMIT_INGEST_PREVIEW_ROWS):
+        sheet.append([row + 1 if row else "id"])
+    out = io.BytesIO()
+    book.save(out)
+    site = start()
+    page = upload(site, "a.xlsx", out.getvalue()).header("location").replace("/-/upload/", "/-/import/")
+    seen = int(re.search("Seen so far: the first ([0-9,]+) rows", site.ask("GET", page, writing.cookie()).text)[1].replace(",", ""))
+    assert limits.LIMIT_INGEST_PREVIEW_ROWS <= seen < 3 * limits.LIMIT_INGEST_PREVIEW_ROWS

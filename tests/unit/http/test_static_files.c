@@ -201,3 +201,48 @@ TEST(memory_is_bounded)
     }
     end();
 }
+
+/* Whether a.css is still in memory after `count` other files of `size` bytes. */
+static bool stays(int count, int size)
+{
+    char name[32];
+    CHECK_INT(serve("a.css"), STATUS_OK);
+    struct http_response first = r;
+    for (int i = 0; i < count; i++) {
+        (void)snprintf(name, sizeof name, "%s/f%d", root, i);
+        char path[128];
+        (void)snprintf(path, sizeof path, "%s/f%d", root, i);
+        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+        CHECK(fd >= 0 && ftruncate(fd, size) == 0 && close(fd) == 0);
+        (void)snprintf(name, sizeof name, "f%d", i);
+        response_init(&r, a);
+        CHECK_INT(static_dir_serve_blocking(d, &rq, str_of(name), &r, NULL), STATUS_OK);
+        response_release(&r);
+        CHECK(unlink(path) == 0);
+    }
+    CHECK_INT(serve("a.css"), STATUS_OK);
+    bool same = r.blob == first.blob;
+    response_release(&r);
+    response_release(&first);
+    return same;
+}
+
+TEST(memory_of_a_directory)
+{
+    begin();
+    CHECK(stays(100, LIMIT_STATIC_SMALL));
+    CHECK(!stays(LIMIT_STATIC_CACHE / LIMIT_STATIC_SMALL + 1, LIMIT_STATIC_SMALL));
+    end();
+}
+
+#if defined(VITRINE_FAULTS) && VITRINE_FAULTS
+TEST(number_of_files)
+{
+    setenv("VITRINE_LIMITS", "STATIC_FILES=5", 1);
+    begin();
+    CHECK_INT(LIMIT_STATIC_FILES, 5);
+    CHECK(stays(4, 1));
+    CHECK(!stays(5, 1));
+    end();
+}
+#endif

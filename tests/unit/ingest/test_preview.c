@@ -79,3 +79,16 @@ TEST(preview_bad)
     CHECK(look(a, STR("[{\"a\": 1}, {\"a\""), "json", &p, NULL) != STATUS_OK);
     arena_free(a);
 }
+
+TEST(preview_of_a_long_cell)
+{
+    struct arena *a = arena_new(0);
+    struct preview p;
+    char text[LIMIT_INGEST_PREVIEW_CELL + 40];
+    for (int n = LIMIT_INGEST_PREVIEW_CELL; n <= LIMIT_INGEST_PREVIEW_CELL + 1; n++) {
+        snprintf(text, sizeof text, "a,b\n1,%0*d\n", n, 7);
+        CHECK_INT(look(a, str_of(text), "csv", &p, NULL), STATUS_OK);
+        CHECK_INT(p.cells[1].n, LIMIT_INGEST_PREVIEW_CELL);
+    }
+    arena_free(a);
+}

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CREATE TABLE statements that are read, changed and written again. */
+#include "base/buf.h"
+#include "base/limits.h"
 #include "migrate/sql_lex.h"
 #include "migrate/table_def.h"
 #include "test.h"
@@ -128,4 +130,23 @@ TEST(table_def_refuses)
             test_fail(__FILE__, __LINE__, "%s was taken: %s", wrong[i], err.text);
     }
     arena_free(a);
+}
+
+TEST(table_def_has_no_more_columns_than_sqlite)
+{
+    for (int n = LIMIT_SQL_COLUMNS - 1; n <= LIMIT_SQL_COLUMNS; n++) {
+        struct arena *a = arena_new(0);
+        struct table_def d = {.name = STR("")};
+        struct err err = ERR_INIT;
+        struct buf sql;
+        buf_init(&sql, 1 << 20);
+        buf_puts(&sql, STR("CREATE TABLE t (c"));
+        for (int i = 1; i < n; i++)
+            buf_printf(&sql, ",c%d", i);
+        buf_putc(&sql, ')');
+        CHECK_INT(table_def_parse(a, buf_str(&sql), &d, &err), n < LIMIT_SQL_COLUMNS ? STATUS_OK : STATUS_TOO_LARGE);
+        CHECK(n < LIMIT_SQL_COLUMNS || (strstr(err.text, "too many columns") && err.hint[0]));
+        buf_release(&sql);
+        arena_free(a);
+    }
 }

@@ -90,6 +90,26 @@ TEST(state_that_goes_over)
     free(state);
 }
 
+TEST(names_of_sockets)
+{
+    for (int n = LIMIT_NOTIFY_NAMES - 1; n <= LIMIT_NOTIFY_NAMES + 100; n += 101) {
+        char names[LIMIT_NOTIFY_NAMES + 101], pid[32];
+        memset(names, 'n', sizeof names);
+        memcpy(names, "first:", 6);
+        names[n] = '\0';
+        snprintf(pid, sizeof pid, "%d", (int)getpid());
+        setenv("LISTEN_PID", pid, 1);
+        setenv("LISTEN_FDS", "2", 1);
+        setenv("LISTEN_FDNAMES", names, 1);
+        CHECK(dup2(2, 3) == 3 && dup2(2, 4) == 4);
+        CHECK_INT(notify_listen_fds(), 2);
+        CHECK_STR(str_of(notify_listen_name(0)), "first");
+        CHECK_INT(strlen(notify_listen_name(1)), LIMIT_NOTIFY_NAMES - 1 - 6);
+        close(3);
+        close(4);
+    }
+}
+
 #if defined(VITRINE_FAULTS) && VITRINE_FAULTS
 static void not_called(void *arg, unsigned id)
 {

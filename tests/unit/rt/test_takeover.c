@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "rt/takeover.h"
 #include "test.h"
 
@@ -155,6 +156,21 @@ TEST(a_successor_that_talks_nonsense_is_refused)
     run_until_failed(&s);
     CHECK(!s.was_ready && strstr(s.why, "no message") != NULL);
     close(fd);
+}
+
+TEST(a_successor_that_says_too_much_is_refused)
+{
+    for (int more = 0; more <= 1; more++) {
+        struct seen s = make();
+        int fd = listening_socket();
+        char script[100];
+        snprintf(script, sizeof script, "head -c %d /dev/zero | dd bs=10000 iflag=fullblock >&3 2>&-; exec sleep 1000",
+                 LIMIT_TAKEOVER_WORD + more);
+        begin(&s, script, 20000, fd);
+        run_until_failed(&s);
+        CHECK(strstr(s.why, more ? "too long" : "no message") != NULL);
+        close(fd);
+    }
 }
 
 TEST(a_program_that_is_not_there_is_told_at_once)
