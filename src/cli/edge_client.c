@@ -106,6 +106,10 @@ static enum status read_answer(struct arena *a, str in, struct value *ret, struc
     *ret = value_str(arena_str(a, body));
     if (json)
         st = value_from_json(a, ret->s, ret, err);
+    if (st == STATUS_OK && head.status == 413 && !json) {
+        err_set(err, STATUS_TOO_LARGE, "what the edge is told is longer than %d bytes", LIMIT_EDGE_CONTROL);
+        return err_hint(err, "Put long values into a file, and its name into the environment.");
+    }
     if (st == STATUS_OK && head.status >= 400)
         return json ? told(*ret, err) : err_set(err, STATUS_IO, "the edge answered %d", head.status);
     return st;

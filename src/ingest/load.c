@@ -3,13 +3,13 @@
  * ingest.batch, ingest.widened. */
 #include "ingest/load.h"
 
+#include "base/limits.h"
 #include "db/redeclare.h"
 #include "ingest/after.h"
 #include "ingest/row_fault.h"
 #include "rt/fault.h"
 
 #include "base/banned.h"
-#include "base/limits.h"
 
 static void convert(void *arg, struct batch *b)
 {

@@ -22,7 +22,7 @@ def small(make_edge, monkeypatch):
 
 
 def test_bytes_that_are_held(small):
-    edge = small(EDGE_HOLD_BYTES=6000)  # LIMIT_EDGE_HOLD_BYTES
+    edge = small("--loops", "1", EDGE_HOLD_BYTES=6000)  # LIMIT_EDGE_HOLD_BYTES
     edge.deploy()
     edge.run("pause", "web")
     with edge.client() as one, edge.client() as two:
@@ -74,7 +74,7 @@ def test_what_is_asked_for_and_kept(small):
     edge = small(EDGE_CONTROL=9000, EDGE_STATE=5000)
     edge.deploy()
     _, err = edge.deploy("two", options=("--env", "X=" + "y" * 9000), code=7)  # LIMIT_EDGE_CONTROL
-    assert "9000" in err
+    assert "longer than 9000 bytes" in err and "file" in err
     edge.deploy("three", options=("--env", "X=" + "y" * 6000, "--host", "three.test"))
     assert "the state is larger than 5000 bytes" in edge.log()  # LIMIT_EDGE_STATE: it serves, and says so
     assert edge.get(host="three.test").status == 200
@@ -123,3 +123,16 @@ def test_heads_of_answers(edge):
     edge.deploy()
     for n, status in (limits.LIMIT_EDGE_BLOCK - 500, 200), (limits.LIMIT_EDGE_BLOCK, 502):
         assert edge.get(f"/head?{n}").status == status
+
+
+def test_files_of_certificates(make_edge, tmp_path):
+    """A long one serves, a longer one is refused: LIMIT_TLS_FILE."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "key.pem", "-out",
+                    tmp_path / "cert.pem", "-days", "2", "-subj", "/CN=a.test"], check=True, capture_output=True)
+    whole = (tmp_path / "cert.pem").read_text()
+    (tmp_path / "cert.pem").write_text(whole.ljust(limits.LIMIT_TLS_FILE, "\n"))
+    make_edge("--listen-tls", "127.0.0.1:0", "--cert", tmp_path / "cert.pem", tmp_path / "key.pem").stop()
+    (tmp_path / "cert.pem").write_text(whole.ljust(limits.LIMIT_TLS_FILE + 1, "\n"))
+    status, _, err = serving.run("edge", "--listen-tls", "127.0.0.1:0", "--cert", tmp_path / "cert.pem", tmp_path / "key.pem",
+                                 "--state", tmp_path / "other")
+    assert status not in (0, 1) and "cert.pem" in err and str(limits.LIMIT_TLS_FILE) in err, (status, err)

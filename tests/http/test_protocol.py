@@ -174,6 +174,22 @@ def test_streams(server, size):
     server.wait_for(lambda s: s["stream_closes"] == 1 and s["streaming"] == 0)
 
 
+def test_a_long_body_has_time_for_its_bytes(start):
+    """In memory all of it has body_total_ms; on its way to a sink each byte buys time: LIMIT_HTTP_SINK_RATE."""
+    server = start("body_total_ms=400")
+    asked = []
+    for path, ahead in ("/body", 20000), ("/sink", 20000), ("/sink", 2):
+        asked.append(server.connect())
+        asked[-1].send(f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 20004\r\n\r\n" + "x" * ahead)
+    assert 20000 / limits.LIMIT_HTTP_SINK_RATE > 4 and 2 / limits.LIMIT_HTTP_SINK_RATE < 0.1
+    memory, sink, slow = asked
+    assert memory.answer().status == 408
+    assert slow.answer().status == 408
+    sink.send("last")
+    got = sink.answer()
+    assert (got.status, got.body) == (200, b"20004 ")
+
+
 def test_a_piece_of_a_stream_has_a_size(server):
     for more in 0, 1:
         client = server.connect()

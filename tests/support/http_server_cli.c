@@ -118,6 +118,44 @@ static void serve_body(struct app *app, struct http_exchange *x)
     respond_buf(x, 200, &b);
 }
 
+static enum status sink_write(struct http_sink *s, str bytes, struct err *err)
+{
+    (void)s;
+    (void)bytes;
+    (void)err;
+    return STATUS_OK;
+}
+
+static void sink_close(struct http_sink *s)
+{
+    free(s);
+}
+
+/* "/sink" counts the bytes of its body, however many. */
+static struct http_sink *body_sink(void *arg, struct http_exchange *x)
+{
+    (void)arg;
+    if (!str_is(http_exchange_request(x)->path, "/sink"))
+        return NULL;
+    struct http_sink *s = calloc(1, sizeof *s);
+    s->write = sink_write;
+    s->close = sink_close;
+    return s;
+}
+
+static void serve_sink(struct app *app, struct http_exchange *x)
+{
+    struct http_sink *s = http_exchange_take_sink(x);
+    struct buf b;
+    (void)app;
+    buf_init(&b, 1000);
+    if (s)
+        buf_printf(&b, "%lld %s", (long long)s->bytes, s->failed.text);
+    respond_buf(x, s && s->failed.status == STATUS_OK ? 200 : 408, &b);
+    if (s)
+        s->close(s);
+}
+
 static void serve_blob(struct http_exchange *x, struct http_blob *blob)
 {
     struct http_response r;
@@ -328,6 +366,7 @@ static const struct {
     {"/hello", serve_hello},    {"/echo", serve_echo},     {"/body", serve_body},     {"/blob", serve_blob_20k},
     {"/blob2k", serve_blob_2k}, {"/header", serve_header}, {"/status", serve_status}, {"/big", serve_big},
     {"/stats", serve_stats},    {"/work", serve_work},     {"/stream", serve_stream}, {"/static/", serve_static},
+    {"/sink", serve_sink},
 };
 
 static void handle(void *arg, struct http_exchange *x)
@@ -494,6 +533,7 @@ static void start_server(struct app *app, const struct options *o, const struct 
         .server_name = "http_server_cli",
         .app = app,
         .handler = handle,
+        .body_sink = body_sink,
         .body_limit = o->limit_body ? NULL : body_limit,
         .access = on_access,
     };

@@ -14,6 +14,7 @@ import time
 
 import pytest
 
+import limits
 import serving
 from upgrading import Served, alive, until
 
@@ -504,3 +505,45 @@ def test_a_new_process_that_hangs_later_does_not_keep_the_old_one(compiled_in, s
     assert "does not say that it has everything" in server.log()
     assert ask(connection)[0] == 200, "once it goes on, it has the connection"
     connection.close()
+
+
+# ---- what src/base/limits.h says
+
+
+def test_a_command_line_has_an_end(served, chinook):
+    server = served(chinook, env=limits.lowered(UPGRADE_ARGUMENTS=20))  # LIMIT_UPGRADE_ARGUMENTS
+    assert "more than 20 bytes" in server.fail_upgrade()
+    assert server.get("/-/versions.json").status == 200
+
+
+def test_sockets_that_never_come(chinook, tmp_path):
+    """A new process whose predecessor says nothing gives up: LIMIT_TAKEOVER_ARRIVE_MS."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    env = {**os.environ, **limits.lowered(TAKEOVER_ARRIVE_MS=300), "VITRINE_TAKEOVER_FD": "3"}
+    fd = theirs.fileno()
+    done = subprocess.run(["/bin/sh", "-c", f'exec "$0" "$@" 3<&{fd}', serving.PROGRAM, "serve", chinook, "--state", tmp_path],
+                          env=env, pass_fds=[fd], capture_output=True, text=True, timeout=30)
+    assert done.returncode and "sockets" in done.stderr and not serving.SANITIZER.search(done.stderr), done.stderr
+    ours.close()
+    theirs.close()
+
+
+def test_what_was_sent_ahead_is_answered(served, chinook):
+    """However much: what fits goes over with its connection, one with more than LIMIT_TAKEOVER_UNREAD stays."""
+    for much in 4000, 2 * limits.LIMIT_TAKEOVER_UNREAD:
+        server = served(chinook, "--setting", "sql_time_limit_ms", "20000")
+        slow = "with recursive c(x) as (select 1 union all select x + 1 from c limit 3000000) select count(*) from c"
+        connection = connect(server)
+        paths = ["/chinook/-/query.json?sql=" + slow.replace(" ", "+")] + [f"/-/versions.json?{'x' * 1000}{i}" for i in
+                                                                           range(much // 1000)]
+        sending = threading.Thread(target=connection.sendall, args=("".join(
+            f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n" for path in paths).encode(),))
+        sending.start()
+        until(lambda: server.get("/-/versions.json").status == 200, "an answer")
+        before = server.pid
+        os.kill(before, signal.SIGUSR2)
+        assert [answer(connection)[0] for _ in paths] == [200] * len(paths)
+        sending.join()
+        connection.close()
+        until(lambda: not alive(before), "the end of the old process")
+        server.stop()

@@ -70,6 +70,23 @@ def test_layers_of_this_tree_know_every_folder():
             assert f'"{folder.name}":' in table
 
 
+LIMITS = {"src/base/limits.h": "#define LIMIT_ONE 1 /* more: refused */\n#define LIMIT_TWO                 \\\n"
+                               "    LOWERABLE(TWO, 2) /* more: cut */\n#define LIMIT_SIZE 3 /* size: of a buffer */\n",
+          "src/a.c": "int a = LIMIT_ONE + LIMIT_TWO + LIMIT_SIZE;\n", "tests/a.c": "/* LIMIT_ONE */\n",
+          "tests/site/a.py": "limits.LIMIT_TWO\n"}
+
+
+@pytest.mark.parametrize("name, text, says", [
+    (None, None, "check_limits: 3 limits, each is named in a test or sizes a buffer"),
+    ("tests/a.c", "/* LIMIT_ONES */\n", "src/base/limits.h:1: no test names LIMIT_ONE: "),
+    ("tests/site/a.py", "\n", "src/base/limits.h:3: no test names LIMIT_TWO: "),
+    ("src/a.c", "int a = LIMIT_ONE + LIMIT_TWO;\n", "src/base/limits.h:4: LIMIT_SIZE is used nowhere"),
+])
+def test_limits_without_a_test(tmp_path, name, text, says):
+    status, output = tool("check_limits", plant(tmp_path, {**LIMITS, **({name: text} if name else {})}))
+    assert status == bool(name) and output.startswith(says) and len(output.splitlines()) == 1, output
+
+
 @pytest.mark.parametrize("name, text, says", [
     ("src/a.c", "int a;\n", "src/a.c:1: the line 'SPDX-License-Identifier"),
     ("src/a.c", SPDX + "x" * 121 + "\n", "src/a.c:2: 121 characters"),
