@@ -22,7 +22,7 @@ def starting(tmp_path):
         s.bind((serving.HOST, 0))
         port = s.getsockname()[1]
     one = serving.Server(make(tmp_path / "d.db", "create table t (a); insert into t values (1)"), "--metadata",
-                         tmp_path / "metadata.json", port=port, env=lowered(GREET_AFTER_MS=1))
+                         tmp_path / "metadata.json", port=port, env=lowered(GREET_AFTER_MS=1))  # LIMIT_GREET_AFTER_MS
     one.port = port
     end = time.monotonic() + 30
     while True:
