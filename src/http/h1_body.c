@@ -150,7 +150,7 @@ static void begin_body(struct h1_conn *c)
     struct http_sink *sink = s->config.body_sink ? s->config.body_sink(s->config.app, &w->x) : NULL;
     sm_move(&c->sm, H1_READING_BODY);
     w->body_until_us = loop_now_us(s->config.loop) + s->config.limits.body_total_ms * INT64_C(1000);
-    h1_conn_deadline(c, s->config.limits.body_ms);
+    h1_body_deadline(c);
     buf_init(&w->body, (size_t)w->body_limit);
     w->continue_left = w->head.expect_continue && !rest.n ? CONTINUE_N : 0;
     if (sink && !charge(c, LIMIT_HTTP_SINK_PIECE)) {
@@ -179,6 +179,13 @@ static void begin_body(struct h1_conn *c)
     w->body_left = w->head.content_length - (int64_t)rest.n;
     buf_puts(sink ? &w->sink->piece : &w->body, rest);
     w->in.n = w->head.bytes;
+}
+
+void h1_body_deadline(struct h1_conn *c)
+{
+    h1_conn_deadline(c, c->server->config.limits.body_ms);
+    if (c->deadline.at_us > c->work->body_until_us)
+        wheel_set(&c->server->wheel, &c->deadline, c->work->body_until_us);
 }
 
 void h1_body_begin(struct h1_conn *c)
@@ -283,7 +290,6 @@ static bool wants_more(const struct h1_conn *c)
 
 bool h1_body_step(struct h1_conn *c)
 {
-    struct http_server *s = c->server;
     if (h1_sink_busy(c->work) || !send_continue(c))
         return false;
     for (int i = 0; i < READS_A_TICK && wants_more(c); i++) {
@@ -294,11 +300,8 @@ bool h1_body_step(struct h1_conn *c)
             h1_conn_lost(c);
             return false;
         }
-        if (sm_state(&c->sm) == H1_READING_BODY) {
-            h1_conn_deadline(c, s->config.limits.body_ms);
-            if (c->deadline.at_us > c->work->body_until_us)
-                wheel_set(&s->wheel, &c->deadline, c->work->body_until_us);
-        }
+        if (sm_state(&c->sm) == H1_READING_BODY)
+            h1_body_deadline(c);
     }
     if (sm_state(&c->sm) == H1_READING_BODY && c->work->sink)
         return h1_sink_flush(c);

@@ -32,7 +32,7 @@ static void came_back(void *arg)
     if (sm_state(&c->sm) != H1_ABANDONED) {
         c->quiet = false;
         c->may_read = true;
-        h1_conn_deadline(c, c->server->config.limits.body_ms);
+        h1_body_deadline(c);
         h1_conn_tick(c);
     } else if (!h1_sink_abandon(c->work)) {
         h1_conn_abandoned(c);
@@ -134,7 +134,7 @@ bool h1_sink_flush(struct h1_conn *c)
         return false;
     }
     write_piece(s);
-    h1_conn_deadline(c, server->config.limits.body_ms);
+    h1_body_deadline(c);
     return true;
 }
 

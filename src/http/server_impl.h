@@ -186,6 +186,7 @@ void h1_body_begin(struct h1_conn *c); /* after the head: READING_BODY, or strai
 bool h1_body_step(struct h1_conn *c);
 bool h1_body_give_back(struct h1_conn *c); /* at a stop; false: nobody keeps it, so its end is waited for */
 void h1_body_dispatch(struct h1_conn *c);  /* to the handler */
+void h1_body_deadline(struct h1_conn *c);  /* of the next piece, never after that of the whole body */
 void h1_conn_refuse(struct h1_conn *c, int http_status, const char *text); /* answers by itself, then closes */
 
 /* h1_send.c */
