@@ -46,9 +46,9 @@
 
 #define AGAIN_FIRST_MS 20
 #define AGAIN_MAX_MS   30000
-#define STABLE_US      INT64_C(10000000) /* an edge that served so long died by accident: the next one comes at once */
-#define TRIES_MAX      5                 /* of an edge that was never ready */
-#define STORED_NAME    "edge"            /* of sockets that systemd keeps for us */
+#define STABLE_US      INT64_C(300000) /* one that served so long died by accident: the next one comes at once */
+#define TRIES_MAX      5               /* of an edge that was never ready */
+#define STORED_NAME    "edge"          /* of sockets that systemd keeps for us */
 
 struct supervisor {
     struct loop *loop;
@@ -60,11 +60,12 @@ struct supervisor {
     str state;
     char **argv;
     int channel;
-    struct loop_fd *watch; /* NULL: no edge has the other end */
-    struct proc *child;    /* the edge we started last */
-    struct proc *serving;  /* the one that said it serves, when it is another one */
-    bool ready, stopped, stopping;
-    int wait_status; /* of `child`, when it ended */
+    struct loop_fd *watch;         /* NULL: no edge has the other end */
+    struct proc *child;            /* the edge we started last */
+    struct proc *serving;          /* the one that said it serves, when it is another one */
+    bool ready, stopped, stopping; /* ready: some edge was */
+    bool served;                   /* the one we started last was */
+    int wait_status;               /* of `child`, when it ended */
     unsigned failures;
     int64_t began_us;
     struct loop_timer again;
@@ -186,6 +187,7 @@ static enum status start(struct supervisor *s, struct err *err)
     s->channel = pair[0];
     s->began_us = loop_refresh_now_us(s->loop);
     s->wait_status = -1;
+    s->served = false;
     if (st == STATUS_OK)
         st = send_kept(s, err);
     if (st == STATUS_OK)
@@ -200,7 +202,7 @@ static enum status start(struct supervisor *s, struct err *err)
 static void plan_start(struct supervisor *s)
 {
     int64_t lived_us = loop_refresh_now_us(s->loop) - s->began_us;
-    s->failures = lived_us > STABLE_US ? 1 : s->failures + 1;
+    s->failures = s->served && lived_us > STABLE_US ? 1 : s->failures + 1;
     int64_t wait_ms = s->failures <= 2 ? 0 : MIN(AGAIN_MAX_MS, (int64_t)AGAIN_FIRST_MS << MIN(s->failures, 12u));
     loop_timer_after_ms(s->loop, &s->again, wait_ms);
 }
@@ -250,7 +252,7 @@ static void note_serving(struct supervisor *s, pid_t pid)
 {
     proc_disown(s->serving);
     s->serving = NULL;
-    s->ready = true;
+    s->ready = s->served = true;
     if (s->child && proc_pid(s->child) == pid)
         return;
     struct err err = ERR_INIT;
