@@ -177,3 +177,12 @@ def test_spatialite_by_name():
 def test_extension_with_an_entry_point_says_which(tmp_path):
     status, _, err = run("serve", CHINOOK, "--load-extension", f"{tmp_path}/x.so:my_entry", "--get", "/")
     assert status > 1 and f"{tmp_path}/x.so:my_entry" in err
+
+
+def test_plugins():
+    status, out, _ = run("plugins")
+    names = [p["name"] for p in json.loads(out)]
+    assert status == 0 and "datasette-auth-passwords" in names
+    assert all(p["hooks"] == [] and p["description"] for p in json.loads(out))
+    assert run("plugins", "--requirements")[1].split() == names
+    assert run("plugins", "x")[0] == 64
