@@ -331,8 +331,9 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_EDGE_READ         16384 /* size: first buffer for what comes from either side; grows up to the next one */
 #define LIMIT_EDGE_BLOCK        65536 /* buffer of one direction, and the largest head */
 #define LIMIT_EDGE_HEAD         73728 /* size: a head with what the edge adds to it */
-#define LIMIT_EDGE_TRIES        4     /* instances one request is offered to; then 502 */
-#define LIMIT_EDGE_REPLAYS      100   /* times that apps may let go of one upload; then 503 */
+#define LIMIT_EDGE_WRITE_MS     LOWERABLE(EDGE_WRITE_MS, 30000) /* a client takes nothing of an answer; then cut */
+#define LIMIT_EDGE_TRIES        4                               /* instances one request is offered to; then 502 */
+#define LIMIT_EDGE_REPLAYS      100                             /* times that apps may let go of one upload; then 503 */
 #define LIMIT_EDGE_SPOOL        INT64_C(4294967296) /* size: disk for uploads that are kept, unless --spool-max */
 #define LIMIT_EDGE_SPARE        256                 /* size: buffers a loop keeps for the next requests */
 #define LIMIT_EDGE_HOLD_BYTES   LOWERABLE(EDGE_HOLD_BYTES, 67108864) /* of requests one loop holds; more: 503 */

@@ -24,7 +24,7 @@ void edge_limits_default(struct edge_limits *ret)
         .idle_ms = 75000,
         .body_ms = 30000,
         .body_rate = 256,
-        .write_ms = 30000,
+        .write_ms = LIMIT_EDGE_WRITE_MS,
         .pause_ms = 60000,
         .tunnel_ms = 3600000,
         .linger_ms = 2000,

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2 from clients: python3-h2 is the strict peer, then curl, h2load and h2spec.
 
-Limits met here: LIMIT_H2_CRAWL (a window that opens by a byte at a time); the others frame by frame in
-tests/unit/http/test_h2.c."""
+Its limits are met frame by frame in tests/unit/http/test_h2.c."""
 import hashlib
 import json
 import os
@@ -22,6 +21,7 @@ import h2.exceptions
 import h2.settings
 import pytest
 
+import limits
 from test_config import make_cert
 
 
@@ -205,6 +205,26 @@ def test_a_client_that_does_not_read_stops_the_app_and_nobody_else(shared):
         c.c.increment_flow_control_window(600000, stuck)
         c.flush()
         assert c.wait(stuck)["body"] == b"z" * 500000
+
+
+def test_a_window_that_opens_by_a_byte_at_a_time(make_edge, monkeypatch):
+    """LIMIT_EDGE_WRITE_MS passes with less than LIMIT_H2_CRAWL bytes taken: the stream is reset, and no other."""
+    for name, value in limits.lowered(EDGE_WRITE_MS=300).items():
+        monkeypatch.setenv(name, value)
+    edge = make_edge("--grace", "2")
+    edge.deploy()
+    with H2(edge.address, window=0) as c:
+        c.s.settimeout(0.02)
+        crawling = c.streams[c.request("/big?100000")]
+        while crawling["reset"] is None:
+            try:
+                c.once()
+            except TimeoutError:  # nothing more comes: it gets room for one byte
+                c.c.increment_flow_control_window(1, 1)
+                c.flush()
+        assert crawling["reset"] == 2 and 0 < len(crawling["body"]) < 1024
+        c.s.settimeout(20)
+        assert c.get("/nothing")["status"] == 204
 
 
 def test_a_cancelled_request_is_counted_and_others_go_on(shared):
