@@ -482,6 +482,28 @@ def test_execute_write_page(site):
     assert site.get("/data/-/execute-write").status == 403
 
 
+def test_sql_that_reads_on_the_way(tmp_path):
+    """Names of WITH and of sub-selects are nobody's; a table of which no column is read is a table all the same."""
+    (tmp_path / "c.json").write_text(json.dumps(
+        {"databases": {"data": {"tables": {"pets": {"allow": {"id": "nobody"}}}}}}))
+    server = serve(make(tmp_path / "data.db"), "-c", tmp_path / "c.json")
+    try:
+        for sql in ("insert into nopk (n) select x from (select 1 as x) as y",
+                    "with c(x) as (select 5) insert into nopk (n) select x from c",
+                    "with recursive c(i) as (select 1 union all select i + 1 from c where i < 3) "
+                    "insert into nopk (n) select i from c",
+                    "update docs set age = (select max(m) from (select age + 1 as m from docs) z)",
+                    "insert into nopk (n) select count(*) from owners",
+                    "delete from docs where id in (select id from (select * from docs limit 1))"):
+            server.post("/data/-/execute-write", {"sql": sql}, 200)
+        for sql in ("insert into nopk (n) select count(*) from pets", "insert into nopk (n) select 1 from docs, pets",
+                    "insert into nopk (n) select count(*) from (select 1 from pets)"):
+            got = server.post("/data/-/execute-write", {"sql": sql}, 403).json()
+            assert got["error"] == "Permission denied: need view-table on data/pets", sql
+    finally:
+        server.stop()
+
+
 def test_actions_only_for_who_may(site):
     assert "/data/-/execute-write" in site.get("/data", cookie()).text
     assert "/-/edit-row" in site.get("/data/docs/1", cookie()).text

@@ -37,7 +37,9 @@ struct sql_decision decide_operation(const struct sql_operation *o, const struct
 {
     bool changes_rows = o->verb == SQL_INSERT || o->verb == SQL_UPDATE || o->verb == SQL_DELETE;
     const struct schema_table *t = changes_rows ? schema_table(schema, o->table) : NULL;
-    if (o->internal || o->verb == SQL_SELECT || o->verb == SQL_FUNCTION)
+    bool temporary = o->verb == SQL_READ && o->target == SQL_ON_TABLE && !o->schema.n && /* "with x as (...)" */
+                     !schema_table(schema, o->table);
+    if (o->internal || o->verb == SQL_SELECT || o->verb == SQL_FUNCTION || temporary)
         return (struct sql_decision){.kind = DECIDE_IGNORE};
     if (o->verb == SQL_VACUUM)
         return (struct sql_decision){.kind = DECIDE_REJECT, .message = "VACUUM is not allowed in user-supplied SQL"};
@@ -97,9 +99,10 @@ static struct value required(struct arena *a, const struct sql_decision *d)
     return value_str(d->kind == DECIDE_REQUIRE ? write_join(a, names, d->action_count, STR(", ")) : STR(""));
 }
 
+/* SQLite names no schema where no column of a table is read: select count(*) from t. */
 static bool is_main(const struct sql_operation *o)
 {
-    return str_is(o->schema, "main");
+    return str_is(o->schema, "main") || (o->verb == SQL_READ && !o->schema.n);
 }
 
 /* BEGIN, COMMIT and ROLLBACK are one verb to the analysis. */
