@@ -24,6 +24,7 @@ int cmd_hash_password(int argc, char **argv);
 int cmd_history(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_insert(int argc, char **argv);
+int cmd_package(int argc, char **argv);
 int cmd_plugins(int argc, char **argv);
 int cmd_post(int argc, char **argv);
 int cmd_prove(int argc, char **argv);

@@ -189,11 +189,23 @@ enum status request_open_database(struct request *rq, struct err *err)
     return st == STATUS_OK ? request_connect(rq, err) : st;
 }
 
+static void unref_schema(void *arg)
+{
+    schema_unref(arg);
+}
+
+/* What was made of it has borrowed its names: it lives as long as the request. */
+static void let_schema_go(struct request *rq)
+{
+    if (rq->schema)
+        arena_defer(rq->arena, unref_schema, (void *)(uintptr_t)rq->schema);
+    rq->schema = NULL;
+}
+
 enum status request_connect(struct request *rq, struct err *err)
 {
     enum status st = conn_acquire(rq->db->database, &rq->conn, err);
-    schema_unref(rq->schema); /* of before a write */
-    rq->schema = NULL;
+    let_schema_go(rq); /* of before a write */
     if (st == STATUS_OK)
         conn_deadline(rq->conn, rq->started_mono_us + LIMIT_SCHEMA_TIME_MS * 1000, request_gone(rq));
     if (st == STATUS_OK)
@@ -215,8 +227,7 @@ void request_release_conn(struct request *rq)
 void request_disconnect(struct request *rq)
 {
     request_release_conn(rq);
-    schema_unref(rq->schema);
-    rq->schema = NULL;
+    let_schema_go(rq);
 }
 
 /* ---- answers --------------------------------------------------------------------------------------------------------

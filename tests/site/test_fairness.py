@@ -43,7 +43,8 @@ def use_up(site, headers=None):
 
 
 def small(server, chinook, *more):
-    return server(chinook, "--setting", "client_sql_burst_ms", "100", "--setting", "client_sql_ms_per_second", "1", *more)
+    return server(chinook, "--setting", "client_sql_burst_ms", "100", "--setting", "client_sql_ms_per_second", "1",
+                  "--setting", "sql_time_limit_ms", "60000", *more)  # a busy machine must not end them
 
 
 def test_a_budget_is_used_up(server, chinook):

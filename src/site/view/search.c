@@ -119,11 +119,6 @@ static enum status search_table(struct search *s, const struct schema_table *t, 
     return STATUS_OK;
 }
 
-static void drop_schema(void *schema)
-{
-    schema_unref(schema);
-}
-
 static enum status search_database(struct search *s, struct published *db, struct err *err)
 {
     struct request *rq = s->rq;
@@ -136,8 +131,6 @@ static enum status search_database(struct search *s, struct published *db, struc
     for (size_t i = 0; usable && st == STATUS_OK && i < rq->schema->table_count; i++)
         if (searchable_table(rq, &rq->schema->tables[i]))
             st = search_table(s, &rq->schema->tables[i], err);
-    if (usable) /* what is shown has names of it */
-        arena_defer(rq->arena, drop_schema, (void *)(uintptr_t)schema_ref(rq->schema));
     request_disconnect(rq);
     rq->db = NULL;
     return st == STATUS_CANCELLED ? st : STATUS_OK; /* a database that cannot be read has no results */

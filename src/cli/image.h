@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image: what a container image is built from: this program with the libraries it uses, data files, a Dockerfile. All
+ * of it blocks. */
+#ifndef VITRINE_CLI_IMAGE_H
+#define VITRINE_CLI_IMAGE_H
+
+#include "codec/value.h"
+
+struct image {
+    struct arena *a;
+    str folder;           /* made by image_begin; holds Dockerfile, root/ and app/ */
+    struct value command; /* LIST of words after the program's name */
+    str secret;           /* empty: a random one */
+    int64_t port;
+};
+
+/* Makes the folder (it must not exist, or be empty: else CONFLICT) with root/: the program, its libraries, CA
+ * certificates. */
+enum status image_begin(struct image *i, struct err *err) MUST_USE;
+/* A database into app/NAME as it is at one moment. */
+enum status image_add_database(struct image *i, str file, str name, struct err *err) MUST_USE;
+/* A file, or a folder with all below it, into app/NAME. Links are followed. */
+enum status image_add(struct image *i, str path, str name, struct err *err) MUST_USE;
+enum status image_add_text(struct image *i, str text, str name, struct err *err) MUST_USE;
+str image_path(struct image *i, str name); /* of app/NAME as it lies here */
+/* Writes the Dockerfile. */
+enum status image_end(struct image *i, struct err *err) MUST_USE;
+/* Runs `docker build`; its output goes where ours goes. NOT_FOUND: there is no docker. */
+enum status image_build(struct image *i, str tag, struct err *err) MUST_USE;
+void image_remove(struct image *i); /* the folder with all in it */
+
+#endif
