@@ -26,6 +26,7 @@ int cmd_replay(int argc, char **argv);
 int cmd_insert(int argc, char **argv);
 int cmd_package(int argc, char **argv);
 int cmd_plugins(int argc, char **argv);
+int cmd_publish(int argc, char **argv);
 int cmd_post(int argc, char **argv);
 int cmd_prove(int argc, char **argv);
 int cmd_query(int argc, char **argv);

@@ -234,7 +234,7 @@ enum status image_end(struct image *i, struct err *err)
     return st;
 }
 
-/* ---- docker ---- */
+/* ---- other programs ---- */
 
 struct building {
     struct loop *loop;
@@ -248,29 +248,29 @@ static void on_exit_of(void *arg, int wait_status)
     loop_stop(b->loop);
 }
 
-enum status image_build(struct image *i, str tag, struct err *err)
+enum status image_run(struct image *i, const char *const *words, size_t count, struct err *err)
 {
     struct building b = {0};
     struct proc *p = NULL;
-    char name[] = "docker", build[] = "build", t[] = "-t";
-    char *const argv_plain[] = {name, build, (char *)(uintptr_t)arena_cstr(i->a, i->folder), NULL};
-    char *const argv_tag[] = {
-        name, build, t, (char *)(uintptr_t)arena_cstr(i->a, tag), (char *)(uintptr_t)arena_cstr(i->a, i->folder), NULL};
-    const struct proc_config c = {.path = "docker", .argv = tag.n ? argv_tag : argv_plain};
+    char **argv = arena_alloc(i->a, (count + 1) * sizeof *argv);
+    for (size_t k = 0; k < count; k++)
+        argv[k] = (char *)(uintptr_t)words[k];
+    argv[count] = NULL;
+    const struct proc_config c = {.path = words[0], .argv = argv};
     enum status st = loop_new(&b.loop, err);
     if (st != STATUS_OK)
         return st;
     st = proc_spawn(b.loop, &c, on_exit_of, &b, &p, err);
     if (st == STATUS_NOT_FOUND) {
-        err_set(err, STATUS_NOT_FOUND, "there is no docker here");
-        err_hint(err, "Install it, or write what it would build with --to FOLDER.");
+        err_set(err, STATUS_NOT_FOUND, "there is no %s here", words[0]);
+        err_hint(err, "Install it, or write what it would work on with --to FOLDER.");
     }
     if (st == STATUS_OK)
-        st = loop_run(b.loop, err); /* as long as docker takes: its output shows how far it is, Ctrl-C ends both */
+        st = loop_run(b.loop, err); /* as long as it takes: its output shows how far it is, Ctrl-C ends both */
     proc_free(p);
     loop_free(b.loop);
     if (st == STATUS_OK && (!WIFEXITED(b.wait_status) || WEXITSTATUS(b.wait_status) != 0))
-        st = err_set(err, STATUS_IO, "docker build failed");
+        st = err_set(err, STATUS_IO, "%s %s failed", words[0], count > 1 ? words[1] : "");
     return st;
 }
 

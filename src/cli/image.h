@@ -25,8 +25,9 @@ enum status image_add_text(struct image *i, str text, str name, struct err *err)
 str image_path(struct image *i, str name); /* of app/NAME as it lies here */
 /* Writes the Dockerfile. */
 enum status image_end(struct image *i, struct err *err) MUST_USE;
-/* Runs `docker build`; its output goes where ours goes. NOT_FOUND: there is no docker. */
-enum status image_build(struct image *i, str tag, struct err *err) MUST_USE;
+/* Runs a program (docker, flyctl) to its end, in `words`, the program first; its output goes where ours goes.
+ * NOT_FOUND: it is not here. IO: it failed. */
+enum status image_run(struct image *i, const char *const *words, size_t count, struct err *err) MUST_USE;
 void image_remove(struct image *i); /* the folder with all in it */
 
 #endif

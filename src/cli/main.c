@@ -53,6 +53,7 @@ const struct command commands[] = {
     {"backup", "Copy databases into a folder while they are in use", cmd_backup},
     {"restore", "List backups, check them, make databases of them", cmd_restore},
     {"package", "Build a container image that serves databases", cmd_package},
+    {"publish", "Send databases to a host as an image that serves them: fly, cloudrun", cmd_publish},
     {"plugins", "List the plugins of Datasette whose part is built in", cmd_plugins},
     {"inspect", "Print hashes and row counts of databases, for --inspect-file", cmd_inspect},
     {"create-token", "Make a signed API token", cmd_create_token},

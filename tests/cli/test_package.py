@@ -103,3 +103,41 @@ def test_mistakes(tmp_path, data):
         status, _, err = run("package", *arguments)
         assert status != 0 and says in err, (arguments, err)
     assert not (tmp_path / "a").exists() and not (tmp_path / "b").exists() and (tmp_path / "full").exists()
+
+
+@pytest.mark.parametrize("host, tool, wanted", [
+    ("fly", "flyctl", ["apps create my-app", "deploy FOLDER --app my-app --config FOLDER/fly.toml --remote-only "
+                       "--primary-region ams"]),
+    ("cloudrun", "gcloud", ["run deploy my-app --source FOLDER --allow-unauthenticated --port=8080 --region ams"])])
+def test_publish(tmp_path, data, host, tool, wanted):
+    """The host's program is called as it wants to be; that the app is there already is no failure."""
+    (tmp_path / "bin").mkdir()
+    fake = tmp_path / "bin" / tool
+    fake.write_text(f"#!{sys.executable}\nimport os, sys, shutil\nopen({str(tmp_path / 'args')!r}, 'a').write("
+                    "' '.join(sys.argv[1:]) + '\\n')\nfolder = [a for a in sys.argv if a.startswith('/tmp/vitrine-image-')]\n"
+                    f"folder and shutil.copytree(folder[0], {str(tmp_path / 'got')!r})\n"
+                    "sys.exit('create' in sys.argv or 'bad' in sys.argv)\n")
+    fake.chmod(0o755)
+    env = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    status, _, err = run("publish", host, data, "--app", "my-app", "--region", "ams", env=env)
+    assert status == 0, err
+    lines = re.sub(r"/tmp/vitrine-image-\w+", "FOLDER", (tmp_path / "args").read_text()).splitlines()
+    assert lines == wanted
+    text, command = command_of(tmp_path / "got")
+    assert "PORT=8080" in text and command[-2:] == ["force_https_urls", "on"]
+    if host == "fly":
+        assert (tmp_path / "got/fly.toml").read_text().startswith('app = "my-app"\n')
+    status, _, err = run("publish", host, data, "--app", "bad", env=env)
+    assert status != 0 and f"{tool} " in err and "failed" in err
+    status, _, err = run("publish", host, data, "--app", "x", env={"PATH": str(tmp_path)})
+    assert status != 0 and f"no {tool}" in err
+    assert run("publish", host, data, "--app", "x", "--generate-dir", tmp_path / "only")[0] == 0
+    assert (tmp_path / "only/Dockerfile").exists()
+
+
+def test_publish_mistakes(tmp_path, data):
+    for arguments, says in [((), "publish where"), (("mars", data), "no host"), (("fly",), "which database"),
+                            (("fly", data), "--app"), (("fly", data, "--app", "a b"), "small letters"),
+                            (("fly", data, "--app", "a", "-p", "80"), "--port")]:
+        status, _, err = run("publish", *arguments)
+        assert status == 64 and says in err, (arguments, err)
