@@ -36,6 +36,7 @@ enum {
     OPT_SPATIALITE,
     OPT_APP,
     OPT_REGION,
+    OPT_PLUGIN_SECRET,
     OPT_HELP
 };
 
@@ -57,6 +58,8 @@ enum {
         {"--source_url", 0, OPTION_VALUE, "URL", "Its address", OPT_SOURCE_URL},                                       \
         {"--about", 0, OPTION_VALUE, "TEXT", "What it is about", OPT_ABOUT},                                           \
         {"--about_url", 0, OPTION_VALUE, "URL", "Its address", OPT_ABOUT_URL},                                         \
+        {"--plugin-secret", 0, OPTION_TRIPLE, "PLUGIN KEY VALUE", "A secret of a plugin, as a variable of the image",  \
+         OPT_PLUGIN_SECRET},                                                                                           \
         {"--plugins-dir", 0, OPTION_VALUE, "DIR", "Accepted for compatibility: Python plugins cannot run here",        \
          OPT_PLUGINS},                                                                                                 \
         {"--install", 0, OPTION_VALUE, "PACKAGE", "Accepted for compatibility: likewise", OPT_INSTALL},                \
@@ -94,6 +97,29 @@ static str last_part(str path)
     return slash == STR_NPOS ? path : str_from(path, slash + 1);
 }
 
+static struct value dict_in(struct arena *a, struct value of, str key)
+{
+    struct value d = value_get(of, key);
+    if (d.kind != VALUE_DICT) {
+        d = value_dict(a);
+        value_set(of, key, d);
+    }
+    return d;
+}
+
+/* plugins: {PLUGIN: {KEY: {"$env": "PLUGIN_KEY"}}}, and that variable. */
+static void add_plugin_secret(struct image *i, struct value metadata, const struct given_option *o)
+{
+    str name = ARENA_CAT(i->a, o->value[0], STR("_"), o->value[1]);
+    char *text = (char *)(uintptr_t)arena_cstr(i->a, name);
+    for (char *p = text; *p; p++)
+        *p = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ? *p : '_';
+    struct value reference = value_dict(i->a);
+    VALUE_SET(reference, "$env", value_cstr(text));
+    value_set(dict_in(i->a, dict_in(i->a, metadata, STR("plugins")), o->value[0]), o->value[1], reference);
+    value_set(i->env, str_of(text), value_str(o->value[2]));
+}
+
 /* What the image's site says of itself: the file, with the options on top. */
 static enum status add_metadata(struct image *i, const struct given *g, struct err *err)
 {
@@ -117,6 +143,9 @@ static enum status add_metadata(struct image *i, const struct given *g, struct e
     for (size_t k = 0; st == STATUS_OK && k < ARRAY_LEN(keys); k++)
         if (given_has(g, keys[k].id))
             value_set(v, str_of(keys[k].key), value_str(given_text(g, keys[k].id)));
+    for (size_t k = 0; st == STATUS_OK && k < g->options.count; k++)
+        if (g->options.items[k].id == OPT_PLUGIN_SECRET)
+            add_plugin_secret(i, v, &g->options.items[k]);
     if (st != STATUS_OK || !value_count(v))
         return st;
     struct buf text;
@@ -274,7 +303,6 @@ static enum status check(const struct given *g, const struct host *h, struct ima
         return err_set(err, STATUS_USAGE, "say which app it becomes with --app NAME");
     if (given_has(g, OPT_PLUGINS) || given_has(g, OPT_INSTALL))
         log_line(LOG_WARN, "package", "Python plugins are left out: they cannot run here");
-    i->secret = given_text(g, OPT_SECRET);
     i->folder = given_text(g, OPT_TO);
     if (i->folder.p && given_has(g, OPT_TAG))
         return err_set(err, STATUS_USAGE, "--to only writes a folder: leave --tag out");
@@ -283,6 +311,8 @@ static enum status check(const struct given *g, const struct host *h, struct ima
 
 static enum status fill(struct image *i, const struct host *h, const struct given *g, struct err *err)
 {
+    if (given_has(g, OPT_SECRET))
+        VALUE_SET(i->env, "DATASETTE_SECRET", value_str(given_text(g, OPT_SECRET)));
     enum status st = add_databases(i, g, err);
     if (st == STATUS_OK)
         st = add_rest(i, g, err);

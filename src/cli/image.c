@@ -143,6 +143,7 @@ enum status image_begin(struct image *i, struct err *err)
     if (mkdir(folder, 0755) != 0 && errno != EEXIST)
         return err_sys(err, STATUS_IO, errno, "cannot make the folder %s", folder);
     i->command = value_list(i->a);
+    i->env = value_dict(i->a);
     enum status st = STATUS_OK;
     for (size_t k = 0; st == STATUS_OK && k < ARRAY_LEN(empty); k++) {
         str path = ARENA_CAT(i->a, i->folder, STR("/"), str_of(empty[k]));
@@ -195,7 +196,24 @@ static enum status random_secret(struct image *i, struct err *err)
     if (getrandom(raw, sizeof raw, 0) != (ssize_t)sizeof raw)
         return err_sys(err, STATUS_IO, errno, "no random numbers");
     digest_to_hex(raw, sizeof raw, hex);
-    i->secret = arena_str(i->a, str_of(hex));
+    VALUE_SET(i->env, "DATASETTE_SECRET", value_str(arena_str(i->a, str_of(hex))));
+    return STATUS_OK;
+}
+
+static enum status put_variables(struct image *i, struct buf *out, struct err *err)
+{
+    for (size_t k = 0; k < i->env.dict->count; k++) {
+        str name = i->env.dict->entries[k].key, value = i->env.dict->entries[k].value.s;
+        buf_printf(out, "ENV %.*s=\"", STR_ARG(name));
+        for (size_t n = 0; n < value.n; n++) {
+            if ((unsigned char)value.p[n] < ' ' || value.p[n] == 0x7f)
+                return err_set(err, STATUS_INVALID, "%.*s: a line end or control byte cannot be in it", STR_ARG(name));
+            if (memchr("\"\\$", value.p[n], 3))
+                buf_putc(out, '\\');
+            buf_putc(out, value.p[n]);
+        }
+        buf_puts(out, STR("\"\n"));
+    }
     return STATUS_OK;
 }
 
@@ -203,7 +221,7 @@ enum status image_end(struct image *i, struct err *err)
 {
     struct buf out;
     struct value words = value_list(i->a);
-    enum status st = i->secret.n ? STATUS_OK : random_secret(i, err);
+    enum status st = value_has(i->env, STR("DATASETTE_SECRET")) ? STATUS_OK : random_secret(i, err);
     if (st != STATUS_OK)
         return st;
     value_push(words, value_cstr("serve"));
@@ -214,22 +232,19 @@ enum status image_end(struct image *i, struct err *err)
     buf_init(&out, LIMIT_JSON_OUTPUT);
     buf_printf(&out,
                "# Made by vitrine package.\nFROM scratch\nCOPY root /\nCOPY app /app\nWORKDIR /app\n"
-               "ENV VITRINE_STATE=/state PORT=%lld\nENV DATASETTE_SECRET=",
+               "ENV VITRINE_STATE=/state PORT=%lld\n",
                (long long)i->port);
-    buf_putc(&out, '"');
-    for (size_t k = 0; k < i->secret.n; k++) {
-        if (strchr("\"\\$", i->secret.p[k]))
-            buf_putc(&out, '\\');
-        buf_putc(&out, i->secret.p[k]);
-    }
+    st = put_variables(i, &out, err);
     buf_printf(&out,
-               "\"\nVOLUME [\"/state\"]\nEXPOSE %lld\nSTOPSIGNAL SIGTERM\n"
+               "VOLUME [\"/state\"]\nEXPOSE %lld\nSTOPSIGNAL SIGTERM\n"
                "HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD [\"/vitrine\", \"healthcheck\"]\n"
                "ENTRYPOINT [\"/vitrine\"]\nCMD ",
                (long long)i->port);
     value_to_json(&out, words, 0);
     buf_putc(&out, '\n');
-    st = fs_write_atomic(arena_cstr(i->a, ARENA_CAT(i->a, i->folder, STR("/Dockerfile"))), buf_str(&out), 0644, err);
+    if (st == STATUS_OK)
+        st =
+            fs_write_atomic(arena_cstr(i->a, ARENA_CAT(i->a, i->folder, STR("/Dockerfile"))), buf_str(&out), 0644, err);
     buf_release(&out);
     return st;
 }

@@ -10,7 +10,7 @@ struct image {
     struct arena *a;
     str folder;           /* made by image_begin; holds Dockerfile, root/ and app/ */
     struct value command; /* LIST of words after the program's name */
-    str secret;           /* empty: a random one */
+    struct value env;     /* DICT: variables of the image besides ours; without DATASETTE_SECRET a random one is made */
     int64_t port;
 };
 
@@ -23,7 +23,7 @@ enum status image_add_database(struct image *i, str file, str name, struct err *
 enum status image_add(struct image *i, str path, str name, struct err *err) MUST_USE;
 enum status image_add_text(struct image *i, str text, str name, struct err *err) MUST_USE;
 str image_path(struct image *i, str name); /* of app/NAME as it lies here */
-/* Writes the Dockerfile. */
+/* Writes the Dockerfile. INVALID: a variable holds a control byte. */
 enum status image_end(struct image *i, struct err *err) MUST_USE;
 /* Runs a program (docker, flyctl) to its end, in `words`, the program first; its output goes where ours goes.
  * NOT_FOUND: it is not here. IO: it failed. */

@@ -12,6 +12,7 @@ import pytest
 import serving
 from serving import make, run
 
+HASH = "pbkdf2_sha256$1$salt$Eg+2z/z4syxD5yJSVsT4N6hlSMkszDVICAWYfLcL4Xs="  # password
 ASAN = b"__asan_init" in serving.PROGRAM.read_bytes()
 
 
@@ -35,18 +36,23 @@ def test_the_folder_is_whole(tmp_path, data):
     to = tmp_path / "image"
     status, out, err = run("package", data, "--to", to, "-m", tmp_path / "m.yaml", "--title", "Data", "--template-dir",
                            tmp_path / "t", "--static", f"files:{tmp_path / 's'}", "--version-note", "note", "-p", "8080",
-                           "--secret", 'a"b$c', "--extra-options", "--setting default_page_size 7")
+                           "--secret", 'a"b$c', "--plugin-secret", "datasette-auth-passwords", "root_password_hash",
+                           "pbkdf2_sha256$1$x", "--extra-options", "--setting default_page_size 7")
     assert status == 0 and "docker build" in out, err
     text, command = command_of(to)
     assert 'ENV DATASETTE_SECRET="a\\"b\\$c"' in text and "EXPOSE 8080" in text and "PORT=8080" in text
     assert command == ["serve", "--host", "0.0.0.0", "-i", "data.db", "--inspect-file", "inspect-data.json", "--metadata",
                        "metadata.json", "--template-dir", "templates", "--static", "files:static-1", "--version-note",
                        "note", "--cors", "--setting", "default_page_size", "7"]
-    assert json.loads((to / "app/metadata.json").read_text()) == {"description": "from the file", "title": "Data"}
+    variable = "DATASETTE_AUTH_PASSWORDS_ROOT_PASSWORD_HASH"
+    assert json.loads((to / "app/metadata.json").read_text()) == {
+        "description": "from the file", "title": "Data",
+        "plugins": {"datasette-auth-passwords": {"root_password_hash": {"$env": variable}}}}
+    assert f'ENV {variable}="pbkdf2_sha256\\$1\\$x"' in text
     assert (to / "app/static-1/deep/x.txt").read_text() == "static"
     assert json.loads((to / "app/inspect-data.json").read_text())["data"]["tables"]["t"]["count"] == 1
     # what the image runs, with the files that it has
-    s = serving.Server(*command[3:], cwd=to / "app").wait()
+    s = serving.Server(*command[3:], cwd=to / "app", env={variable: HASH}).wait()
     try:
         assert "Data of the image" in s.get("/").text
         assert s.json("/data/t.json?_shape=array") == [{"id": 1, "s": "one"}]
@@ -99,6 +105,7 @@ def test_mistakes(tmp_path, data):
                             ((data, "--to", tmp_path / "b", "--static", "x"), "MOUNT:DIR"),
                             ((data, data, "--to", tmp_path / "b"), "same name"),
                             ((data, "--to", tmp_path / "full"), "not empty"),
+                            ((data, "--to", tmp_path / "b", "--secret", "a\nRUN x"), "DATASETTE_SECRET"),
                             ((data, "--to", tmp_path / "b", "-m", tmp_path / "none.json"), "none.json")]:
         status, _, err = run("package", *arguments)
         assert status != 0 and says in err, (arguments, err)
