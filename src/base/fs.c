@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/mem.h"
 
 enum status fs_open(const char *path, int flags, mode_t mode, int *ret_fd, struct err *err)
 {
@@ -127,5 +130,19 @@ enum status fs_write_atomic(const char *path, str bytes, mode_t mode, struct err
     else
         st = fs_sync_folder_of(a, path, err);
     arena_free(a);
+    return st;
+}
+
+enum status fs_make_folders(str path, mode_t mode, struct err *err)
+{
+    char *at = mem_cstr(path);
+    enum status st = STATUS_OK;
+    for (char *slash = at[0] ? strchr(at + 1, '/') : NULL; slash && st == STATUS_OK; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(at, mode) != 0 && errno != EEXIST)
+            st = err_sys(err, STATUS_IO, errno, "cannot make the folder %s", at);
+        *slash = '/';
+    }
+    free(at);
     return st;
 }

@@ -20,6 +20,8 @@ enum status fs_read_fd(int fd, const char *name, size_t max_bytes, struct arena 
 enum status fs_write_atomic(const char *path, str bytes, mode_t mode, struct err *err) MUST_USE;
 /* Writes all of `bytes` to fd, however many write(2) it takes. */
 enum status fs_write_fd(int fd, const char *name, str bytes, struct err *err) MUST_USE;
+/* Makes the folders above the last part of `path` that do not exist ("a/b/c": a and a/b; "a/b/": both). */
+enum status fs_make_folders(str path, mode_t mode, struct err *err) MUST_USE;
 /* open(2) with O_CLOEXEC, EINTR retried and the reason in words. */
 enum status fs_open(const char *path, int flags, mode_t mode, int *ret_fd, struct err *err) MUST_USE;
 

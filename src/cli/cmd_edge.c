@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/edge_client.h"
@@ -15,7 +16,6 @@
 #include "rt/proc.h"
 #include "rt/takeover.h"
 #include "rt/thread.h"
-#include "site/state.h"
 
 enum {
     OPT_LISTEN,
@@ -248,7 +248,7 @@ static enum status serve(struct setup *s, int *ret_exit, struct err *err)
     }
     if (!c->state.n)
         return err_set(err, STATUS_USAGE, "no state folder: HOME is not set; give --state DIR");
-    enum status st = state_make_folders(arena_printf(s->a, "%.*s/x", STR_ARG(c->state)), err);
+    enum status st = fs_make_folders(arena_printf(s->a, "%.*s/x", STR_ARG(c->state)), 0700, err);
     c->app_files = proc_raise_files();
     if (st == STATUS_OK)
         st = role == SUPERVISOR_WATCHED ? edge_run(c, err) : supervisor_run(c->channel, ret_exit, err);

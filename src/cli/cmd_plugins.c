@@ -19,16 +19,8 @@ static void print_json(struct arena *a)
 {
     struct value list = value_list(a);
     struct buf text;
-    for (size_t i = 0; i < plugin_row_count; i++) {
-        struct value d = value_dict(a);
-        VALUE_SET(d, "name", value_cstr(plugin_rows[i].name));
-        VALUE_SET(d, "static", value_bool(false));
-        VALUE_SET(d, "templates", value_bool(false));
-        VALUE_SET(d, "version", VALUE_NULL);
-        VALUE_SET(d, "hooks", value_list(a));
-        VALUE_SET(d, "description", value_cstr(plugin_rows[i].what));
-        value_push(list, d);
-    }
+    for (size_t i = 0; i < plugin_row_count; i++)
+        value_push(list, plugin_entry(a, &plugin_rows[i]));
     buf_init(&text, LIMIT_JSON_OUTPUT);
     value_to_json_indent(&text, list, 0, 4);
     printf("%.*s\n", STR_ARG(buf_str(&text)));

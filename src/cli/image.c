@@ -14,16 +14,15 @@
 #include <ftw.h>
 #include <link.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/limits.h"
-#include "codec/digest.h"
 #include "db/copy.h"
 #include "rt/proc.h"
+#include "site/state.h"
 
 #include "base/banned.h"
 
@@ -31,19 +30,11 @@
 
 /* ---- files ---- */
 
-static enum status make_folders(struct arena *a, str path, struct err *err) /* all but the last part */
-{
-    for (size_t i = 1; i < path.n; i++)
-        if (path.p[i] == '/' && mkdir(arena_cstr(a, str_sub(path, 0, i)), 0755) != 0 && errno != EEXIST)
-            return err_sys(err, STATUS_IO, errno, "cannot make the folder %.*s", (int)i, path.p);
-    return STATUS_OK;
-}
-
 static enum status copy_file(struct arena *a, const char *from, str to, mode_t mode, struct err *err)
 {
     int in = -1, out = -1;
     ssize_t n = 1;
-    enum status st = make_folders(a, to, err);
+    enum status st = fs_make_folders(to, 0755, err);
     if (st == STATUS_OK)
         st = fs_open(from, O_RDONLY, 0, &in, err);
     if (st == STATUS_OK)
@@ -80,7 +71,7 @@ static enum status copy_tree(struct arena *a, str from, str to, int depth, struc
     DIR *d = opendir(path);
     if (!d)
         return err_sys(err, STATUS_IO, errno, "cannot read %s", path);
-    enum status st = make_folders(a, ARENA_CAT(a, to, STR("/")), err);
+    enum status st = fs_make_folders(ARENA_CAT(a, to, STR("/")), 0755, err);
     for (struct dirent *e; st == STATUS_OK && (e = readdir(d));)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
             st = copy_tree(a, ARENA_CAT(a, from, STR("/"), str_of(e->d_name)),
@@ -147,7 +138,7 @@ enum status image_begin(struct image *i, struct err *err)
     enum status st = STATUS_OK;
     for (size_t k = 0; st == STATUS_OK && k < ARRAY_LEN(empty); k++) {
         str path = ARENA_CAT(i->a, i->folder, STR("/"), str_of(empty[k]));
-        st = make_folders(i->a, path, err);
+        st = fs_make_folders(path, 0755, err);
         if (st == STATUS_OK && mkdir(arena_cstr(i->a, path), 0755) != 0) {
             st = err_set(err, STATUS_CONFLICT, "%s is not empty", folder);
             err_hint(err, "Name a folder that does not exist yet.");
@@ -189,17 +180,6 @@ enum status image_add_text(struct image *i, str text, str name, struct err *err)
 
 /* ---- the Dockerfile ---- */
 
-static enum status random_secret(struct image *i, struct err *err)
-{
-    unsigned char raw[DIGEST_RAW_MAX];
-    char hex[2 * DIGEST_RAW_MAX + 1];
-    if (getrandom(raw, sizeof raw, 0) != (ssize_t)sizeof raw)
-        return err_sys(err, STATUS_IO, errno, "no random numbers");
-    digest_to_hex(raw, sizeof raw, hex);
-    VALUE_SET(i->env, "DATASETTE_SECRET", value_str(arena_str(i->a, str_of(hex))));
-    return STATUS_OK;
-}
-
 static enum status put_variables(struct image *i, struct buf *out, struct err *err)
 {
     for (size_t k = 0; k < i->env.dict->count; k++) {
@@ -221,9 +201,14 @@ enum status image_end(struct image *i, struct err *err)
 {
     struct buf out;
     struct value words = value_list(i->a);
-    enum status st = value_has(i->env, STR("DATASETTE_SECRET")) ? STATUS_OK : random_secret(i, err);
-    if (st != STATUS_OK)
-        return st;
+    str secret;
+    enum status st = STATUS_OK;
+    if (!value_has(i->env, STR("DATASETTE_SECRET"))) {
+        st = state_random(i->a, &secret, err);
+        if (st != STATUS_OK)
+            return st;
+        VALUE_SET(i->env, "DATASETTE_SECRET", value_str(secret));
+    }
     value_push(words, value_cstr("serve"));
     value_push(words, value_cstr("--host"));
     value_push(words, value_cstr("0.0.0.0"));

@@ -33,7 +33,6 @@
 #include "codec/value.h"
 #include "rt/notify.h"
 #include "rt/proc.h"
-#include "site/state.h"
 
 #define LAST_WORD_MS 2000 /* after the cap: the new process may still say that it has everything */
 #define TLS_IDLE_MS  5000 /* a TLS connection that asks nothing is closed after this */
@@ -59,7 +58,7 @@ static void write_status(void *arg, struct worker *w)
     struct status_job *j = arg;
     struct err err = ERR_INIT;
     (void)w;
-    if (state_make_folders(str_of(j->path), &err) != STATUS_OK ||
+    if (fs_make_folders(str_of(j->path), 0700, &err) != STATUS_OK ||
         fs_write_atomic(j->path, buf_str(&j->text), 0600, &err) != STATUS_OK)
         log_line(LOG_WARN, "upgrade", "vitrine upgrade will need --pid: %s", err.text);
     buf_release(&j->text);

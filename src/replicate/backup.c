@@ -179,28 +179,24 @@ static enum status count_tables(struct arena *a, str file, struct value *ret, st
     const struct database_options o = {.name = file, .path = file, .immutable = true};
     struct database *db;
     struct conn *c = NULL;
-    struct stmt *s = NULL;
-    struct names names = {0};
+    str *names = NULL;
+    size_t count = 0;
     struct value tables = value_dict(a);
     enum status st = database_new(&o, &db, err);
     if (st != STATUS_OK)
         return st;
     st = conn_open_private(db, CONN_READ, &c, err);
     if (st == STATUS_OK)
-        st = conn_prepare_trusted(c, STR("select name from sqlite_schema where type = 'table' order by name"), &s, err);
-    while (st == STATUS_OK && (st = stmt_step(s, err)) == STATUS_AGAIN) {
-        VEC_PUSH(a, &names.v, arena_str(a, stmt_column_text(s, 0)));
-        st = arena_over(a) ? err_set(err, STATUS_TOO_LARGE, "it has too many tables") : STATUS_OK;
-    }
-    stmt_done(s);
-    for (size_t i = 0; st == STATUS_OK && i < names.v.count; i++) {
+        st = conn_fetch_texts(c, a, STR("select name from sqlite_schema where type = 'table' order by name"), (str){0},
+                              &names, &count, err);
+    for (size_t i = 0; st == STATUS_OK && i < count; i++) {
         int64_t n = 0;
         struct err why = ERR_INIT;
-        enum status counted = count_rows(c, names.v.items[i], 0, 0, &n, &why);
+        enum status counted = count_rows(c, names[i], 0, 0, &n, &why);
         if (counted == STATUS_OK)
-            value_set(tables, names.v.items[i], value_int(n));
+            value_set(tables, names[i], value_int(n));
         else if (counted != STATUS_SQL) /* a module that is not here: its shadow tables are counted */
-            st = err_set(err, counted, "%.*s: %s", STR_ARG(names.v.items[i]), why.text);
+            st = err_set(err, counted, "%.*s: %s", STR_ARG(names[i]), why.text);
     }
     conn_close(c);
     database_unref(db);
@@ -225,18 +221,6 @@ static enum status write_manifest(struct arena *a, str path, const struct backup
                   : fs_write_atomic(arena_cstr(a, path), buf_str(&text), 0644, err);
     buf_release(&text);
     return st;
-}
-
-static enum status make_folder(struct arena *a, str path, struct err *err)
-{
-    for (size_t i = 1; i <= path.n; i++) {
-        if (i < path.n && path.p[i] != '/')
-            continue;
-        str part = str_sub(path, 0, i);
-        if (mkdir(arena_cstr(a, part), 0755) != 0 && errno != EEXIST)
-            return err_sys(err, STATUS_IO, errno, "cannot make the folder %.*s", STR_ARG(part));
-    }
-    return STATUS_OK;
 }
 
 /* Held by whoever takes, prunes or checks: one at a time for a name. */
@@ -324,7 +308,7 @@ enum status backup_take(struct arena *a, str file, str folder, str name, const s
     int64_t now_us = clock_unix_us();
     enum status st = check_name(name, err);
     if (st == STATUS_OK)
-        st = make_folder(a, ARENA_CAT(a, folder, STR("/"), name), err);
+        st = fs_make_folders(ARENA_CAT(a, folder, STR("/"), name, STR("/")), 0755, err);
     if (st == STATUS_OK)
         st = lock_folder(a, folder, name, &lock, err);
     if (st != STATUS_OK)

@@ -375,6 +375,18 @@ const struct plugin_row plugin_rows[] = {
 };
 const size_t plugin_row_count = ARRAY_LEN(plugin_rows);
 
+struct value plugin_entry(struct arena *a, const struct plugin_row *row)
+{
+    struct value d = value_dict(a);
+    VALUE_SET(d, "name", value_cstr(row->name));
+    VALUE_SET(d, "static", value_bool(false));
+    VALUE_SET(d, "templates", value_bool(false));
+    VALUE_SET(d, "version", VALUE_NULL);
+    VALUE_SET(d, "hooks", value_list(a));
+    VALUE_SET(d, "description", value_cstr(row->what));
+    return d;
+}
+
 static bool names_plugin(struct value level, str plugin)
 {
     return value_has(VALUE_GET(level, "plugins"), plugin);

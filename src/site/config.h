@@ -47,6 +47,7 @@ struct plugin_row {
 };
 extern const struct plugin_row plugin_rows[];
 extern const size_t plugin_row_count;
+struct value plugin_entry(struct arena *a, const struct plugin_row *row); /* as Datasette lists it */
 /* Does the configuration have a block for it, at any level? */
 bool config_names_plugin(const struct config *c, str plugin);
 struct value config_plugin(const struct config *c, str plugin, str db, str table);

@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -121,7 +122,7 @@ static enum status run_steps(struct conn *c, struct err *err)
 /* An empty file is an empty database; made here for its mode. */
 static enum status make_file(const char *path, struct err *err)
 {
-    enum status st = state_make_folders(str_of(path), err);
+    enum status st = fs_make_folders(str_of(path), 0700, err);
     if (st != STATUS_OK)
         return st;
     int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);

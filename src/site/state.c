@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,7 +11,6 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "codec/digest.h"
 
 /* Set and not empty. */
@@ -79,20 +77,6 @@ void state_find(struct arena *a, const struct state_options *o, struct state_pat
         ret->secret = ARENA_CAT(a, folder, STR("/secret"));
 }
 
-enum status state_make_folders(str path, struct err *err)
-{
-    char *at = mem_cstr(path);
-    enum status st = STATUS_OK;
-    for (char *slash = at[0] ? strchr(at + 1, '/') : NULL; slash && st == STATUS_OK; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(at, 0700) != 0 && errno != EEXIST)
-            st = err_sys(err, STATUS_IO, errno, "cannot make the folder %s", at);
-        *slash = '/';
-    }
-    free(at);
-    return st;
-}
-
 enum status state_random(struct arena *a, str *ret, struct err *err)
 {
     unsigned char bytes[32];
@@ -108,7 +92,7 @@ enum status state_random(struct arena *a, str *ret, struct err *err)
 static enum status make_secret(struct arena *a, str path, struct err *err)
 {
     str text, beside;
-    enum status st = state_make_folders(path, err);
+    enum status st = fs_make_folders(path, 0700, err);
     if (st == STATUS_OK)
         st = state_random(a, &text, err);
     if (st != STATUS_OK)

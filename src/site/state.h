@@ -33,7 +33,4 @@ enum status state_secret(struct arena *a, str path, str *ret, struct err *err) M
 /* 32 random bytes as hex. */
 enum status state_random(struct arena *a, str *ret, struct err *err) MUST_USE;
 
-/* mkdir -p of the folder that holds `path`, new ones with mode 0700. */
-enum status state_make_folders(str path, struct err *err) MUST_USE;
-
 #endif

@@ -10,7 +10,6 @@
 #include "site/actor.h"
 #include "site/csrf.h"
 #include "site/route.h"
-#include "site/state.h"
 #include "site/view/view.h"
 #include "site/write/import.h"
 
@@ -27,7 +26,7 @@ enum status body_temporary(struct site *s, int *ret_fd, struct err *err)
 {
     struct arena *a = arena_new(0);
     char *path = arena_cstr(a, ARENA_CAT(a, s->shared->upload_folder, STR("/body-XXXXXX")));
-    enum status st = state_make_folders(str_of(path), err);
+    enum status st = fs_make_folders(str_of(path), 0700, err);
     int fd = st == STATUS_OK ? mkostemp(path, O_CLOEXEC) : -1;
     if (st == STATUS_OK && fd < 0) {
         err_sys(err, STATUS_IO, errno, "cannot make a file in %.*s", STR_ARG(s->shared->upload_folder));

@@ -165,7 +165,7 @@ enum status upload_create(struct request *rq, str name, int64_t size, str metada
     u.expires = clock_unix_s() + MAX(rq->site->config.settings.upload_keep_hours, 0) * 3600;
     u.options = value_dict(a);
     str path = upload_path(rq->site, a, u.id);
-    st = state_make_folders(path, err);
+    st = fs_make_folders(path, 0700, err);
     if (st == STATUS_OK)
         st = fs_open(arena_cstr(a, path), O_CREAT | O_EXCL | O_WRONLY, 0600, &fd, err);
     if (st != STATUS_OK)

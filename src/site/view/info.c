@@ -78,7 +78,7 @@ enum status view_versions(struct request *rq, struct err *err)
     return page_respond_json_page(rq, "Versions", "versions.json", d, err);
 }
 
-/* Those that are configured, somewhere; ?all=1: all that are built in. Keys as of Datasette. */
+/* Those that are configured, somewhere; ?all=1: all that are built in. */
 static struct value plugin_list(struct request *rq)
 {
     struct arena *a = rq->arena;
@@ -88,14 +88,7 @@ static struct value plugin_list(struct request *rq)
         str name = str_of(plugin_rows[i].name);
         if (!all && !config_names_plugin(&rq->site->config, name))
             continue;
-        struct value d = value_dict(a);
-        VALUE_SET(d, "name", value_str(name));
-        VALUE_SET(d, "static", value_bool(false));
-        VALUE_SET(d, "templates", value_bool(false));
-        VALUE_SET(d, "version", VALUE_NULL);
-        VALUE_SET(d, "hooks", value_list(a));
-        VALUE_SET(d, "description", value_cstr(plugin_rows[i].what));
-        value_push(list, d);
+        value_push(list, plugin_entry(a, &plugin_rows[i]));
     }
     return list;
 }
