@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "cli/command.h"
-#include "cli/edge_client.h"
 #include "edge/edge.h"
+#include "http/edge_call.h"
 
 enum {
     OPT_STATE,

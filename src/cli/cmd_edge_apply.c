@@ -8,10 +8,10 @@
 
 #include "base/fs.h"
 #include "cli/command.h"
-#include "cli/edge_client.h"
 #include "codec/yaml.h"
 #include "edge/edge.h"
 #include "edge/spec.h"
+#include "http/edge_call.h"
 
 struct apply {
     struct arena *a;

@@ -12,10 +12,10 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "cli/command.h"
-#include "cli/edge_client.h"
 #include "codec/when.h"
 #include "edge/app_log.h"
 #include "edge/edge.h"
+#include "http/edge_call.h"
 
 #define LOOK_MS 100
 

@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
-#include "cli/edge_client.h"
 #include "edge/edge.h"
+#include "http/edge_call.h"
 
 enum { OPT_STATE, OPT_JSON, OPT_HELP };
 static const struct option options[] = {

@@ -4,6 +4,7 @@
 #define VITRINE_EDGE_EDGE_H
 
 #include "edge/worker.h"
+#include "http/edge_call.h"
 
 struct edge_listen_config {
     struct addr addr;
@@ -33,10 +34,9 @@ struct edge_config {
  * address. Blocks. */
 enum status edge_run(const struct edge_config *config, struct err *err) MUST_USE;
 
-/* Files in the state folder. */
-#define EDGE_CONTROL_SOCKET "control.sock"
-#define EDGE_STATE_FILE     "state.json"
-#define EDGE_LOG_FOLDER     "logs"
-#define EDGE_RUN_FOLDER     "run"
+/* Files in the state folder; the control socket is EDGE_CONTROL_SOCKET of edge_call.h. */
+#define EDGE_STATE_FILE "state.json"
+#define EDGE_LOG_FOLDER "logs"
+#define EDGE_RUN_FOLDER "run"
 
 #endif

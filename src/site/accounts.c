@@ -19,7 +19,7 @@
 #include "codec/b64.h"
 #include "codec/digest.h"
 #include "codec/password.h"
-#include "site/throttle.h"
+#include "rt/throttle.h"
 
 #define PASSWORDS "datasette-auth-passwords"
 #define TOKENS    "datasette-auth-tokens"

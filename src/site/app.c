@@ -17,6 +17,7 @@
 #include "db/conn_cache.h"
 #include "db/history.h"
 #include "db/writer.h"
+#include "rt/throttle.h"
 #include "site/accounts.h"
 #include "site/api_log.h"
 #include "site/cache.h"
@@ -31,7 +32,6 @@
 #include "site/state.h"
 #include "site/static.h"
 #include "site/template_files.h"
-#include "site/throttle.h"
 #include "site/upload/job.h"
 
 struct published *site_find(const struct site *s, str name)

@@ -21,8 +21,8 @@
 
 #include "base/clock.h"
 #include "base/metric.h"
+#include "rt/throttle.h"
 #include "site/route.h"
-#include "site/throttle.h"
 #include "site/view/view.h"
 
 #define SLOW_MS 100

@@ -4,8 +4,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "codec/b64.h"
+#include "rt/throttle.h"
 #include "site/accounts.h"
-#include "site/throttle.h"
 #include "test.h"
 
 #define HASH "pbkdf2_sha256$1$salt$Eg+2z/z4syxD5yJSVsT4N6hlSMkszDVICAWYfLcL4Xs=" /* "password" */

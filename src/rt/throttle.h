@@ -2,8 +2,8 @@
 /* throttle: how many attempts a name (a client, a user) has left. Each name is a bucket that fills by one an attempt
  * and runs empty with time; a full one makes the next attempt wait. A fixed number of buckets: with more names than
  * that, those with the fewest attempts are forgotten first. Any thread. */
-#ifndef VITRINE_SITE_THROTTLE_H
-#define VITRINE_SITE_THROTTLE_H
+#ifndef VITRINE_RT_THROTTLE_H
+#define VITRINE_RT_THROTTLE_H
 
 #include "base/str.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/edge_client.h"
+#include "http/edge_call.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "edge/edge.h"
+#include "base/limits.h"
 #include "http/h1_parse.h"
 #include "net/addr.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Buckets as budgets: costs instead of attempts. */
 #include "base/limits.h"
-#include "site/throttle.h"
+#include "rt/throttle.h"
 #include "test.h"
 
 TEST(throttle_costs_run_off_with_time)

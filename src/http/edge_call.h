@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* edge_client: asks the edge that runs with a state folder, over its control socket. Blocks. */
-#ifndef VITRINE_CLI_EDGE_CLIENT_H
-#define VITRINE_CLI_EDGE_CLIENT_H
+/* edge_call: asks the edge that runs with a state folder, over its control socket. Blocks. */
+#ifndef VITRINE_HTTP_EDGE_CALL_H
+#define VITRINE_HTTP_EDGE_CALL_H
 
 #include "codec/value.h"
+
+#define EDGE_CONTROL_SOCKET "control.sock" /* in the state folder */
 
 /* The folder of --state, or $VITRINE_EDGE_STATE, $XDG_STATE_HOME/vitrine/edge, ~/.local/state/vitrine/edge. Empty when
  * there is no HOME. */

@@ -4,7 +4,7 @@
  * A bucket is (hash of the name, when it will be empty). Time alone empties it, so nothing has to be swept: an attempt
  * puts off `empty_ms` by one refill, and the bucket is full while more than `burst` refills lie ahead. The hash is
  * salted per process, so that nobody can choose a name that shares another's bucket. */
-#include "site/throttle.h"
+#include "rt/throttle.h"
 
 #include <pthread.h>
 #include <stdlib.h>
