@@ -29,15 +29,17 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_LOG_LINE        4096   /* PIPE_BUF: a longer line is cut, so that a line is one atomic write */
 
 /* codec */
-#define LIMIT_JSON_DEPTH   256    /* objects and lists inside each other, read or written; deeper: INVALID */
-#define LIMIT_YAML_DEPTH   100    /* nesting of a YAML text with its aliases put in; deeper: INVALID */
-#define LIMIT_YAML_NODES   200000 /* values of a YAML text with its aliases put in; more: TOO_LARGE */
-#define LIMIT_VALUE_TEXT   LOWERABLE(VALUE_TEXT, 16777216) /* printed text of one list or dict; the rest is cut off */
-#define LIMIT_HTML_DEPTH   128     /* tags inside each other in HTML from outside; deeper ones are text */
-#define LIMIT_MARKDOWN     65536   /* one Markdown text; a larger one is shown as it is */
-#define LIMIT_SIGN_PAYLOAD 1048576 /* JSON inside a signed text; more: TOO_LARGE, or nothing is signed */
-#define LIMIT_CSV_CELLS    2000000 /* cells of one CSV record; more: TOO_LARGE */
-#define LIMIT_PASSWORD     1024    /* bytes of a password; longer ones are refused */
+#define LIMIT_JSON_DEPTH     256    /* objects and lists inside each other, read or written; deeper: INVALID */
+#define LIMIT_YAML_DEPTH     100    /* nesting of a YAML text with its aliases put in; deeper: INVALID */
+#define LIMIT_YAML_NODES     200000 /* values of a YAML text with its aliases put in; more: TOO_LARGE */
+#define LIMIT_VALUE_TEXT     LOWERABLE(VALUE_TEXT, 16777216) /* printed text of one list or dict; the rest is cut off */
+#define LIMIT_HTML_DEPTH     128     /* tags inside each other in HTML from outside; deeper ones are text */
+#define LIMIT_MARKDOWN       65536   /* one Markdown text; a larger one is shown as it is */
+#define LIMIT_SIGN_PAYLOAD   1048576 /* JSON inside a signed text; more: TOO_LARGE, or nothing is signed */
+#define LIMIT_TOKEN          4096    /* JSON inside an Ed25519 token; more: TOO_LARGE, or refused */
+#define LIMIT_TOKEN_KEY_FILE 65536   /* bytes of a file with a key; larger: TOO_LARGE */
+#define LIMIT_CSV_CELLS      2000000 /* cells of one CSV record; more: TOO_LARGE */
+#define LIMIT_PASSWORD       1024    /* bytes of a password; longer ones are refused */
 /* costs that a configured hash may name; more: refused at start, for each sign-in would pay them */
 #define LIMIT_PASSWORD_ROUNDS 10000000 /* of PBKDF2 */
 #define LIMIT_PASSWORD_KIB    1048576  /* memory of argon2id */
