@@ -321,7 +321,8 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_FETCH_STALL_MS   LOWERABLE(FETCH_STALL_MS, 30000)   /* without a byte; longer: the next try */
 #define LIMIT_FETCH_TRIES      4 /* tries in a row that bring nothing; then the last one's failure */
 #define LIMIT_FETCH_TRIES_ALL  LOWERABLE(FETCH_TRIES_ALL, 100) /* all tries of one file; likewise */
-#define LIMIT_FETCH_BACKOFF_MS 500 /* size: before the second try; doubled for each further one */
+#define LIMIT_FETCH_BACKOFF_MS 500   /* size: before the second try; doubled for each further one */
+#define LIMIT_ASK_HEADERS      65536 /* bytes of the headers of an answer that is read into memory; more: TOO_LARGE */
 #define LIMIT_SEND_ANSWER      LOWERABLE(SEND_ANSWER, 16777216) /* bytes of an answer that are looked at */
 #define LIMIT_FETCH_WAIT_MS    LOWERABLE(FETCH_WAIT_MS, 30000)  /* the longest wait, whatever the server asks for */
 

@@ -23,7 +23,7 @@
 #include "cli/post_items.h"
 #include "codec/value.h"
 #include "ingest/progress.h"
-#include "ingest/send_url.h"
+#include "net/ask.h"
 
 #include "base/banned.h"
 
@@ -70,7 +70,7 @@ struct post {
     int64_t batch_size, retries, timeout_s;
     bool reverse, json, silent, help, rows; /* rows: the body is {"rows": [...]} */
 
-    struct send_url request;
+    struct ask request;
     struct post_items *items;
     struct post_filter *filter;
     FILE *log;
@@ -285,12 +285,12 @@ static enum status make_request(struct post *p, struct err *err)
         st = check_header(p->headers.items[i], &typed, err);
     if (!typed)
         VEC_PUSH(p->arena, &p->headers, STR("Content-Type: application/json"));
-    p->request = (struct send_url){.method = STR("POST"),
-                                   .url = p->words[1],
-                                   .headers = p->headers.items,
-                                   .header_count = p->headers.count,
-                                   .timeout_ms = p->timeout_s * 1000,
-                                   .max_answer = LIMIT_SEND_ANSWER};
+    p->request = (struct ask){.method = STR("POST"),
+                              .url = p->words[1],
+                              .headers = p->headers.items,
+                              .header_count = p->headers.count,
+                              .timeout_ms = p->timeout_s * 1000,
+                              .max_answer = LIMIT_SEND_ANSWER};
     return st;
 }
 
@@ -310,13 +310,15 @@ static str body_of(struct post *p, size_t from, size_t to)
 }
 
 /* An answer that is one, after as many tries as it takes. */
-static enum status ask(struct post *p, str body, struct send_url_answer *ret, struct err *err)
+static enum status ask(struct post *p, str body, struct ask_answer *ret, struct err *err)
 {
     for (int64_t tried = 0;; tried++) {
         p->request.body = body;
-        enum status st = send_url(p->work, &p->request, ret, err);
+        enum status st = ask_url(p->work, &p->request, ret, err);
         if (st == STATUS_OK && !is_transient(ret->status))
             return STATUS_OK;
+        if (st == STATUS_TOO_LARGE)
+            return err_hint(err, "Send less in one request (--batch), or ask for a shorter answer.");
         if (st == STATUS_OK)
             st = err_set(err, STATUS_BUSY, "the server answers %d", ret->status);
         if (tried >= p->retries) {
@@ -346,7 +348,7 @@ static uint64_t number_of(struct value v)
 }
 
 /* What the receiver says of items [from, to). */
-static void take_answer(struct post *p, size_t from, size_t to, const struct send_url_answer *answer)
+static void take_answer(struct post *p, size_t from, size_t to, const struct ask_answer *answer)
 {
     struct value v = VALUE_UNDEF, line = value_dict(p->work);
     uint64_t n = to - from, failed = 0, created = 0, updated = 0;
@@ -389,7 +391,7 @@ static void take_answer(struct post *p, size_t from, size_t to, const struct sen
 
 static enum status send_range(struct post *p, size_t from, size_t to, struct err *err)
 {
-    struct send_url_answer answer;
+    struct ask_answer answer;
     enum status st = ask(p, body_of(p, from, to), &answer, err);
     if (st != STATUS_OK)
         return st;

@@ -15,7 +15,7 @@
 #include "codec/value.h"
 #include "db/db_value.h"
 #include "db/stmt.h"
-#include "ingest/send_url.h"
+#include "net/ask.h"
 
 #define PAUSE_MAX_MS 60000 /* longest pause with --speed */
 
@@ -242,7 +242,7 @@ static void send_again(struct replay *r, struct value q)
     struct value body = VALUE_GET(q, "body"), answer = VALUE_GET(q, "answer");
     str headers[3], path = value_get_text(q, STR("path")), where = {0};
     struct err err = ERR_INIT;
-    struct send_url_answer got = {0};
+    struct ask_answer got = {0};
     if (value_truth(VALUE_GET(q, "body_cut"))) {
         r->skipped++;
         tell(r, q, "skipped", 0, (str){0}, "its body was not recorded whole");
@@ -253,15 +253,15 @@ static void send_again(struct replay *r, struct value q)
         return;
     }
     keep_pace(r, value_get_text(q, STR("at")));
-    struct send_url s = {.method = value_get_text(q, STR("method")),
-                         .url = ARENA_CAT(r->arena, r->to, path),
-                         .headers = headers,
-                         .header_count = pick_headers(r, VALUE_GET(q, "headers"), headers),
-                         .body = value_is_text(body) || body.kind == VALUE_BYTES ? body.s : (str){0},
-                         .timeout_ms = r->timeout_s * 1000,
-                         .max_answer = LIMIT_JSON_OUTPUT};
+    struct ask s = {.method = value_get_text(q, STR("method")),
+                    .url = ARENA_CAT(r->arena, r->to, path),
+                    .headers = headers,
+                    .header_count = pick_headers(r, VALUE_GET(q, "headers"), headers),
+                    .body = value_is_text(body) || body.kind == VALUE_BYTES ? body.s : (str){0},
+                    .timeout_ms = r->timeout_s * 1000,
+                    .max_answer = LIMIT_JSON_OUTPUT};
     r->sent++;
-    if (send_url(r->arena, &s, &got, &err) != STATUS_OK) {
+    if (ask_url(r->arena, &s, &got, &err) != STATUS_OK) {
         r->failed++;
         tell(r, q, "failed", 0, (str){0}, err.text);
         return;

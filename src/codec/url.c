@@ -199,3 +199,18 @@ str url_with_removed(struct arena *a, str path, str query, const struct url_pair
 {
     return changed(a, REMOVED, path, query, args, count);
 }
+
+str url_shown(struct arena *a, str url)
+{
+    size_t begin = str_find(url, STR("://"));
+    if (begin == STR_NPOS)
+        return url;
+    str rest = str_from(url, begin + 3), host = rest;
+    for (size_t i = 0; i < rest.n; i++)
+        if (strchr("/?#", rest.p[i])) {
+            host.n = i;
+            break;
+        }
+    size_t at = str_rfind_char(host, '@');
+    return at == STR_NPOS ? url : ARENA_CAT(a, str_sub(url, 0, begin + 3), str_from(rest, at + 1));
+}

@@ -38,6 +38,9 @@ str url_with_added(struct arena *a, str path, str query, const struct url_pair *
 str url_with_replaced(struct arena *a, str path, str query, const struct url_pair *args, size_t count);
 str url_with_removed(struct arena *a, str path, str query, const struct url_pair *args, size_t count);
 
+/* A URL without user name and password: for messages. */
+str url_shown(struct arena *a, str url);
+
 /* Datasette's names in paths: A-Za-z0-9_- as they are, space as "+", every other byte as ~XX. */
 str tilde_encode(struct arena *a, str s);
 str tilde_decode(struct arena *a, str s); /* "%" stays a "%"; bytes are not checked for UTF-8 */

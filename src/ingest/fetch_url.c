@@ -9,9 +9,7 @@
  * server): else parts of two versions would make one file. Tests: tests/ingest/test_url.py. */
 #include "ingest/fetch_url.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -23,7 +21,8 @@
 #include "base/utf8.h"
 #include "base/version.h"
 #include "codec/url.h"
-#include "ingest/curl.h"
+#include "net/addr.h"
+#include "net/curl.h"
 
 #include "base/banned.h"
 
@@ -55,21 +54,6 @@ bool fetch_url_is(str spec)
         if (!((spec.p[i] | 32) >= 'a' && (spec.p[i] | 32) <= 'z'))
             return false;
     return true;
-}
-
-str fetch_url_shown(struct arena *a, str url)
-{
-    size_t begin = str_find(url, STR("://"));
-    if (begin == STR_NPOS)
-        return url;
-    str rest = str_from(url, begin + 3), host = rest;
-    for (size_t i = 0; i < rest.n; i++)
-        if (strchr("/?#", rest.p[i])) {
-            host.n = i;
-            break;
-        }
-    size_t at = str_rfind_char(host, '@');
-    return at == STR_NPOS ? url : ARENA_CAT(a, str_sub(url, 0, begin + 3), str_from(rest, at + 1));
 }
 
 /* ---- the answer ------------------------------------------------------------------------------------------------- */
@@ -166,43 +150,11 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
     return f->options->cancelled && atomic_load(f->options->cancelled);
 }
 
-/* ---- addresses -------------------------------------------------------------------------------------------------- */
-
-static bool is_public_v4(uint32_t a)
-{
-    static const struct {
-        uint32_t net;
-        uint8_t bits;
-    } others[] = {{0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},  {0xa9fe0000, 16},
-                  {0xac100000, 12}, {0xc0000000, 24}, {0xc0a80000, 16}, {0xc6120000, 15}, {0xe0000000, 3}};
-    for (size_t i = 0; i < ARRAY_LEN(others); i++)
-        if ((a ^ others[i].net) >> (32 - others[i].bits) == 0)
-            return false;
-    return true;
-}
-
-static bool is_public(const struct sockaddr *address)
-{
-    if (address->sa_family == AF_INET) {
-        struct sockaddr_in v4;
-        memcpy(&v4, address, sizeof v4);
-        return is_public_v4(ntohl(v4.sin_addr.s_addr));
-    }
-    if (address->sa_family != AF_INET6)
-        return false;
-    struct sockaddr_in6 v6;
-    memcpy(&v6, address, sizeof v6);
-    const uint8_t *b = v6.sin6_addr.s6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) || (b[0] == 0 && b[1] == 0x64)) /* or NAT64, 64:ff9b::/96 */
-        return is_public_v4((uint32_t)b[12] << 24 | (uint32_t)b[13] << 16 | (uint32_t)b[14] << 8 | b[15]);
-    return (b[0] & 0xe0) == 0x20; /* 2000::/3: everything else is of this machine, link or network */
-}
-
 static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct fetch *f = arg;
     (void)purpose;
-    if (f->options->public_only && !is_public(&address->addr)) {
+    if (f->options->public_only && !addr_is_public(&address->addr)) {
         err_set(&f->fault, STATUS_FORBIDDEN, "%.*s is an address inside of this network", STR_ARG(f->shown));
         return CURL_SOCKET_BAD;
     }
@@ -472,7 +424,7 @@ enum status fetch_url(struct arena *a, str url, const struct fetch_url_options *
                       struct err *err)
 {
     struct err local = ERR_INIT;
-    struct fetch f = {.arena = a, .options = o, .url = url, .shown = fetch_url_shown(a, url), .fd = fd};
+    struct fetch f = {.arena = a, .options = o, .url = url, .shown = url_shown(a, url), .fd = fd};
     err = err ? err : &local;
     f.max = o->max_bytes ? o->max_bytes : (size_t)LIMIT_FETCH_BYTES;
     f.deadline_us = clock_mono_us() + (o->timeout_ms ? o->timeout_ms : LIMIT_FETCH_MS) * 1000;

@@ -33,8 +33,6 @@ struct fetch_url_result {
 
 /* True for http:// and https:// (and for other schemes, which fetch_url refuses: they are no file names either). */
 bool fetch_url_is(str spec);
-/* Without user name and password: for messages. */
-str fetch_url_shown(struct arena *a, str url);
 /* `fd`: an empty regular file. Statuses: NOT_FOUND (404, 410), FORBIDDEN (401, 403, an address that is not public),
  * INVALID (no URL, another scheme, any other answer), TOO_LARGE, TIMEOUT, CANCELLED, IO (network; after some tries),
  * DISK_FULL, NOT_IMPLEMENTED. */

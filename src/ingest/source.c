@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "codec/url.h"
 #include "ingest/decode.h"
 #include "ingest/dump.h"
 #include "ingest/zip.h"
@@ -200,7 +201,7 @@ static enum status open_url(struct arena *a, str url, const struct fetch_url_opt
     st = fetch_url(a, url, o ? o : &plain, s->fd, &fetched, err);
     if (st != STATUS_OK)
         return st;
-    s->name = fetch_url_shown(a, url);
+    s->name = url_shown(a, url);
     if (fetched.file_name.n)
         name_parts(a, s, fetched.file_name);
     if (!s->ending.n)

@@ -208,3 +208,33 @@ size_t addr_format(const struct addr *a, char out[ADDR_TEXT_MAX])
     }
     return MIN((size_t)n, (size_t)ADDR_TEXT_MAX - 1);
 }
+
+static bool is_public_v4(uint32_t a)
+{
+    static const struct {
+        uint32_t net;
+        uint8_t bits;
+    } others[] = {{0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},  {0xa9fe0000, 16},
+                  {0xac100000, 12}, {0xc0000000, 24}, {0xc0a80000, 16}, {0xc6120000, 15}, {0xe0000000, 3}};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if ((a ^ others[i].net) >> (32 - others[i].bits) == 0)
+            return false;
+    return true;
+}
+
+bool addr_is_public(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, address, sizeof v4);
+        return is_public_v4(ntohl(v4.sin_addr.s_addr));
+    }
+    if (address->sa_family != AF_INET6)
+        return false;
+    struct sockaddr_in6 v6;
+    memcpy(&v6, address, sizeof v6);
+    const uint8_t *b = v6.sin6_addr.s6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) || (b[0] == 0 && b[1] == 0x64)) /* or NAT64, 64:ff9b::/96 */
+        return is_public_v4((uint32_t)b[12] << 24 | (uint32_t)b[13] << 16 | (uint32_t)b[14] << 8 | b[15]);
+    return (b[0] & 0xe0) == 0x20; /* 2000::/3: everything else is of this machine, link or network */
+}

@@ -29,7 +29,9 @@ unsigned addr_port(const struct addr *a); /* 0 for unix */
 void addr_set_port(struct addr *a, unsigned port);
 const char *addr_unix_path(const struct addr *a); /* "" when it has none; points into `a` */
 bool addr_is_loopback(const struct addr *a);      /* 127/8, ::1, unix */
-bool addr_is_any(const struct addr *a);           /* 0.0.0.0, :: */
+/* Not of this machine, link or private network, mapped and translated IPv4 told apart: for URLs of strangers. */
+bool addr_is_public(const struct sockaddr *address);
+bool addr_is_any(const struct addr *a); /* 0.0.0.0, :: */
 bool addr_eq(const struct addr *a, const struct addr *b);
 
 /* "127.0.0.1:80", "[::1]:80", "unix:/path", "unix:" (unnamed peer). Mapped IPv4 is shown as IPv4. Returns bytes,

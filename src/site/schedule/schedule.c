@@ -29,6 +29,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "codec/url.h"
 #include "db/stmt.h"
 #include "db/writer.h"
 #include "ingest/ingest.h"
@@ -361,7 +362,7 @@ static enum status import(struct run *r, bool *ret_same, struct err *err)
     r->merge.max_removed_percent = percent.kind == VALUE_INT ? percent.i : LIMIT_SCHEDULE_REMOVED;
     r->merge.history = value_truth(VALUE_GET(r->config, "history"));
     r->merge.who =
-        text_of(r->config, "url").n ? fetch_url_shown(r->arena, text_of(r->config, "url")) : text_of(r->config, "file");
+        text_of(r->config, "url").n ? url_shown(r->arena, text_of(r->config, "url")) : text_of(r->config, "file");
     st = stage(r, source, err);
     r->write = (struct writer_job){.run = write_merge, .alone = true};
     return st == STATUS_OK ? writer_run(r->db->writer, &r->write, err) : st;
@@ -523,7 +524,7 @@ static struct value entry_value(struct arena *a, const struct entry *e)
 {
     struct value d = value_dict(a);
     const struct run_state *s = &e->state;
-    str url = text_of(e->config, "url"), source = url.n ? fetch_url_shown(a, url) : text_of(e->config, "file");
+    str url = text_of(e->config, "url"), source = url.n ? url_shown(a, url) : text_of(e->config, "file");
     VALUE_SET(d, "database", value_str(arena_str(a, e->db)));
     VALUE_SET(d, "table", value_str(arena_str(a, e->table)));
     VALUE_SET(d, "source", value_str(arena_str(a, source)));

@@ -205,7 +205,7 @@ TEST(memory_is_bounded)
 /* Whether a.css is still in memory after `count` other files of `size` bytes. */
 static bool stays(int count, int size)
 {
-    char name[32];
+    char name[96];
     CHECK_INT(serve("a.css"), STATUS_OK);
     struct http_response first = r;
     for (int i = 0; i < count; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* curl: libcurl, loaded when the first URL is asked for. Linked in, it and the thirty libraries behind it would double
- * the time that every start of the program takes. Private to this folder; any thread. */
-#ifndef VITRINE_INGEST_CURL_H
-#define VITRINE_INGEST_CURL_H
+/* curl: libcurl, loaded when the outside world is first asked for something. Linked in, it and the thirty libraries
+ * behind it would double the time that every start of the program takes. Any thread. Questions over HTTP: ask.h. */
+#ifndef VITRINE_NET_CURL_H
+#define VITRINE_NET_CURL_H
 
 #include <curl/curl.h>
 

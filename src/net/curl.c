@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ingest/curl.h"
+#include "net/curl.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -36,8 +36,8 @@ enum status curl_load(const struct curl **ret, struct err *err)
 {
     pthread_once(&once, load);
     if (!loaded) {
-        err_set(err, STATUS_NOT_IMPLEMENTED, "files from the web need libcurl, and it is not installed");
-        return err_hint(err, "On Debian: apt-get install libcurl4. Or fetch the file by other means.");
+        err_set(err, STATUS_NOT_IMPLEMENTED, "what goes over the web needs libcurl, and it is not installed");
+        return err_hint(err, "On Debian: apt-get install libcurl4.");
     }
     *ret = &curl;
     return STATUS_OK;
