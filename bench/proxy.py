@@ -4,10 +4,11 @@
 
   bench/proxy.py PROGRAM LOAD [SECONDS [ROUNDS]]
 
-One core is the proxy's, one thread of it; the load generator and the server behind (nginx with a file) have the other.
-All of them keep connections on both sides and write no access log. The server behind is nginx itself, so the proxy is
-what there is least of. Processor time is the kernel's count for the proxy's processes: it says more than requests a
-second where the other core is the one that is full.
+One core is the proxy's, one thread of it; the load generator and the server behind have the other. All of them keep
+connections on both sides and write no access log. The server behind (load/answer.c) answers from memory with one read
+and one write: with nginx and a file there, the other core was the full one, and the requests a second were those of the
+load generator. How busy the proxy was stands in the results, for that reason. Processor time is the kernel's count for
+the proxy's processes.
 """
 import os
 import pathlib
@@ -39,6 +40,16 @@ class Edge(servers.Server):
         servers.wait_for(port, "/", self.process)
         subprocess.run([str(program), "deploy", "site", "--to", f"{servers.HOST}:{behind}", "--health", "/small",
                         "--state", str(folder), "--quiet"], check=True)
+
+
+class Answer(servers.Server):
+    """What stands behind them all; on the load generator's core."""
+    name = "answer"
+    first_path = "/small"
+
+    def __init__(self, program, bodies):
+        port = servers.free_port()
+        super().__init__(pinned(1, [program, port, *(f"{path}={size}" for path, size in bodies.items())]), port)
 
 
 class NginxProxy(servers.Server):
@@ -115,6 +126,7 @@ class PinnedLoad(measure.Load):
         done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, check=False)
         run = measure.json.loads(done.stdout)
         run["cpu_us"] = (cpu_s(server) - before) * 1e6 / max(1, run["requests"])
+        run["busy"] = run["cpu_us"] * run["rps"] / 1e6
         return run
 
 
@@ -144,16 +156,16 @@ def results(program, load_program, seconds, rounds):
     load = PinnedLoad(load_program, seconds)
     nginx = servers.find_nginx()
     haproxy = shutil.which("haproxy") or ("/usr/sbin/haproxy" if os.path.exists("/usr/sbin/haproxy") else None)
-    if not nginx:
+    if not nginx and not haproxy:
         return {}, {}
     with tempfile.TemporaryDirectory(prefix="vitrine-proxy-") as folder:
         folder = pathlib.Path(folder)
         folder.chmod(0o755)
-        bodies = {"/small": ("text/plain", b"s" * SIZES["1 kB"]), "/large": ("text/plain", b"l" * SIZES["20 kB"])}
-        with servers.Nginx(nginx, folder / "behind", bodies) as behind:
-            for pid in behind.children():
-                os.sched_setaffinity(pid, {min(1, os.cpu_count() - 1)})
-            proxies = [Edge(program, folder / "edge", behind.port), NginxProxy(nginx, folder / "nginx", behind.port)]
+        bodies = {"/small": SIZES["1 kB"], "/large": SIZES["20 kB"]}
+        with Answer(load_program.with_name("answer"), bodies) as behind:
+            proxies = [Edge(program, folder / "edge", behind.port)]
+            if nginx:
+                proxies.append(NginxProxy(nginx, folder / "nginx", behind.port))
             if haproxy:
                 proxies.append(Haproxy(haproxy, folder / "haproxy", behind.port))
             try:
@@ -194,12 +206,13 @@ def goals(cases, idle):
 def section(cases, idle, number):
     lines = ["", "## As a proxy", "",
              f"One core and one thread for each proxy, {CONNECTIONS} kept connections; load generator and the server "
-             "behind share the other core. In brackets: processor microseconds a request.", ""]
+             "behind share the other core. In brackets: processor microseconds a request, and how busy the proxy's "
+             "core was with it: where that is far from 100 %, others were the limit.", ""]
     names = list(next(iter(cases.values())))
     lines += ["| answer | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for size, case in cases.items():
-        cells = [f"{number(run['rps'])} ({run['cpu_us']:.1f})" + (" **errors**" if run["errors"] else "")
-                 for run in case.values()]
+        cells = [f"{number(run['rps'])} ({run['cpu_us']:.1f}, {run['busy']:.0%})" +
+                 (" **errors**" if run["errors"] else "") for run in case.values()]
         lines.append(f"| {size} | " + " | ".join(cells) + " |")
     lines.append("| memory of an idle connection, bytes | " + " | ".join(f"{idle[n]:,.0f}" for n in names) + " |")
     return lines
@@ -210,8 +223,8 @@ if __name__ == "__main__":
                        float(sys.argv[3]) if len(sys.argv) > 3 else 2, int(sys.argv[4]) if len(sys.argv) > 4 else 3)
     for name_, case_ in found.items():
         for who, run_ in case_.items():
-            print(f"{name_:6} {who:8} {run_['rps']:10,.0f}/s {run_['cpu_us']:6.1f} us p99 {run_['p99_us']:.0f} "
-                  f"errors {run_['errors']} {run_['first_error']}")
+            print(f"{name_:6} {who:8} {run_['rps']:10,.0f}/s {run_['cpu_us']:6.1f} us, {run_['busy']:4.0%} busy, "
+                  f"p99 {run_['p99_us']:.0f} errors {run_['errors']} {run_['first_error']}")
     print("idle connection, bytes", idle_)
     for goal in goals(found, idle_):
         print(goal)

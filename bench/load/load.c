@@ -204,6 +204,20 @@ static void head_done(struct connection *c)
     }
 }
 
+/* Returns how many of the bytes belong to the head; 0: it is too long. */
+static size_t head_take(struct connection *c, const char *p, size_t n)
+{
+    size_t old = c->head_n, room = HEAD_MAX - 1 - old, from = old < 3 ? 0 : old - 3;
+    n = n < room ? n : room;
+    memcpy(c->head + old, p, n);
+    const char *end = memmem(c->head + from, old + n - from, "\r\n\r\n", 4);
+    c->head_n = end ? (size_t)(end + 4 - c->head) : old + n;
+    n = c->head_n - old;
+    if (end)
+        head_done(c);
+    return n;
+}
+
 static void chunk_size_byte(struct connection *c, char byte)
 {
     if (byte == '\n') {
@@ -227,13 +241,11 @@ static void connection_take(struct connection *c, const char *p, size_t n)
         }
         switch (c->phase) {
         case HEAD:
-            if (c->head_n + 1 >= HEAD_MAX) {
+            step = head_take(c, p, n);
+            if (!step) {
                 note_error("head longer than", HEAD_MAX);
                 return;
             }
-            c->head[c->head_n++] = *p;
-            if (*p == '\n' && c->head_n >= 4 && memcmp(c->head + c->head_n - 4, "\r\n\r\n", 4) == 0)
-                head_done(c);
             break;
         case SIZED:
         case CHUNK_DATA:
