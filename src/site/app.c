@@ -50,7 +50,8 @@ bool site_had(const struct site *s, str name)
     return false;
 }
 
-bool site_allowed(const struct site *s, struct value actor, enum action a, str parent, str child)
+bool site_allowed(const struct site *s, const struct permit_policy *policy, struct value actor, enum action a,
+                  str parent, str child)
 {
     const struct published *p = s->crossdb && a == ACTION_EXECUTE_SQL ? site_find(s, parent) : NULL;
     size_t attached = 0;
@@ -58,13 +59,13 @@ bool site_allowed(const struct site *s, struct value actor, enum action a, str p
         if (s->published[i]->is_memory)
             continue;
         attached++;
-        if (!permit_allowed(&s->policy, actor, a, s->published[i]->name, (str){0}))
+        if (!permit_allowed(policy, actor, a, s->published[i]->name, (str){0}))
             return false;
     }
     str owner = history_owner(NULL, child); /* who may not see a table may not see its history */
-    if (owner.n && action_rows[a].level == ACTION_LEVEL_TABLE && !permit_allowed(&s->policy, actor, a, parent, owner))
+    if (owner.n && action_rows[a].level == ACTION_LEVEL_TABLE && !permit_allowed(policy, actor, a, parent, owner))
         return false;
-    return permit_allowed(&s->policy, actor, a, parent, child);
+    return permit_allowed(policy, actor, a, parent, child);
 }
 
 str site_cors_origin(const struct site *s, str origin)
@@ -431,7 +432,7 @@ static enum status fill(struct site *s, const struct site *old, const struct sit
         st = proxy_list_parse(s->config.settings.trusted_proxies, &s->proxies, err);
     if (st == STATUS_OK)
         st = read_inspect(s, o->inspect_file, err);
-    s->policy = (struct permit_policy){&s->config, o->root, o->default_deny};
+    s->policy = (struct permit_policy){.config = &s->config, .root_enabled = o->root, .default_deny = o->default_deny};
     s->cors = o->cors;
     s->files_may_go = o->files_may_go;
     s->database_folder = o->database_folder.n ? arena_str(s->arena, o->database_folder) : (str){0};

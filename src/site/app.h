@@ -161,8 +161,9 @@ void site_free(struct site *s);
 struct published *site_find(const struct site *s, str name); /* NULL = none */
 bool site_had(const struct site *s, str name);               /* an earlier generation had it, this one has not */
 /* permit_allowed() with what the site adds: SQL on the memory database of --crossdb reads every attached one, so it
- * needs execute-sql on all of them. */
-bool site_allowed(const struct site *s, struct value actor, enum action a, str parent, str child);
+ * needs execute-sql on all of them. `policy`: that of the request. */
+bool site_allowed(const struct site *s, const struct permit_policy *policy, struct value actor, enum action a,
+                  str parent, str child);
 /* What Access-Control-Allow-Origin says to a page of `origin`: "*", that origin, or empty. cors_origins wins over
  * --cors, so that a list given for a site that was open closes it. */
 str site_cors_origin(const struct site *s, str origin);

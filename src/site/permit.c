@@ -4,13 +4,16 @@
  * A verdict walks only the rules that can touch the resource asked for (three configuration dicts), so it costs a few
  * look-ups; permit_rules() lists all of them for the debug pages and uses the same collector.
  *
+ * In a space, the hub's verdict comes first and is final where it is no; where it is yes, it is one more rule for
+ * everything, which narrower rules of the configuration, and denials of the same level, still beat.
+ *
  * Restriction gate: when an allow block of a wider level refuses a restricted actor, that refusal is repeated at the
  * exact resources the restrictions name; otherwise a narrower allow could hand a token more than its owner meant. */
 #include "site/permit.h"
 
 const struct action_row action_rows[ACTION_COUNT] = {
-#define X(id, name, abbr, level, requires, allowed, description)                                                       \
-    [ACTION_##id] = {name, abbr, ACTION_LEVEL_##level, ACTION_##requires, allowed, description},
+#define X(id, name, abbr, level, requires, allowed, role, description)                                                 \
+    [ACTION_##id] = {name, abbr, ACTION_LEVEL_##level, ACTION_##requires, allowed, ROLE_##role, description},
 #include "site/tbl/actions.h"
 #undef X
 };
@@ -21,6 +24,35 @@ enum action action_find(str name)
         if (str_is(name, action_rows[i].name) || str_is(name, action_rows[i].abbr))
             return (enum action)i;
     return ACTION_NONE;
+}
+
+/* ---- members of a space ---- */
+
+const char *const role_names[] = {"none", "viewer", "editor", "owner"};
+
+enum role role_find(str name)
+{
+    for (int r = ROLE_VIEWER; r <= ROLE_OWNER; r++)
+        if (str_is(name, role_names[r]))
+            return (enum role)r;
+    return ROLE_NONE;
+}
+
+enum role permit_role(const struct permit_hub *hub, struct value actor)
+{
+    struct value id = VALUE_GET(actor, "id");
+    return hub && value_is_text(id) ? role_find(value_get_text(value_get(hub->members, id.s), STR("role"))) : ROLE_NONE;
+}
+
+/* Does the hub let this actor do it anywhere at all? */
+static bool below_ceiling(const struct permit_hub *hub, struct value actor, enum action a)
+{
+    if (!hub)
+        return true;
+    enum role role = permit_role(hub, actor);
+    if (role == ROLE_NONE && hub->is_public)
+        role = ROLE_VIEWER;
+    return role >= action_rows[a].least_role;
 }
 
 static bool list_has(struct value list, struct value item)
@@ -235,6 +267,10 @@ static void collect_global(struct collector *c)
     struct value id = VALUE_GET(c->actor, "id");
     if (p->root_enabled && value_is_text(id) && str_is(id.s, "root"))
         add(c, (str){0}, (str){0}, true, "root user");
+    if (p->hub && permit_role(p->hub, c->actor) >= action_rows[c->action].least_role)
+        add(c, (str){0}, (str){0}, true, "role in this space");
+    if (!below_ceiling(p->hub, c->actor, c->action))
+        add(c, (str){0}, (str){0}, false, "not by the role in this space");
 }
 
 size_t permit_rules(const struct permit_policy *p, struct value actor, enum action a, struct arena *arena,
@@ -292,7 +328,7 @@ bool permit_allowed(const struct permit_policy *p, struct value actor, enum acti
 {
     if (a == ACTION_NONE)
         return true;
-    if (!permit_within_restrictions(actor, a, parent, child))
+    if (!permit_within_restrictions(actor, a, parent, child) || !below_ceiling(p->hub, actor, a))
         return false;
     struct collector c = {.policy = p, .actor = actor, .action = a, .cap = ARRAY_LEN(c.fixed)};
     c.rules = c.fixed;

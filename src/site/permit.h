@@ -13,7 +13,7 @@
 
 enum action {
     ACTION_NONE = -1,
-#define X(id, name, abbr, level, requires, allowed, description) ACTION_##id,
+#define X(id, name, abbr, level, requires, allowed, role, description) ACTION_##id,
 #include "site/tbl/actions.h"
 #undef X
     ACTION_COUNT
@@ -21,20 +21,37 @@ enum action {
 
 enum action_level { ACTION_LEVEL_GLOBAL, ACTION_LEVEL_DATABASE, ACTION_LEVEL_TABLE, ACTION_LEVEL_QUERY };
 
+/* What a member of a space is; each may what the one before it may. */
+enum role { ROLE_NONE, ROLE_VIEWER, ROLE_EDITOR, ROLE_OWNER };
+enum role role_find(str name); /* "viewer", "editor", "owner"; ROLE_NONE for anything else */
+extern const char *const role_names[];
+
 struct action_row {
     const char *name, *abbr;
     enum action_level level;
     enum action also_requires;
     bool allowed_by_default;
+    enum role least_role;
     const char *description;
 };
 extern const struct action_row action_rows[ACTION_COUNT];
 
+/* What the hub says of the people of a space (space/space.h). It is the ceiling: the configuration can only narrow it.
+ * A member may what the role may; everybody else may read when the space is public, and nothing when it is not. */
+struct permit_hub {
+    bool is_public;
+    struct value members; /* DICT user id -> DICT with "role" */
+};
+
 struct permit_policy {
     const struct config *config;
-    bool root_enabled; /* --root: actor id "root" may do everything that no narrower rule denies */
-    bool default_deny; /* --default-deny */
+    const struct permit_hub *hub; /* NULL = a site of its own: no ceiling */
+    bool root_enabled;            /* --root: actor id "root" may do everything that no narrower rule denies */
+    bool default_deny;            /* --default-deny */
 };
+
+/* The role of an actor, ROLE_NONE for who is no member. hub may be NULL: ROLE_NONE. */
+enum role permit_role(const struct permit_hub *hub, struct value actor);
 
 enum action action_find(str name); /* by name or abbreviation; ACTION_NONE when unknown */
 

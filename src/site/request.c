@@ -32,6 +32,7 @@ void request_init(struct request *rq, struct site *site, struct http_exchange *x
     *rq = (struct request){.site = site, .exchange = x, .http = http, .arena = http->arena, .response = response};
     rq->started_mono_us = clock_mono_us();
     rq->actor = VALUE_NULL;
+    rq->policy = site->policy;
     str path = request_path(site, http->path);
     rq->path = path;
     rq->query_string = http->query;
@@ -146,7 +147,7 @@ bool request_allows(const struct request *rq, struct value actor, enum action a,
     bool allowed = false;
     if (a != ACTION_NONE && owner_rule(rq, actor, a, parent, child, &allowed))
         return allowed;
-    return site_allowed(rq->site, actor, a, parent, child);
+    return site_allowed(rq->site, &rq->policy, actor, a, parent, child);
 }
 
 bool request_allowed(const struct request *rq, enum action a, str parent, str child)

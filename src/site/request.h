@@ -43,6 +43,7 @@ struct request {
     size_t param_count;
     str format;         /* "html" when the path has no extension */
     struct value actor; /* DICT or NONE */
+    struct permit_policy policy;
     struct published *db;
     struct conn *conn;           /* acquired for `db`; released by the worker when the view has returned */
     const struct schema *schema; /* of rq->db, once request_connect() ran; released with conn */

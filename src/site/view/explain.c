@@ -61,7 +61,7 @@ static int by_rank(const void *x, const void *y)
 size_t explain_rules(struct request *rq, struct value actor, enum action a, struct explained_rule **ret)
 {
     struct permit_rule *rules;
-    size_t n = permit_rules(&rq->site->policy, actor, a, rq->arena, &rules);
+    size_t n = permit_rules(&rq->policy, actor, a, rq->arena, &rules);
     struct explained_rule *out = ARENA_ARRAY(rq->arena, struct explained_rule, n + 1);
     for (size_t i = 0; i < n; i++) {
         out[i].rule = rules[i];

@@ -102,3 +102,46 @@ TEST(restrictions_only_narrow)
     CHECK(permit_within_restrictions(json(a, "{\"id\": \"x\"}"), insert, STR("db"), STR("t")));
     arena_free(a);
 }
+
+/* What the hub says is the ceiling; what the configuration says narrows it. */
+TEST(roles_of_a_space)
+{
+    struct arena *a = arena_new(0);
+    struct config c = {.root = value_dict(a), .metadata = value_dict(a)}, open = {.metadata = value_dict(a)};
+    struct permit_hub hub = {.members = json(a, "{\"u1\": {\"role\": \"owner\"}, \"u2\": {\"role\": \"editor\"},"
+                                                " \"u3\": {\"role\": \"viewer\"}, \"u4\": {\"role\": \"emperor\"}}")};
+    struct permit_policy p = {.config = &c, .hub = &hub}, q = {.config = &open, .hub = &hub, .root_enabled = true};
+    static const char *const ids[] = {"u1", "u2", "u3", "u4", "root", NULL};
+    static const enum role roles[] = {ROLE_OWNER, ROLE_EDITOR, ROLE_VIEWER, ROLE_NONE, ROLE_NONE, ROLE_NONE};
+    settings_default(&c.settings);
+    settings_default(&open.settings);
+    open.root = json(a, "{\"permissions\": {\"view-instance\": {\"id\": [\"u1\", \"u4\"]}, \"drop-table\": true},"
+                        " \"databases\": {\"db\": {\"tables\": {\"t\": {\"allow\": {\"id\": [\"u2\", \"u4\"]},"
+                        " \"allow_write\": true, \"permissions\": {\"insert-row\": {\"unauthenticated\": true}}}}}}}");
+    for (int public = 0; public < 2; public ++) {
+        hub.is_public = public;
+        for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+            struct value actor = ids[i] ? value_dict(a) : VALUE_NULL;
+            if (ids[i])
+                VALUE_SET(actor, "id", value_cstr(ids[i]));
+            CHECK_INT(permit_role(&hub, actor), roles[i]);
+            for (int act = 0; act < ACTION_COUNT; act++) {
+                const struct action_row *row = &action_rows[act];
+                bool reads = public && row->least_role == ROLE_VIEWER;
+                bool wanted = roles[i] >= row->least_role || reads;
+                CHECK_INT(permit_allowed(&p, actor, (enum action)act, STR("db"), STR("t")), wanted);
+                if (permit_allowed(&q, actor, (enum action)act, STR("db"), STR("t")))
+                    CHECK(wanted); /* whatever the configuration says */
+            }
+            bool sees = permit_allowed(&q, actor, ACTION_VIEW_TABLE, STR("db"), STR("t"));
+            CHECK_INT(sees, roles[i] == ROLE_EDITOR || (public && ids[i] && strcmp(ids[i], "u4") == 0));
+        }
+    }
+    CHECK_INT(permit_role(NULL, json(a, "{\"id\": \"u1\"}")), ROLE_NONE);
+    CHECK_INT(permit_role(&hub, json(a, "{\"id\": [\"u1\"]}")), ROLE_NONE);
+    CHECK_INT(role_find(STR("Owner")), ROLE_NONE);
+    struct value bound = json(a, "{\"id\": \"u1\", \"_r\": {\"a\": [\"vt\"]}}");
+    CHECK(permit_allowed(&p, bound, ACTION_VIEW_TABLE, STR("db"), STR("t")));
+    CHECK(!permit_allowed(&p, bound, ACTION_INSERT_ROW, STR("db"), STR("t")));
+    arena_free(a);
+}
