@@ -227,8 +227,13 @@ static struct row_stream *stream_new(struct request *rq, const struct row_format
     buf_init(&s->text, LIMIT_CSV_PAGE);
     s->keep = arena_new(LIMIT_REQUEST_ARENA);
     s->work = arena_new(LIMIT_REQUEST_ARENA);
-    s->request = (struct request){
-        .site = rq->site, .http = rq->http, .arena = s->keep, .route = rq->route, .db = rq->db, .note = rq->note};
+    s->request = (struct request){.site = rq->site,
+                                  .http = rq->http,
+                                  .arena = s->keep,
+                                  .route = rq->route,
+                                  .db = rq->db,
+                                  .note = rq->note,
+                                  .policy = rq->policy};
     s->request.path = arena_str(s->keep, rq->path);
     s->request.query_string = ARENA_CAT(s->keep, rq->query_string, rq->query_string.n ? STR("&") : STR(""),
                                         STR("_nofacet=1&_nocount=1&_size=max"));
