@@ -114,7 +114,7 @@ static enum status add_kind(struct prove *p, str value, struct err *err)
         return STATUS_OK;
     }
     err_set(err, STATUS_USAGE, "there is no kind of connection \"%.*s\"", STR_ARG(name));
-    return err_hint(err, "keepalive, new, pipeline, upload, download, websocket");
+    return err_hint(err, "keepalive, new, pipeline, http2, upload, download, websocket");
 }
 
 /* Options that are a number: where it goes and how large it may be. */

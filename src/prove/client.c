@@ -257,7 +257,7 @@ static void look(struct client *c)
 static void on_timer(void *arg)
 {
     struct client *c = arg;
-    if (sm_state(&c->sm) == CLIENT_WAITING) { /* the next piece of an upload */
+    if (sm_state(&c->sm) == CLIENT_WAITING && !c->asked) { /* the next piece of an upload */
         talk_event(c, LOOP_WRITE);
         return;
     }

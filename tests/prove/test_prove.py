@@ -149,6 +149,17 @@ def test_a_stall_is_paid_by_all_who_would_have_asked(app, prove):
     assert seen["latency_ms"]["p90"] > 300, "about half of all requests were due while nothing answered"
 
 
+def test_a_websocket_whose_upgrade_takes_long_still_says_its_first_message(app, prove):
+    """Its moment comes while the upgrade is under way: it is sent when that is done."""
+    backend = app()
+    status, report, _ = prove("--app", backend.url, "-c", f"kill -STOP {backend.process.pid}; sleep 0.4; kill -CONT "
+                              f"{backend.process.pid}", "-n", "1", "--before", "0", "--after", "300", "-k", "websocket:20",
+                              "--timeout", "4000")
+    seen = kind_of(report, "websocket")
+    assert status == 0 and report["clean"], seen
+    assert seen["latency_ms"]["max"] > 200 and seen["connections_opened"] == 20
+
+
 def test_an_answer_that_is_late_is_lost(app, prove):
     backend = app()
     status, report, _ = prove("--app", backend.url, "-c", f"kill -STOP {backend.process.pid}; sleep 0.6; kill -CONT "
