@@ -90,6 +90,8 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_ACCEPT_BATCH     64      /* size: connections accepted in one go; the rest wait for the next round */
 #define LIMIT_PROXY_HEADER     2048    /* of the PROXY protocol, before anything else on a connection; longer: closed */
 #define LIMIT_TLS_FILE         1048576 /* a certificate or key file; larger: CONFIG */
+#define LIMIT_TLS_NAMES        1000    /* names of one certificate; further ones are not looked at */
+#define LIMIT_TLS_NAME         253     /* bytes of a name in a certificate (RFC 1035); longer ones are not looked at */
 
 /* http */
 #define LIMIT_HTTP_HEAD             65536  /* request line and header fields of one request, at most; more: 431 */

@@ -53,6 +53,12 @@ enum status stream_sendfile(struct stream *s, int file_fd, off_t offset, size_t 
  * IO. */
 enum status stream_shutdown(struct stream *s, struct err *err) MUST_USE;
 
+/* A TLS handshake that waits for a certificate (tls_session_awaits): AGAIN with no wants. */
+static inline str stream_awaits(const struct stream *s)
+{
+    return s->tls ? tls_session_awaits(s->tls) : STR("");
+}
+
 bool stream_pending(const struct stream *s); /* bytes already read from the socket wait inside TLS */
 bool stream_is_tls(const struct stream *s);
 str stream_alpn(const struct stream *s); /* "http/1.1"; empty when none was agreed; lives as long as the stream */

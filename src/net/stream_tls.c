@@ -31,6 +31,9 @@ static enum status tls_result(struct stream *s, int rc, unsigned *wants, const c
     case SSL_ERROR_WANT_WRITE:
         *wants = LOOP_WRITE;
         return STATUS_AGAIN;
+    case SSL_ERROR_WANT_CLIENT_HELLO_CB: /* it awaits a certificate, and no bytes */
+        *wants = 0;
+        return STATUS_AGAIN;
     case SSL_ERROR_ZERO_RETURN:
         return err_set(err, STATUS_CLOSED, "the peer ended the connection");
     case SSL_ERROR_SYSCALL:

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OpenSSL's headers come before ours: they use names that base/banned.h takes away. */
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509err.h>
-#include <openssl/x509v3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "base/fs.h"
-#include "base/limits.h"
-#include "base/log.h"
+#include "base/map.h"
 #include "base/mem.h"
+#include "net/client_hello.h"
+#include "net/identity.h"
 #include "net/tls.h"
 
 #define ALPN_MAX 64 /* bytes of the protocol list on the wire */
@@ -21,11 +17,23 @@
 struct tls_server {
     atomic_uint refs;
     SSL_CTX *ctx;
-    int64_t expires_unix_s;
     unsigned char alpn[ALPN_MAX]; /* length-prefixed names (RFC 7301 section 3.1) */
     unsigned alpn_n;
-    struct tls_server **more; /* chosen by name */
-    size_t more_count;
+    struct identity **given; /* from files; the first is for clients that name no host */
+    size_t given_count;
+    struct map *names;      /* name -> identity: given, and obtained */
+    struct map *challenges; /* name -> identity */
+    struct identity **held; /* references for what the maps have besides `given` */
+    size_t held_count;
+    bool hold;
+};
+
+/* What a connection adds: SSL_get_app_data. */
+struct tls_session {
+    struct tls_server *server; /* the newest that it was told of; its SSL_CTX may be an older one's */
+    char *awaits;              /* a name without certificate; NULL: none */
+    bool challenge;            /* it speaks acme-tls/1 */
+    bool gave_up;
 };
 
 void tls_error_text(char *out, size_t out_size)
@@ -36,186 +44,67 @@ void tls_error_text(char *out, size_t out_size)
     ERR_clear_error();
 }
 
-/* ---- files ---- */
-
-/* The whole file in memory, wiped when *ret_arena is freed. */
-static void wipe(void *arg)
-{
-    str *bytes = arg;
-    OPENSSL_cleanse((void *)(uintptr_t)bytes->p, bytes->n);
-}
-
-static enum status read_pem(str path, BIO **ret, struct arena **ret_arena, struct err *err)
-{
-    struct arena *a = arena_new((size_t)LIMIT_TLS_FILE * 4);
-    str *bytes = ARENA_NEW(a, str);
-    enum status st = fs_read_file(arena_cstr(a, path), LIMIT_TLS_FILE, a, bytes, err);
-    if (st != STATUS_OK) {
-        arena_free(a);
-        return st;
-    }
-    arena_defer(a, wipe, bytes);
-    *ret = BIO_new_mem_buf(bytes->p, (int)bytes->n);
-    ASSERT(*ret != NULL);
-    *ret_arena = a;
-    return STATUS_OK;
-}
-
-/* ---- certificate and key ---- */
-
-static int64_t to_unix_s(const ASN1_TIME *t)
-{
-    struct tm tm;
-    return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : INT64_MAX;
-}
-
-static void check_dates(const X509 *cert, str path, int64_t *ret_expires_unix_s)
-{
-    *ret_expires_unix_s = to_unix_s(X509_get0_notAfter(cert));
-    if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
-        log_line(LOG_WARN, "tls", "the certificate in '" STR_FMT "' has expired", STR_ARG(path));
-    else if (X509_cmp_current_time(X509_get0_notBefore(cert)) > 0)
-        log_line(LOG_WARN, "tls", "the certificate in '" STR_FMT "' is not valid yet", STR_ARG(path));
-}
-
-static enum status use_chain(struct tls_server *t, BIO *bio, str path, struct err *err)
-{
-    X509 *cert = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL);
-    if (!cert) {
-        err_set(err, STATUS_CONFIG, "'" STR_FMT "' does not begin with a certificate in PEM form", STR_ARG(path));
-        err_hint(err, "it needs a block -----BEGIN CERTIFICATE-----");
-        return STATUS_CONFIG;
-    }
-    char text[256];
-    bool ok = SSL_CTX_use_certificate(t->ctx, cert) == 1;
-    check_dates(cert, path, &t->expires_unix_s);
-    X509_free(cert);
-    if (!ok) {
-        tls_error_text(text, sizeof(text));
-        return err_set(err, STATUS_CONFIG, "the certificate in '" STR_FMT "' cannot be used: %s", STR_ARG(path), text);
-    }
-    while ((cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
-        if (SSL_CTX_add0_chain_cert(t->ctx, cert) != 1) {
-            X509_free(cert);
-            tls_error_text(text, sizeof(text));
-            return err_set(err, STATUS_CONFIG, "the chain in '" STR_FMT "' cannot be used: %s", STR_ARG(path), text);
-        }
-    }
-    unsigned long code = ERR_peek_last_error(); /* "no start line" is how the end of the file looks */
-    bool at_end = ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
-    tls_error_text(text, sizeof(text));
-    if (!at_end)
-        return err_set(err, STATUS_CONFIG, "the chain in '" STR_FMT "' is damaged: %s", STR_ARG(path), text);
-    return STATUS_OK;
-}
-
-static enum status load_cert(struct tls_server *t, str path, struct err *err)
-{
-    struct arena *a;
-    BIO *bio;
-    enum status st = read_pem(path, &bio, &a, err);
-    if (st != STATUS_OK)
-        return st;
-    st = use_chain(t, bio, path, err);
-    BIO_free(bio);
-    arena_free(a);
-    return st;
-}
-
-static int refuse_pass_phrase(char *p, int size, int writing, void *arg)
-{
-    (void)p;
-    (void)size;
-    (void)writing;
-    *(bool *)arg = true;
-    return -1;
-}
-
-static enum status use_key(struct tls_server *t, EVP_PKEY *key, const struct tls_config *c, struct err *err)
-{
-    if (SSL_CTX_use_PrivateKey(t->ctx, key) == 1 && SSL_CTX_check_private_key(t->ctx) == 1)
-        return STATUS_OK;
-    unsigned long code = ERR_peek_last_error();
-    int reason = ERR_GET_REASON(code);
-    char text[256];
-    tls_error_text(text, sizeof(text));
-    if (ERR_GET_LIB(code) == ERR_LIB_X509 &&
-        (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH))
-        return err_set(err, STATUS_CONFIG,
-                       "the key in '" STR_FMT "' does not belong to the certificate in '" STR_FMT "'",
-                       STR_ARG(c->key_path), STR_ARG(c->cert_path));
-    return err_set(err, STATUS_CONFIG, "the key in '" STR_FMT "' cannot be used: %s", STR_ARG(c->key_path), text);
-}
-
-static enum status load_key(struct tls_server *t, const struct tls_config *c, struct err *err)
-{
-    struct arena *a;
-    BIO *bio;
-    enum status st = read_pem(c->key_path, &bio, &a, err);
-    if (st != STATUS_OK)
-        return st;
-    bool encrypted = false;
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, refuse_pass_phrase, &encrypted);
-    if (key) {
-        st = use_key(t, key, c, err);
-        EVP_PKEY_free(key);
-    } else if (encrypted) {
-        st = err_set(err, STATUS_CONFIG, "the key in '" STR_FMT "' needs a pass phrase", STR_ARG(c->key_path));
-        err_hint(err, "remove it with: openssl pkey -in old.pem -out new.pem");
-    } else {
-        st = err_set(err, STATUS_CONFIG, "'" STR_FMT "' holds no private key in PEM form", STR_ARG(c->key_path));
-    }
-    ERR_clear_error();
-    BIO_free(bio);
-    arena_free(a);
-    return st;
-}
-
 /* ---- context ---- */
 
+/* Which protocol is looked up in the session: its SSL_CTX may be older than the server it asks now. */
 static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n, const unsigned char *in,
                        unsigned in_n, void *arg)
 {
-    const struct tls_server *t = arg;
+    static const unsigned char challenge[] = "\012acme-tls/1";
+    const struct tls_session *s = SSL_get_app_data(ssl);
+    const unsigned char *ours = s->challenge ? challenge : s->server->alpn;
+    unsigned ours_n = s->challenge ? sizeof(challenge) - 1 : s->server->alpn_n;
     unsigned char *chosen;
-    (void)ssl;
-    if (SSL_select_next_proto(&chosen, out_n, t->alpn, t->alpn_n, in, in_n) != OPENSSL_NPN_NEGOTIATED)
+    (void)arg;
+    if (SSL_select_next_proto(&chosen, out_n, ours, ours_n, in, in_n) != OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 section 3.2: no_application_protocol */
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* RFC 6066 section 3: the first certificate that covers the name; none does: our first one, and the client decides. */
-static int choose_cert(SSL *ssl, int *alert, void *arg)
+static struct identity *find(const struct map *m, str host)
 {
-    struct tls_server *t = arg;
-    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    (void)alert;
-    if (!name || X509_check_host(SSL_CTX_get0_certificate(t->ctx), name, 0, 0, NULL) == 1)
-        return SSL_TLSEXT_ERR_OK;
-    for (size_t i = 0; i < t->more_count; i++)
-        if (X509_check_host(SSL_CTX_get0_certificate(t->more[i]->ctx), name, 0, 0, NULL) == 1) {
-            SSL_set_SSL_CTX(ssl, t->more[i]->ctx);
-            break;
-        }
-    return SSL_TLSEXT_ERR_OK;
+    struct identity *id = map_get(m, host);
+    size_t dot = str_find_char(host, '.');
+    if (id || dot == STR_NPOS || dot == 0)
+        return id;
+    char wild[CLIENT_HELLO_HOST_MAX + 1];
+    int n = snprintf(wild, sizeof(wild), "*%.*s", STR_ARG(str_from(host, dot)));
+    return map_get(m, str_make(wild, (size_t)n));
 }
 
-static enum status load_more(struct tls_server *t, const struct tls_config *c, struct err *err)
+static str extension(SSL *ssl, unsigned type)
 {
-    if (!c->more_count)
-        return STATUS_OK;
-    t->more = mem_array(c->more_count, sizeof(struct tls_server *));
-    for (size_t i = 0; i < c->more_count; i++) {
-        struct tls_config one = {.cert_path = c->more[i].cert_path, .key_path = c->more[i].key_path};
-        enum status st = tls_server_new(&one, &t->more[i], err);
-        if (st != STATUS_OK)
-            return st;
-        t->more_count++;
+    const unsigned char *p = NULL;
+    size_t n = 0;
+    return SSL_client_hello_get0_ext(ssl, type, &p, &n) == 1 ? str_make((const char *)p, n) : STR("");
+}
+
+/* Before anything else of the handshake, and again each time it goes on: the certificate for the name that the client
+ * asks for. There is none: it waits if somebody may get one, else our first certificate, and the client decides (RFC
+ * 6066 section 3); there is no first one either: unrecognized_name. */
+static int on_hello(SSL *ssl, int *alert, void *arg)
+{
+    struct tls_session *s = SSL_get_app_data(ssl);
+    char name[CLIENT_HELLO_HOST_MAX];
+    str host = str_make(name, client_hello_host(extension(ssl, TLSEXT_TYPE_server_name), name));
+    bool challenge =
+        client_hello_only(extension(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation), STR("acme-tls/1"));
+    struct identity *id = challenge ? map_get(s->server->challenges, host) : find(s->server->names, host);
+    (void)arg;
+    free(s->awaits);
+    s->awaits = NULL;
+    s->challenge = challenge && id;
+    if (id) {
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return identity_use(id, ssl) ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
     }
-    SSL_CTX_set_tlsext_servername_callback(t->ctx, choose_cert);
-    SSL_CTX_set_tlsext_servername_arg(t->ctx, t);
-    return STATUS_OK;
+    if (host.n && !challenge && s->server->hold && !s->gave_up) {
+        s->awaits = mem_cstr(host);
+        return SSL_CLIENT_HELLO_RETRY;
+    }
+    *alert = SSL_AD_UNRECOGNIZED_NAME;
+    return SSL_get_certificate(ssl) ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
 }
 
 static void set_alpn(struct tls_server *t, const char *const *names)
@@ -228,7 +117,6 @@ static void set_alpn(struct tls_server *t, const char *const *names)
         memcpy(t->alpn + t->alpn_n + 1, *name, n);
         t->alpn_n += (unsigned)n + 1;
     }
-    SSL_CTX_set_alpn_select_cb(t->ctx, choose_alpn, t);
 }
 
 /* Forward-secret, authenticated ciphers only; TLS 1.3 brings its own. Sessions live in tickets, not in our memory. An
@@ -249,24 +137,69 @@ static bool set_options(SSL_CTX *ctx)
            SSL_CTX_set_num_tickets(ctx, 1) == 1;
 }
 
-enum status tls_server_new(const struct tls_config *config, struct tls_server **ret, struct err *err)
+static enum status make_ctx(struct tls_server *t, struct err *err)
 {
-    struct tls_server *t = mem_alloc(sizeof(*t));
-    atomic_init(&t->refs, 1);
+    char text[256];
     ERR_clear_error();
     t->ctx = SSL_CTX_new(TLS_server_method());
-    enum status st = STATUS_OK;
-    if (!t->ctx || !set_options(t->ctx)) {
-        char text[256];
-        tls_error_text(text, sizeof(text));
-        st = err_set(err, STATUS_IO, "cannot set up TLS: %s", text);
+    if (t->ctx && set_options(t->ctx)) {
+        SSL_CTX_set_client_hello_cb(t->ctx, on_hello, NULL);
+        SSL_CTX_set_alpn_select_cb(t->ctx, choose_alpn, NULL);
+        return STATUS_OK;
     }
+    tls_error_text(text, sizeof(text));
+    return err_set(err, STATUS_IO, "cannot set up TLS: %s", text);
+}
+
+static void add_names(struct map *m, struct identity *id)
+{
+    for (size_t i = 0; i < identity_name_count(id); i++)
+        if (!map_has(m, identity_name(id, i)))
+            (void)map_put(m, identity_name(id, i), id);
+}
+
+/* Every certificate is shown to a context once, so that one which cannot be used is found now and not in a handshake;
+ * the first one is shown last and stays. */
+static enum status load_given(struct tls_server *t, const struct tls_config *c, struct err *err)
+{
+    enum status st = STATUS_OK;
+    if (!c->cert_path.n)
+        return STATUS_OK;
+    t->given = mem_array(c->more_count + 1, sizeof(struct identity *));
+    for (size_t i = 0; i <= c->more_count && st == STATUS_OK; i++) {
+        const struct tls_config *one = i ? &c->more[i - 1] : c;
+        st = identity_from_files(one->cert_path, one->key_path, &t->given[i], err);
+        if (st != STATUS_OK)
+            break;
+        t->given_count++;
+        add_names(t->names, t->given[i]);
+    }
+    for (size_t i = t->given_count; i > 0 && st == STATUS_OK; i--) {
+        struct tls_server scratch = {0};
+        if (i > 1)
+            st = make_ctx(&scratch, err);
+        if (st == STATUS_OK)
+            st = identity_use_for_all(t->given[i - 1], i > 1 ? scratch.ctx : t->ctx, err);
+        SSL_CTX_free(scratch.ctx);
+    }
+    return st;
+}
+
+static struct tls_server *server_new(void)
+{
+    struct tls_server *t = MEM_NEW(struct tls_server);
+    atomic_init(&t->refs, 1);
+    t->names = map_new();
+    t->challenges = map_new();
+    return t;
+}
+
+enum status tls_server_new(const struct tls_config *config, struct tls_server **ret, struct err *err)
+{
+    struct tls_server *t = server_new();
+    enum status st = make_ctx(t, err);
     if (st == STATUS_OK)
-        st = load_cert(t, config->cert_path, err);
-    if (st == STATUS_OK)
-        st = load_key(t, config, err);
-    if (st == STATUS_OK)
-        st = load_more(t, config, err);
+        st = load_given(t, config, err);
     ERR_clear_error(); /* the errors told are told; what is left would confuse the next call */
     if (st != STATUS_OK) {
         tls_server_unref(t);
@@ -277,6 +210,43 @@ enum status tls_server_new(const struct tls_config *config, struct tls_server **
         (void)SSL_CTX_set_tlsext_ticket_keys(t->ctx, (void *)(uintptr_t)config->ticket_keys.p, TLS_TICKET_KEYS);
     *ret = t;
     return STATUS_OK;
+}
+
+static void hold_named(struct tls_server *t, struct map *m, const struct tls_named *named, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (m == t->names && tls_server_is_given(t, named[i].name))
+            continue;
+        (void)map_put(m, named[i].name, named[i].identity);
+        t->held[t->held_count++] = identity_ref(named[i].identity);
+    }
+}
+
+struct tls_server *tls_server_with(const struct tls_server *base, const struct tls_more *more)
+{
+    struct tls_server *t = server_new();
+    t->ctx = base->ctx; /* the same: options, ticket keys, the certificate for those who name no host */
+    SSL_CTX_up_ref(t->ctx);
+    memcpy(t->alpn, base->alpn, sizeof(t->alpn));
+    t->alpn_n = base->alpn_n;
+    t->hold = more->hold;
+    t->given = mem_array(base->given_count + 1, sizeof(struct identity *));
+    for (; t->given_count < base->given_count; t->given_count++) {
+        t->given[t->given_count] = identity_ref(base->given[t->given_count]);
+        add_names(t->names, t->given[t->given_count]);
+    }
+    t->held = mem_array(more->named_count + more->challenge_count + 1, sizeof(struct identity *));
+    hold_named(t, t->names, more->named, more->named_count);
+    hold_named(t, t->challenges, more->challenges, more->challenge_count);
+    return t;
+}
+
+bool tls_server_is_given(const struct tls_server *t, str host)
+{
+    for (size_t i = 0; i < t->given_count; i++)
+        if (identity_covers(t->given[i], host))
+            return true;
+    return false;
 }
 
 struct tls_server *tls_server_ref(struct tls_server *t)
@@ -290,9 +260,14 @@ void tls_server_unref(struct tls_server *t)
     if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
         return;
     SSL_CTX_free(t->ctx);
-    for (size_t i = 0; i < t->more_count; i++)
-        tls_server_unref(t->more[i]);
-    free(t->more);
+    map_free(t->names);
+    map_free(t->challenges);
+    for (size_t i = 0; i < t->given_count; i++)
+        identity_unref(t->given[i]);
+    for (size_t i = 0; i < t->held_count; i++)
+        identity_unref(t->held[i]);
+    free(t->given);
+    free(t->held);
     free(t);
 }
 
@@ -303,7 +278,7 @@ void tls_server_ticket_keys(const struct tls_server *t, char out[TLS_TICKET_KEYS
 
 int64_t tls_server_expires_unix_s(const struct tls_server *t)
 {
-    return t->expires_unix_s;
+    return t->given_count ? identity_expires_unix_s(t->given[0]) : 0;
 }
 
 /* ---- sessions ---- */
@@ -319,7 +294,9 @@ void *tls_session_new(struct tls_server *t, int fd)
         return NULL;
     }
     SSL_set_accept_state(ssl);
-    SSL_set_app_data(ssl, tls_server_ref(t)); /* the ALPN callback looks into t */
+    struct tls_session *s = MEM_NEW(struct tls_session);
+    s->server = tls_server_ref(t);
+    SSL_set_app_data(ssl, s);
     return ssl;
 }
 
@@ -327,8 +304,32 @@ void tls_session_free(void *session)
 {
     if (!session)
         return;
-    struct tls_server *t = SSL_get_app_data((SSL *)session);
+    struct tls_session *s = SSL_get_app_data((SSL *)session);
     SSL_set_shutdown(session, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* else its ticket is good for nothing */
     SSL_free(session);
-    tls_server_unref(t);
+    tls_server_unref(s->server);
+    free(s->awaits);
+    free(s);
+}
+
+str tls_session_awaits(void *session)
+{
+    const struct tls_session *s = SSL_get_app_data((SSL *)session);
+    return str_of(s->awaits);
+}
+
+bool tls_session_use(void *session, struct tls_server *t)
+{
+    struct tls_session *s = SSL_get_app_data((SSL *)session);
+    if (s->server == t)
+        return false;
+    tls_server_unref(s->server);
+    s->server = tls_server_ref(t);
+    return true;
+}
+
+void tls_session_give_up(void *session)
+{
+    struct tls_session *s = SSL_get_app_data((SSL *)session);
+    s->gave_up = true;
 }
