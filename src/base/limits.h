@@ -43,10 +43,16 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_CSV_CELLS      2000000 /* cells of one CSV record; more: TOO_LARGE */
 #define LIMIT_PASSWORD       1024    /* bytes of a password; longer ones are refused */
 /* costs that a configured hash may name; more: refused at start, for each sign-in would pay them */
-#define LIMIT_PASSWORD_ROUNDS 10000000 /* of PBKDF2 */
-#define LIMIT_PASSWORD_KIB    1048576  /* memory of argon2id */
-#define LIMIT_PASSWORD_PASSES 64
-#define LIMIT_PASSWORD_LANES  64
+#define LIMIT_PASSWORD_ROUNDS      10000000 /* of PBKDF2 */
+#define LIMIT_PASSWORD_KIB         1048576  /* memory of argon2id */
+#define LIMIT_PASSWORD_PASSES      64
+#define LIMIT_PASSWORD_LANES       64
+#define LIMIT_QR_TEXT              1024  /* bytes of a text drawn as a QR code; more: TOO_LARGE */
+#define LIMIT_CBOR_DEPTH           16    /* items inside each other that are passed over; deeper: damaged */
+#define LIMIT_COSE_FIELDS          16    /* of a public key; more: damaged */
+#define LIMIT_COSE_KEY             1024  /* bytes of a public key; longer: INVALID. RSA of 4096 bits takes 530 */
+#define LIMIT_WEBAUTHN_CLIENT_DATA 4096  /* what a browser says of a passkey; longer: INVALID */
+#define LIMIT_WEBAUTHN_ATTESTATION 16384 /* what an authenticator says, with certificates; longer: INVALID */
 
 /* template */
 #define LIMIT_TEMPLATE_SOURCE LOWERABLE(TEMPLATE_SOURCE, 4194304) /* one template source; larger: TOO_LARGE */

@@ -102,3 +102,21 @@ bool b64url_decode(struct arena *a, str text, str *ret)
 {
     return decode(a, text, urlsafe, false, ret);
 }
+
+str b32_encode(struct arena *a, str bytes)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    char *out = arena_alloc_raw(a, (bytes.n * 8 + 4) / 5 + 1);
+    size_t n = 0;
+    uint32_t v = 0;
+    int bits = 0;
+    for (size_t i = 0; i < bytes.n; i++) {
+        v = (v << 8 | (unsigned char)bytes.p[i]) & 0xfff; /* at most 4 bits wait from before */
+        for (bits += 8; bits >= 5; bits -= 5)
+            out[n++] = alphabet[v >> (bits - 5) & 31];
+    }
+    if (bits)
+        out[n++] = alphabet[v << (5 - bits) & 31];
+    out[n] = 0;
+    return str_make(out, n);
+}

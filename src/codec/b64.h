@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* b64: base64 (RFC 4648), standard with padding and URL-safe without. Results in the arena have a NUL after them.
- * Any thread. */
+/* b64: base64 (RFC 4648), standard with padding and URL-safe without, and base32 for what people type. Results in the
+ * arena have a NUL after them. Any thread. */
 #ifndef VITRINE_CODEC_B64_H
 #define VITRINE_CODEC_B64_H
 
@@ -15,5 +15,7 @@ str b64url_encode(struct arena *a, str bytes); /* no padding */
  * Python does. */
 bool b64_decode(struct arena *a, str text, str *ret) MUST_USE;
 bool b64url_decode(struct arena *a, str text, str *ret) MUST_USE;
+
+str b32_encode(struct arena *a, str bytes); /* RFC 4648 section 6, A-Z2-7, no padding */
 
 #endif

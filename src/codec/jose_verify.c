@@ -8,11 +8,9 @@
  * 3. "crit" is refused: we understand none of its extensions (RFC 7515 section 4.1.11).
  * Tests: tests/unit/codec/test_jose_verify.c, tests/fuzz/fuzz_jose_verify.c, tests/hub/test_oidc.py. */
 #include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/param_build.h>
 
 #include "codec/jose_verify.h"
 
@@ -21,11 +19,9 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "codec/b64.h"
+#include "codec/public_key.h"
 
-#define RSA_BITS_MIN  2048
-#define RSA_BYTES_MAX 1024 /* 8,192 bits; checking with larger ones takes long */
-#define P256_BYTES    32
-#define ED25519_BYTES 32
+#define P256_BYTES 32
 
 struct key {
     EVP_PKEY *pkey;
@@ -46,67 +42,26 @@ static const struct algorithm {
 
 /* ---- keys ---- */
 
-static EVP_PKEY *from_parameters(const char *type, OSSL_PARAM_BLD *bld)
-{
-    EVP_PKEY *pkey = NULL;
-    OSSL_PARAM *parameters = OSSL_PARAM_BLD_to_param(bld);
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
-    ASSERT(parameters && ctx);
-    if (EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, parameters) != 1)
-        pkey = NULL;
-    EVP_PKEY_CTX_free(ctx);
-    OSSL_PARAM_free(parameters);
-    return pkey;
-}
-
 static EVP_PKEY *read_rsa(struct arena *a, struct value jwk)
 {
     str n, e;
     if (!b64url_decode(a, value_get_text(jwk, STR("n")), &n) || !b64url_decode(a, value_get_text(jwk, STR("e")), &e))
         return NULL;
-    if (n.n > RSA_BYTES_MAX || !e.n || e.n > 4 || !(e.p[e.n - 1] & 1)) /* huge exponents only cost time */
-        return NULL;
-    BIGNUM *modulus = BN_bin2bn((const unsigned char *)n.p, (int)n.n, NULL);
-    BIGNUM *exponent = BN_bin2bn((const unsigned char *)e.p, (int)e.n, NULL);
-    OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
-    EVP_PKEY *pkey = NULL;
-    ASSERT(modulus && exponent && bld);
-    if (BN_num_bits(modulus) >= RSA_BITS_MIN && BN_is_odd(modulus) && !BN_is_one(exponent) &&
-        OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, modulus) == 1 &&
-        OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, exponent) == 1)
-        pkey = from_parameters("RSA", bld);
-    OSSL_PARAM_BLD_free(bld);
-    BN_free(modulus);
-    BN_free(exponent);
-    return pkey;
+    return public_key_rsa(n, e);
 }
 
 static EVP_PKEY *read_ec(struct arena *a, struct value jwk)
 {
     str x, y;
-    unsigned char point[1 + 2 * P256_BYTES] = {4}; /* not compressed */
     if (!b64url_decode(a, value_get_text(jwk, STR("x")), &x) || !b64url_decode(a, value_get_text(jwk, STR("y")), &y))
         return NULL;
-    if (x.n != P256_BYTES || y.n != P256_BYTES)
-        return NULL;
-    memcpy(point + 1, x.p, P256_BYTES);
-    memcpy(point + 1 + P256_BYTES, y.p, P256_BYTES);
-    OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
-    EVP_PKEY *pkey = NULL;
-    ASSERT(bld);
-    if (OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) == 1 &&
-        OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof point) == 1)
-        pkey = from_parameters("EC", bld); /* NULL for a point that is not on the curve */
-    OSSL_PARAM_BLD_free(bld);
-    return pkey;
+    return public_key_p256(x, y);
 }
 
 static EVP_PKEY *read_okp(struct arena *a, struct value jwk)
 {
     str x;
-    if (!b64url_decode(a, value_get_text(jwk, STR("x")), &x) || x.n != ED25519_BYTES)
-        return NULL;
-    return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, (const unsigned char *)x.p, x.n);
+    return b64url_decode(a, value_get_text(jwk, STR("x")), &x) ? public_key_ed25519(x) : NULL;
 }
 
 static bool is_for_signatures(struct value jwk, const struct algorithm *al)
@@ -132,7 +87,6 @@ static bool read_key(struct arena *a, struct value jwk, struct key *ret)
         EVP_PKEY *pkey = al->bit == JOSE_RS256   ? read_rsa(a, jwk)
                          : al->bit == JOSE_ES256 ? read_ec(a, jwk)
                                                  : read_okp(a, jwk);
-        ERR_clear_error();
         if (!pkey)
             return false;
         *ret = (struct key){pkey, al->bit, value_is_text(id) ? mem_cstr(id.s) : NULL};
