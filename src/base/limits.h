@@ -39,6 +39,8 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_TOKEN          4096    /* JSON inside an Ed25519 token; more: TOO_LARGE, or refused */
 #define LIMIT_JOSE_KEYS      64      /* keys of one published set; more: TOO_LARGE */
 #define LIMIT_JOSE_TEXT      65536   /* bytes of a signed text of others; longer: TOO_LARGE */
+#define LIMIT_LETTER         262144  /* bytes of an e-mail; larger: TOO_LARGE */
+#define LIMIT_LETTER_ADDRESS 254     /* bytes of an e-mail address (RFC 5321); longer: INVALID */
 #define LIMIT_TOKEN_KEY_FILE 65536   /* bytes of a file with a key; larger: TOO_LARGE */
 #define LIMIT_CSV_CELLS      2000000 /* cells of one CSV record; more: TOO_LARGE */
 #define LIMIT_PASSWORD       1024    /* bytes of a password; longer ones are refused */
