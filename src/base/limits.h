@@ -177,7 +177,16 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_HISTORY_PRUNE   5000 /* size: old changes deleted at once; the rest a moment later */
 
 /* site */
-#define LIMIT_SITE_ARENA 0 /* size: memory of the application itself: configuration, names; no maximum */
+#define LIMIT_AUDIT_ROWS LOWERABLE(AUDIT_ROWS, 100000) /* rows of the audit table; then the oldest go */
+#define LIMIT_SPACE_FILE                                                                                               \
+    LOWERABLE(SPACE_FILE, 33554432) /* bytes of space.json; larger: refused, the last one stays in force */
+#define LIMIT_SPACE_ID         64   /* bytes of the id of a space or user, of a picture's name; longer: refused */
+#define LIMIT_SPACE_SESSION_ID 128  /* bytes of the id of a session at the hub; longer: refused */
+#define LIMIT_SPACE_KEYS       16   /* keys that a hub signs with; more: refused */
+#define LIMIT_SPACE_TICKET_S   120  /* seconds that a ticket may be good for; more: refused */
+#define LIMIT_SPACE_SESSION_S                                                                                          \
+    LOWERABLE(SPACE_SESSION_S, 43200) /* seconds until the hub is asked again who somebody is */
+#define LIMIT_SITE_ARENA 0            /* size: memory of the application itself: configuration, names; no maximum */
 #define LIMIT_REQUEST_ARENA                                                                                            \
     LOWERABLE(REQUEST_ARENA, 268435456) /* rows of vitrine query and history, of a page of a stream; more: TOO_LARGE   \
                                          */

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,6 +62,7 @@ enum {
     OPT_KEEP,
     OPT_PLUGINS,
     OPT_SYNC,
+    OPT_SPACE,
     OPT_GET,
     OPT_HEADERS,
     OPT_TOKEN,
@@ -108,6 +110,8 @@ static const struct option options[] = {
      OPT_INTERNAL},
     {"--state", 0, OPTION_VALUE, "DIR", "Folder for state of our own (default: one a site in ~/.local/state/vitrine)",
      OPT_STATE},
+    {"--space", 0, OPTION_VALUE, "DIR",
+     "Serve a space of a hub: DIR/data, by what DIR/space.json says; state in DIR/state", OPT_SPACE},
     {"--sync", 0, OPTION_VALUE, "full|normal", "Writes survive a power cut (full, default) or a crash (normal)",
      OPT_SYNC},
     {"--keep", 0, OPTION_VALUE, "FILE", "Where data files (CSV, ...) are imported to (default: thrown away at the end)",
@@ -143,7 +147,7 @@ struct serve {
     VEC(struct value_entry) settings;
     VEC(str) statics;
     VEC(str) extensions;
-    str host, uds, cert, key, keep;
+    str host, uds, cert, key, keep, space;
     struct import_folder imported;
     int64_t port, drain_s, grace_s, upgrade_timeout_s, upgrade_grace_s;
     bool open_browser, access_log, note_plugins, note_pdb;
@@ -226,6 +230,7 @@ static const size_t text_at[OPT_HELP + 1] = {
     [OPT_ACTOR] = AT(get.actor),
     [OPT_INTERNAL] = AT(site.state.internal),
     [OPT_STATE] = AT(site.state.folder),
+    [OPT_SPACE] = AT(space),
 };
 static const size_t flag_at[OPT_HELP + 1] = {
     [OPT_CORS] = AT(site.cors),        [OPT_ROOT] = AT(site.root),       [OPT_DEFAULT_DENY] = AT(site.default_deny),
@@ -615,6 +620,27 @@ static void finish(struct serve *s)
         import_folder_remove(&s->imported);
 }
 
+/* --space DIR: everything has its place there. */
+static enum status apply_space(struct serve *s, struct err *err)
+{
+    struct site_options *o = &s->site;
+    struct stat st;
+    if (s->files.count || o->config.config_path.n || o->config.metadata_path.n || o->root || o->template_dir.n) {
+        err_set(err, STATUS_USAGE, "--space stands alone: no files, --config, --metadata, --template-dir or --root");
+        return err_hint(err, "What the space serves lies in %.*s/data.", STR_ARG(s->space));
+    }
+    str data = ARENA_CAT(s->arena, s->space, STR("/data"));
+    if (stat(data.p, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        err_set(err, STATUS_NOT_FOUND, "%s is no folder", data.p);
+        return err_hint(err, "A space is a folder with space.json and data/ in it; a hub makes them.");
+    }
+    o->space = ARENA_CAT(s->arena, s->space, STR("/space.json"));
+    if (!o->state.folder.n)
+        o->state.folder = ARENA_CAT(s->arena, s->space, STR("/state"));
+    add_file(s, data, false);
+    return STATUS_OK;
+}
+
 static enum status read_options(struct serve *s, int argc, char **argv, int *ret_exit, struct err *err)
 {
     struct option_reader r = {.options = options, .count = ARRAY_LEN(options), .argc = argc, .argv = argv};
@@ -634,6 +660,8 @@ static enum status read_options(struct serve *s, int argc, char **argv, int *ret
     }
     if (st == STATUS_OK && s->key.n && !s->cert.n)
         return err_set(err, STATUS_USAGE, "--ssl-keyfile needs --ssl-certfile");
+    if (st == STATUS_OK && s->space.n)
+        st = apply_space(s, err);
     return st == STATUS_OK ? get_check(&s->get, err) : st;
 }
 

@@ -65,6 +65,19 @@ str cookie_find(struct arena *a, str field, str name)
     return (str){NULL, 0};
 }
 
+str cookie_find_only(struct arena *a, str field, str name)
+{
+    str key, value, found = {NULL, 0};
+    while (next_pair(&field, &key, &value)) {
+        if (!str_eq(key, name))
+            continue;
+        if (found.p)
+            return (str){NULL, 0};
+        found = unquote(a, value);
+    }
+    return found;
+}
+
 struct value cookie_parse(struct arena *a, str field)
 {
     struct value d = value_dict(a);

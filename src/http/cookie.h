@@ -9,6 +9,8 @@
  * \ooo and \c undone, as Python's http.cookies does it; else it is borrowed from `field`. The first of equal names
  * wins. */
 str cookie_find(struct arena *a, str field, str name);
+/* The same, but empty when there are several of the name: nobody can tell whose the others are. */
+str cookie_find_only(struct arena *a, str field, str name);
 /* DICT of all cookies, values as above; at most LIMIT_HTTP_COOKIES, pairs without "=" are left out. */
 struct value cookie_parse(struct arena *a, str field);
 

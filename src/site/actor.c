@@ -10,6 +10,7 @@
 #include "site/accounts.h"
 #include "site/fetch.h"
 #include "site/request.h"
+#include "site/space/session.h"
 
 #define COOKIE_NAME  "ds_actor"
 #define TOKEN_PREFIX "dstok_"
@@ -55,6 +56,11 @@ static enum status from_token(struct request *rq, str token, struct err *err)
         return st;
     struct value actor = value_dict(a), restrictions = VALUE_GET(payload, "_r");
     VALUE_SET(actor, "id", VALUE_GET(payload, "a"));
+    if (rq->space) {
+        actor = session_member(rq->space, a, value_get_text(payload, STR("a")));
+        if (value_is_null(actor))
+            return bad_token(err, "The token's owner is not a member of this space any more");
+    }
     VALUE_SET(actor, "token", value_cstr("dstok"));
     if (!value_is_null(restrictions))
         VALUE_SET(actor, "_r", restrictions);
@@ -170,7 +176,10 @@ bool actor_is_open_path(str path)
 enum status actor_authenticate(struct request *rq, struct err *err)
 {
     str authorization = http_header(rq->http, STR("authorization")), token;
-    from_cookie(rq);
+    if (rq->space)
+        session_actor(rq);
+    else
+        from_cookie(rq);
     struct value cookie_actor = rq->actor;
     rq->actor = VALUE_NULL;
     bool bearer = str_starts(authorization, STR("Bearer "));

@@ -29,6 +29,7 @@
 #include "site/render/templates.h"
 #include "site/rules.h"
 #include "site/schedule/schedule.h"
+#include "site/space/space.h"
 #include "site/state.h"
 #include "site/static.h"
 #include "site/template_files.h"
@@ -256,7 +257,7 @@ static enum status publish_file(struct site *s, const struct site *old, const st
 
 static enum status publish_all(struct site *s, const struct site *old, const struct site_options *o, struct err *err)
 {
-    bool memory = o->memory || o->crossdb || !o->file_count;
+    bool memory = o->memory || o->crossdb || (!o->file_count && !o->space.n);
     s->published = ARENA_ARRAY(s->arena, struct published *, o->file_count + 2);
     for (int immutable = 0; immutable < 2; immutable++) { /* mutable files are listed first, as Datasette does */
         for (size_t i = 0; i < o->file_count; i++) {
@@ -373,6 +374,8 @@ static void shared_free(struct site_shared *sh)
     if (sh->pool)
         pool_free(sh->pool);
     import_jobs_free(sh->imports);
+    space_cell_free(sh->space);
+    throttle_free(sh->requests);
     kept_free(sh->kept);
     api_log_free(sh->api_log);
     schedule_free(sh->schedule);
@@ -380,6 +383,22 @@ static void shared_free(struct site_shared *sh)
     metrics_free(sh->metrics);
     throttle_free(sh->budgets);
     arena_free(sh->arena);
+}
+
+static enum status open_space(struct site_shared *sh, const struct site_options *o, struct err *err)
+{
+    struct space *sp = NULL;
+    if (!o->space.n)
+        return STATUS_OK;
+    enum status st = space_read(arena_cstr(sh->arena, o->space), &sp, err);
+    if (st != STATUS_OK)
+        return st;
+    if (!sp->https && str_find(sp->origin, STR("localhost")) == STR_NPOS)
+        log_line(LOG_WARN, "space", "%.*s is not https: cookies cannot be kept apart from those of other hosts",
+                 STR_ARG(sp->origin));
+    sh->space = space_cell_new(sp);
+    sh->requests = throttle_new();
+    return STATUS_OK;
 }
 
 static enum status shared_new(const struct site_options *o, struct site_shared **ret, struct err *err)
@@ -393,7 +412,9 @@ static enum status shared_new(const struct site_options *o, struct site_shared *
     sh->budgets = throttle_new();
     if (getrandom(&sh->id_state, sizeof sh->id_state, GRND_NONBLOCK) < 0)
         sh->id_state = (uint64_t)sh->started_unix_us; /* ids are no secrets */
-    enum status st = open_state(sh, o, err);
+    enum status st = open_space(sh, o, err);
+    if (st == STATUS_OK)
+        st = open_state(sh, o, err);
     if (st == STATUS_OK && o->root)
         st = state_random(a, &sh->root_token, err);
     if (st == STATUS_OK)
@@ -419,17 +440,41 @@ static void note_removed(struct site *s, const struct site *old)
     s->removed = names;
 }
 
+/* What the hub limits, the configuration cannot raise. */
+static void apply_space(struct site *s)
+{
+    struct space *sp = space_cell_get(s->shared->space);
+    int64_t *ms = &s->config.settings.sql_time_limit_ms;
+    if (sp->sql_ms && (!*ms || *ms > sp->sql_ms))
+        *ms = sp->sql_ms;
+    if (config_names_plugin(&s->config, STR("datasette-auth-passwords")) ||
+        config_names_plugin(&s->config, STR("datasette-auth-tokens")))
+        log_line(LOG_WARN, "space",
+                 "accounts and tokens of the configuration are not used in a space: its people are "
+                 "those of the hub");
+    space_unref(sp);
+}
+
 static enum status fill(struct site *s, const struct site *old, const struct site_options *o, struct err *err)
 {
-    enum status st = config_load(&o->config, s->arena, &s->config, err);
+    static const struct config nobody; /* names nobody */
+    enum status st = STATUS_OK;
+    if (!s->shared)
+        st = shared_new(o, &s->shared, err);
+    if (st == STATUS_OK)
+        st = config_load(&o->config, s->arena, &s->config, err);
+    if (st == STATUS_OK && s->shared->space)
+        apply_space(s);
     if (st == STATUS_OK)
         st = permit_check(s->arena, &s->config, err);
     if (st == STATUS_OK)
-        st = accounts_new(s->arena, &s->config, &s->accounts, err);
+        st = accounts_new(s->arena, s->shared->space ? &nobody : &s->config, &s->accounts, err);
     if (st == STATUS_OK)
         st = rules_new(s->arena, &s->config, &s->rules, err);
     if (st == STATUS_OK)
         st = proxy_list_parse(s->config.settings.trusted_proxies, &s->proxies, err);
+    if (st == STATUS_OK && s->shared->space) /* nobody but the edge reaches a space's socket */
+        s->proxies.unix_peers = true;
     if (st == STATUS_OK)
         st = read_inspect(s, o->inspect_file, err);
     s->policy = (struct permit_policy){.config = &s->config, .root_enabled = o->root, .default_deny = o->default_deny};
@@ -443,8 +488,6 @@ static enum status fill(struct site *s, const struct site *old, const struct sit
     s->version_note = arena_str(s->arena, o->version_note);
     s->load_extensions = o->load_extensions;
     s->load_extension_count = o->load_extension_count;
-    if (st == STATUS_OK && !s->shared)
-        st = shared_new(o, &s->shared, err);
     if (st == STATUS_OK)
         s->secret = s->shared->secret;
     if (st == STATUS_OK)

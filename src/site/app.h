@@ -33,6 +33,7 @@ struct static_dir;
 struct metrics;
 struct throttle;
 struct site_shared;
+struct space_cell;
 struct template_files;
 
 /* One database as visitors see it: shared by the generations that publish it, immutable. */
@@ -79,6 +80,7 @@ struct site_options {
     str metrics_token;   /* opens /-/metrics; empty = none */
     bool files_may_go;   /* from a directory or a pattern */
     str database_folder; /* the directory that is served: new databases go there; empty = none */
+    str space;           /* space.json of a space; empty = a site of its own */
 };
 
 /* One for the process: the generations of its site point here. */
@@ -95,6 +97,8 @@ struct site_shared {
     str secret;
     struct metrics *metrics;
     struct throttle *budgets;                      /* budget.h */
+    struct space_cell *space;                      /* what the hub says; NULL = a site of its own */
+    struct throttle *requests;                     /* of a space: its requests_per_minute */
     atomic_llong slow_until_us[LIMIT_SLOW_PLACES]; /* likewise */
     uint64_t id_state;                             /* of request ids; loop's thread */
     atomic_bool draining;                          /* /-/ready says so */

@@ -39,6 +39,8 @@
 #include "site/render/page.h"
 #include "site/route.h"
 #include "site/rules.h"
+#include "site/space/gate.h"
+#include "site/space/session.h"
 #include "site/static.h"
 #include "site/template_files.h"
 #include "site/trace.h"
@@ -64,13 +66,15 @@ static bool is_anonymous(const struct http_request *http)
     if (http_header(http, STR("authorization")).n)
         return false;
     str cookie = http_header(http, STR("cookie"));
-    return !cookie.n || str_find(cookie, STR("ds_")) == STR_NPOS;
+    return !cookie.n ||
+           (str_find(cookie, STR("ds_")) == STR_NPOS && str_find(cookie, STR(SESSION_COOKIE_MARK)) == STR_NPOS);
 }
 
 /* scheme, host, target: answers hold absolute links. The generation of the templates: an answer made with one that
  * changed since is not found again. Clients that take gzip have entries of their own: packing is work
  * that the others need not wait for, and an answer first made for one of those would stay unpacked. */
-static str cache_key(struct site *s, const struct http_request *http, const struct request_note *note)
+static str cache_key(struct site *s, const struct space *sp, const struct http_request *http,
+                     const struct request_note *note)
 {
     str param = accounts_token_param(s->accounts);
     if (param.n && str_find(http->query, param) != STR_NPOS)
@@ -79,7 +83,8 @@ static str cache_key(struct site *s, const struct http_request *http, const stru
         return (str){0};
     bool gzip = accept_gzip(http_header(http, STR("accept-encoding")));
     uint64_t templates = template_files_generation(s->template_files), kept = kept_generation(s->kept);
-    str generation = arena_printf(http->arena, "%llu %llu ", (unsigned long long)templates, (unsigned long long)kept);
+    str generation = arena_printf(http->arena, "%llu %llu %llx ", (unsigned long long)templates,
+                                  (unsigned long long)kept, (unsigned long long)(sp ? sp->generation : 0));
     bool secure = http->secure || note->from.secure;
     return ARENA_CAT(http->arena, generation, secure ? STR("s") : STR("p"), gzip ? STR("z ") : STR(" "), http->host,
                      STR(" "), site_cors_origin(s, http_header(http, STR("origin"))), STR(" "), http->target);
@@ -191,8 +196,10 @@ static enum status dispatch(struct request *rq, struct err *err)
     bool done = false;
     enum status st = actor_authenticate(rq, err);
     if (st == STATUS_OK)
+        st = gate_enter(rq, &done, err);
+    if (st == STATUS_OK && !done)
         st = check_budget(rq, err);
-    if (st != STATUS_OK)
+    if (st != STATUS_OK || done)
         return st;
     if (redirect_by_rule(rq))
         return STATUS_OK;
@@ -241,11 +248,12 @@ static void note_actor(struct request *rq)
         rq->note->actor = id.s;
 }
 
-/* A static file whose client has only now shown its password. */
+/* A static file whose client has only now shown its password, or has to be a member. */
 static bool run_static(struct job *j)
 {
     struct err err = ERR_INIT;
-    return j->may_be_static && actor_authenticate(&j->request, &err) == STATUS_OK &&
+    return j->may_be_static && static_is_mounted(j->site, j->request.http) &&
+           actor_authenticate(&j->request, &err) == STATUS_OK && !gate_keeps_out(&j->request) &&
            static_respond_blocking(j->site, j->exchange);
 }
 
@@ -255,6 +263,7 @@ static void respond(struct job *j, enum status st, struct err *err)
     struct request_note *note = rq->note;
     uint64_t sql_us = metric_mine(METRIC_SQL_SECONDS);
     request_disconnect(rq);
+    st = gate_leave(rq, st, err);
     if (st == STATUS_NOT_FOUND)
         st = redirect_instead(rq) ? STATUS_OK : custom_page_respond(rq, err);
     if (st == STATUS_FORBIDDEN && rules_forbidden_to(j->site->rules).n) {
@@ -273,6 +282,7 @@ static void respond(struct job *j, enum status st, struct err *err)
     budget_learn(rq, note->sql_us);
     access_headers(j->site, note, MAX(clock_mono_us() - j->began_us - note->sql_us, 0), rq->response);
     api_log_note(rq, rq->response);
+    gate_headers(rq, rq->response);
     response_prepare(rq->response, rq->http);
     if (rq->body)
         rq->body->close(rq->body);
@@ -468,6 +478,20 @@ static void ask_for_password(struct http_exchange *x)
     http_exchange_respond(x, &r);
 }
 
+static void respond_over_quota(struct http_exchange *x, int64_t wait_s)
+{
+    struct http_response r;
+    struct arena *a = http_exchange_arena(x);
+    response_init(&r, a);
+    r.status = 429;
+    response_header(&r, STR("retry-after"), arena_printf(a, "%lld", (long long)wait_s));
+    response_header(&r, STR("content-type"), STR("text/plain; charset=utf-8"));
+    response_body_text(&r,
+                       STR("This space has used up the requests it may answer in a minute. Try again in a moment; its "
+                           "owner can ask for a larger quota."));
+    http_exchange_respond(x, &r);
+}
+
 /* Does the request carry a name and a password that have to be hashed first? */
 static bool has_new_password(struct site *s, const struct http_request *http)
 {
@@ -492,21 +516,28 @@ void site_handle(struct site *s, struct http_exchange *x)
 {
     const struct http_request *http = http_exchange_request(x);
     http_exchange_note(x, METRICS_STATIC, NULL);
+    const struct space *sp = space_cell_borrow(s->shared->space, http->arena);
     bool closed = accounts_basic_required(s->accounts) && !actor_is_open_path(below_base(s, http->path));
+    bool members_only = gate_is_closed(sp);
     bool new_password = has_new_password(s, http);
     struct request_note *note = rules_has_gate(s->rules) ? client_note(s, http) : NULL;
     if (note && answered_by_rule(s, x, note))
         return;
     if (static_respond_builtin(s, x))
         return;
+    int64_t wait_s = gate_wait_s(s, sp, below_base(s, http->path));
+    if (wait_s) {
+        respond_over_quota(x, wait_s);
+        return;
+    }
     if (closed && !accounts_is_basic(http_header(http, STR("authorization")))) {
         ask_for_password(x);
         return;
     }
-    if (!(closed && new_password) && static_respond(s, x))
+    if (!(closed && new_password) && !members_only && static_respond(s, x))
         return;
     note = note ? note : client_note(s, http);
-    str key = closed ? (str){0} : cache_key(s, http, note);
+    str key = closed || members_only ? (str){0} : cache_key(s, sp, http, note);
     if (key.n) {
         struct http_blob *blob = answer_cache_get(s->cache, key, http_exchange_round(x));
         if (blob) {
@@ -534,9 +565,9 @@ void site_handle(struct site *s, struct http_exchange *x)
         http_exchange_stats(x, stats);
         j->request.http_stats = stats;
     }
-    j->may_be_static = closed && new_password;
+    j->may_be_static = (closed && new_password) || members_only;
     budget_of_client(s, http, note);
-    int64_t wait_s = budget_counts(&j->request) && is_anonymous(http) ? budget_wait_s(s, note) : 0;
+    wait_s = budget_counts(&j->request) && is_anonymous(http) ? budget_wait_s(s, note) : 0;
     if (wait_s)
         respond_over_budget(j, wait_s);
     else if (!pool_submit_flow(s->pool, lane_of(j, new_password), note->flow, run, j))

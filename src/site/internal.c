@@ -241,6 +241,39 @@ enum status internal_write(struct internal *in, internal_fn *fn, void *arg, stru
     return st;
 }
 
+struct single {
+    const char *sql;
+    const struct db_value *values;
+    size_t count;
+    int64_t changes;
+};
+
+static enum status run_single(struct conn *c, void *arg, struct err *err)
+{
+    struct single *one = arg;
+    struct stmt *s;
+    enum status st = conn_prepare_trusted(c, str_of(one->sql), &s, err);
+    if (st != STATUS_OK)
+        return st;
+    for (size_t i = 0; st == STATUS_OK && i < one->count; i++)
+        st = stmt_bind(s, (int)i + 1, one->values[i], err);
+    if (st == STATUS_OK)
+        st = stmt_step(s, err);
+    stmt_done(s);
+    one->changes = conn_changes(c);
+    return st;
+}
+
+enum status internal_run(struct internal *in, const char *sql, const struct db_value *values, size_t count,
+                         int64_t *ret_changes, struct err *err)
+{
+    struct single one = {.sql = sql, .values = values, .count = count};
+    enum status st = internal_write(in, run_single, &one, err);
+    if (st == STATUS_OK && ret_changes)
+        *ret_changes = one.changes;
+    return st;
+}
+
 enum status internal_signature(struct internal *in, struct db_signature *ret, struct err *err)
 {
     struct database *db = NULL;

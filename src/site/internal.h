@@ -12,6 +12,7 @@
 #define VITRINE_SITE_INTERNAL_H
 
 #include "db/conn.h"
+#include "db/db_value.h"
 
 struct internal;
 
@@ -34,6 +35,11 @@ enum status internal_read(struct internal *in, struct conn **ret_conn, struct er
  * machine loses power, but the file stays whole. Statuses: fn's, BUSY, IO, DISK_FULL, CORRUPT. */
 typedef enum status internal_fn(struct conn *c, void *arg, struct err *err);
 enum status internal_write(struct internal *in, internal_fn *fn, void *arg, struct err *err) MUST_USE;
+
+/* One statement with its values, alone in a transaction. *ret_changes (or NULL): rows that it changed. Statuses: those
+ * of internal_write(). */
+enum status internal_run(struct internal *in, const char *sql, const struct db_value *values, size_t count,
+                         int64_t *ret_changes, struct err *err) MUST_USE;
 
 /* Differs whenever something was committed by any process: to keep what was read in memory until then. Take it before
  * reading. */

@@ -38,6 +38,7 @@
 #include "site/history.h"
 #include "site/metrics.h"
 #include "site/schedule/schedule.h"
+#include "site/space/follow.h"
 #include "site/upload/store.h"
 
 #define DEBOUNCE_MS 100
@@ -49,6 +50,7 @@ struct live {
     struct live_config config;
     struct site *now;
     struct watch *watch;
+    struct space_follow *space;
     struct loop_timer poll, tick;
     unsigned ticks;
     struct loop_message message; /* from the look to the loop */
@@ -307,6 +309,28 @@ static enum status first_generation(struct live *l, struct arena *a, struct err 
     return st;
 }
 
+/* Members and their sessions need nothing of this generation; what the settings take part in does. */
+static void on_space(void *arg, bool settings)
+{
+    if (settings)
+        begin(arg, true);
+}
+
+static void follow_space(struct live *l)
+{
+    const struct site_options *o = l->config.sources->base;
+    const struct space_follow_config c = {.loop = l->config.loop,
+                                          .pool = l->now->pool,
+                                          .lane =
+                                              LANE_PAGE, /* a short one: who was taken away is out within a second */
+                                          .path = o->space,
+                                          .cell = l->now->shared->space,
+                                          .changed = on_space,
+                                          .arg = l};
+    if (c.cell)
+        l->space = space_follow_new(&c);
+}
+
 enum status live_new(const struct live_config *config, struct live **ret, struct err *err)
 {
     struct live *l = MEM_NEW(struct live);
@@ -323,6 +347,7 @@ enum status live_new(const struct live_config *config, struct live **ret, struct
     if (config->watch)
         loop_timer_after_ms(config->loop, &l->poll, POLL_MS);
     loop_timer_after_ms(config->loop, &l->tick, TICK_MS);
+    follow_space(l);
     *ret = l;
     return STATUS_OK;
 }
@@ -337,6 +362,7 @@ void live_free(struct live *l)
         l->again = false;
     loop_timer_cancel(l->config.loop, &l->poll);
     loop_timer_cancel(l->config.loop, &l->tick);
+    space_follow_free(l->space);
     watch_free(l->watch);
     site_free(l->now);
     free(l);

@@ -12,6 +12,7 @@
 #include "site/kept.h"
 #include "site/links.h"
 #include "site/route.h"
+#include "site/space/space.h"
 
 str request_path(const struct site *site, str path)
 {
@@ -33,6 +34,9 @@ void request_init(struct request *rq, struct site *site, struct http_exchange *x
     rq->started_mono_us = clock_mono_us();
     rq->actor = VALUE_NULL;
     rq->policy = site->policy;
+    rq->space = space_cell_borrow(site->shared->space, http->arena);
+    if (rq->space)
+        rq->policy.hub = &rq->space->people;
     str path = request_path(site, http->path);
     rq->path = path;
     rq->query_string = http->query;
@@ -98,6 +102,8 @@ static bool host_is_safe(str host)
 
 str request_origin(const struct request *rq)
 {
+    if (rq->space)
+        return rq->space->origin;
     str host = rq->http->host;
     if (!host_is_safe(host))
         host = STR("localhost");

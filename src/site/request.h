@@ -14,6 +14,7 @@
 #define ROUTE_PARAMS_MAX 4
 
 struct route;
+struct space;
 struct trace;
 struct request;
 struct writer;
@@ -41,8 +42,9 @@ struct request {
     const struct route *route;
     str params[ROUTE_PARAMS_MAX]; /* decoded path variables in the order of the pattern; raw for :pks */
     size_t param_count;
-    str format;         /* "html" when the path has no extension */
-    struct value actor; /* DICT or NONE */
+    str format;                /* "html" when the path has no extension */
+    struct value actor;        /* DICT or NONE */
+    const struct space *space; /* what the hub says, for as long as this request; NULL = a site of its own */
     struct permit_policy policy;
     struct published *db;
     struct conn *conn;           /* acquired for `db`; released by the worker when the view has returned */

@@ -22,6 +22,7 @@ enum route_flags {
     ROUTE_HASHES = 32,     /* a POST hashes a password: lane of its own */
     ROUTE_POST_SLOW = 128, /* a POST runs visitors' SQL */
     ROUTE_SPOOL = 256,     /* bodies go to disk as they come in (upload/sink.h) */
+    ROUTE_OPEN = 1024,     /* answers everybody, also in a private or suspended space */
     ROUTE_STATS = 64,      /* gets the statistics of the HTTP server */
     ROUTE_WRITE = ROUTE_POST | ROUTE_NO_CACHE
 };

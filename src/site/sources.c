@@ -62,7 +62,8 @@ static bool find(struct arena *a, str dir, const char *const *names, size_t coun
 
 static void configuration_directory(struct found *f, str dir)
 {
-    static const char *const configs[] = {"datasette.json", "datasette.yaml", "datasette.yml"};
+    static const char *const configs[] = {"vitrine.json",   "vitrine.yaml",   "vitrine.yml",
+                                          "datasette.json", "datasette.yaml", "datasette.yml"};
     static const char *const metadata[] = {"metadata.json", "metadata.yaml", "metadata.yml"};
     static const char *const templates[] = {"templates"}, *const statics[] = {"static"};
     static const char *const inspects[] = {"inspect-data.json"};

@@ -169,6 +169,12 @@ bool static_respond(struct site *s, struct http_exchange *x)
     return true;
 }
 
+bool static_is_mounted(const struct site *s, const struct http_request *http)
+{
+    str rest;
+    return mount_of(s, path_of(s, http), &rest) != NULL;
+}
+
 bool static_respond_blocking(struct site *s, struct http_exchange *x)
 {
     const struct http_request *http = http_exchange_request(x);

@@ -11,6 +11,7 @@ struct site;
  * workers: it may block. */
 bool static_respond_builtin(struct site *s, struct http_exchange *x);
 bool static_respond(struct site *s, struct http_exchange *x);
+bool static_is_mounted(const struct site *s, const struct http_request *http); /* in a folder of --static */
 bool static_respond_blocking(struct site *s, struct http_exchange *x);
 /* "MOUNT:DIR" of --static. INVALID / NOT_FOUND with the remedy. */
 enum status static_mount_add(struct site *s, str spec, struct err *err) MUST_USE;

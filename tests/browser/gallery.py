@@ -29,7 +29,7 @@ NOT_HTML = {
     "/:db/:table/-/foreign-key-suggestions": "JSON", "/:db/-/create": "JSON", "/:db/:table/-/import": "JSON",
     "/:db/:table/-/upsert": "JSON", "/:db/:table/-/alter": "JSON", "/:db/:table/-/drop": "JSON",
     "/:db/:table/-/set-column-type": "JSON", "/:db/:table/:pks*/-/update": "JSON", "/:db/:table/:pks*/-/delete": "JSON",
-    "/:db/:table/:pks*/-/revert": "a redirect", "/:db/:table/-/autocomplete[.json]": "JSON",
+    "/-/sign-on": "a redirect", "/:db/:table/:pks*/-/revert": "a redirect", "/:db/:table/-/autocomplete[.json]": "JSON",
     "/:db/:table/-/fragment": "a piece of a page", "/:db/:query/-/definition[.json]": "JSON",
 }
 

@@ -173,6 +173,7 @@ ROUTES = {
     "/-/search[.json]": [("/-/search?q=a", INSTANCE), ("/-/search.json?q=a", INSTANCE)],
     "/-/schema[.*]": [("/-/schema.json", always(200))],
     "/-/auth-token": [("/-/auth-token?token=x", lambda m, a: 302 if a and a.get("id") == "root" else 403)],
+    "/-/sign-on": [("/-/sign-on", always(404))],  # no hub: test_space.py
     "/-/login": [("/-/login", always(200))],
     "/-/password-tool": [("/-/password-tool", always(200))],
     "/-/logout": [("/-/logout", lambda m, a: 200 if a else 302)],

@@ -12,6 +12,7 @@
 #include "site/render/sql_function.h"
 #include "site/render/urls.h"
 #include "site/searchable.h"
+#include "site/space/space.h"
 #include "site/write/actions.h"
 #include "template/eval.h"
 
@@ -91,6 +92,10 @@ PAGE_FUNCTION(menu_links)
     struct arena *a = eval_arena(ev);
     (void)args;
     *ret = value_list(a);
+    if (rq->space && !value_is_null(rq->actor)) {
+        crumb(*ret, a, ARENA_CAT(a, rq->space->hub, STR("/")), STR("All spaces"));
+        crumb(*ret, a, ARENA_CAT(a, rq->space->hub, STR("/-/account")), STR("Account"));
+    }
     if (accounts_configured(rq->site->accounts) && value_is_null(rq->actor))
         crumb(*ret, a, link_path(rq, STR("-/login")), STR("Log in"));
     if (searchable_any(rq))

@@ -14,6 +14,9 @@
 #include "site/render/page_vars.h"
 #include "site/render/site_functions.h"
 #include "site/rules.h"
+#include "site/space/sign_on.h"
+#include "site/space/space.h"
+#include "site/space/theme.h"
 #include "site/template_files.h"
 #include "site/version.h"
 
@@ -52,12 +55,39 @@ static struct value asset_urls(struct request *rq, const char *key)
     return out;
 }
 
+/* Pages that are on the way in or out have a link of their own. */
+static bool is_way_in(const struct request *rq)
+{
+    return str_starts(rq->path, STR("/-/sign-on")) || str_starts(rq->path, STR("/-/logout"));
+}
+
+/* What templates see of a space: its name and colours, and the ways to the hub. Nothing of a private one is said to who
+ * is no member, but its title. */
+static struct value space_vars(struct request *rq)
+{
+    struct arena *a = rq->arena;
+    const struct space *sp = rq->space;
+    struct value d = value_dict(a);
+    bool shown = sp->people.is_public || permit_role(&sp->people, rq->actor) != ROLE_NONE;
+    VALUE_SET(d, "title", value_str(sp->title));
+    VALUE_SET(d, "css", value_safe(theme_css(a, sp->accent)));
+    VALUE_SET(d, "logo", value_str_if(shown && sp->logo.n, link_path(rq, ARENA_CAT(a, STR("static/"), sp->logo))));
+    VALUE_SET(d, "visibility", value_cstr(sp->people.is_public ? "public" : "private"));
+    VALUE_SET(d, "role", VALUE_GET(rq->actor, "role"));
+    VALUE_SET(d, "hub", value_str(sp->hub));
+    VALUE_SET(d, "sign_in_url", value_str_if(value_is_null(rq->actor) && !is_way_in(rq), sign_on_link(rq, false)));
+    return d;
+}
+
 void page_base_vars(struct request *rq, struct value vars)
 {
     struct arena *a = rq->arena;
     bool cookie = cookie_find(a, http_header(rq->http, STR("cookie")), STR("ds_actor")).n > 0;
     VALUE_SET(vars, "actor", rq->actor);
-    VALUE_SET(vars, "show_logout", value_bool(cookie && !value_is_null(rq->actor)));
+    bool here = rq->space ? !value_has(rq->actor, STR("token")) : cookie;
+    VALUE_SET(vars, "show_logout", value_bool(here && !value_is_null(rq->actor)));
+    if (rq->space)
+        VALUE_SET(vars, "space", space_vars(rq));
     VALUE_SET(vars, "body_scripts", value_list(a));
     VALUE_SET(vars, "extra_css_urls", asset_urls(rq, "extra_css_urls"));
     VALUE_SET(vars, "extra_js_urls", asset_urls(rq, "extra_js_urls"));
@@ -245,6 +275,13 @@ static void bare_error(struct request *rq, int http_status, const struct err *er
 /* Where to sign in and come back from; none for those who are in, and where nobody can. */
 static struct value sign_in_link(struct request *rq)
 {
+    if (rq->space && str_starts(rq->path, STR("/-/sign-on"))) /* that failed: again, to the same place */
+        return value_str(ARENA_CAT(rq->arena, link_path(rq, STR("/-/sign-on")), STR("?to="),
+                                   url_quote_plus(rq->arena, request_arg(rq, "to"))));
+    if (rq->space)
+        return permit_role(&rq->space->people, rq->actor) == ROLE_NONE
+                   ? value_str(sign_on_link(rq, !value_is_null(rq->actor)))
+                   : VALUE_NULL;
     if (!accounts_count(rq->site->accounts) || !value_is_null(rq->actor))
         return VALUE_NULL;
     str link = link_path(rq, STR("-/login"));
@@ -287,6 +324,12 @@ void page_respond_error(struct request *rq, const struct err *err, const char *t
         VALUE_SET(vars, "status", value_int(http_status));
         VALUE_SET(vars, "request_id", value_str(rq->note->id));
         VALUE_SET(vars, "title", title ? value_cstr(title) : http_status == 403 ? value_cstr("Forbidden") : VALUE_NULL);
+        VALUE_SET(vars, "login_label",
+                  value_cstr(!rq->space                 ? "Log in"
+                             : value_is_null(rq->actor) ? "Sign in"
+                                                        : "Use another account"));
+        if (rq->space)
+            VALUE_SET(vars, "owners", value_str(space_owners(rq->space, a)));
         VALUE_SET(vars, "login_url", http_status == 403 ? sign_in_link(rq) : VALUE_NULL);
         if (extra.kind == VALUE_DICT && value_has(extra, STR("sql")))
             VALUE_SET(vars, "failed_sql", VALUE_GET(extra, "sql"));

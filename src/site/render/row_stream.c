@@ -233,6 +233,7 @@ static struct row_stream *stream_new(struct request *rq, const struct row_format
                                   .route = rq->route,
                                   .db = rq->db,
                                   .note = rq->note,
+                                  .space = rq->space,
                                   .policy = rq->policy};
     s->request.path = arena_str(s->keep, rq->path);
     s->request.query_string = ARENA_CAT(s->keep, rq->query_string, rq->query_string.n ? STR("&") : STR(""),

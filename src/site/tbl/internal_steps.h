@@ -44,3 +44,8 @@ X(import_runs,
   " finished integer, next_run integer, failures integer, row_count integer, added integer, changed integer,"
   " removed integer, rejected integer, result text, error text, hint text, etag text, last_modified text,"
   " primary key (database_name, table_name));")
+X(sign_on, "create table if not exists sign_on_states (state text primary key, until integer not null) without rowid;")
+X(audit,
+  "create table if not exists audit (id integer primary key autoincrement, at integer not null, actor text not null,"
+  " what text not null, detail text not null);"
+  "create index if not exists audit_actor on audit(actor);")

@@ -10,6 +10,7 @@
 #include "site/actor.h"
 #include "site/csrf.h"
 #include "site/route.h"
+#include "site/space/gate.h"
 #include "site/view/view.h"
 #include "site/write/import.h"
 
@@ -48,6 +49,11 @@ static enum status begin(struct body_sink *s, struct err *err)
     enum status st = csrf_check(rq, err);
     if (st == STATUS_OK)
         st = actor_authenticate(rq, err);
+    bool answered = false;
+    if (st == STATUS_OK)
+        st = gate_enter(rq, &answered, err);
+    if (st == STATUS_OK && answered) /* the view will answer it */
+        st = err_set(err, STATUS_FORBIDDEN, "You are not signed in");
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (rq->route && rq->route->view == kinds[i]->view)
             s->kind = kinds[i];

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* auth — signing in with the one-time link of --root, and signing out. */
+#include "codec/url.h"
 #include "site/actor.h"
 #include "site/links.h"
 #include "site/render/messages.h"
 #include "site/render/page.h"
 #include "site/request.h"
+#include "site/space/session.h"
+#include "site/space/space.h"
 #include "site/view/view.h"
 
 static enum status go_home(struct request *rq)
@@ -49,8 +52,28 @@ enum status view_auth_token(struct request *rq, struct err *err)
     return go_home(rq);
 }
 
+/* Two ends: of the session here, and of the one at the hub, from which all spaces live. The page that says so is no
+ * redirect to the hub, which would sign in again at once. */
+static enum status leave_space(struct request *rq, struct err *err)
+{
+    struct value d = value_dict(rq->arena);
+    const str names[] = {STR("space_logout.html")};
+    if (rq->http->method == HTTP_POST) {
+        session_end(rq);
+        respond_redirect(rq, 303, link_path(rq, STR("-/logout")));
+        return STATUS_OK;
+    }
+    VALUE_SET(d, "sign_in_url",
+              value_str(ARENA_CAT(rq->arena, link_path(rq, STR("-/sign-on")), STR("?to="),
+                                  url_quote_plus(rq->arena, link_path(rq, STR("/"))))));
+    VALUE_SET(d, "hub_logout_url", value_str(ARENA_CAT(rq->arena, rq->space->hub, STR("/-/sign-out"))));
+    return page_respond(rq, 200, names, 1, d, false, err);
+}
+
 enum status view_logout(struct request *rq, struct err *err)
 {
+    if (rq->space)
+        return leave_space(rq, err);
     if (rq->http->method == HTTP_POST) {
         actor_clear_cookie(rq);
         messages_add(rq, STR("You are now logged out"), MESSAGE_WARNING);

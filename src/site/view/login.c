@@ -19,18 +19,6 @@ static enum status require_accounts(const struct request *rq, struct err *err)
     return err_hint(err, "Nobody can sign in with a password here: the configuration names no accounts.");
 }
 
-/* A path on this host, or nothing. Browsers read backslashes as slashes and skip control characters: "/\n/host" and
- * "/\host" would lead elsewhere. */
-static str safe_path(str path)
-{
-    if (!path.n || path.n > LIMIT_SIGN_IN_NEXT || path.p[0] != '/' || (path.n > 1 && path.p[1] == '/'))
-        return (str){0};
-    for (size_t i = 0; i < path.n; i++)
-        if ((unsigned char)path.p[i] <= 0x20 || (unsigned char)path.p[i] >= 0x7f || path.p[i] == '\\')
-            return (str){0};
-    return path;
-}
-
 static void add_retry_after(struct request *rq, int64_t wait_s)
 {
     if (wait_s)
@@ -44,7 +32,7 @@ static enum status respond_form(struct request *rq, int http_status, str next, c
     if (!accounts_count(rq->site->accounts))
         error = "This instance does not have any configured accounts";
     VALUE_SET(d, "error", value_cstr(error));
-    VALUE_SET(d, "next", value_str(safe_path(next).n ? next : STR("")));
+    VALUE_SET(d, "next", value_str(link_is_own(next) ? next : STR("")));
     return page_respond(rq, http_status, names, 1, d, false, err);
 }
 
@@ -62,7 +50,7 @@ static enum status sign_in(struct request *rq, struct err *err)
                           access_client(rq->site, rq->http, rq->note), &actor, &wait_s, &why);
     if (st == STATUS_OK) {
         actor_set_cookie(rq, actor, 0, true);
-        respond_redirect(rq, 302, safe_path(next).n ? next : link_path(rq, STR("")));
+        respond_redirect(rq, 302, link_is_own(next) ? next : link_path(rq, STR("")));
         return STATUS_OK;
     }
     add_retry_after(rq, wait_s);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* space: what the hub tells a space (docs/design/0060-hub.md): who its members are, who signed out, how it looks, how
+ * much it may use. One struct space is what the file said at one moment; it never changes. When the file says
+ * something else, another one takes its place in the cell, while requests finish with the one they began with. No
+ * database, template or cached answer is touched by that: people come and go more often than configurations. */
+#ifndef VITRINE_SITE_SPACE_SPACE_H
+#define VITRINE_SITE_SPACE_SPACE_H
+
+#include <stdatomic.h>
+
+#include "codec/token.h"
+#include "site/permit.h"
+
+struct space {
+    atomic_int refs;
+    struct arena *arena;
+    uint64_t generation; /* differs when the text does: a part of the key of cached answers */
+    str id, name, title; /* title: the name when there is none */
+    str origin, hub;     /* "https://museum.example.org", without a slash at the end */
+    bool https;          /* of origin */
+    const struct token_public *keys;
+    size_t key_count;
+    struct permit_hub people;
+    struct value revoked;                            /* DICT session id -> any */
+    str accent;                                      /* "#1b6e53", or empty */
+    str logo;                                        /* name of a file in static/, or empty */
+    int64_t disk_bytes, sql_ms, requests_per_minute; /* 0 = no limit */
+    bool suspended;
+    str suspended_why; /* may be empty */
+};
+
+/* INVALID names the key. What decides who may do what is read strictly; what only decorates is left out with a line in
+ * the log when it is wrong, so that it never holds up that somebody was taken away. Keys that are not known here are
+ * ignored, and so are roles (their holders are no members). Any thread. */
+enum status space_parse(str text, struct space **ret, struct err *err) MUST_USE;
+/* The statuses of fs_read_file too. Blocks. */
+enum status space_read(const char *path, struct space **ret, struct err *err) MUST_USE;
+struct space *space_ref(struct space *sp);
+void space_unref(struct space *sp); /* any thread; NULL is fine */
+
+bool space_is_revoked(const struct space *sp, str session);
+/* "Ana and Bo": whom to ask. Names only; empty when there is none. */
+str space_owners(const struct space *sp, struct arena *a);
+
+/* Where the one of now is. Any thread. */
+struct space_cell;
+struct space_cell *space_cell_new(struct space *first) MUST_USE; /* takes the reference */
+void space_cell_free(struct space_cell *c);                      /* NULL is fine */
+struct space *space_cell_get(struct space_cell *c) MUST_USE;     /* a reference; NULL when c is NULL */
+void space_cell_set(struct space_cell *c, struct space *sp);     /* takes the reference */
+/* The same for as long as `a` lives. */
+const struct space *space_cell_borrow(struct space_cell *c, struct arena *a);
+
+#endif
