@@ -362,13 +362,13 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_EDGE_SPARE        256                 /* size: buffers a loop keeps for the next requests */
 #define LIMIT_EDGE_HOLD_BYTES   LOWERABLE(EDGE_HOLD_BYTES, 67108864) /* of requests one loop holds; more: 503 */
 #define LIMIT_EDGE_ACCESS_BATCH 262144 /* size: access lines of one round; more are written in between */
-#define LIMIT_EDGE_APPS         LOWERABLE(EDGE_APPS, 1000)       /* apps; more: TOO_LARGE */
+#define LIMIT_EDGE_APPS         LOWERABLE(EDGE_APPS, 10000)      /* apps; more: TOO_LARGE */
 #define LIMIT_EDGE_HOSTS        64                               /* hosts of one app; more: INVALID */
 #define LIMIT_EDGE_ENV          256                              /* variables of one app; more: INVALID */
 #define LIMIT_EDGE_REPLICAS     64                               /* instances of one app; more: INVALID */
 #define LIMIT_EDGE_RUN          8192                             /* bytes of a command line; longer: INVALID */
 #define LIMIT_EDGE_VERSIONS     5                                /* versions of an app kept to go back to */
-#define LIMIT_EDGE_STATE        LOWERABLE(EDGE_STATE, 16777216)  /* bytes of the state file; larger: TOO_LARGE */
+#define LIMIT_EDGE_STATE        LOWERABLE(EDGE_STATE, 67108864)  /* bytes of the state file; larger: TOO_LARGE */
 #define LIMIT_EDGE_CONTROL      LOWERABLE(EDGE_CONTROL, 1048576) /* bytes of one control request; more: 413 */
 #define LIMIT_EDGE_JOB_LINES    LOWERABLE(EDGE_JOB_LINES, 1000)  /* lines of a job's progress; later ones are dropped */
 #define LIMIT_EDGE_JOBS                                                                                                \

@@ -15,6 +15,7 @@ enum {
     OPT_HELP,
     OPT_WRITES,
     OPT_MESSAGE,
+    OPT_ASLEEP,
     OPT_FIRST_FIELD = 100 /* + the place in field_options */
 };
 
@@ -40,6 +41,11 @@ static const struct field_option {
     {"--hold", "SECONDS", "hold_seconds", "Time a request waits for an instance (default 30)", NUMBER},
     {"--hold-max", "N", "hold_max", "Requests that may wait (default 20000)", NUMBER},
     {"--hold-rate", "N", "hold_rate", "Waiting requests let out per second (default: at once)", NUMBER},
+    {"--sleep", "SECONDS", "sleep_seconds",
+     "Stop it when nothing was asked for so long; the next request starts it (default: never)", NUMBER},
+    {"--in-hand", "N", "in_hand_max", "Requests it has in hand at once; more wait (default: any number)", NUMBER},
+    {"--rate", "N", "rate", "Requests a second; more get 429 (default: any number)", NUMBER},
+    {"--burst", "N", "burst", "Requests at once within that rate (default: as many as --rate)", NUMBER},
     {"--spool", "on|off", "spool", "Keep large uploads on disk, to send them again when an instance ends (default on)",
      TEXT},
     {"--redirect", "ADDRESS", "redirect", "Redirect everything there instead", TEXT},
@@ -55,7 +61,7 @@ struct verb {
 struct typed {
     struct arena *a;
     str app, state, message;
-    bool quiet, help, writes;
+    bool quiet, help, writes, asleep;
     struct value fields;
 };
 
@@ -124,6 +130,9 @@ static enum status take(struct typed *t, int id, str value, struct err *err)
     case OPT_WRITES:
         t->writes = true;
         break;
+    case OPT_ASLEEP:
+        t->asleep = true;
+        break;
     case OPT_MESSAGE:
         t->message = value;
         break;
@@ -176,7 +185,7 @@ static int finish(struct typed *t, enum status st, const struct err *err)
 
 static str path_of(const struct typed *t, const char *what)
 {
-    return arena_printf(t->a, "/apps/%.*s/%s", STR_ARG(t->app), what);
+    return arena_printf(t->a, "/apps/%.*s/%s%s", STR_ARG(t->app), what, t->asleep ? "?asleep=1" : "");
 }
 
 static int simple(struct verb *v, int argc, char **argv, struct value (*body)(const struct typed *t))
@@ -211,6 +220,9 @@ int cmd_deploy(int argc, char **argv)
         add_option(&v, (struct option){f->option, 0, f->kind == FLAG ? OPTION_FLAG : OPTION_VALUE, f->argument, f->help,
                                        OPT_FIRST_FIELD + (int)i});
     }
+    add_option(&v, (struct option){"--asleep", 0, OPTION_FLAG, NULL,
+                                   "When it sleeps or is new, only write the version down: the next request starts it",
+                                   OPT_ASLEEP});
     return simple(&v, argc, argv, deploy_body);
 }
 

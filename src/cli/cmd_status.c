@@ -96,7 +96,10 @@ static str where(struct arena *a, struct value app)
 static str ready(struct arena *a, struct value app)
 {
     struct value units = VALUE_GET(app, "instances");
+    str rest = text(app, "rest");
     size_t n = 0;
+    if (rest.n && !str_is(rest, "awake"))
+        return rest;
     for (size_t i = 0; i < value_count(units); i++)
         n += str_is(text(value_at(units, i), "state"), "ready");
     return arena_printf(a, "%zu of %zu", n, value_count(units));
@@ -151,6 +154,22 @@ static void print_instances(struct arena *a, struct value units)
         print_table(&t, "  ");
 }
 
+/* "  down: exited with 3, for 2 min, 7 times; next try in 5 s" */
+static void print_rest(struct arena *a, struct value app)
+{
+    str rest = text(app, "rest"), problem = text(app, "problem");
+    struct value next = VALUE_GET(app, "next_try_seconds");
+    if (!problem.n && (!rest.n || str_is(rest, "awake")))
+        return;
+    printf("  %.*s", STR_ARG(rest));
+    if (problem.n)
+        printf(": %.*s, for %.*s, %lld times", STR_ARG(problem), STR_ARG(ago(a, number(app, "problem_since"))),
+               (long long)number(app, "failures"));
+    if (next.kind == VALUE_FLOAT)
+        printf("; next try in %.0f s", next.f);
+    (void)putchar('\n');
+}
+
 static void print_app(struct arena *a, struct value app)
 {
     struct value versions = VALUE_GET(app, "versions"), now = value_at(versions, 0);
@@ -166,6 +185,7 @@ static void print_app(struct arena *a, struct value app)
     printf("%s%.*s%s%.*s\n", str_is(traffic, "running") ? "" : "; ",
            STR_ARG(str_is(traffic, "running") ? STR("") : traffic), doing.n ? "; now: " : "", STR_ARG(doing));
     print_instances(a, VALUE_GET(app, "instances"));
+    print_rest(a, app);
     printf("  %lld requests, %lld waiting, %lld server errors, %lld cut, %lld tried again\n\n",
            (long long)number(app, "requests"), (long long)number(app, "waiting"), (long long)number(app, "answers_5xx"),
            (long long)number(app, "answers_cut"), (long long)number(app, "retries"));

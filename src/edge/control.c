@@ -120,6 +120,12 @@ static bool refused_for_wish(struct call *c, str app)
     return true;
 }
 
+/* "?asleep=1" */
+static bool wants_asleep(const struct call *c)
+{
+    return str_is(c->rq->query, "asleep=1");
+}
+
 static void call_deploy(struct call *c)
 {
     struct err err = ERR_INIT;
@@ -128,6 +134,13 @@ static void call_deploy(struct call *c)
     value_set(c->body, STR("name"), value_str(c->name));
     if (edge_spec_read(arena, c->body, &spec, &err) != STATUS_OK) {
         arena_free(arena);
+        control_error(c->x, &err);
+        return;
+    }
+    if (wants_asleep(c) && !spec.sleep_ms) {
+        arena_free(arena);
+        err_set(&err, STATUS_INVALID, "%.*s: nothing would start it", STR_ARG(c->name));
+        err_hint(&err, "Only an app with --sleep SECONDS is started by the next request.");
         control_error(c->x, &err);
         return;
     }
@@ -147,7 +160,7 @@ static void call_deploy(struct call *c)
     struct life *l = edge_life_make(c->edge, spec.name);
     free(l->origin); /* from now on it is somebody's own */
     l->origin = NULL;
-    life_deploy(l, arena, &spec, job);
+    life_deploy(l, arena, &spec, wants_asleep(c), job);
 }
 
 static void with_life(struct call *c, const char *what, void (*fn)(struct life *l, struct job *job))
@@ -162,9 +175,14 @@ static void with_life(struct call *c, const char *what, void (*fn)(struct life *
     fn(l, job);
 }
 
+static void rollback(struct life *l, struct job *job)
+{
+    life_rollback(l, false, job);
+}
+
 static void call_rollback(struct call *c)
 {
-    with_life(c, "rollback", life_rollback);
+    with_life(c, "rollback", rollback);
 }
 
 static void call_remove(struct call *c)

@@ -30,6 +30,8 @@
 #include "rt/notify.h"
 #include "rt/signal.h"
 
+#define SAVE_SOON_MS 5000
+
 const char *edge_path(struct edge *e, struct arena *a, const char *folder, const char *name)
 {
     str state = e->config->state;
@@ -128,6 +130,13 @@ static void add_life(struct edge *e, struct edge_table *t, struct life *l)
     like.hold_max = (uint32_t)spec->hold_max;
     /* Each loop lets out its share. */
     like.hold_rate = spec->hold_rate ? (uint32_t)MAX(1, spec->hold_rate / (int64_t)e->worker_count) : 0;
+    like.in_hand_max =
+        spec->in_hand_max ? (uint32_t)((spec->in_hand_max + e->worker_count - 1) / (int64_t)e->worker_count) : 0;
+    like.rate_step_us = spec->rate ? (uint32_t)(1000000 / spec->rate) : 0;
+    like.rate_slack_us = (uint32_t)MIN(UINT32_MAX, ((spec->burst ? spec->burst : spec->rate) - 1) * like.rate_step_us);
+    if (l->pause == EDGE_STOPPED)
+        like.since_unix_s = l->pause_since_s;
+    rest_target(l, &like);
     like.message = str_of(l->message);
     struct edge_target *target = spec->redirect.n ? NULL : edge_table_add_target(t, &like);
     size_t hosts = value_count(spec->hosts);
@@ -180,10 +189,22 @@ void edge_publish(struct edge *e)
 
 /* ---- state ---- */
 
+static void on_save_soon(void *arg)
+{
+    edge_save(arg);
+}
+
+void edge_save_soon(struct edge *e)
+{
+    if (!loop_timer_armed(&e->save_soon))
+        loop_timer_after_ms(e->loop, &e->save_soon, SAVE_SOON_MS);
+}
+
 void edge_save(struct edge *e)
 {
     if (e->heir.handed) /* the file is the heir's */
         return;
+    loop_timer_cancel(e->loop, &e->save_soon);
     struct arena *a = arena_new(0);
     struct value v = value_dict(a), apps = value_list(a);
     struct err err = ERR_INIT;
@@ -196,7 +217,7 @@ void edge_save(struct edge *e)
             value_push(apps, life_value(a, l, true));
     }
     VALUE_SET(v, "format", value_int(1));
-    VALUE_SET(v, "next_instance", value_int((int64_t)e->instance_id));
+    VALUE_SET(v, "next_instance", value_int((int64_t)MAX(e->instance_id, e->instance_reserved)));
     VALUE_SET(v, "apps", apps);
     buf_init(&out, LIMIT_EDGE_STATE);
     value_to_json_indent(&out, v, VALUE_JSON_UTF8, 1);
@@ -379,7 +400,7 @@ const char *edge_busy_with(struct edge *e)
         const struct life *l = item;
         if (l->job || l->pause_job)
             return l->job ? l->job->what : l->pause_job->what;
-        if (sm_state(&l->sm) != LIFE_STEADY)
+        if (sm_state(&l->sm) != LIFE_STEADY || sm_state(&l->rest) == REST_DROWSY)
             return l->app->name;
         /* They would wait here for a word that is said to another process. */
         if (atomic_load_explicit(&l->app->bound, memory_order_relaxed))
@@ -532,6 +553,7 @@ static enum status make_workers(struct edge *e, struct err *err)
                                             .listens = listens,
                                             .listen_count = e->listen_count,
                                             .spool = &e->spool,
+                                            .wake = rest_wake,
                                             .access_fd = e->access_fd,
                                             .on_end = tell_ended,
                                             .arg = e};
@@ -692,9 +714,6 @@ static void release(struct edge *e)
     e->lives = NULL; /* answers of workers that still lie in the mailbox find nothing */
     size_t pos = 0;
     void *item;
-    while (map_next(e->apps, &pos, NULL, &item))
-        free(item);
-    map_free(e->apps);
     while (e->jobs) {
         struct job *j = e->jobs;
         e->jobs = j->next;
@@ -709,7 +728,11 @@ static void release(struct edge *e)
     tls_server_unref(e->tls);
     http_upstream_release(&e->client);
     loop_timer_cancel(e->loop, &e->logs);
+    loop_timer_cancel(e->loop, &e->save_soon);
     loop_free(e->loop);
+    while (map_next(e->apps, &pos, NULL, &item)) /* after the mailbox: their messages may lie there */
+        free(item);
+    map_free(e->apps);
     if (e->access_fd > STDERR_FILENO)
         close(e->access_fd);
     if (e->lock_fd >= 0)
@@ -732,6 +755,7 @@ enum status edge_run(const struct edge_config *config, struct err *err)
     heir_init(e);
     loop_timer_init(&e->supervisor_again, link_again, e);
     loop_timer_init(&e->watchdog, on_watchdog, e);
+    loop_timer_init(&e->save_soon, on_save_soon, e);
     e->started_unix_s = clock_unix_s();
     enum status st = loop_new(&e->loop, err);
     if (st != STATUS_OK) {

@@ -83,7 +83,7 @@ void edge_access_note(struct edge_request *r, bool complete)
     struct edge_exchange *x = r->x;
     int64_t duration_us = x->started_us ? loop_now_us(r->conn->worker->loop) - x->started_us : 0;
     if (x->app) {
-        struct edge_count *counts = x->app->counts[r->conn->worker->config.index];
+        struct edge_count *counts = x->app->shares[r->conn->worker->config.index].counts;
         count_add(&counts[EDGE_REQUESTS], 1);
         count_add(&counts[r->conn->h2 ? EDGE_HTTP2 : EDGE_HTTP1], 1);
         if (x->status >= 100 && x->status < 600 && (complete || x->answering))

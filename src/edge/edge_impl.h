@@ -43,6 +43,7 @@ struct unit {
     uint32_t version;
     struct proc *proc;  /* NULL: elsewhere, or ended */
     bool exited;        /* its process ended by itself */
+    bool own;           /* started while an upgrade was under way: the next edge does not know it */
     bool adopted;       /* an edge before this one started it */
     bool down;          /* READY, but its probes fail */
     unsigned bad, good; /* probes in a row */
@@ -79,6 +80,10 @@ enum life_state {
 };
 extern const struct sm_state life_states[LIFE_STATES];
 
+/* When they run: rest.c. */
+enum rest_state { REST_ASLEEP, REST_WAKING, REST_AWAKE, REST_DROWSY, REST_DOWN, REST_STATES };
+extern const struct sm_state rest_states[REST_STATES];
+
 struct version {
     uint32_t number;
     int64_t since_unix_s;
@@ -97,11 +102,20 @@ struct life {
     int64_t orphan_us; /* since when its source no longer has it; 0 = it has */
     struct unit *units;
     enum edge_pause pause;
+    int64_t pause_since_s;      /* unix time; 0 = not known */
     char *message;              /* of a stop; NULL = none */
     struct job *job;            /* what is being done; NULL when steady */
     struct loop_timer deadline; /* of STARTING */
-    struct loop_timer restart;  /* replaces units that ended */
-    struct loop_timer idle;     /* a pause waits for requests in hand */
+    struct sm rest;
+    struct loop_timer restart; /* replaces units that ended */
+    struct loop_timer quiet;   /* of AWAKE: does anybody still ask? */
+    int64_t awake_us;          /* since when */
+    enum edge_trouble trouble; /* why units ended, while failures is not 0 */
+    int64_t trouble_since_s;   /* unix time */
+    int64_t pause_ms;          /* until `restart` */
+    bool trouble_told;         /* a table says so */
+    char trouble_text[160];
+    struct loop_timer idle; /* a pause waits for requests in hand */
     struct job *pause_job;
     int64_t pause_until_us;
     uint64_t pause_from; /* the table that says so */
@@ -111,9 +125,10 @@ struct life {
 };
 struct life *life_new(struct edge *e, str name);
 void life_free(struct life *l); /* no unit is left */
-/* Takes the arena of `spec`. What is not possible now is told to the job. */
-void life_deploy(struct life *l, struct arena *arena, const struct edge_spec *spec, struct job *job);
-void life_rollback(struct life *l, struct job *job);
+/* Takes the arena of `spec`. What is not possible now is told to the job. asleep: when nothing of the app runs, the new
+ * version is only written down, and the next request starts it. */
+void life_deploy(struct life *l, struct arena *arena, const struct edge_spec *spec, bool asleep, struct job *job);
+void life_rollback(struct life *l, bool asleep, struct job *job);
 void life_remove(struct life *l, struct job *job);
 void life_pause(struct life *l, enum edge_pause pause, str message, struct job *job);
 void life_published(struct life *l, uint64_t version);
@@ -123,6 +138,24 @@ void life_restore(struct life *l, struct value saved);        /* after a start o
 void life_thaw(struct life *l);                               /* what ended during an upgrade is replaced now */
 struct value life_value(struct arena *a, const struct life *l, bool for_state);
 const struct edge_spec *life_spec(const struct life *l); /* NULL: never deployed */
+uint32_t life_serving(const struct life *l);             /* the number of the version that serves; 0: none */
+size_t life_wanted(const struct edge_spec *spec);        /* instances */
+size_t life_units_up(const struct life *l);              /* of the version that serves: well, or being started */
+void life_unit_late(struct unit *u);                     /* STARTING for too long */
+
+/* rest.c: asleep and awake, and what ends by itself */
+void rest_init(struct life *l);
+void rest_release(struct life *l);
+void rest_look(struct life *l);                   /* units or versions changed; the caller publishes afterwards */
+bool rest_runs_nothing(const struct life *l);     /* ASLEEP, DROWSY or DOWN */
+void rest_wake(void *edge, struct edge_app *app); /* on a loop's thread */
+/* One ended that should not have: plans the next try, and publishes. */
+void rest_ended(struct life *l, int64_t lived_us, bool was_well, const char *why);
+void rest_target(struct life *l, struct edge_target *ret); /* sets asleep, trouble; ret->count is set */
+void rest_value(struct arena *a, const struct life *l, struct value ret);
+void rest_reserve(struct edge *e); /* numbers for instances that no state file tells of */
+void rest_freeze(struct edge *e);  /* before the state file is written for an heir */
+void rest_thaw(struct life *l);
 
 /* ---- jobs: what takes time and is followed by its lines ---- */
 struct job {
@@ -184,6 +217,8 @@ struct edge {
     struct loop_timer logs;
     struct spool spool;
     uint64_t job_id, instance_id, table_version;
+    uint64_t instance_reserved; /* numbers up to this are taken, as far as the state file knows */
+    struct loop_timer save_soon;
     struct http_server *control;
     struct signal_source *signals;
     int access_fd, lock_fd;
@@ -212,7 +247,8 @@ void edge_ask(struct edge *e, void (*fn)(struct edge_worker *w, void *arg), void
               void *done_arg);
 /* Gives the workers a table of what is; when all have it, each life is told (life_published). */
 void edge_publish(struct edge *e);
-void edge_save(struct edge *e); /* the state file; a failure is logged, and told by status */
+void edge_save(struct edge *e);      /* the state file; a failure is logged, and told by status */
+void edge_save_soon(struct edge *e); /* once for all changes of some seconds: of what need not be known after a kill */
 const char *edge_path(struct edge *e, struct arena *a, const char *folder, const char *name);
 /* Certificates and access log anew. A mistake changes nothing; no connection is touched. */
 enum status edge_reload(struct edge *e, struct err *err) MUST_USE;

@@ -76,8 +76,11 @@ static void attach(struct edge_request *r, struct edge_instance *i)
         x->next->prev = x;
     place->first = x;
     x->is_write = !edge_is_read(x->head.method);
+    struct edge_share *share = &x->app->shares[index_of(r)];
     if (x->is_write)
-        count_add(&x->app->writes[index_of(r)], 1);
+        count_add(&share->writes, 1);
+    count_add(&share->in_hand, 1);
+    atomic_store_explicit(&share->last_us, loop_now_us(r->conn->worker->loop), memory_order_relaxed);
     atomic_fetch_add_explicit(&place->busy, 1, memory_order_relaxed);
 }
 
@@ -100,8 +103,13 @@ void forward_end(struct edge_request *r, bool keep)
         x->next->prev = x->prev;
     x->next = x->prev = NULL;
     x->instance = NULL;
+    struct edge_share *share = &x->app->shares[index_of(r)];
     if (x->is_write)
-        count_add(&x->app->writes[index_of(r)], (uint64_t)-1);
+        count_add(&share->writes, (uint64_t)-1);
+    count_add(&share->in_hand, (uint64_t)-1);
+    atomic_store_explicit(&share->last_us, loop_now_us(r->conn->worker->loop), memory_order_relaxed);
+    if (share->queue.count)
+        hold_look_soon(r->conn->worker);
     /* The last touch: from zero on the control thread may take the instance away. */
     atomic_fetch_sub_explicit(&place->busy, 1, memory_order_release);
 }
@@ -205,11 +213,11 @@ void forward_fail(struct edge_request *r, int status, const char *text)
     forward_end(r, false);
     const struct edge_target *target = edge_table_target(r->conn->worker->table, x->app);
     if (repeat && r->spool && began)
-        count_add(&x->app->counts[index_of(r)][EDGE_REPLAYS], 1);
+        count_add(&x->app->shares[index_of(r)].counts[EDGE_REPLAYS], 1);
     if (repeat)
         upload_rewind(r);
     if (repeat && target && x->tries < LIMIT_EDGE_TRIES) {
-        count_add(&x->app->counts[index_of(r)][EDGE_RETRIES], 1);
+        count_add(&x->app->shares[index_of(r)].counts[EDGE_RETRIES], 1);
         if (!hold_wanted(r, target) && offer(r, target))
             return;
     }
@@ -233,7 +241,7 @@ bool forward_replay(struct edge_request *r)
     if (!target || !upload_kept(r) || r->conn->half_closed || r->replays >= LIMIT_EDGE_REPLAYS)
         return false;
     r->replays++;
-    count_add(&x->app->counts[index_of(r)][EDGE_REPLAYS], 1);
+    count_add(&x->app->shares[index_of(r)].counts[EDGE_REPLAYS], 1);
     upload_rewind(r);
     forward_end(r, false);
     x->tries = 0;
@@ -259,7 +267,7 @@ void forward_withdraw(struct edge_request *r)
 /* After the head of the answer left: the client must see that it is not whole. */
 void forward_cut(struct edge_request *r)
 {
-    count_add(&r->x->app->counts[index_of(r)][EDGE_CUT], 1);
+    count_add(&r->x->app->shares[index_of(r)].counts[EDGE_CUT], 1);
     r->conn->client->reset(r);
 }
 

@@ -302,6 +302,7 @@ static enum status begin(struct edge *e, struct err *err)
     struct arena *a = arena_new(0);
     struct buf digest;
     enum status st = proc_own_arguments(a, &argv, err);
+    rest_freeze(e);
     edge_save(e);
     read_digest(e, &digest);
     free(e->heir.digest);

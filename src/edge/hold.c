@@ -14,10 +14,28 @@
 #include "edge/worker_impl.h"
 
 #define LOOK_AGAIN_MS 50 /* after an instance refused: how soon it is asked again */
+#define HOLD_SHARE    4  /* the part of LIMIT_EDGE_HOLD_BYTES that one app may have */
 
 static struct edge_queue *queue_of(const struct edge_worker *w, struct edge_app *app)
 {
-    return &app->queues[w->config.index];
+    return &app->shares[w->config.index].queue;
+}
+
+static void link_queue(struct edge_worker *w, struct edge_queue *q)
+{
+    q->prev = NULL;
+    q->next = w->queues;
+    if (q->next)
+        q->next->prev = q;
+    w->queues = q;
+}
+
+static void unlink_queue(struct edge_worker *w, struct edge_queue *q)
+{
+    *(q->prev ? &q->prev->next : &w->queues) = q->next;
+    if (q->next)
+        q->next->prev = q->prev;
+    q->prev = q->next = NULL;
 }
 
 static bool held_back(enum edge_pause pause, str method)
@@ -25,20 +43,34 @@ static bool held_back(enum edge_pause pause, str method)
     return pause == EDGE_PAUSED || (pause == EDGE_PAUSED_WRITES && !edge_is_read(method));
 }
 
+/* How many more requests its instances may have in hand. */
+static uint32_t room(const struct edge_worker *w, const struct edge_target *t)
+{
+    uint64_t in_hand = count_get(&t->app->shares[w->config.index].in_hand);
+    return !t->in_hand_max ? UINT32_MAX : in_hand < t->in_hand_max ? t->in_hand_max - (uint32_t)in_hand : 0;
+}
+
+static void wake(const struct edge_worker *w, const struct edge_target *t)
+{
+    if (t->asleep && w->config.wake)
+        w->config.wake(w->config.arg, t->app);
+}
+
 bool hold_wanted(const struct edge_request *r, const struct edge_target *target)
 {
     const struct edge_queue *q = queue_of(r->conn->worker, target->app);
-    if (!target->count || held_back(target->pause, r->x->head.method))
+    if (!target->count || held_back(target->pause, r->x->head.method) || !room(r->conn->worker, target))
         return true;
     /* Those that wait go first; one that was just let out has its turn now. */
-    return q->count > 0 && target->hold_rate && !r->held_until_us && target->pause == EDGE_RUNNING;
+    return q->count > 0 && (target->hold_rate || target->in_hand_max) && !r->held_until_us &&
+           target->pause == EDGE_RUNNING;
 }
 
 static void refuse(struct edge_request *r, const char *text)
 {
     struct edge_app *app = r->x->app;
-    count_add(&app->counts[r->conn->worker->config.index][EDGE_HELD_LOST], 1);
-    reply_status(r, 503, text, "Try again in a moment.");
+    count_add(&app->shares[r->conn->worker->config.index].counts[EDGE_HELD_LOST], 1);
+    reply_late(r, text);
 }
 
 void hold_begin(struct edge_request *r, const struct edge_target *target)
@@ -50,12 +82,12 @@ void hold_begin(struct edge_request *r, const struct edge_target *target)
     if (!r->held_until_us) {
         r->arrived_us = x->started_us; /* in another process, perhaps */
         r->held_until_us = r->arrived_us + target->hold_ms * INT64_C(1000);
-        count_add(&target->app->counts[w->config.index][EDGE_HELD], 1);
+        count_add(&target->app->shares[w->config.index].counts[EDGE_HELD], 1);
     }
     if (!r->spool && leave_give(r->conn, buf_str(&x->in), r->arrived_us))
         return;
     if (r->expired || now_us >= r->held_until_us) {
-        refuse(r, "No instance of the app became ready in time.");
+        refuse(r, "It did not become ready in time.");
         return;
     }
     if (w->stopping) {
@@ -63,10 +95,12 @@ void hold_begin(struct edge_request *r, const struct edge_target *target)
         return;
     }
     if (atomic_load_explicit(&target->app->waiting, memory_order_relaxed) >= target->hold_max ||
-        w->held_bytes + (int64_t)x->in.n > LIMIT_EDGE_HOLD_BYTES) {
-        refuse(r, "Too many requests wait for the app.");
+        w->held_bytes + (int64_t)x->in.n > LIMIT_EDGE_HOLD_BYTES ||
+        (q->count && q->bytes + (int64_t)x->in.n > LIMIT_EDGE_HOLD_BYTES / HOLD_SHARE)) {
+        refuse(r, "Too many requests wait for it already.");
         return;
     }
+    bool wakes = !held_back(target->pause, x->head.method);
     sm_move(&r->sm, EDGE_REQUEST_HOLDING);
     r->held = mem_alloc(x->in.n);
     memcpy(r->held, x->in.p, x->in.n);
@@ -78,14 +112,20 @@ void hold_begin(struct edge_request *r, const struct edge_target *target)
     r->held_next = NULL;
     *(q->last ? &q->last->held_next : &q->first) = r;
     q->last = r;
-    q->count++;
+    if (!q->count++)
+        link_queue(w, q);
     q->bytes += r->held_n;
     w->held_bytes += r->held_n;
     atomic_fetch_add_explicit(&target->app->waiting, 1, memory_order_relaxed);
-    r->bound = r->stream || r->spool || stream_is_tls(&r->conn->stream);
+    /* What waits for its turn, or for an app to wake, is let go by this process; of what else it waits for another one
+     * may be told. */
+    r->bound = (r->stream || r->spool || stream_is_tls(&r->conn->stream)) &&
+               (target->pause != EDGE_RUNNING || (!target->count && !target->asleep));
     if (r->bound)
         atomic_fetch_add_explicit(&target->app->bound, 1, memory_order_relaxed);
     wheel_set(&w->request_wheel, &r->deadline, r->held_until_us);
+    if (wakes)
+        wake(w, target);
     if (target->count && target->pause == EDGE_RUNNING && !loop_timer_armed(&w->release))
         loop_timer_after_ms(w->loop, &w->release, LOOK_AGAIN_MS);
 }
@@ -96,7 +136,8 @@ void hold_leave(struct edge_request *r)
     *(r->held_prev ? &r->held_prev->held_next : &q->first) = r->held_next;
     *(r->held_next ? &r->held_next->held_prev : &q->last) = r->held_prev;
     r->held_prev = r->held_next = NULL;
-    q->count--;
+    if (!--q->count)
+        unlink_queue(r->conn->worker, q);
     q->bytes -= r->held_n;
     r->conn->worker->held_bytes -= r->held_n;
     atomic_fetch_sub_explicit(&r->held_app->waiting, 1, memory_order_relaxed);
@@ -126,7 +167,7 @@ void hold_expired(struct edge_request *r)
 /* May the first of the queue go? With --writes-only the queue holds writes alone, so its pause counts for each. */
 static bool may_go(const struct edge_target *t)
 {
-    return !t || t->pause == EDGE_STOPPED || (t->pause == EDGE_RUNNING && t->count > 0);
+    return !t || t->pause == EDGE_STOPPED || (t->pause == EDGE_RUNNING && (t->count > 0 || t->trouble));
 }
 
 /* Lets out what may go now; true: some must wait for their turn. */
@@ -135,26 +176,46 @@ static bool release_app(struct edge_worker *w, struct edge_app *app, const struc
     struct edge_queue *q = queue_of(w, app);
     int64_t now_us = loop_now_us(w->loop);
     int64_t step_us = t && t->hold_rate ? MAX(1, INT64_C(1000000) / t->hold_rate) : 0;
+    if (t && t->pause == EDGE_RUNNING)
+        wake(w, t);
     if (!may_go(t))
         return false;
     q->next_us = MAX(q->next_us, now_us - 20000); /* a late timer is made good, a long silence is not */
-    for (uint32_t n = q->count; n > 0 && q->first; n--) {
+    uint32_t most = t && t->count ? room(w, t) : UINT32_MAX;
+    for (uint32_t n = MIN(q->count, most); n > 0 && q->first; n--) {
         if (step_us && q->next_us > now_us)
             return true;
         q->next_us += step_us;
         go_on(q->first);
     }
-    return q->count > 0;
+    return q->count > 0 && (!t || room(w, t)); /* for room nobody looks: who ends tells */
+}
+
+/* What is let out may change any queue, so each look begins at the front. */
+static struct edge_queue *next_queue(const struct edge_worker *w)
+{
+    struct edge_queue *q = w->queues;
+    while (q && q->pass == w->pass)
+        q = q->next;
+    return q;
+}
+
+void hold_look_soon(struct edge_worker *w)
+{
+    loop_timer_at(w->loop, &w->release, loop_now_us(w->loop));
 }
 
 void hold_release(struct edge_worker *w)
 {
     bool more = false, rated = false;
-    for (size_t i = 0; i < w->table->target_count; i++) {
-        const struct edge_target *t = w->table->targets[i];
-        if (queue_of(w, t->app)->count && release_app(w, t->app, t)) {
+    struct edge_queue *q;
+    w->pass++;
+    while ((q = next_queue(w)) != NULL) {
+        const struct edge_target *t = edge_table_target(w->table, q->app); /* NULL: gone; they are told */
+        q->pass = w->pass;
+        if (release_app(w, q->app, t)) {
             more = true;
-            rated = rated || t->hold_rate;
+            rated = rated || (t && t->hold_rate);
         }
     }
     if (more)

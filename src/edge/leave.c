@@ -79,9 +79,10 @@ static void leave(struct edge_conn *c)
 /* Requests that wait go in the order they came, so that they wait in the same order there. */
 static void leave_held(struct edge_worker *w)
 {
-    for (size_t i = 0; i < w->table->target_count; i++) {
-        struct edge_queue *q = &w->table->targets[i]->app->queues[w->config.index];
+    struct edge_queue *after;
+    for (struct edge_queue *q = w->queues; q; q = after) {
         struct edge_request *next;
+        after = q->next;
         for (struct edge_request *r = q->first; r; r = next) {
             next = r->held_next;
             if (!r->stream)

@@ -18,10 +18,7 @@
 #include "edge/edge_impl.h"
 #include "rt/fault.h"
 
-#define RESTART_FIRST_MS 20
-#define RESTART_MAX_MS   30000
-#define STABLE_US        INT64_C(10000000) /* a unit that lived so long ended by accident: no back-off */
-#define PAUSE_LOOK_MS    5
+#define PAUSE_LOOK_MS 5
 
 const struct sm_state life_states[LIFE_STATES] = {
     [LIFE_STEADY] = {"steady", SM_TO(LIFE_STARTING) | SM_TO(LIFE_RETIRING) | SM_TO(LIFE_REMOVING), SM_INITIAL},
@@ -36,12 +33,12 @@ const struct edge_spec *life_spec(const struct life *l)
     return l->version_count ? &l->versions[0].spec : NULL;
 }
 
-static uint32_t serving(const struct life *l)
+uint32_t life_serving(const struct life *l)
 {
     return l->version_count && sm_state(&l->sm) != LIFE_REMOVING ? l->versions[0].number : 0;
 }
 
-static size_t wanted(const struct edge_spec *spec)
+size_t life_wanted(const struct edge_spec *spec)
 {
     return spec->run.n ? (size_t)spec->replicas : value_count(spec->to);
 }
@@ -49,7 +46,7 @@ static size_t wanted(const struct edge_spec *spec)
 /* One whose probes fail is left out while there is another; the last one stays: its own errors say more than ours. */
 bool life_serves(const struct life *l, const struct unit *u)
 {
-    if (u->version != serving(l) || sm_state(&u->sm) != UNIT_READY)
+    if (u->version != life_serving(l) || sm_state(&u->sm) != UNIT_READY)
         return false;
     bool better = false;
     for (const struct unit *o = l->units; o && u->down; o = o->next)
@@ -65,10 +62,14 @@ static size_t count_units(const struct life *l, uint32_t version, enum unit_stat
     return n;
 }
 
+size_t life_units_up(const struct life *l)
+{
+    return count_units(l, life_serving(l), UNIT_STARTING, UNIT_READY);
+}
+
 /* ---- making and freeing ---- */
 
 static void on_deadline(void *arg);
-static void on_restart(void *arg);
 static void on_idle(void *arg);
 
 struct life *life_new(struct edge *e, str name)
@@ -78,11 +79,12 @@ struct life *life_new(struct edge *e, str name)
     sm_init(&l->sm, "app", life_states, LIFE_STATES, LIFE_STEADY);
     l->app = map_get(e->apps, name);
     if (!l->app) {
-        l->app = edge_app_new(name);
+        l->app = edge_app_new(name, e->config->loops);
+        l->app->owner = e;
         map_put(e->apps, name, l->app);
     }
     loop_timer_init(&l->deadline, on_deadline, l);
-    loop_timer_init(&l->restart, on_restart, l);
+    rest_init(l);
     loop_timer_init(&l->idle, on_idle, l);
     return l;
 }
@@ -98,8 +100,8 @@ void life_free(struct life *l)
     struct loop *loop = l->edge->loop;
     ASSERT(!l->units);
     loop_timer_cancel(loop, &l->deadline);
-    loop_timer_cancel(loop, &l->restart);
     loop_timer_cancel(loop, &l->idle);
+    rest_release(l);
     for (size_t i = 0; i < l->version_count; i++)
         version_release(&l->versions[i]);
     version_release(&l->coming);
@@ -234,7 +236,7 @@ static void push_version(struct life *l)
 static void check_retired(struct life *l)
 {
     for (struct unit *u = l->units; u; u = u->next)
-        if (u->version != serving(l))
+        if (u->version != life_serving(l))
             return;
     sm_move(&l->sm, LIFE_STEADY);
     edge_save(l->edge);
@@ -249,15 +251,19 @@ static void switch_over(struct life *l)
     loop_timer_cancel(l->edge->loop, &l->deadline);
     push_version(l);
     l->failures = 0;
+    loop_timer_cancel(l->edge->loop, &l->restart);
     sm_move(&l->sm, LIFE_RETIRING);
     for (struct unit *u = l->units; u; u = u->next)
-        old += u->version != serving(l);
-    retire_all_but(l, serving(l));
+        old += u->version != life_serving(l);
+    retire_all_but(l, life_serving(l));
+    rest_look(l);
     (void)FAULT("edge.deploy.switch");
     publish(l);
     edge_save(l->edge);
     (void)FAULT("edge.deploy.switched");
-    job_line(l->job, "version %u serves%s", serving(l), old ? "; the old one finishes what it has in hand" : "");
+    job_line(l->job, "version %u %s%s", life_serving(l),
+             sm_state(&l->rest) == REST_AWAKE ? "serves" : "is written down; the next request starts it",
+             old ? "; the old one finishes what it has in hand" : "");
     check_retired(l);
 }
 
@@ -272,7 +278,7 @@ static void check_started(struct life *l)
             return;
         }
     }
-    if (count_units(l, n, UNIT_READY, UNIT_READY) == wanted(&l->coming.spec))
+    if (count_units(l, n, UNIT_READY, UNIT_READY) == life_wanted(&l->coming.spec))
         switch_over(l);
 }
 
@@ -282,7 +288,7 @@ static void begin(struct life *l)
     struct err err = ERR_INIT;
     sm_move(&l->sm, LIFE_STARTING);
     loop_timer_after_ms(l->edge->loop, &l->deadline, spec->deploy_ms);
-    for (size_t i = 0; i < wanted(spec); i++) {
+    for (size_t i = 0; i < life_wanted(spec); i++) {
         struct unit *u;
         if (unit_start(l, l->coming.number, spec, i, &u, &err) != STATUS_OK) {
             char text[400];
@@ -297,11 +303,11 @@ static void begin(struct life *l)
         switch_over(l);
     else
         job_line(l->job, "version %u: %zu instance%s started; waiting until %s answer%s", l->coming.number,
-                 wanted(spec), wanted(spec) == 1 ? "" : "s", wanted(spec) == 1 ? "it" : "they",
-                 wanted(spec) == 1 ? "s" : "");
+                 life_wanted(spec), life_wanted(spec) == 1 ? "" : "s", life_wanted(spec) == 1 ? "it" : "they",
+                 life_wanted(spec) == 1 ? "s" : "");
 }
 
-void life_deploy(struct life *l, struct arena *arena, const struct edge_spec *spec, struct job *job)
+void life_deploy(struct life *l, struct arena *arena, const struct edge_spec *spec, bool asleep, struct job *job)
 {
     if (busy(l, job)) {
         arena_free(arena);
@@ -309,10 +315,15 @@ void life_deploy(struct life *l, struct arena *arena, const struct edge_spec *sp
     }
     l->job = job;
     l->coming = (struct version){.number = ++l->last_number, .arena = arena, .spec = *spec};
-    begin(l);
+    if (!asleep || !spec->sleep_ms || !rest_runs_nothing(l)) {
+        begin(l);
+        return;
+    }
+    sm_move(&l->sm, LIFE_STARTING);
+    switch_over(l);
 }
 
-void life_rollback(struct life *l, struct job *job)
+void life_rollback(struct life *l, bool asleep, struct job *job)
 {
     struct err err = ERR_INIT;
     if (busy(l, job))
@@ -326,7 +337,7 @@ void life_rollback(struct life *l, struct job *job)
     struct edge_spec spec;
     edge_spec_copy(arena, &l->versions[1].spec, &spec);
     job_line(job, "back to what version %u was", l->versions[1].number);
-    life_deploy(l, arena, &spec, job);
+    life_deploy(l, arena, &spec, asleep, job);
 }
 
 void life_remove(struct life *l, struct job *job)
@@ -346,38 +357,9 @@ void life_remove(struct life *l, struct job *job)
 
 /* ---- units that end ---- */
 
-static void on_restart(void *arg)
-{
-    struct life *l = arg;
-    const struct edge_spec *spec = life_spec(l);
-    struct err err = ERR_INIT;
-    struct unit *u;
-    if (!spec || l->edge->stopping || heir_frozen(l->edge) || sm_state(&l->sm) == LIFE_REMOVING)
-        return;
-    while (count_units(l, serving(l), UNIT_STARTING, UNIT_READY) < wanted(spec)) {
-        /* `to` is probed for as long as it is wanted, so only what we run is missing here. */
-        if (unit_start(l, serving(l), spec, 0, &u, &err) != STATUS_OK) {
-            log_line(LOG_ERROR, "edge", "%s: %s", l->app->name, err.text);
-            loop_timer_after_ms(l->edge->loop, &l->restart, RESTART_MAX_MS);
-            return;
-        }
-        log_line(LOG_INFO, "edge", "%s was started in place of one that ended", u->instance->name);
-    }
-}
-
 void life_thaw(struct life *l)
 {
-    if (sm_state(&l->sm) == LIFE_STEADY)
-        on_restart(l);
-}
-
-static void plan_restart(struct life *l, int64_t lived_us)
-{
-    l->failures = lived_us > STABLE_US ? 0 : l->failures + 1;
-    int64_t wait_ms =
-        l->failures < 2 ? RESTART_FIRST_MS : MIN(RESTART_MAX_MS, (int64_t)RESTART_FIRST_MS << MIN(l->failures, 12u));
-    if (!l->edge->stopping && !loop_timer_armed(&l->restart))
-        loop_timer_after_ms(l->edge->loop, &l->restart, wait_ms);
+    rest_thaw(l);
 }
 
 static void remove_unit(struct life *l, struct unit *u)
@@ -393,6 +375,7 @@ static void unit_gone(struct life *l, struct unit *u)
 {
     struct edge *e = l->edge;
     remove_unit(l, u);
+    rest_look(l);
     if (sm_state(&l->sm) == LIFE_RETIRING)
         check_retired(l);
     check_failed(l);
@@ -417,17 +400,33 @@ void life_unit_changed(struct unit *u)
     }
     if (u->exited && st <= UNIT_READY) {
         int64_t lived_us = loop_now_us(l->edge->loop) - u->began_us;
-        bool ours = u->version == serving(l);
+        bool ours = u->version == life_serving(l), was_well = u->ready_us != 0;
+        char why[sizeof(u->exit_text)];
+        memcpy(why, u->exit_text, sizeof(why));
         unit_retire(u); /* may free the last one of a life that is on its way out */
         if (ours)
-            plan_restart(l, lived_us);
-        publish(l);
+            rest_ended(l, lived_us, was_well, why);
+        else
+            publish(l);
         return;
     }
-    if (u->version == serving(l) && st == UNIT_READY) {
+    if (u->version == life_serving(l) && st == UNIT_READY) {
+        if (sm_state(&l->rest) == REST_WAKING)
+            (void)FAULT("edge.woken");
+        rest_look(l);
         publish(l);
-        edge_save(l->edge);
+        (life_spec(l)->sleep_ms ? edge_save_soon : edge_save)(l->edge);
     }
+}
+
+void life_unit_late(struct unit *u)
+{
+    struct life *l = u->life;
+    char why[96];
+    (void)snprintf(why, sizeof(why), "was not healthy within %.3g s", (double)life_spec(l)->deploy_ms / 1000);
+    log_line(LOG_WARN, "edge", "%s %s", u->instance->name, why);
+    unit_retire(u);
+    rest_ended(l, 0, false, why);
 }
 
 /* ---- pause ---- */
@@ -473,6 +472,7 @@ void life_pause(struct life *l, enum edge_pause pause, str message, struct job *
         return;
     }
     l->pause = pause;
+    l->pause_since_s = pause == EDGE_RUNNING ? 0 : clock_unix_s();
     free(l->message);
     l->message = message.n ? mem_cstr(message) : NULL;
     l->pause_until_us = loop_now_us(l->edge->loop) + life_spec(l)->drain_ms * 1000;
@@ -501,11 +501,15 @@ struct value life_value(struct arena *a, const struct life *l, bool for_state)
         VALUE_SET(v, "from", value_str(arena_str(a, str_of(l->origin))));
     if (l->message)
         VALUE_SET(v, "message", value_cstr(l->message));
+    if (l->pause_since_s)
+        VALUE_SET(v, "traffic_since", value_int(l->pause_since_s));
     VALUE_SET(v, "last_number", value_int(l->last_number));
     if (!for_state) {
         VALUE_SET(v, "state", value_cstr(sm_state_name(&l->sm)));
         VALUE_SET(v, "doing", l->job ? value_cstr(l->job->what) : VALUE_NULL);
         VALUE_SET(v, "waiting", value_int(atomic_load_explicit(&l->app->waiting, memory_order_relaxed)));
+        VALUE_SET(v, "in_hand", value_int(edge_app_in_hand(l->app)));
+        rest_value(a, l, v);
     }
     for (size_t i = 0; i < l->version_count; i++) {
         struct value one = value_dict(a);
@@ -515,10 +519,10 @@ struct value life_value(struct arena *a, const struct life *l, bool for_state)
         value_push(versions, one);
     }
     for (const struct unit *u = l->units; u; u = u->next)
-        if (!for_state || (u->version == serving(l) && sm_state(&u->sm) <= UNIT_READY))
+        if (!for_state || (u->version == life_serving(l) && sm_state(&u->sm) <= UNIT_READY && !u->own))
             value_push(units, unit_value(a, u));
     for (const struct unit *u = l->units; for_state && u; u = u->next)
-        if (u->proc && u->version != serving(l))
+        if (u->proc && u->version != life_serving(l) && !u->own)
             value_push(strays, unit_value(a, u));
     if (for_state)
         VALUE_SET(v, "strays", strays); /* started for a version that does not serve: not, or no longer */
@@ -580,18 +584,21 @@ void life_restore(struct life *l, struct value saved)
         if (str_is(traffic, pause_names[i]))
             l->pause = (enum edge_pause)i;
     l->message = message.n ? mem_cstr(message) : NULL;
+    l->pause_since_s = MAX(0, VALUE_GET(saved, "traffic_since").i);
     l->origin = origin.n ? mem_cstr(origin) : NULL;
     l->last_number = last.kind == VALUE_INT ? (uint32_t)last.i : 0;
     const struct edge_spec *spec = life_spec(l);
     if (!spec)
         return;
-    l->last_number = MAX(l->last_number, serving(l));
-    for (size_t i = 0; spec->run.n && i < MIN(value_count(units), wanted(spec)); i++)
-        if (unit_adopt(l, serving(l), spec, value_at(units, i), &u, &err) == STATUS_OK)
+    l->last_number = MAX(l->last_number, life_serving(l));
+    for (size_t i = 0; spec->run.n && i < MIN(value_count(units), life_wanted(spec)); i++)
+        if (unit_adopt(l, life_serving(l), spec, value_at(units, i), &u, &err) == STATUS_OK)
             log_line(LOG_INFO, "edge", "%s goes on with process %d", u->instance->name, (int)proc_pid(u->proc));
-    for (size_t i = count_units(l, serving(l), UNIT_STARTING, UNIT_READY); i < wanted(spec); i++)
-        if (unit_restore(l, serving(l), spec, i, &u, &err) != STATUS_OK) {
+    for (size_t i = spec->sleep_ms && !l->units ? life_wanted(spec) : life_units_up(l); i < life_wanted(spec); i++)
+        if (unit_restore(l, life_serving(l), spec, i, &u, &err) != STATUS_OK) {
             log_line(LOG_ERROR, "edge", "%s: %s", l->app->name, err.text);
-            plan_restart(l, 0);
+            rest_ended(l, 0, false, err.text);
+            return;
         }
+    rest_look(l);
 }

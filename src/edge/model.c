@@ -17,28 +17,56 @@ const char *const edge_counter_names[EDGE_COUNTERS] = {
     [EDGE_DURATION_US] = "duration_us",
 };
 
-struct edge_app *edge_app_new(str name)
+struct edge_app *edge_app_new(str name, unsigned loops)
 {
-    struct edge_app *app = MEM_NEW(struct edge_app);
-    ASSERT(edge_name_ok(name));
+    struct edge_app *app = mem_alloc(sizeof(*app) + loops * sizeof(app->shares[0]));
+    ASSERT(edge_name_ok(name) && loops > 0 && loops <= LIMIT_EDGE_LOOPS);
     memcpy(app->name, name.p, name.n);
+    app->loops = loops;
+    for (unsigned i = 0; i < loops; i++)
+        app->shares[i].queue.app = app;
     return app;
+}
+
+struct edge_instance *edge_instance_new(struct edge_app *app, uint64_t id)
+{
+    struct edge_instance *i = mem_alloc(sizeof(*i) + app->loops * sizeof(i->places[0]));
+    i->id = id;
+    i->app = app;
+    (void)snprintf(i->name, sizeof(i->name), "%s.%llu", app->name, (unsigned long long)id);
+    return i;
 }
 
 uint64_t edge_app_count(const struct edge_app *app, enum edge_counter which)
 {
     uint64_t sum = 0;
-    for (size_t i = 0; i < LIMIT_EDGE_LOOPS; i++)
-        sum += count_get(&app->counts[i][which]);
+    for (size_t i = 0; i < app->loops; i++)
+        sum += count_get(&app->shares[i].counts[which]);
     return sum;
 }
 
 uint32_t edge_app_writes(const struct edge_app *app)
 {
     uint64_t sum = 0;
-    for (size_t i = 0; i < LIMIT_EDGE_LOOPS; i++)
-        sum += count_get(&app->writes[i]);
+    for (size_t i = 0; i < app->loops; i++)
+        sum += count_get(&app->shares[i].writes);
     return (uint32_t)sum;
+}
+
+uint32_t edge_app_in_hand(const struct edge_app *app)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < app->loops; i++)
+        sum += count_get(&app->shares[i].in_hand);
+    return (uint32_t)sum;
+}
+
+int64_t edge_app_last_us(const struct edge_app *app)
+{
+    int64_t last = 0;
+    for (size_t i = 0; i < app->loops; i++)
+        last = MAX(last, atomic_load_explicit(&app->shares[i].last_us, memory_order_relaxed));
+    return last;
 }
 
 bool edge_is_read(str method)
@@ -49,7 +77,7 @@ bool edge_is_read(str method)
 uint32_t edge_instance_busy(const struct edge_instance *instance)
 {
     uint32_t sum = 0;
-    for (size_t i = 0; i < LIMIT_EDGE_LOOPS; i++)
+    for (size_t i = 0; i < instance->app->loops; i++)
         sum += atomic_load_explicit(&instance->places[i].busy, memory_order_acquire);
     return sum;
 }
@@ -65,10 +93,12 @@ struct edge_table *edge_table_new(uint64_t version)
     return t;
 }
 
-static void *add_item(struct arena *a, void *items, size_t count, size_t size)
+static void *add_item(struct arena *a, void *items, size_t count, size_t *room, size_t size)
 {
-    /* Grows by one: tables are small and made seldom. */
-    return arena_grow(a, items, count * size, (count + 1) * size);
+    if (count < *room)
+        return items;
+    *room = *room ? *room * 2 : 16;
+    return arena_grow(a, items, count * size, *room * size);
 }
 
 struct edge_target *edge_table_add_target(struct edge_table *t, const struct edge_target *like)
@@ -79,7 +109,7 @@ struct edge_target *edge_table_add_target(struct edge_table *t, const struct edg
     if (like->count)
         memcpy(target->instances, like->instances, like->count * sizeof(*like->instances));
     target->message = arena_str(t->arena, like->message);
-    t->targets = add_item(t->arena, t->targets, t->target_count, sizeof(*t->targets));
+    t->targets = add_item(t->arena, t->targets, t->target_count, &t->target_room, sizeof(*t->targets));
     t->targets[t->target_count++] = target;
     return target;
 }
@@ -94,7 +124,7 @@ static str lower(struct arena *a, str s)
 
 void edge_table_add_route(struct edge_table *t, const struct edge_route *like)
 {
-    t->routes = add_item(t->arena, t->routes, t->route_count, sizeof(*t->routes));
+    t->routes = add_item(t->arena, t->routes, t->route_count, &t->route_room, sizeof(*t->routes));
     struct edge_route *r = &t->routes[t->route_count++];
     *r = *like;
     r->host = lower(t->arena, like->host);
@@ -188,8 +218,21 @@ static uint32_t *route_slot(const struct edge_table *t, size_t group, str path)
     }
 }
 
+static uint32_t *app_slot(const struct edge_table *t, const struct edge_app *app)
+{
+    for (uint64_t i = ((uintptr_t)app * UINT64_C(0x9e3779b97f4a7c15)) >> 32;; i++) {
+        uint32_t *slot = &t->app_index[i & (t->app_slots - 1)];
+        if (!*slot || t->targets[*slot - 1]->app == app)
+            return slot;
+    }
+}
+
 static void make_index(struct edge_table *t)
 {
+    t->app_slots = slots_for(t->target_count + 1);
+    t->app_index = ARENA_ARRAY(t->arena, uint32_t, t->app_slots);
+    for (size_t i = 0; i < t->target_count; i++)
+        *app_slot(t, t->targets[i]->app) = (uint32_t)i + 1;
     t->groups = ARENA_ARRAY(t->arena, struct edge_group, t->route_count + 1);
     t->group_slots = t->route_slots = slots_for(t->route_count + 1);
     t->group_index = ARENA_ARRAY(t->arena, uint32_t, t->group_slots);
@@ -257,10 +300,8 @@ const struct edge_route *edge_table_find(const struct edge_table *t, str host, s
 
 struct edge_target *edge_table_target(const struct edge_table *t, const struct edge_app *app)
 {
-    for (size_t i = 0; i < t->target_count; i++)
-        if (t->targets[i]->app == app)
-            return t->targets[i];
-    return NULL;
+    uint32_t found = t->app_slots ? *app_slot(t, app) : 0;
+    return found ? t->targets[found - 1] : NULL;
 }
 
 /* ---- checks ---- */

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/limits.h"
 #include "http/upstream.h"
+#include "rt/loop.h"
 
 /* ---- counters: written by one loop, read by the control thread ---- */
 struct edge_count {
@@ -67,8 +68,9 @@ struct edge_instance {
     struct edge_app *app;
     struct addr addr;
     char name[LIMIT_EDGE_NAME + 24]; /* "shop.3": app and number of the instance */
-    struct edge_place places[LIMIT_EDGE_LOOPS];
+    struct edge_place places[];      /* app->loops */
 };
+struct edge_instance *edge_instance_new(struct edge_app *app, uint64_t id) MUST_USE;
 
 /* ---- apps ---- */
 struct edge_queue { /* one loop's requests that wait for an instance of the app, first in first out */
@@ -76,36 +78,61 @@ struct edge_queue { /* one loop's requests that wait for an instance of the app,
     uint32_t count;
     int64_t bytes;
     int64_t next_us; /* when the next one may go, while they are let out */
+    struct edge_app *app;
+    struct edge_queue *prev, *next; /* the loop's queues in which somebody waits */
+    uint64_t pass;                  /* of hold_release that looked at it last */
+};
+struct edge_share { /* one loop's part of an app; the control thread reads the counts and last_us */
+    struct edge_count counts[EDGE_COUNTERS];
+    struct edge_count writes;  /* requests in hand that are no reads */
+    struct edge_count in_hand; /* requests and tunnels that an instance has */
+    _Atomic int64_t last_us;   /* when one was given to an instance, or ended there */
+    struct edge_queue queue;
+    char apart[64]; /* the next loop's part shares no cache line with this one */
 };
 struct edge_app {
     char name[LIMIT_EDGE_NAME + 1];
-    struct edge_count counts[LIMIT_EDGE_LOOPS][EDGE_COUNTERS];
-    struct edge_queue queues[LIMIT_EDGE_LOOPS];
-    struct edge_count writes[LIMIT_EDGE_LOOPS]; /* requests in hand that are no reads */
-    _Atomic uint32_t bound;                     /* ... of those, the ones that no other process can take (leave.c) */
-    _Atomic uint32_t waiting;                   /* of all loops: the bound on number counts them together */
+    _Atomic uint32_t bound;   /* of those that wait, the ones that no other process can take (leave.c) */
+    _Atomic uint32_t waiting; /* of all loops: the bound on number counts them together */
+    _Atomic int64_t rate_us;  /* when the next request would come if all came evenly: rate.c */
+    atomic_bool wake_asked;   /* a loop told the control thread that somebody wants it */
+    struct loop_message wake; /* ... by this */
+    void *owner;              /* the control thread's */
+    unsigned loops;
+    struct edge_share shares[]; /* loops */
 };
-struct edge_app *edge_app_new(str name) MUST_USE;
+struct edge_app *edge_app_new(str name, unsigned loops) MUST_USE;
 uint64_t edge_app_count(const struct edge_app *app, enum edge_counter which); /* of all loops */
 uint32_t edge_app_writes(const struct edge_app *app);                         /* of all loops */
+uint32_t edge_app_in_hand(const struct edge_app *app);                        /* of all loops */
+int64_t edge_app_last_us(const struct edge_app *app);                         /* of all loops; 0: never */
 bool edge_is_read(str method);                                                /* GET, HEAD, OPTIONS */
 uint32_t edge_instance_busy(const struct edge_instance *i);                   /* of all loops */
 
 /* ---- the table ---- */
 enum edge_pause { EDGE_RUNNING, EDGE_PAUSED, EDGE_PAUSED_WRITES, EDGE_STOPPED };
 
+enum edge_trouble { EDGE_WELL, EDGE_CRASHED, EDGE_NOT_STARTED };
+
 struct edge_target { /* an app as a table sees it */
     struct edge_app *app;
     struct edge_instance **instances;
     size_t count;
     enum edge_pause pause;
-    bool spool;         /* bodies are kept on disk, so that they can be sent again */
-    bool managed;       /* we start its instances: what does not answer now soon will */
-    uint32_t answer_ms; /* from the end of the request to the first byte of the answer */
-    uint32_t hold_ms;   /* a request waits this long for an instance */
-    uint32_t hold_max;  /* requests that wait, of all loops together */
-    uint32_t hold_rate; /* requests let out per second after a pause; 0 = at once */
-    str message;        /* of EDGE_STOPPED */
+    bool spool;                /* bodies are kept on disk, so that they can be sent again */
+    bool managed;              /* we start its instances: what does not answer now soon will */
+    bool asleep;               /* none of them runs: the first request that waits wakes it */
+    enum edge_trouble trouble; /* why nothing runs and nobody may wait for it */
+    int64_t since_unix_s;      /* ... since when */
+    int64_t again_us;          /* ... and when it is started the next time, by the clock of the loops */
+    uint32_t rate_step_us;     /* between two requests, on average; 0 = any number */
+    uint32_t rate_slack_us;    /* so much earlier than that may one come */
+    uint32_t in_hand_max;      /* of each loop: more wait; 0 = any number */
+    uint32_t answer_ms;        /* from the end of the request to the first byte of the answer */
+    uint32_t hold_ms;          /* a request waits this long for an instance */
+    uint32_t hold_max;         /* requests that wait, of all loops together */
+    uint32_t hold_rate;        /* requests let out per second after a pause; 0 = at once */
+    str message;               /* of EDGE_STOPPED */
 };
 struct edge_route {
     str host;                   /* lower case, without port; "" = any; "*.example.com" = all below it */
@@ -127,10 +154,10 @@ struct edge_table {
     struct edge_route *routes; /* ordered: the first that fits is the one */
     size_t route_count;
     struct edge_group *groups;
-    uint32_t *group_index, *route_index; /* hash tables: number plus 1, 0 = free; slots are powers of two */
-    size_t group_count, group_slots, route_slots;
+    uint32_t *group_index, *route_index, *app_index; /* hash tables: number plus 1, 0 = free; of powers of two slots */
+    size_t group_count, group_slots, route_slots, app_slots;
     struct edge_target **targets;
-    size_t target_count;
+    size_t target_count, target_room, route_room;
 };
 struct edge_table *edge_table_new(uint64_t version) MUST_USE; /* empty, one reference */
 /* Copies all text. A host is lower-cased; a path loses its trailing slash. Before edge_table_finish. */

@@ -1,50 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reply — answers of the edge's own: redirects, and errors that say what happened and what to do. A browser gets a
- * small page, everybody else a line of text. */
-#include "codec/html_escape.h"
+/* reply — answers of the edge's own: redirects, and errors that say what happened and what to do (page.h). */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "edge/page.h"
 #include "edge/worker_impl.h"
-#include "http/accept.h"
 #include "http/message.h"
 
-static bool wants_html(const struct edge_exchange *x)
-{
-    return accept_names_type(http_headers_get(&x->head.headers, STR("accept")), STR("text/html"));
-}
-
-static void put_page(struct buf *out, int status, const char *text, const char *remedy, str message)
-{
-    buf_printf(out,
-               "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>%d %s</title>"
-               "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><style>"
-               ":root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:36rem;"
-               "margin:18vh auto 0;padding:0 1.5rem}h1{font-size:1.5rem}</style></head><body><h1>%s</h1>\n",
-               status, http_reason(status), http_reason(status));
-    if (message.n) {
-        buf_puts(out, STR("<p>"));
-        html_escape(out, message);
-        buf_puts(out, STR("</p>\n"));
-    }
-    if (*text)
-        buf_printf(out, "<p>%s</p>\n", text);
-    if (*remedy)
-        buf_printf(out, "<p>%s</p>\n", remedy);
-    buf_puts(out, STR("</body></html>\n"));
-}
-
-static void put_text(struct buf *out, int status, const char *text, const char *remedy, str message)
-{
-    buf_printf(out, "%d %s", status, http_reason(status));
-    if (message.n)
-        buf_printf(out, "\n%.*s", STR_ARG(message));
-    if (*text)
-        buf_printf(out, "\n%s", text);
-    if (*remedy)
-        buf_printf(out, "\n%s", remedy);
-    buf_putc(out, '\n');
-}
+#define RETRY_S 2 /* when nobody knows better */
 
 /* `location` and `body` lie in x->up_in, or are static. */
-static void reply(struct edge_request *r, int status, str type, str location, str body)
+static void reply(struct edge_request *r, int status, str type, str location, str body, int64_t retry_s)
 {
     struct edge_exchange *x = r->x;
     struct http_header *f = x->answer_fields;
@@ -60,8 +26,10 @@ static void reply(struct edge_request *r, int status, str type, str location, st
     f[n++] = (struct http_header){STR("Cache-Control"), STR("no-store")};
     if (location.n)
         f[n++] = (struct http_header){STR("Location"), location};
-    if (status == 503 || status == 504)
-        f[n++] = (struct http_header){STR("Retry-After"), STR("2")};
+    if (status == 429 || status == 503 || status == 504) {
+        int wrote = snprintf(x->retry_after, sizeof(x->retry_after), "%lld", (long long)(retry_s ? retry_s : RETRY_S));
+        f[n++] = (struct http_header){STR("Retry-After"), str_make(x->retry_after, (size_t)wrote)};
+    }
     if (status == 405)
         f[n++] = (struct http_header){STR("Allow"), STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")};
     x->answer_h = (struct h1_head){.status = status,
@@ -80,16 +48,71 @@ static void reply(struct edge_request *r, int status, str type, str location, st
     edge_request_await_client(r);
 }
 
-void reply_status(struct edge_request *r, int status, const char *text, const char *remedy)
+static void reply_page(struct edge_request *r, const struct edge_page *p)
 {
     struct edge_exchange *x = r->x;
-    struct edge_target *target = x->app ? edge_table_target(r->conn->worker->table, x->app) : NULL;
-    str message = target && target->pause == EDGE_STOPPED ? target->message : STR("");
-    bool html = wants_html(x);
+    enum page_form form = page_form_for(http_headers_get(&x->head.headers, STR("accept")));
     buf_clear(&x->up_in);
-    (html ? put_page : put_text)(&x->up_in, status, text, remedy, message);
-    reply(r, status, html ? STR("text/html; charset=utf-8") : STR("text/plain; charset=utf-8"), STR(""),
-          buf_str(&x->up_in));
+    page_put(&x->up_in, p, form, clock_unix_s());
+    reply(r, p->status, page_type(form), STR(""), buf_str(&x->up_in), p->retry_s);
+}
+
+void reply_status(struct edge_request *r, int status, const char *text, const char *remedy)
+{
+    reply_page(r, &(struct edge_page){.status = status, .text = text, .remedy = remedy});
+}
+
+void reply_nowhere(struct edge_request *r)
+{
+    reply_page(r, &(struct edge_page){.status = 404,
+                                      .title = "There is no site here",
+                                      .text = "Nothing answers for this address.",
+                                      .remedy = "It may be mistyped, or what was here has moved."});
+}
+
+void reply_stopped(struct edge_request *r, const struct edge_target *target)
+{
+    reply_page(r, &(struct edge_page){.status = 503,
+                                      .title = "This site is stopped",
+                                      .text = target->message.n ? "" : "Whoever runs it has stopped it for now.",
+                                      .remedy = "",
+                                      .message = target->message,
+                                      .since_unix_s = target->since_unix_s});
+}
+
+void reply_trouble(struct edge_request *r, const struct edge_target *target)
+{
+    static const struct {
+        const char *title, *text;
+    } what[] = {[EDGE_WELL] = {"", ""},
+                [EDGE_CRASHED] = {"This site has stopped working", "It ended unexpectedly and is being started again."},
+                [EDGE_NOT_STARTED] = {"This site could not be started", "Each try to start it has failed so far."}};
+    int64_t left_us = target->again_us - loop_now_us(r->conn->worker->loop);
+    reply_page(r, &(struct edge_page){.status = 503,
+                                      .title = what[target->trouble].title,
+                                      .text = what[target->trouble].text,
+                                      .remedy = "Nothing of your request was carried out. If it stays so, tell whoever "
+                                                "runs this site.",
+                                      .since_unix_s = target->since_unix_s,
+                                      .retry_s = MAX(1, (left_us + 999999) / 1000000)});
+}
+
+void reply_late(struct edge_request *r, const char *text)
+{
+    reply_page(r, &(struct edge_page){.status = 503,
+                                      .title = "This site is busy",
+                                      .text = text,
+                                      .remedy = "Nothing of your request was carried out.",
+                                      .retry_s = RETRY_S});
+}
+
+void reply_too_many(struct edge_request *r, int64_t after_ms)
+{
+    reply_page(r, &(struct edge_page){.status = 429,
+                                      .title = "Too many requests",
+                                      .text = "This site gets more requests than it may answer.",
+                                      .remedy = "Nothing of your request was carried out.",
+                                      .retry_s = MAX(1, (after_ms + 999) / 1000)});
 }
 
 void reply_redirect(struct edge_request *r, const struct edge_route *route)
@@ -103,7 +126,7 @@ void reply_redirect(struct edge_request *r, const struct edge_route *route)
         buf_puts(&x->up_in, x->target.query);
     }
     reply(r, route->redirect_status, STR("text/plain; charset=utf-8"), buf_str(&x->up_in),
-          STR("This address has moved.\n"));
+          STR("This address has moved.\n"), 0);
 }
 
 bool reply_step(struct edge_request *r)

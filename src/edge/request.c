@@ -86,7 +86,7 @@ void edge_request_gone(struct edge_request *r)
 {
     unsigned st = sm_state(&r->sm);
     if (st == EDGE_REQUEST_HOLDING)
-        count_add(&r->held_app->counts[r->conn->worker->config.index][EDGE_GONE], 1);
+        count_add(&r->held_app->shares[r->conn->worker->config.index].counts[EDGE_GONE], 1);
     else if (st != EDGE_REQUEST_HEAD)
         edge_access_note(r, st == EDGE_REQUEST_TUNNEL);
     edge_request_drop(r);
@@ -140,8 +140,7 @@ static void dispatch(struct edge_request *r)
     }
     const struct edge_route *route = edge_table_find(r->conn->worker->table, x->host, x->target.path);
     if (!route) {
-        reply_status(r, 404, "No app answers for this address.",
-                     "If it should, deploy one: vitrine deploy APP --host HOST --run COMMAND");
+        reply_nowhere(r);
         return;
     }
     if (!route->target) {
@@ -151,7 +150,16 @@ static void dispatch(struct edge_request *r)
     x->app = route->target->app;
     x->strip = route->strip ? route->path : STR("");
     if (route->target->pause == EDGE_STOPPED) {
-        reply_status(r, 503, route->target->message.n ? "" : "This site is stopped.", "");
+        reply_stopped(r, route->target);
+        return;
+    }
+    int64_t after_ms;
+    if (!r->arrived_us && !rate_take(x->app, route->target, loop_now_us(r->conn->worker->loop), &after_ms)) {
+        reply_too_many(r, after_ms);
+        return;
+    }
+    if (route->target->trouble && route->target->pause == EDGE_RUNNING) {
+        reply_trouble(r, route->target);
         return;
     }
     if (hold_wanted(r, route->target)) {

@@ -33,6 +33,11 @@ static const struct field {
     {"hold_seconds", SECONDS, AT(hold_ms), 30000, 0, 3600000, "Time a request waits for an instance"},
     {"hold_max", COUNT, AT(hold_max), 20000, 0, 1000000, "Requests that may wait"},
     {"hold_rate", COUNT, AT(hold_rate), 0, 0, 1000000, "Waiting requests let out per second; 0: at once"},
+    {"sleep_seconds", SECONDS, AT(sleep_ms), 0, 0, 31536000000,
+     "Time without a request after which it is stopped until the next one; 0: never"},
+    {"in_hand_max", COUNT, AT(in_hand_max), 0, 0, 1000000, "Requests it has in hand at once, more wait; 0: any number"},
+    {"rate", COUNT, AT(rate), 0, 0, 1000000, "Requests a second, more get 429; 0: any number"},
+    {"burst", COUNT, AT(burst), 0, 0, 1000000, "Requests at once within that rate; 0: as many as rate"},
     {"spool", TEXT, AT(spool), 0, 0, 0, "on or off: keep uploads on disk, to send them again when an instance ends"},
     {"redirect", TEXT, AT(redirect), 0, 0, 0, "Address that everything is redirected to"},
     {"redirect_status", COUNT, AT(redirect_status), 308, 301, 308, "301, 302, 303, 307 or 308"},
@@ -199,6 +204,14 @@ static enum status check(const struct edge_spec *s, str *ret_field, struct err *
         err_set(err, STATUS_INVALID, "%.*s: the command does not say where the app listens", STR_ARG(s->name));
         return err_hint(err, "Write {port} or {socket} where the command takes the port or the path of the socket.");
     }
+    *ret_field = STR("sleep_seconds");
+    if (s->sleep_ms && !s->run.n) {
+        err_set(err, STATUS_INVALID, "%.*s: only an app that the edge starts can sleep", STR_ARG(s->name));
+        return err_hint(err, "Give --run COMMAND, or leave sleep_seconds out.");
+    }
+    *ret_field = STR("burst");
+    if (s->burst && !s->rate)
+        return err_set(err, STATUS_INVALID, "%.*s: burst needs rate", STR_ARG(s->name));
     *ret_field = STR("spool");
     if (s->spool.n && !str_is(s->spool, "on") && !str_is(s->spool, "off"))
         return err_set(err, STATUS_INVALID, "spool must be on or off");

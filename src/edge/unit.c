@@ -200,8 +200,12 @@ static void on_probe(void *arg, bool well)
         loop_timer_after_ms(loop, &u->timer, well ? PROBE_READY_MS : eager ? PROBE_EAGER_MS : PROBE_STARTING_MS);
         if (u->life->job && u->version == u->life->coming.number)
             tell_probe(u, well);
-        if (!well)
+        if (!well) {
+            if (u->proc && u->version == life_serving(u->life) &&
+                loop_now_us(loop) - u->began_us > spec_of(u)->deploy_ms * 1000)
+                life_unit_late(u);
             return;
+        }
         u->ready_us = loop_now_us(loop);
         sm_move(&u->sm, UNIT_READY);
         life_unit_changed(u);
@@ -324,11 +328,7 @@ static struct unit *make(struct life *l, uint32_t version)
     sm_init(&u->sm, "unit", unit_states, UNIT_STATES, UNIT_STARTING);
     loop_timer_init(&u->timer, on_timer, u);
     u->began_us = loop_now_us(e->loop);
-    u->instance = MEM_NEW(struct edge_instance);
-    u->instance->id = ++e->instance_id;
-    u->instance->app = l->app;
-    (void)snprintf(u->instance->name, sizeof(u->instance->name), "%s.%llu", l->app->name,
-                   (unsigned long long)u->instance->id);
+    u->instance = edge_instance_new(l->app, ++e->instance_id);
     return u;
 }
 
@@ -336,7 +336,12 @@ void unit_free(struct unit *u)
 {
     if (!u)
         return;
-    bool goes_on = u->proc && (u->adopted || u->life->edge->heir.handed);
+    bool goes_on = u->proc && !u->own && (u->adopted || u->life->edge->heir.handed);
+    if (u->proc && u->own && u->life->edge->heir.handed) { /* nobody else knows it */
+        proc_kill_group(u->proc, SIGTERM);
+        proc_disown(u->proc);
+        u->proc = NULL;
+    }
     loop_timer_cancel(u->life->edge->loop, &u->timer);
     probe_release(&u->probe);
     if (goes_on)

@@ -104,7 +104,7 @@ static void stop_keeping(struct edge_request *r)
     struct edge_exchange *x = r->x;
     spool_close(r->spool);
     r->spool = NULL;
-    count_add(&x->app->counts[r->conn->worker->config.index][EDGE_UNSPOOLED], 1);
+    count_add(&x->app->shares[r->conn->worker->config.index].counts[EDGE_UNSPOOLED], 1);
 }
 
 static void begin_keeping(struct edge_request *r, str first)
@@ -119,7 +119,7 @@ static void begin_keeping(struct edge_request *r, str first)
         return;
     }
     r->spool->at = r->spool->n;
-    count_add(&x->app->counts[r->conn->worker->config.index][EDGE_SPOOLED], 1);
+    count_add(&x->app->shares[r->conn->worker->config.index].counts[EDGE_SPOOLED], 1);
 }
 
 /* What was taken just now. Chunks lose their framing in the buffer, so it is no use any more. */

@@ -222,7 +222,7 @@ static void fulfil(struct edge *e, struct wish *w)
     w->job->wish = w;
     l = edge_life_make(e, str_of(w->name));
     set_text(&l->origin, w->origin);
-    life_deploy(l, arena, &spec, w->job);
+    life_deploy(l, arena, &spec, false, w->job);
 }
 
 static const struct wish *by_origin(const struct edge *e, const char *origin)

@@ -280,15 +280,8 @@ void worker_stop_accepting(struct edge_worker *w)
 
 void edge_worker_adopt(struct edge_worker *w, struct edge_table *t)
 {
-    struct edge_table *old = w->table;
+    edge_table_unref(w->table);
     w->table = edge_table_ref(t);
-    /* Apps that are gone: what waits for them is answered now. */
-    for (size_t i = 0; old && i < old->target_count; i++) {
-        struct edge_queue *q = &old->targets[i]->app->queues[w->config.index];
-        for (uint32_t n = edge_table_target(t, old->targets[i]->app) ? 0 : q->count; n > 0 && q->first; n--)
-            hold_expired(q->first);
-    }
-    edge_table_unref(old);
     hold_release(w);
 }
 

@@ -36,9 +36,10 @@ struct edge_worker_config {
     const struct proxy_list *trusted, *proxied; /* borrowed */
     const struct edge_listen *listens;
     size_t listen_count;
-    struct spool *spool;       /* borrowed; NULL = nothing is kept */
-    int access_fd;             /* -1 = no access log */
-    void (*on_end)(void *arg); /* on its thread, as the last thing */
+    struct spool *spool;                           /* borrowed; NULL = nothing is kept */
+    void (*wake)(void *arg, struct edge_app *app); /* on its thread: somebody waits for an app that is asleep */
+    int access_fd;                                 /* -1 = no access log */
+    void (*on_end)(void *arg);                     /* on its thread, as the last thing */
     void *arg;
 };
 /* Makes it; its thread begins with edge_worker_start. Returns OK, IO. */

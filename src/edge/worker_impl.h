@@ -85,6 +85,7 @@ struct edge_exchange {
     int64_t waited_us;    /* before that, for this body */
 
     int status;
+    char retry_after[24];
     int64_t started_us;
     int64_t released_us; /* when it was dispatched last: after it was held, later than started_us */
     uint64_t sent_bytes; /* to the client, heads counted */
@@ -162,6 +163,8 @@ struct edge_worker {
     struct edge_exchange *spare;
     unsigned spare_count;
     int64_t held_bytes;
+    struct edge_queue *queues; /* in which somebody waits */
+    uint64_t pass;
     struct loop_timer grace, release;
     uint64_t turn; /* of the round robin */
     struct buf access;
@@ -282,14 +285,23 @@ bool download_step(struct edge_request *r);
 
 /* reply.c: answers of the edge's own. After this the request is REPLYING. */
 void reply_status(struct edge_request *r, int status, const char *text, const char *remedy);
+void reply_nowhere(struct edge_request *r); /* no app answers for this address */
+void reply_stopped(struct edge_request *r, const struct edge_target *target);
+void reply_late(struct edge_request *r, const char *text); /* it waited too long, or found no room to wait */
+void reply_trouble(struct edge_request *r, const struct edge_target *target); /* nothing runs, and nobody may wait */
+void reply_too_many(struct edge_request *r, int64_t after_ms);
 void reply_redirect(struct edge_request *r, const struct edge_route *route);
 bool reply_step(struct edge_request *r);
+
+/* rate.c: may one more request come now? False: *ret_after_ms until it may. */
+bool rate_take(struct edge_app *app, const struct edge_target *target, int64_t now_us, int64_t *ret_after_ms);
 
 /* hold.c */
 bool hold_wanted(const struct edge_request *r, const struct edge_target *target);
 void hold_begin(struct edge_request *r, const struct edge_target *target);
 void hold_leave(struct edge_request *r); /* out of the queue: it goes on, or its client left */
 void hold_release(struct edge_worker *w);
+void hold_look_soon(struct edge_worker *w); /* at the end of this round: there is room for one of them */
 void hold_expired(struct edge_request *r);
 
 /* edge_access.c: counts an exchange that is over and writes its line; called once, before it is given back */

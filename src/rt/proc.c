@@ -142,6 +142,8 @@ uint64_t proc_start_ticks(pid_t pid)
     /* The second field is a name in brackets that may hold anything; the fields behind it are counted. */
     str rest = str_make(text, (size_t)n), field = {NULL, 0};
     rest = str_from(rest, str_rfind_char(rest, ')') + 2);
+    if (str_starts(rest, STR("Z"))) /* it has ended and waits for its parent */
+        return 0;
     for (int i = 3; i <= 22; i++)
         str_cut(rest, ' ', &field, &rest);
     uint64_t ticks = 0;

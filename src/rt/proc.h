@@ -35,7 +35,7 @@ bool proc_running(const struct proc *p);
  * has ended, or the number now belongs to another (start_ticks as proc_start_ticks gave it). */
 enum status proc_adopt(struct loop *loop, pid_t pid, uint64_t start_ticks, void (*on_exit)(void *arg, int wait_status),
                        void *arg, struct proc **ret, struct err *err) MUST_USE;
-uint64_t proc_start_ticks(pid_t pid); /* when it started, in clock ticks since boot: field 22 of stat; 0 = no such */
+uint64_t proc_start_ticks(pid_t pid); /* when it started, in clock ticks since boot: field 22 of stat; 0 = none */
 /* To the whole process group of a child started with new_group, so that what a shell started is told too. */
 bool proc_kill_group(struct proc *p, int signo);
 bool proc_kill(struct proc *p, int signo); /* false when it has ended; never hits a reused pid */

@@ -263,7 +263,7 @@ def test_routes_by_host_and_path(edge):
 
 def test_error_pages_fit_the_reader(edge):
     got = edge.get("/", headers=["Accept: text/html,*/*"])
-    assert got.status == 404 and got.header("content-type").startswith("text/html") and "<h1>Not Found</h1>" in got.text
+    assert got.status == 404 and got.header("content-type").startswith("text/html") and "<h1>There is no site here</h1>" in got.text
     assert edge.get("/").header("content-type").startswith("text/plain")
     with edge.client() as c:
         c.request("/", method="HEAD")

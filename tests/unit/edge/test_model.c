@@ -112,13 +112,13 @@ TEST(names_hosts_and_paths_are_checked)
 
 TEST(counts_are_of_all_loops)
 {
-    struct edge_app *app = edge_app_new(STR("a"));
-    count_add(&app->counts[0][EDGE_REQUESTS], 2);
-    count_add(&app->counts[LIMIT_EDGE_LOOPS - 1][EDGE_REQUESTS], 3);
+    struct edge_app *app = edge_app_new(STR("a"), LIMIT_EDGE_LOOPS);
+    count_add(&app->shares[0].counts[EDGE_REQUESTS], 2);
+    count_add(&app->shares[LIMIT_EDGE_LOOPS - 1].counts[EDGE_REQUESTS], 3);
     CHECK_INT(edge_app_count(app, EDGE_REQUESTS), 5);
-    count_add(&app->writes[1], 1);
+    count_add(&app->shares[1].writes, 1);
     CHECK_INT(edge_app_writes(app), 1);
-    count_add(&app->writes[1], (uint64_t)-1);
+    count_add(&app->shares[1].writes, (uint64_t)-1);
     CHECK_INT(edge_app_writes(app), 0);
     free(app);
     for (int i = 0; i < EDGE_COUNTERS; i++)

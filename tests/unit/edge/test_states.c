@@ -18,4 +18,5 @@ TEST(the_tables_of_states_are_whole)
     check_table("upstream_conn", upstream_states, UPSTREAM_STATES);
     check_table("unit", unit_states, UNIT_STATES);
     check_table("life", life_states, LIFE_STATES);
+    check_table("rest", rest_states, REST_STATES);
 }
