@@ -307,6 +307,8 @@ void tls_session_free(void *session)
     struct tls_session *s = SSL_get_app_data((SSL *)session);
     SSL_set_shutdown(session, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* else its ticket is good for nothing */
     SSL_free(session);
+    if (!s) /* of tls_client.c */
+        return;
     tls_server_unref(s->server);
     free(s->awaits);
     free(s);
