@@ -70,12 +70,24 @@ class UnixConnection(http.client.HTTPConnection):
 GROWTH_ENV = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=16"}
 
 
+def wrapped(env):
+    """With VITRINE_WRAP=1 every server runs in `vitrine sandbox`, so that any test shows what it does there. It keeps
+    the network, through which it is asked, and may write where tests write."""
+    if not os.environ.get("VITRINE_WRAP"):
+        return []
+    own = re.compile(r"VITRINE_|DATASETTE_|XDG_|UBSAN_|SSL_|PORT$|HOST$")
+    names = {n for n in os.environ if own.match(n)} | set(env or {})
+    passed = [*sorted(names), f"ASAN_OPTIONS={os.environ.get('ASAN_OPTIONS', '')}:detect_leaks=0"]
+    return [PROGRAM, "sandbox", "--require", "namespaces,landlock,seccomp", "--network", "--read", TOP,
+            "--write", tempfile.gettempdir(), "--memory", "0", *(a for n in passed for a in ("--env", n)), "--"]
+
+
 class Server:
     def __init__(self, *arguments, env=None, cwd=None, uds=None, port=0, timeout=30, before=(), stderr=None,
                  sanitizer_checked=True, **popen):
         self.uds, self.timeout, self.sanitizer_checked = uds, timeout, sanitizer_checked
         where = ["--uds", uds] if uds else ["--host", HOST] + ([] if port is None else ["--port", port])
-        self.command = [str(a) for a in (*before, PROGRAM, "serve", *arguments, *where)]
+        self.command = [str(a) for a in (*before, *wrapped(env), PROGRAM, "serve", *arguments, *where)]
         self.output, self.ready = [], threading.Event()
         self.port, self.connection, self.stopped = None, None, False
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -87,9 +87,13 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_TAKEOVER_STATE 65536 /* bytes of an application's state that go over; more: INVALID */
 #define LIMIT_TAKEOVER_WORD  4096  /* bytes of what a successor says; more: PROTOCOL */
 #define LIMIT_TAKEOVER_ARRIVE_MS                                                                                       \
-    LOWERABLE(TAKEOVER_ARRIVE_MS, 10000)                   /* a successor waits so long for the sockets; then TIMEOUT */
-#define LIMIT_WATCH_FOLDERS LOWERABLE(WATCH_FOLDERS, 4096) /* folders watched for change; more: TOO_LARGE */
-#define LIMIT_WATCH_DEPTH   16                             /* folder depth watched; deeper ones are not */
+    LOWERABLE(TAKEOVER_ARRIVE_MS, 10000) /* a successor waits so long for the sockets; then TIMEOUT */
+#define LIMIT_WATCH_FOLDERS     LOWERABLE(WATCH_FOLDERS, 4096) /* folders watched for change; more: TOO_LARGE */
+#define LIMIT_WATCH_DEPTH       16                             /* folder depth watched; deeper ones are not */
+#define LIMIT_SANDBOX_STACKS    268435456 /* memory of a sandboxed program beside what it is given: stacks of threads */
+#define LIMIT_SANDBOX_TMP_FILES 16384     /* files and folders in its /tmp; more: ENOSPC */
+#define LIMIT_SANDBOX_SIGNALS   4096      /* signals that wait; more: EAGAIN */
+#define LIMIT_SANDBOX_DEPTH     32        /* folders inside each other that are given to the space's user */
 
 /* net */
 #define LIMIT_LISTEN_BACKLOG   1024    /* size: connections waiting for accept */

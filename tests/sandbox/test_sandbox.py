@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""vitrine sandbox as a command: who the program is, signals, ends, what is missing, mistakes."""
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import box as boxes
+import serving
+
+SHELL = ("--children", "--run", "/bin", "--run", "/usr/bin")
+
+
+def shell(box, script, *options, **how):
+    return box.run(*box.sandbox(*SHELL, "--folder", box.space, *options), "/bin/sh", "-c", script, **how)
+
+
+def until(condition):
+    end = time.monotonic() + serving.READY_SECONDS
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
+
+
+def inner(process):
+    """The process below `vitrine sandbox`."""
+    found = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    assert until(lambda: found.read_text().strip())
+    return int(found.read_text().split()[0])
+
+
+def test_who_and_where(box):
+    status, out, err = shell(box, "id -u; id -G; hostname; echo $$; cat /proc/self/status; ls /proc/self/fd; env",
+                             env={"ATTACK_SECRET_VARIABLE": "1"})
+    assert status == 0, err
+    lines = out.splitlines()
+    assert lines[:4] == ["1000", "1000", "own", "1"]
+    assert "CapBnd:\t0000000000000000" in lines and "NoNewPrivs:\t1" in lines and "Seccomp:\t2" in lines
+    assert "ATTACK_SECRET_VARIABLE" not in out and "HOME=/tmp" in lines
+    assert [n for n in lines if n.isdigit() and 2 < int(n) < 100] in ([], ["3"])  # of ls itself
+
+
+def test_files_of_the_space_are_its_own(box):
+    status, out, err = shell(box, "cd $PWD; for d in data state outbox; do echo x > $SPACE/$d/made || exit 1; done; "
+                                  "stat -c %u $SPACE/data/own $SPACE/data/planted; echo y > $SPACE/space.json",
+                             "--env", f"SPACE={box.space}")
+    assert status == 2 and "Read-only file system" in err
+    assert out.split() == ["1000", "1000"]
+    assert (box.space / "outbox/made").read_text() == "x\n"
+    outside = os.stat(box.space / "data/own").st_uid
+    assert outside == (boxes.SPACE_USER if box.who == "root" else box.identity().get("user", os.geteuid()))
+    assert os.stat(box.secret).st_uid != boxes.SPACE_USER  # the link was given away, not what it names
+
+
+def test_replaced_space_json_is_seen(box):
+    """The hub writes beside and renames; the folder is what is shown, so the new file is."""
+    with subprocess.Popen([str(c) for c in (*box.sandbox(*SHELL, "--folder", box.space), "/bin/sh", "-c",
+                           f"echo ready; read x; cat {box.space}/space.json")], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, **box.identity()) as process:
+        assert process.stdout.readline() == b"ready\n"
+        (box.space / "new").write_text('{"new": 1}')
+        (box.space / "new").rename(box.space / "space.json")
+        assert process.communicate(b"\n", timeout=30)[0] == b'{"new": 1}'
+
+
+def test_ends(box):
+    assert shell(box, "exit 7")[0] == 7
+    assert shell(box, "kill -KILL $$; sleep 100 & kill -9 $!; wait $!; exit $(($? - 100))")[0] == 37
+    status, _, err = box.run(*box.sandbox(), "/nowhere/program")
+    assert status == 5 and "cannot run '/nowhere/program'" in err
+    status, _, err = box.run(*box.sandbox("--write", "/nowhere"), "/bin/true")  # not with less instead
+    assert status != 0 and "/nowhere" in err
+
+
+def test_signals(box):
+    quiet = box.start(*box.sandbox(*SHELL), "/bin/sleep", "1000")
+    handled = box.start(*box.sandbox(*SHELL), "/bin/sh", "-c", "trap 'exit 9' TERM; echo ready; while :; do sleep 0.01; done",
+                        stdout=subprocess.PIPE)
+    assert handled.stdout.readline() == b"ready\n"
+    pid = inner(quiet)
+    assert until(lambda: pathlib.Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
+    for process in (quiet, handled):
+        process.send_signal(signal.SIGTERM)
+    assert quiet.wait(30) == 128 + signal.SIGTERM  # nobody handles it, though it is number 1 of its namespace
+    assert handled.wait(30) == 9
+    handled.stdout.close()
+
+
+def test_nothing_is_left(box):
+    """With the parent ends the program, and with it all that it started."""
+    process = box.start(*box.sandbox(*SHELL), "/bin/sh", "-c", "sleep 1000 & sleep 1000 & echo ready; wait",
+                        stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    first = inner(process)
+    children = pathlib.Path(f"/proc/{first}/task/{first}/children").read_text().split()
+    assert len(children) == 2
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in (first, *children)))
+
+
+def test_listening_socket(box):
+    """It is made outside and handed in: no folder of sockets is seen inside. Clients wait until the program is there."""
+    path = box.top / "run/a.sock"
+    data = box.space / "data/one.db"
+    serving.make(data, "create table if not exists t(a); insert into t values (1)")
+    process = box.start(*box.sandbox("--folder", box.space, "--listen", path, "--memory", 0), box.program, "serve",
+                        "--uds", path, "--state", box.space / "state", data, stdout=subprocess.DEVNULL)
+    assert until(path.exists)
+    assert b'"rows"' in ask(path, "/one/t.json")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0 and not path.exists()
+
+
+def ask(path, target):
+    connection = serving.UnixConnection(str(path), 30)
+    connection.request("GET", target)
+    body = connection.getresponse().read()
+    connection.close()
+    return body
+
+
+def test_limits(box):
+    script = "ulimit -n; ulimit -c; ulimit -u; df -k /tmp | tail -1"
+    status, out, err = shell(box, script, "--files", 77, "--processes", 33, "--tmp-size", "3M")
+    assert status == 0, err
+    assert out.split()[:3] == ["77", "0", "33"] or out.split()[:2] == ["77", "0"]
+    assert "3072" in out
+    # LIMIT_SANDBOX_STACKS beside the memory itself; LIMIT_SANDBOX_TMP_FILES, LIMIT_SANDBOX_SIGNALS
+    status, out, _ = shell(box, "grep -E 'data size|pending' /proc/self/limits; df -i /tmp | tail -1", "--memory", "100M")
+    words = out.split()
+    assert str((100 << 20) + 268435456) in words and "4096" in words and "16384" in words
+
+
+def test_deep_folders_are_given_to_a_depth(box):
+    """LIMIT_SANDBOX_DEPTH: folders deeper than that keep their owner; nothing breaks."""
+    boxes.require("owners, for the tests are not root", box.who == "root")
+    deep = box.space / "data" / "/".join("d" for _ in range(40))
+    deep.mkdir(parents=True)
+    assert shell(box, "exit 0")[0] == 0
+    owners = [p.stat().st_uid for p in (deep, *deep.parents) if box.space / "data" in p.parents]
+    assert owners[-1] == boxes.SPACE_USER and owners[0] == 0
+    assert owners.count(boxes.SPACE_USER) in (32, 33)
+
+
+def test_what_is_missing_is_said(box):
+    """Where a cgroup cannot be made; a sandbox in a sandbox has no namespaces either."""
+    nested = [*box.sandbox(*SHELL, "--run", box.program, "--folder", box.space, "--memory", 0), box.program, "sandbox",
+              "--memory", 0]
+    status, out, err = box.run(*nested, "--require", "namespaces", "--", "/bin/true")
+    assert status == 78 and "no isolation by namespaces" in err and "user namespaces" in err
+    if box.who == "user":
+        status, out, err = box.run(*box.sandbox("--require", "cgroup"), "/bin/true")
+        assert status == 78 and "no isolation by cgroup" in err and "Delegate=yes" in err
+        status, out, err = box.run(*box.sandbox(), "/bin/true")
+        assert status == 0 and err.count("runs without: cgroup (") == 1 and err.count("\n") == 1
+
+
+def test_mistakes(box):
+    for arguments, text in (((), "no program was given"), (("--require", "magic"), "one of all, namespaces"),
+                            (("--memory", "1X"), "is no size"), (("--files", "x"), "is no number"),
+                            (("--folder", "a/../b"), "a path with '..'"), (("--name", "a b"), "is no name"),
+                            (("x",), "the program stands after --"), (("--folder", "/nowhere"), "/nowhere")):
+        status, _, err = box.run(*box.sandbox()[:-1], *arguments, *(["--", "/bin/true"] if arguments else []))
+        assert status != 0 and text in err, (arguments, err)
+
+
+def test_root_needs_a_user_for_it(box):
+    boxes.require("what root may not do, for the tests are not root", box.who == "root")
+    status, _, err = box.run(box.program, "sandbox", "--", "/bin/true")
+    assert status == 64 and "--user-id" in err
