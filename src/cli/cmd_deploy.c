@@ -48,6 +48,8 @@ static const struct field_option {
     {"--burst", "N", "burst", "Requests at once within that rate (default: as many as --rate)", NUMBER},
     {"--spool", "on|off", "spool", "Keep large uploads on disk, to send them again when an instance ends (default on)",
      TEXT},
+    {"--send-proxy", "v1|v2", "send_proxy",
+     "Begin connections to it with the PROXY protocol, which names the client; one for each request", TEXT},
     {"--redirect", "ADDRESS", "redirect", "Redirect everything there instead", TEXT},
     {"--redirect-status", "N", "redirect_status", "301, 302, 303, 307 or 308 (default 308)", NUMBER},
 };

@@ -212,7 +212,7 @@ static bool finish(struct edge_request *r)
     struct edge_exchange *x = r->x;
     bool sent = upload_complete(r);
     x->keep_up = x->answer.from != H1_BODY_CLOSE && x->answer_h.keep_alive && x->up_used == x->up_in.n && sent &&
-                 !x->up_ended && !x->up_hung;
+                 !x->up_ended && !x->up_hung && !x->send_proxy;
     r->close_after = r->close_after || !sent;
     edge_request_finish(r);
     return true;

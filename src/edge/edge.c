@@ -124,6 +124,7 @@ static void add_life(struct edge *e, struct edge_table *t, struct life *l)
         if (life_serves(l, u) && like.count < ARRAY_LEN(instances))
             instances[like.count++] = u->instance;
     like.spool = !str_is(spec->spool, "off");
+    like.send_proxy = (uint8_t)edge_spec_proxy_version(spec);
     like.managed = spec->run.n > 0 || wish_comes_back(l);
     like.answer_ms = (uint32_t)spec->answer_ms;
     like.hold_ms = (uint32_t)spec->hold_ms;

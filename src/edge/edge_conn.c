@@ -124,6 +124,12 @@ static enum status read_body(struct edge_request *r, void *p, size_t size, size_
     return edge_conn_read(r->conn, p, size, ret_n);
 }
 
+static size_t ahead(const struct edge_request *r)
+{
+    (void)r; /* it stays in the kernel */
+    return 0;
+}
+
 static bool put_head(struct edge_request *r, const struct rewrite_answer *a)
 {
     struct edge_exchange *x = r->x;
@@ -197,6 +203,7 @@ static const struct edge_client http1_client = {
     .more = more,
     .readable = readable,
     .read = read_body,
+    .ahead = ahead,
     .head = put_head,
     .write = write_answer,
     .stalled = stalled,
@@ -386,6 +393,7 @@ void edge_conn_set_peer(struct edge_conn *c, const struct addr *peer)
     size_t n = MIN(addr_format_host(peer, text), sizeof(c->peer) - 1);
     memcpy(c->peer, text, n);
     c->peer[n] = '\0';
+    c->peer_port = (uint16_t)addr_port(peer);
     c->trusted = proxy_list_has(c->worker->config.trusted, str_make(text, addr_format(peer, text)));
 }
 

@@ -128,6 +128,11 @@ static enum status read_body(struct edge_request *r, void *p, size_t size, size_
     return STATUS_OK;
 }
 
+static size_t ahead(const struct edge_request *r)
+{
+    return r->stream ? r->stream->body.n - r->stream->read : 0;
+}
+
 static bool put_head(struct edge_request *r, const struct rewrite_answer *a)
 {
     struct http_header fields[LIMIT_HTTP_HEADERS + 1];
@@ -210,6 +215,7 @@ static const struct edge_client http2_client = {
     .more = more,
     .readable = readable,
     .read = read_body,
+    .ahead = ahead,
     .head = put_head,
     .write = write_answer,
     .stalled = stalled,

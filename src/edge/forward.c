@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "edge/worker_impl.h"
+#include "net/proxy_header.h"
 
 static void on_up(void *owner, unsigned events);
 
@@ -114,6 +115,17 @@ void forward_end(struct edge_request *r, bool keep)
     atomic_fetch_sub_explicit(&place->busy, 1, memory_order_release);
 }
 
+/* Who the client is, for an app that wants to hear it before anything else (PROXY protocol). Where it connected to is
+ * asked of the kernel: it stands nowhere else, and few apps want it. */
+static void put_proxy(struct edge_request *r)
+{
+    const struct edge_conn *c = r->conn;
+    struct addr server = {.len = sizeof(server.ss)};
+    if (getsockname(c->stream.fd, (struct sockaddr *)&server.ss, &server.len) != 0)
+        server = (struct addr){0};
+    proxy_header_put(&r->x->request_head, r->x->send_proxy, str_of(c->peer), c->peer_port, &server, c->secure);
+}
+
 static bool build_head(struct edge_request *r)
 {
     struct edge_exchange *x = r->x;
@@ -129,6 +141,8 @@ static bool build_head(struct edge_request *r)
         .replay = x->spool_wanted,
     };
     buf_clear(&x->request_head);
+    if (x->send_proxy)
+        put_proxy(r);
     rewrite_request(&x->request_head, &how);
     return !x->request_head.over;
 }
@@ -149,9 +163,9 @@ static bool offer(struct edge_request *r, const struct edge_target *target)
     struct edge_exchange *x = r->x;
     struct edge_instance *i = choose(r, target);
     struct err err = ERR_INIT;
-    if (!i)
+    if (!i || x->send_proxy != target->send_proxy) /* its head is written for another version: it is read anew */
         return false;
-    bool fresh = x->stale; /* a kept connection failed: the next one is new */
+    bool fresh = x->stale || x->send_proxy; /* stale: a kept connection failed, so the next one is new */
     attach(r, i);
     if (sm_state(&r->sm) != EDGE_REQUEST_CONNECTING)
         sm_move(&r->sm, EDGE_REQUEST_CONNECTING);
@@ -173,6 +187,7 @@ void forward_begin(struct edge_request *r, const struct edge_target *target)
     struct edge_exchange *x = r->x;
     x->continue_wanted = x->head.expect_continue && !r->spool;
     x->spool_wanted = target->spool;
+    x->send_proxy = target->send_proxy;
     if (!build_head(r)) {
         r->close_after = true;
         reply_status(r, 431, "The header fields are too large to be passed on.", "Send fewer or shorter cookies.");

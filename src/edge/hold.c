@@ -2,9 +2,10 @@
 /* hold — requests that wait: the app is paused, or none of its instances takes one now.
  *
  * A queue for each app and loop, first in first out. What waits keeps its socket, the bytes that were read, and nothing
- * else: no buffers, no parser; the rest of a body stays in the kernel, whose window stops the client. Bounds: number
- * (hold_max, all loops together), bytes (LIMIT_EDGE_HOLD_BYTES a loop), time (hold_ms). A client that leaves is taken
- * out at once: its request never reaches the app.
+ * else: no buffers, no parser; the rest of a body stays in the kernel, whose window stops the client. Of HTTP/2 it
+ * comes into the stream, up to the stream's window, and counts as it comes. Bounds: number (hold_max, all loops
+ * together), bytes (LIMIT_EDGE_HOLD_BYTES a loop), time (hold_ms). A client that leaves is taken out at once: its
+ * request never reaches the app.
  *
  * Released requests are read again from their bytes, as if they had just come; they keep the time at which they came.
  * Those that arrive while others are still let out stand behind them. */
@@ -73,12 +74,19 @@ static void refuse(struct edge_request *r, const char *text)
     reply_late(r, text);
 }
 
+static void count_bytes(struct edge_request *r, int64_t n)
+{
+    queue_of(r->conn->worker, r->held_app)->bytes += n;
+    r->conn->worker->held_bytes += n;
+}
+
 void hold_begin(struct edge_request *r, const struct edge_target *target)
 {
     struct edge_worker *w = r->conn->worker;
     struct edge_exchange *x = r->x;
     struct edge_queue *q = queue_of(w, target->app);
     int64_t now_us = loop_now_us(w->loop);
+    size_t body = r->conn->client->ahead(r);
     if (!r->held_until_us) {
         r->arrived_us = x->started_us; /* in another process, perhaps */
         r->held_until_us = r->arrived_us + target->hold_ms * INT64_C(1000);
@@ -95,8 +103,8 @@ void hold_begin(struct edge_request *r, const struct edge_target *target)
         return;
     }
     if (atomic_load_explicit(&target->app->waiting, memory_order_relaxed) >= target->hold_max ||
-        w->held_bytes + (int64_t)x->in.n > LIMIT_EDGE_HOLD_BYTES ||
-        (q->count && q->bytes + (int64_t)x->in.n > LIMIT_EDGE_HOLD_BYTES / HOLD_SHARE)) {
+        w->held_bytes + (int64_t)(x->in.n + body) > LIMIT_EDGE_HOLD_BYTES ||
+        (q->count && q->bytes + (int64_t)(x->in.n + body) > LIMIT_EDGE_HOLD_BYTES / HOLD_SHARE)) {
         refuse(r, "Too many requests wait for it already.");
         return;
     }
@@ -105,6 +113,7 @@ void hold_begin(struct edge_request *r, const struct edge_target *target)
     r->held = mem_alloc(x->in.n);
     memcpy(r->held, x->in.p, x->in.n);
     r->held_n = (uint32_t)x->in.n;
+    r->held_body = (uint32_t)body;
     r->held_app = target->app;
     worker_exchange_give(w, x);
     r->x = NULL;
@@ -114,8 +123,7 @@ void hold_begin(struct edge_request *r, const struct edge_target *target)
     q->last = r;
     if (!q->count++)
         link_queue(w, q);
-    q->bytes += r->held_n;
-    w->held_bytes += r->held_n;
+    count_bytes(r, (int64_t)r->held_n + r->held_body);
     atomic_fetch_add_explicit(&target->app->waiting, 1, memory_order_relaxed);
     /* What waits for its turn, or for an app to wake, is let go by this process; of what else it waits for another one
      * may be told. */
@@ -138,15 +146,14 @@ void hold_leave(struct edge_request *r)
     r->held_prev = r->held_next = NULL;
     if (!--q->count)
         unlink_queue(r->conn->worker, q);
-    q->bytes -= r->held_n;
-    r->conn->worker->held_bytes -= r->held_n;
+    count_bytes(r, -((int64_t)r->held_n + r->held_body));
     atomic_fetch_sub_explicit(&r->held_app->waiting, 1, memory_order_relaxed);
     if (r->bound)
         atomic_fetch_sub_explicit(&r->held_app->bound, 1, memory_order_relaxed);
 }
 
 /* Back to HEAD with the bytes it had. */
-static void go_on(struct edge_request *r)
+static void put_back(struct edge_request *r)
 {
     hold_leave(r);
     r->held_app = NULL;
@@ -155,7 +162,25 @@ static void go_on(struct edge_request *r)
     free(r->held);
     r->held = NULL;
     sm_move(&r->sm, EDGE_REQUEST_HEAD);
+}
+
+static void go_on(struct edge_request *r)
+{
+    put_back(r);
     r->conn->client->tick(r);
+}
+
+bool hold_grew(struct edge_request *r)
+{
+    uint32_t body = (uint32_t)r->conn->client->ahead(r);
+    count_bytes(r, (int64_t)body - r->held_body);
+    r->held_body = body;
+    const struct edge_queue *q = queue_of(r->conn->worker, r->held_app);
+    if (r->conn->worker->held_bytes <= LIMIT_EDGE_HOLD_BYTES &&
+        (q->count == 1 || q->bytes <= LIMIT_EDGE_HOLD_BYTES / HOLD_SHARE))
+        return false;
+    put_back(r); /* it finds no room any more, and says so */
+    return true;
 }
 
 void hold_expired(struct edge_request *r)

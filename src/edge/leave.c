@@ -11,8 +11,8 @@
  * seconds in which nothing is asked; what is held of it waits here. Answers under way are finished here.
  *
  * Note: lines of a letter and its text, "A" arrival (microseconds of the monotonic clock), "P" peer, "I" the instance
- * at the other end of a tunnel, "F" what is known of it (t: of a trusted proxy, s: came by TLS to a proxy, f: nothing
- * was read yet, so it may still be HTTP/2); unknown letters are passed over. */
+ * at the other end of a tunnel, "O" the peer's port, "F" what is known of it (t: of a trusted proxy, s: came by TLS to
+ * a proxy, f: nothing was read yet, so it may still be HTTP/2); unknown letters are passed over. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -30,8 +30,8 @@ static bool may_go(const struct edge_conn *c)
 static int write_note(const struct edge_conn *c, int64_t arrived_us, const char *instance,
                       char out[LIMIT_TAKEOVER_NOTE])
 {
-    return snprintf(out, LIMIT_TAKEOVER_NOTE, "A%lld\nP%s\nI%s\nF%s%s%s\n", (long long)arrived_us, c->peer, instance,
-                    c->trusted ? "t" : "", c->secure ? "s" : "", c->fresh ? "f" : "");
+    return snprintf(out, LIMIT_TAKEOVER_NOTE, "A%lld\nP%s\nO%u\nI%s\nF%s%s%s\n", (long long)arrived_us, c->peer,
+                    c->peer_port, instance, c->trusted ? "t" : "", c->secure ? "s" : "", c->fresh ? "f" : "");
 }
 
 bool leave_give(struct edge_conn *c, str unread, int64_t arrived_us)
@@ -109,7 +109,7 @@ void edge_worker_leave(struct edge_worker *w, const struct edge_leave *how)
 /* ---- the other side ---- */
 
 struct note {
-    int64_t arrived_us;
+    int64_t arrived_us, peer_port;
     str peer, instance, flags;
 };
 
@@ -124,6 +124,8 @@ static struct note read_note(str text)
             n.arrived_us = 0;
         else if (str_starts(line, STR("P")))
             n.peer = rest;
+        else if (str_starts(line, STR("O")) && (!str_to_i64(rest, &n.peer_port) || n.peer_port > UINT16_MAX))
+            n.peer_port = 0;
         else if (str_starts(line, STR("I")))
             n.instance = rest;
         else if (str_starts(line, STR("F")))
@@ -146,6 +148,7 @@ void leave_adopt(struct edge_conn *c, int other_fd, str unread, str note)
     struct note n = read_note(note);
     if (n.peer.n && n.peer.n < sizeof(c->peer))
         (void)snprintf(c->peer, sizeof(c->peer), "%.*s", STR_ARG(n.peer));
+    c->peer_port = (uint16_t)n.peer_port;
     c->trusted = str_find_char(n.flags, 't') != STR_NPOS;
     c->secure = str_find_char(n.flags, 's') != STR_NPOS;
     c->fresh = str_find_char(n.flags, 'f') != STR_NPOS;

@@ -7,8 +7,9 @@
  *
  * Invariants: (1) One change at a time; a second one is refused. (2) The version that serves (versions[0]) changes only
  * when every unit of the new one is well, and for all of them in one table. (3) A failed deploy leaves nothing behind
- * and the old version never stopped. (4) A unit of the serving version that ends is replaced, sooner the longer it
- * lived. (5) The state file is written after each change of what an app is to be. */
+ * and the old version never stopped. (4) A unit of the serving version that ends is replaced, at
+ * once when it had been well for a while, else after growing pauses. (5) The state file is written after each change of
+ * what an app is to be. */
 #include <signal.h>
 #include <stdlib.h>
 

@@ -120,6 +120,7 @@ struct edge_target { /* an app as a table sees it */
     size_t count;
     enum edge_pause pause;
     bool spool;                /* bodies are kept on disk, so that they can be sent again */
+    uint8_t send_proxy;        /* version of the PROXY protocol that connections to it begin with; 0 = none */
     bool managed;              /* we start its instances: what does not answer now soon will */
     bool asleep;               /* none of them runs: the first request that waits wakes it */
     enum edge_trouble trouble; /* why nothing runs and nobody may wait for it */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "http/message.h"
+#include "net/proxy_header.h"
 
 void probe_init(struct edge_probe *p, struct http_upstream *client, const struct addr *addr, str host, str path,
                 void (*fn)(void *arg, bool well), void *arg)
@@ -41,6 +42,8 @@ static void send_request(struct edge_probe *p)
     struct buf out;
     uint64_t sent = 0;
     buf_init(&out, LIMIT_EDGE_READ);
+    if (p->send_proxy)
+        proxy_header_put(&out, p->send_proxy, STR(""), 0, NULL, false);
     buf_printf(&out,
                "GET %.*s HTTP/1.1\r\nHost: %.*s\r\nUser-Agent: vitrine-edge health check\r\nAccept: */*\r\n"
                "Connection: close\r\n\r\n",

@@ -16,6 +16,7 @@ struct edge_probe {
     str path;                   /* borrowed */
     str host;                   /* borrowed: a host that the app answers for */
     bool any_answer;            /* below 500 is well; else only 2xx */
+    unsigned send_proxy;        /* version of the PROXY protocol it begins with, as nobody's; 0 = none */
     uint32_t timeout_ms;
     void (*fn)(void *arg, bool well); /* once for each probe_begin */
     void *arg;

@@ -202,6 +202,10 @@ bool edge_request_step(struct edge_request *r)
     case EDGE_REQUEST_HEAD:
         return head_step(r);
     case EDGE_REQUEST_HOLDING:
+        if (!r->conn->half_closed)
+            return hold_grew(r);
+        r->conn->client->lost(r);
+        return false;
     case EDGE_REQUEST_CONNECTING:
         if (r->conn->half_closed)
             r->conn->client->lost(r);

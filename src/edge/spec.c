@@ -39,6 +39,7 @@ static const struct field {
     {"rate", COUNT, AT(rate), 0, 0, 1000000, "Requests a second, more get 429; 0: any number"},
     {"burst", COUNT, AT(burst), 0, 0, 1000000, "Requests at once within that rate; 0: as many as rate"},
     {"spool", TEXT, AT(spool), 0, 0, 0, "on or off: keep uploads on disk, to send them again when an instance ends"},
+    {"send_proxy", TEXT, AT(send_proxy), 0, 0, 0, "v1 or v2: connections to it begin with the PROXY protocol; or off"},
     {"redirect", TEXT, AT(redirect), 0, 0, 0, "Address that everything is redirected to"},
     {"redirect_status", COUNT, AT(redirect_status), 308, 301, 308, "301, 302, 303, 307 or 308"},
 #undef AT
@@ -215,6 +216,10 @@ static enum status check(const struct edge_spec *s, str *ret_field, struct err *
     *ret_field = STR("spool");
     if (s->spool.n && !str_is(s->spool, "on") && !str_is(s->spool, "off"))
         return err_set(err, STATUS_INVALID, "spool must be on or off");
+    *ret_field = STR("send_proxy");
+    if (s->send_proxy.n && !str_is(s->send_proxy, "v1") && !str_is(s->send_proxy, "v2") &&
+        !str_is(s->send_proxy, "off"))
+        return err_set(err, STATUS_INVALID, "send_proxy must be v1, v2 or off");
     *ret_field = STR("redirect");
     str scheme = str_starts(s->redirect, STR("https://")) ? STR("https://") : STR("http://");
     if (s->redirect.n && (!str_starts(s->redirect, scheme) || !uri_authority_ok(str_from(s->redirect, scheme.n)) ||
@@ -260,6 +265,11 @@ enum status edge_spec_read_at(struct arena *a, struct value v, struct edge_spec 
     if (st == STATUS_OK)
         *ret = s;
     return st;
+}
+
+unsigned edge_spec_proxy_version(const struct edge_spec *s)
+{
+    return str_is(s->send_proxy, "v1") ? 1 : str_is(s->send_proxy, "v2") ? 2 : 0;
 }
 
 /* What stands at its default is left out. */

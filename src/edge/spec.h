@@ -29,6 +29,7 @@ struct edge_spec { /* all text lives in the arena it was read into */
     int64_t rate,
         burst;    /* requests a second, and how many of them at once; more: 429. 0 = any number; as many as rate */
     str spool;    /* "off": bodies are not kept; "" or "on": large ones are, on disk, to be sent again */
+    str send_proxy; /* "v1", "v2": connections to it begin with the PROXY protocol; "" or "off": they do not */
     str redirect; /* instead of run and to: "https://www.example.com" */
     int64_t redirect_status;
 };
@@ -40,6 +41,7 @@ enum status edge_spec_read_at(struct arena *a, struct value v, struct edge_spec 
                               struct err *err) MUST_USE;
 struct value edge_spec_value(struct arena *a, const struct edge_spec *s); /* what edge_spec_read reads; no defaults */
 void edge_spec_copy(struct arena *a, const struct edge_spec *s, struct edge_spec *ret);
+unsigned edge_spec_proxy_version(const struct edge_spec *s); /* of the PROXY protocol to it: 0 = none, 1, 2 */
 bool edge_spec_equal(const struct edge_spec *a, const struct edge_spec *b);
 
 /* For help and documentation: name and meaning of every field. */

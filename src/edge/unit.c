@@ -360,6 +360,7 @@ static void begin_probes(struct unit *u, const struct edge_spec *spec, int64_t f
     str host = value_count(spec->hosts) ? value_at(spec->hosts, 0).s : STR("localhost");
     probe_init(&u->probe, &u->life->edge->client, &u->instance->addr,
                str_starts(host, STR("*.")) ? STR("localhost") : host, spec->health, on_probe, u);
+    u->probe.send_proxy = edge_spec_proxy_version(spec);
     loop_timer_after_ms(u->life->edge->loop, &u->timer, first_ms);
 }
 

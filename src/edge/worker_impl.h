@@ -59,6 +59,8 @@ struct edge_exchange {
     uint64_t tried[LIMIT_EDGE_TRIES]; /* ids of instances that failed */
     unsigned tries;
     uint32_t answer_ms;
+    /* Version of the PROXY protocol that its head begins with. Then the connection to the app is for it alone. */
+    uint8_t send_proxy;
     str strip; /* valid only while the request is dispatched: it lies in the table */
     struct upstream_conn *up;
     bool up_may_read, up_blocked, up_ended, up_hung;
@@ -100,8 +102,8 @@ struct edge_request {
     struct wheel_item deadline;
     struct edge_request *held_prev, *held_next;
     struct edge_app *held_app;
-    char *held; /* bytes of its head, while it waits */
-    uint32_t held_n;
+    char *held;                        /* bytes of its head, while it waits */
+    uint32_t held_n, held_body;        /* bytes of the head; of the body that came meanwhile (HTTP/2) */
     bool bound;                        /* while it waits: it cannot go to another process */
     int64_t held_until_us, arrived_us; /* arrived: when it was first held; 0 = was not */
     struct h2_stream *stream;          /* of HTTP/2; NULL: its client cares no more */
@@ -130,6 +132,7 @@ struct edge_conn {
     int unsent;
     int64_t linger_left;
     char peer[ADDR_TEXT_MAX - 80]; /* address without port; "" for a Unix socket */
+    uint16_t peer_port;            /* 0: not known */
     bool trusted, secure;          /* secure: by TLS to us, or to the proxy in front */
     bool fresh;                    /* what it speaks is not known yet */
     bool may_read, quiet, half_closed;
@@ -228,6 +231,7 @@ struct edge_client {
     bool (*more)(struct edge_request *r); /* HEAD: reads on; false: nothing came */
     bool (*readable)(const struct edge_request *r);
     enum status (*read)(struct edge_request *r, void *p, size_t size, size_t *ret_n); /* of the body; as stream_read */
+    size_t (*ahead)(const struct edge_request *r); /* bytes of the body that came, are not read, and take memory */
     /* The head of an answer waits to be written. False: too large, nothing waits. */
     bool (*head)(struct edge_request *r, const struct rewrite_answer *a);
     enum status (*write)(struct edge_request *r); /* what waits in x->answer; as stream_writev */
@@ -302,6 +306,7 @@ void hold_begin(struct edge_request *r, const struct edge_target *target);
 void hold_leave(struct edge_request *r); /* out of the queue: it goes on, or its client left */
 void hold_release(struct edge_worker *w);
 void hold_look_soon(struct edge_worker *w); /* at the end of this round: there is room for one of them */
+bool hold_grew(struct edge_request *r); /* HOLDING: more of its body may have come. True: too much, it is HEAD again */
 void hold_expired(struct edge_request *r);
 
 /* edge_access.c: counts an exchange that is over and writes its line; called once, before it is given back */

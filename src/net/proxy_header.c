@@ -157,3 +157,105 @@ enum status proxy_header_parse(str in, struct proxy_header *ret, size_t *ret_use
     *ret_used = used;
     return STATUS_OK;
 }
+
+/* ---- writing ---- */
+
+struct end { /* an address as IPv6, mapped where it is IPv4, and a port */
+    unsigned char ip[16];
+    unsigned port;
+};
+
+static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+static bool is_v4(const struct end *e)
+{
+    return memcmp(e->ip, mapped, sizeof(mapped)) == 0;
+}
+
+static struct end end_v4(const void *ip, unsigned port)
+{
+    struct end e = {.port = port};
+    memcpy(e.ip, mapped, sizeof(mapped));
+    memcpy(e.ip + 12, ip, 4);
+    return e;
+}
+
+static bool end_of_text(str host, unsigned port, struct end *ret)
+{
+    char text[INET6_ADDRSTRLEN];
+    unsigned char ip[16];
+    if (!host.n || host.n >= sizeof(text))
+        return false;
+    memcpy(text, host.p, host.n);
+    text[host.n] = '\0';
+    *ret = (struct end){.port = port};
+    if (inet_pton(AF_INET, text, ip) == 1)
+        *ret = end_v4(ip, port);
+    else if (inet_pton(AF_INET6, text, ret->ip) != 1)
+        return false;
+    return true;
+}
+
+static struct end end_of_addr(const struct addr *a, const struct end *other)
+{
+    static const unsigned char zero[16];
+    struct end e = {.port = addr_port(a)};
+    if (a->ss.ss_family == AF_INET)
+        return end_v4(&((const struct sockaddr_in *)&a->ss)->sin_addr, e.port);
+    if (a->ss.ss_family == AF_INET6)
+        memcpy(e.ip, &((const struct sockaddr_in6 *)&a->ss)->sin6_addr, sizeof(e.ip));
+    else if (is_v4(other))
+        e = end_v4(zero, 0);
+    return e;
+}
+
+static void put_v1(struct buf *out, const struct end *client, const struct end *server)
+{
+    char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
+    bool v4 = is_v4(client) && is_v4(server);
+    size_t skip = v4 ? sizeof(mapped) : 0;
+    (void)inet_ntop(v4 ? AF_INET : AF_INET6, client->ip + skip, from, sizeof(from));
+    (void)inet_ntop(v4 ? AF_INET : AF_INET6, server->ip + skip, to, sizeof(to));
+    buf_printf(out, "PROXY %s %s %s %u %u\r\n", v4 ? "TCP4" : "TCP6", from, to, client->port, server->port);
+}
+
+static void put_be16(struct buf *out, unsigned n)
+{
+    buf_putc(out, (char)(n >> 8));
+    buf_putc(out, (char)n);
+}
+
+static void put_v2(struct buf *out, const struct end *client, const struct end *server, bool secure)
+{
+    static const char tls[] = {0x20, 0, 5, 1, 0, 0, 0, 1}; /* by TLS, no certificate of the client */
+    bool v4 = is_v4(client) && is_v4(server);
+    size_t skip = v4 ? sizeof(mapped) : 0, n = sizeof(client->ip) - skip;
+    buf_puts(out, v2_begin);
+    buf_putc(out, 0x21);
+    buf_putc(out, v4 ? 0x11 : 0x21); /* TCP over IPv4, IPv6 */
+    put_be16(out, (unsigned)(2 * n + 4 + (secure ? sizeof(tls) : 0)));
+    buf_put(out, client->ip + skip, n);
+    buf_put(out, server->ip + skip, n);
+    put_be16(out, client->port);
+    put_be16(out, server->port);
+    if (secure)
+        buf_put(out, tls, sizeof(tls));
+}
+
+void proxy_header_put(struct buf *out, unsigned version, str client_host, unsigned client_port,
+                      const struct addr *server, bool secure)
+{
+    struct end client, to;
+    ASSERT(version == 1 || version == 2);
+    if (!end_of_text(client_host, client_port, &client)) {
+        buf_puts(out, version == 1 ? STR("PROXY UNKNOWN\r\n") : v2_begin);
+        if (version == 2)
+            buf_put(out, "\x20\0\0\0", 4);
+        return;
+    }
+    to = end_of_addr(server, &client);
+    if (version == 1)
+        put_v1(out, &client, &to);
+    else
+        put_v2(out, &client, &to, secure);
+}

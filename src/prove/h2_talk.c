@@ -154,6 +154,8 @@ void talk_h2_open(struct client *c)
     const nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
                                                {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW}};
     c->h2 = MEM_NEW(struct talk_h2);
+    buf_clear(&c->out); /* what the connection before had still to say dies with it */
+    c->out_at = 0;
     int rc = nghttp2_session_callbacks_new(&callbacks);
     ASSERT(rc == 0);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);

@@ -9,6 +9,7 @@ import pytest
 
 import limits
 import serving
+from test_h2 import H2, text
 
 
 @pytest.fixture
@@ -33,6 +34,32 @@ def test_bytes_that_are_held(small):
         assert got.status == 503 and "Too many" in got.text and got.header("retry-after")
         edge.run("resume", "web")
         assert one.answer().status == 200
+
+
+def test_bodies_of_http2_that_are_held(small):
+    """They come into memory while their request waits, so they count; what is let go gives its room back."""
+    edge = small("--loops", "1", EDGE_HOLD_BYTES=24000)  # of which one app has a quarter
+    edge.deploy()
+    edge.run("pause", "web")
+    with H2(edge.address) as one, H2(edge.address) as two:
+        first = one.request("/echo", method="POST", body=b"x" * 3000, end=False)
+        edge.wait(lambda: edge.status("web")["waiting"] == 1, "not held")
+        second = two.request("/echo", method="POST", body=b"y" * 2000, end=False)
+        edge.wait(lambda: edge.status("web")["waiting"] == 2, "not held")
+        two.send(second, b"y" * 2000, end=False)  # the drop too much
+        refused = two.wait(second)
+        assert refused["status"] == 503 and "Too many" in text(refused)
+        third = two.request("/echo", method="POST", body=b"z" * 2000)
+        edge.wait(lambda: edge.status("web")["waiting"] == 2, "not held")
+        one.send(first, b"x" * 10)
+        edge.run("resume", "web")
+        assert text(one.wait(first)).startswith("3010 ")
+        assert text(two.wait(third)).startswith("2000 ")
+        edge.run("pause", "web")
+        again = two.request("/echo", method="POST", body=b"v" * 5000)
+        edge.wait(lambda: edge.status("web")["waiting"] == 1, "not held: what was let go is still counted")
+        edge.run("resume", "web")
+        assert text(two.wait(again)).startswith("5000 ")
 
 
 def test_apps_jobs_and_lines(small, tmp_path):

@@ -132,6 +132,17 @@ def test_going_away_is_an_announcement(liar, prove):
     assert kind["connections_opened"] == 3
 
 
+def test_what_an_ended_connection_had_to_say_is_not_said_on_the_next(liar, prove):
+    """PING and the first GOAWAY with the answer: the client closes, and its answer to PING goes with the connection."""
+    def away(c, stream, n):
+        right(c, stream)
+        if n % 3 == 0:
+            c.ping(b"shutdown")
+            c._data_to_send += b"\0\0\10\7\0\0\0\0\0\x7f\xff\xff\xff\0\0\0\0"
+    status, kind = run(prove, liar(away), "--depth", "1")
+    assert status == 0 and kind["connections_told_to_close"] > 3, kind
+
+
 def test_what_goes_away_unanswered_is_lost(liar, prove):
     status, kind = run(prove, liar(lambda c, stream, n: c.close_connection(last_stream_id=0) if n == 9
                                    else right(c, stream)), "--depth", "1")

@@ -34,6 +34,47 @@ static void check(str in, size_t want_used, const char *client, const char *serv
 #define V2   "\r\n\r\n\0\r\nQUIT\n"
 #define IPV4 "\300\0\2\7\12\0\0\1\301\210\1\273"
 
+/* What is written is read again. client "": nobody's. */
+static void check_put(unsigned version, const char *host, unsigned port, const char *server, const char *want_client,
+                      const char *want_server)
+{
+    struct addr to = {0};
+    struct buf out;
+    struct proxy_header h;
+    size_t used = 0;
+    buf_init(&out, 1024);
+    CHECK_INT(addr_parse(str_of(server), &to, NULL), STATUS_OK);
+    proxy_header_put(&out, version, str_of(host), port, &to, true);
+    check(buf_str(&out), out.n, want_client, want_server);
+    CHECK_INT(read(buf_str(&out), &h, &used), STATUS_OK);
+    CHECK_INT(h.secure, version == 2 && want_client);
+    buf_release(&out);
+}
+
+TEST(written)
+{
+    for (unsigned version = 1; version <= 2; version++) {
+        check_put(version, "192.0.2.7", 49544, "10.0.0.1:443", "192.0.2.7:49544", "10.0.0.1:443");
+        check_put(version, "2001:db8::7", 1, "[::1]:65535", "[2001:db8::7]:1", "[::1]:65535");
+        check_put(version, "192.0.2.7", 2, "[2001:db8::1]:3", "192.0.2.7:2", "[2001:db8::1]:3"); /* mapped */
+        check_put(version, "2001:db8::7", 2, "10.0.0.1:3", "[2001:db8::7]:2", "10.0.0.1:3");
+        check_put(version, "192.0.2.7", 2, "[::ffff:10.0.0.1]:3", "192.0.2.7:2", "10.0.0.1:3");
+        check_put(version, "192.0.2.7", 2, "unix:/run/x", "192.0.2.7:2", "0.0.0.0:0");
+        check_put(version, "", 0, "10.0.0.1:443", NULL, NULL);
+        check_put(version, "no address", 0, "10.0.0.1:443", NULL, NULL);
+    }
+    struct buf out;
+    struct addr to;
+    buf_init(&out, 1024);
+    CHECK_INT(addr_parse(STR("10.0.0.1:443"), &to, NULL), STATUS_OK);
+    proxy_header_put(&out, 1, STR("192.0.2.7"), 49544, &to, false);
+    CHECK_STR(buf_str(&out), "PROXY TCP4 192.0.2.7 10.0.0.1 49544 443\r\n");
+    buf_clear(&out);
+    proxy_header_put(&out, 2, STR("192.0.2.7"), 49544, &to, false);
+    CHECK(str_eq(buf_str(&out), STR(V2 "\x21\x11\0\14" IPV4)));
+    buf_release(&out);
+}
+
 TEST(version_1)
 {
     check(STR("PROXY TCP4 192.0.2.7 10.0.0.1 49544 443\r\nGET /"), 41, "192.0.2.7:49544", "10.0.0.1:443");
