@@ -324,6 +324,22 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_INGEST_XLSX_STYLES LOWERABLE(INGEST_XLSX_STYLES, 131072) /* formats of a workbook; more: TOO_LARGE */
 #define LIMIT_INGEST_TABLE_NAMES 1000 /* names tried to find a free one; then CONFLICT */
 
+/* hub */
+#define LIMIT_HUB_ROWS          LOWERABLE(HUB_ROWS, 20000) /* rows of hub.db in one list; more: 413 */
+#define LIMIT_HUB_CONFIG        1048576                    /* hub.yaml; longer: refused */
+#define LIMIT_HUB_FORM          65536                      /* body of a form; longer: 413 */
+#define LIMIT_HUB_FIELDS        200                        /* fields of a form; more: 413 */
+#define LIMIT_HUB_NAME          100 /* bytes of the name of a person, a team; of a title of a space: refused */
+#define LIMIT_HUB_SPACE_NAME    40  /* letters of a space's name, which is part of its host: refused */
+#define LIMIT_HUB_SPACES        50  /* spaces that one person may own unless hub.yaml says otherwise: refused */
+#define LIMIT_HUB_SESSION_S     LOWERABLE(HUB_SESSION_S, 2592000) /* life of a session that is used; then signed out */
+#define LIMIT_HUB_TICKET_S      60                                /* life of a sign-on ticket; then: asked for again */
+#define LIMIT_HUB_LINK_S        LOWERABLE(HUB_LINK_S, 86400)      /* life of a link in a mail (verify, reset) */
+#define LIMIT_HUB_INVITATION_S  LOWERABLE(HUB_INVITATION_S, 604800) /* life of an invitation */
+#define LIMIT_HUB_GRACE_S       LOWERABLE(HUB_GRACE_S, 604800)      /* a deleted space comes back so long */
+#define LIMIT_HUB_QUEUE         LOWERABLE(HUB_QUEUE, 256)           /* requests waiting for a worker; more: 503 */
+#define LIMIT_HUB_SIGN_IN_QUEUE LOWERABLE(HUB_SIGN_IN_QUEUE, 32)    /* passwords waiting to be hashed; more: 503 */
+
 /* prove */
 #define LIMIT_PROVE_HEAD  65536    /* head of an answer, or of a question we ask; longer: a fault */
 #define LIMIT_PROVE_FRAME 16777216 /* bytes of a WebSocket message; more: a fault */

@@ -7,15 +7,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fs.h"
 #include "base/log.h"
 #include "cli/command.h"
-#include "edge/edge.h"
-#include "edge/supervisor.h"
+#include "cli/edge_serve.h"
 #include "http/edge_call.h"
-#include "rt/proc.h"
-#include "rt/takeover.h"
-#include "rt/thread.h"
 
 enum {
     OPT_LISTEN,
@@ -229,32 +224,6 @@ static enum status apply(struct setup *s, int id, str value, str second, struct 
     }
 }
 
-/* The supervisor first; it starts this program again as the edge, and each of them finds out here what it is. */
-static enum status serve(struct setup *s, int *ret_exit, struct err *err)
-{
-    struct edge_config *c = &s->config;
-    enum supervisor_role role = SUPERVISOR_WATCHED;
-    c->channel = -1;
-    c->successor = takeover_expected();
-    if (!c->successor)
-        role = supervisor_role(&c->channel);
-    if (role == SUPERVISOR_FIRST && !c->listen_count && !getenv("LISTEN_FDS")) {
-        err_set(err, STATUS_USAGE, "edge: where does it listen?");
-        return err_hint(err, "vitrine edge --listen :8080");
-    }
-    if (s->tls_wanted && !c->cert_count) {
-        err_set(err, STATUS_USAGE, "edge: --listen-tls needs a certificate");
-        return err_hint(err, "Add --cert CERT.pem KEY.pem");
-    }
-    if (!c->state.n)
-        return err_set(err, STATUS_USAGE, "no state folder: HOME is not set; give --state DIR");
-    enum status st = fs_make_folders(arena_printf(s->a, "%.*s/x", STR_ARG(c->state)), 0700, err);
-    c->app_files = proc_raise_files();
-    if (st == STATUS_OK)
-        st = role == SUPERVISOR_WATCHED ? edge_run(c, err) : supervisor_run(c->channel, ret_exit, err);
-    return st;
-}
-
 /* The edge answers when the new process serves; the old one may still finish what it has in hand. */
 static enum status upgrade(struct setup *s, struct err *err)
 {
@@ -288,24 +257,19 @@ static enum status upgrade(struct setup *s, struct err *err)
 int cmd_edge(int argc, char **argv)
 {
     struct option_reader r = {.options = options, .count = ARRAY_LEN(options), .argc = argc, .argv = argv};
-    struct setup s = {.a = arena_new(0),
-                      .config = {.loops = MIN(thread_cpus(), LIMIT_EDGE_LOOPS),
-                                 .grace_ms = 30000,
-                                 .spool_bytes = LIMIT_EDGE_SPOOL,
-                                 .upgrade_ready_ms = 60000,
-                                 .upgrade_grace_ms = 300000}};
+    struct setup s = {.a = arena_new(0)};
     struct err err = ERR_INIT;
     struct value v;
     str value, second;
     enum status st;
     int id, code = 0;
+    edge_config_default(&s.config);
     s.config.listens = s.listens;
     s.config.certs = s.certs;
     if (argc > 0 && strcmp(argv[0], "apply") == 0) {
         arena_free(s.a);
         return cmd_edge_apply(argc - 1, argv + 1);
     }
-    edge_limits_default(&s.config.limits);
     while ((st = option_next(&r, &id, &value, &second, &err)) == STATUS_AGAIN)
         if ((st = apply(&s, id, value, second, &err)) != STATUS_OK)
             break;
@@ -327,7 +291,12 @@ int cmd_edge(int argc, char **argv)
     } else if (st == STATUS_OK && s.verb) {
         st = edge_call(s.a, s.config.state, "POST", str_of(s.verb), VALUE_UNDEF, &v, &err);
     } else if (st == STATUS_OK) {
-        st = serve(&s, &code, &err);
+        if (s.tls_wanted && !s.config.cert_count) {
+            st = err_set(&err, STATUS_USAGE, "edge: --listen-tls needs a certificate");
+            err_hint(&err, "Add --cert CERT.pem KEY.pem");
+        } else {
+            st = edge_serve(&s.config, &code, &err);
+        }
     }
     arena_free(s.a);
     return s.help || st == STATUS_OK ? code : command_fail(&err);

@@ -61,6 +61,8 @@ const struct command commands[] = {
     {"upgrade", "Replace a running server by a new process, without losing a request", cmd_upgrade},
     {"prove", "Load a server while it changes, and count what it lost", cmd_prove},
     {"hash-password", "Print the hash of a password for the configuration", cmd_hash_password},
+    {"hub", "Make and check a data cloud of your own: accounts, spaces", cmd_hub},
+    {"up", "Start the hub with everything in front of it and behind it", cmd_up},
     {"edge", "Stand in front of apps: routes, TLS, changes without a failed request", cmd_edge},
     {"deploy", "Put an app, or its new version, behind the edge", cmd_deploy},
     {"rollback", "Deploy the version before the present one again", cmd_rollback},

@@ -54,6 +54,8 @@ static void set_config(struct conn *c)
     sqlite3_db_config(c->sqlite, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
     sqlite3_db_config(c->sqlite, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
     sqlite3_db_config(c->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    if (c->mode == CONN_WRITE && c->db->foreign_keys)
+        sqlite3_db_config(c->sqlite, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
     if (c->mode == CONN_READ) {
         sqlite3_db_config(c->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, c->db->extension_count > 0, NULL);
         sqlite3_db_config(c->sqlite, SQLITE_DBCONFIG_ENABLE_ATTACH_CREATE, 0, NULL);

@@ -422,6 +422,7 @@ enum status database_new(const struct database_options *o, struct database **ret
     db->immutable = o->immutable && !o->memory;
     db->nolock = o->nolock;
     db->create = o->create;
+    db->foreign_keys = o->foreign_keys;
     db->cache_size_kb = o->cache_size_kb;
     db->busy_timeout_ms = o->busy_timeout_ms ? o->busy_timeout_ms : LIMIT_DB_BUSY_TIMEOUT_MS;
     db->extensions = mem_array(o->load_extension_count, sizeof *db->extensions);

@@ -26,6 +26,7 @@ struct database_options {       /* all borrowed; database_new() copies */
     bool create;                /* database_check() makes the file when it does not exist */
     const str *load_extensions; /* "PATH" or "PATH:ENTRY" */
     size_t load_extension_count;
+    bool foreign_keys;                    /* writing connections obey REFERENCES; SQLite's default is not to */
     const struct database_attach *attach; /* at most 10 */
     size_t attach_count;
     int64_t cache_size_kb;   /* page cache of one connection; 0 = SQLite's default */

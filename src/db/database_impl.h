@@ -25,7 +25,7 @@ struct database {
     char *name, *path; /* path NULL = memory */
     char *shm_path, *wal_path;
     char *memory_name; /* unique in the process */
-    bool immutable, nolock, create;
+    bool immutable, nolock, create, foreign_keys;
     char **extensions;
     size_t extension_count;
     struct database **attached; /* with their schema names */

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_hub — vitrine hub: making a hub, checking it, the process behind the edge; and vitrine up, which starts all. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "cli/command.h"
+#include "cli/edge_serve.h"
+#include "hub/account.h"
+#include "hub/hub.h"
+#include "hub/store.h"
+
+#define ADMIN_LINK_S 86400
+
+enum { OPT_DIR, OPT_DOMAIN, OPT_LISTEN, OPT_LISTEN_TLS, OPT_ORIGIN, OPT_UDS, OPT_LOG_LEVEL, OPT_HELP };
+static const struct option options[] = {
+    {"--dir", 'd', OPTION_VALUE, "DIR", "Folder of the hub (default: /var/lib/vitrine, or ~/.local/share/vitrine)",
+     OPT_DIR},
+    {"--domain", 0, OPTION_VALUE, "DOMAIN", "init: host of the hub; spaces are below it. data.localhost needs nothing",
+     OPT_DOMAIN},
+    {"--listen", 'l', OPTION_VALUE, "ADDR", "init: where it listens (default :80, of *.localhost 127.0.0.1:8080)",
+     OPT_LISTEN},
+    {"--listen-tls", 0, OPTION_VALUE, "ADDR", "init: the same with TLS (default :443, of *.localhost none)",
+     OPT_LISTEN_TLS},
+    {"--origin", 0, OPTION_VALUE, "URL", "init: where people find it, when something stands in front", OPT_ORIGIN},
+    {"--uds", 0, OPTION_VALUE, "PATH", "run: Unix socket where the edge asks it", OPT_UDS},
+    {"--log-level", 0, OPTION_VALUE, "LEVEL", "debug, info, warn, error (default info)", OPT_LOG_LEVEL},
+    {"--help", 0, OPTION_FLAG, NULL, "Show this text", OPT_HELP},
+};
+
+struct typed {
+    struct arena *a;
+    str verb, dir, domain, listen, listen_tls, origin, uds;
+    bool help;
+};
+
+static str usual_dir(struct arena *a)
+{
+    const char *own = getenv("VITRINE_HUB"), *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    if (own && *own)
+        return str_of(own);
+    if (geteuid() == 0)
+        return STR("/var/lib/vitrine");
+    if (data && *data == '/')
+        return arena_printf(a, "%s/vitrine", data);
+    return home && *home ? arena_printf(a, "%s/.local/share/vitrine", home) : STR("");
+}
+
+static enum status apply(struct typed *t, int id, str value, struct err *err)
+{
+    enum log_level level;
+    str *const texts[] = {[OPT_DIR] = &t->dir,       [OPT_DOMAIN] = &t->domain,
+                          [OPT_LISTEN] = &t->listen, [OPT_LISTEN_TLS] = &t->listen_tls,
+                          [OPT_ORIGIN] = &t->origin, [OPT_UDS] = &t->uds};
+    if (id == OPT_HELP) {
+        t->help = true;
+    } else if (id == OPT_LOG_LEVEL) {
+        if (!log_level_parse(value, &level))
+            return err_set(err, STATUS_USAGE, "\"%.*s\" is no log level", STR_ARG(value));
+        log_setup(level, LOG_TEXT, 2);
+    } else if (id >= 0) {
+        *texts[id] = value;
+    } else if (!t->verb.n) {
+        t->verb = value;
+    } else {
+        return err_set(err, STATUS_USAGE, "\"%.*s\" is one word too many", STR_ARG(value));
+    }
+    return STATUS_OK;
+}
+
+/* ---- init ---- */
+
+struct link {
+    str hash;
+};
+
+static enum status write_link(struct conn *c, void *arg, struct err *err)
+{
+    const struct link *l = arg;
+    return account_link_add(c, l->hash, "admin", STR(""), STR(""), ADMIN_LINK_S, err);
+}
+
+/* A link that makes an administrator; it holds for a day, once. */
+static enum status print_admin_link(struct typed *t, struct err *err)
+{
+    struct hub h;
+    struct link l;
+    enum status st = hub_open(&h, t->dir, err);
+    str secret = hub_secret(t->a, &l.hash);
+    if (st == STATUS_OK)
+        st = store_write(h.store, write_link, &l, err);
+    if (st == STATUS_OK)
+        printf("%.*s/-/admin-link?token=%.*s\n", STR_ARG(h.config.origin), STR_ARG(secret));
+    hub_close(&h);
+    return st;
+}
+
+static str quoted_list(struct arena *a, str address)
+{
+    return address.n ? ARENA_CAT(a, STR("\""), address, STR("\"")) : STR("");
+}
+
+static enum status init(struct typed *t, struct err *err)
+{
+    bool local = str_ends(t->domain, STR(".localhost")) || str_is(t->domain, "localhost");
+    str path = arena_printf(t->a, "%.*s/hub.yaml", STR_ARG(t->dir)), origin = t->origin;
+    if (!t->domain.n) {
+        err_set(err, STATUS_USAGE, "hub init: which domain?");
+        return err_hint(err, "vitrine hub init --domain data.example.org; on a laptop: --domain data.localhost");
+    }
+    enum status st = hub_domain_check(t->domain, err);
+    if (st == STATUS_OK && access(path.p, F_OK) == 0) {
+        err_set(err, STATUS_CONFLICT, "there is a hub in '%.*s' already", STR_ARG(t->dir));
+        return err_hint(err, "vitrine up --dir %.*s starts it; vitrine hub admin-link makes another administrator.",
+                        STR_ARG(t->dir));
+    }
+    if (!t->listen.n)
+        t->listen = local ? STR("127.0.0.1:8080") : STR(":80");
+    if (!t->listen_tls.n && !local)
+        t->listen_tls = STR(":443");
+    size_t colon = str_rfind_char(t->listen, ':');
+    str port = colon == STR_NPOS ? STR("") : str_from(t->listen, colon);
+    if (!origin.n)
+        origin = ARENA_CAT(t->a, t->listen_tls.n ? STR("https://") : STR("http://"), t->domain,
+                           t->listen_tls.n || str_is(port, ":80") ? STR("") : port);
+    str text = hub_config_text(t->a, t->domain, quoted_list(t->a, t->listen), quoted_list(t->a, t->listen_tls), origin);
+    if (st == STATUS_OK)
+        st = fs_make_folders(path, 0700, err);
+    if (st == STATUS_OK)
+        st = fs_write_atomic(path.p, text, 0600, err);
+    if (st != STATUS_OK)
+        return st;
+    printf("Made a hub in %.*s (hub.yaml says what may be changed).\n\nStart it:\n  vitrine up --dir %.*s\n\n"
+           "Then open this link to make the first account; it holds for a day, once:\n  ",
+           STR_ARG(t->dir), STR_ARG(t->dir));
+    return print_admin_link(t, err);
+}
+
+static enum status check(struct typed *t, struct err *err)
+{
+    struct hub_config c;
+    enum status st = hub_config_read(t->a, t->dir, &c, err);
+    if (st == STATUS_OK)
+        printf("hub.yaml is fine: %.*s\n", STR_ARG(c.origin));
+    return st;
+}
+
+static enum status run(struct typed *t, struct err *err)
+{
+    struct hub_run_config c = {.dir = t->dir, .grace_ms = 10000};
+    if (!t->uds.n)
+        return err_set(err, STATUS_USAGE, "hub run needs --uds PATH");
+    enum status st = addr_from_unix_path(t->uds, &c.addr, err);
+    return st == STATUS_OK ? hub_run(&c, err) : st;
+}
+
+static const struct verb {
+    const char *name;
+    enum status (*run)(struct typed *t, struct err *err);
+} verbs[] = {{"init", init}, {"check", check}, {"admin-link", print_admin_link}, {"run", run}};
+
+static enum status read_typed(struct typed *t, int argc, char **argv, struct err *err)
+{
+    struct option_reader r = {.options = options, .count = ARRAY_LEN(options), .argc = argc, .argv = argv};
+    str value, second;
+    int id;
+    enum status st;
+    while ((st = option_next(&r, &id, &value, &second, err)) == STATUS_AGAIN)
+        if ((st = apply(t, id, value, err)) != STATUS_OK)
+            return st;
+    if (!t->dir.n)
+        t->dir = usual_dir(t->a);
+    if (st == STATUS_OK && !t->dir.n)
+        return err_set(err, STATUS_USAGE, "no folder: HOME is not set; give --dir DIR");
+    return st;
+}
+
+int cmd_hub(int argc, char **argv)
+{
+    struct typed t = {.a = arena_new(0)};
+    struct err err = ERR_INIT;
+    const struct verb *v = NULL;
+    enum status st = read_typed(&t, argc, argv, &err);
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        if (str_is(t.verb, verbs[i].name))
+            v = &verbs[i];
+    if (t.help || (st == STATUS_OK && !t.verb.n)) {
+        printf(
+            "Usage: vitrine hub init --domain DOMAIN [OPTIONS]\n"
+            "       vitrine hub check | admin-link | run --uds PATH [--dir DIR]\n\n"
+            "A data cloud of your own: people sign up, get a space on a subdomain, put files in and share them.\n"
+            "init makes its folder and prints a link for the first administrator; vitrine up starts it. check reads\n"
+            "hub.yaml; admin-link prints another such link; run is what the edge starts.\n\nOptions:\n");
+        option_print_help(options, ARRAY_LEN(options));
+        st = STATUS_OK;
+    } else if (st == STATUS_OK) {
+        st = v ? v->run(&t, &err) : err_set(&err, STATUS_USAGE, "\"%.*s\" is nothing hub does", STR_ARG(t.verb));
+    }
+    arena_free(t.a);
+    return st == STATUS_OK ? 0 : command_fail(&err);
+}
+
+/* ---- up ---- */
+
+struct up {
+    struct edge_config edge;
+    struct edge_listen_config listens[LIMIT_HTTP_LISTENERS];
+    struct tls_config certs[LIMIT_EDGE_HOSTS];
+};
+
+static enum status add_listens(struct up *u, struct value list, bool tls, struct err *err)
+{
+    enum status st = STATUS_OK;
+    for (size_t i = 0; st == STATUS_OK && i < value_count(list); i++) {
+        str text = value_at(list, i).kind == VALUE_STR ? value_at(list, i).s : STR("");
+        if (u->edge.listen_count == LIMIT_HTTP_LISTENERS)
+            return err_set(err, STATUS_CONFIG, "hub.yaml: more than %d addresses to listen on", LIMIT_HTTP_LISTENERS);
+        struct edge_listen_config *l = &u->listens[u->edge.listen_count];
+        st = addr_parse(text, &l->addr, err);
+        l->tls = tls;
+        u->edge.listen_count += st == STATUS_OK;
+    }
+    return st == STATUS_OK ? st : (err_prefix(err, "hub.yaml: %s", tls ? "listen_tls" : "listen"), st);
+}
+
+static enum status add_certs(struct up *u, const struct hub_config *c, struct err *err)
+{
+    for (size_t i = 0; i < value_count(c->certificates); i++) {
+        struct value v = value_at(c->certificates, i);
+        str cert = value_get_text(v, STR("cert")), key = value_get_text(v, STR("key"));
+        if (!cert.n || !key.n || i >= LIMIT_EDGE_HOSTS)
+            return err_set(err, STATUS_CONFIG, "hub.yaml: certificates: each needs cert and key, files in PEM form");
+        u->certs[u->edge.cert_count++] = (struct tls_config){.cert_path = cert, .key_path = key};
+    }
+    if (value_count(c->listen_tls) && !u->edge.cert_count) {
+        err_set(err, STATUS_CONFIG, "hub.yaml: listen_tls needs certificates");
+        return err_hint(err, "Name the files under certificates, or leave listen_tls empty.");
+    }
+    return STATUS_OK;
+}
+
+/* The hub is the app that the edge finds in DIR/apps. */
+static enum status write_app(struct arena *a, const struct hub_config *c, struct err *err)
+{
+    char program[4096];
+    struct value v = value_dict(a);
+    struct buf json;
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program);
+    if (n <= 0 || (size_t)n >= sizeof program)
+        return err_set(err, STATUS_IO, "where this program lies is not to be found out: is /proc mounted?");
+    VALUE_SET(v, "host", value_str(c->domain));
+    VALUE_SET(
+        v, "run",
+        value_str(arena_printf(a, "'%.*s' hub run --dir '%.*s' --uds {socket}", (int)n, program, STR_ARG(c->dir))));
+    VALUE_SET(v, "health", value_cstr("/-/health"));
+    str path = hub_path(a, c, "apps/hub.json");
+    enum status st = fs_make_folders(path, 0700, err);
+    buf_init(&json, LIMIT_EDGE_CONTROL);
+    value_to_json_indent(&json, v, VALUE_JSON_UTF8, 2);
+    if (st == STATUS_OK)
+        st = fs_write_atomic(path.p, buf_str(&json), 0600, err);
+    buf_release(&json);
+    return st;
+}
+
+static enum status up(struct typed *t, int *ret_exit, struct err *err)
+{
+    struct up *u = ARENA_NEW(t->a, struct up);
+    struct hub_config c;
+    enum status st = hub_config_read(t->a, t->dir, &c, err);
+    if (st != STATUS_OK)
+        return st;
+    edge_config_default(&u->edge);
+    u->edge.listens = u->listens;
+    u->edge.certs = u->certs;
+    st = add_listens(u, c.listen, false, err);
+    if (st == STATUS_OK)
+        st = add_listens(u, c.listen_tls, true, err);
+    if (st == STATUS_OK)
+        st = add_certs(u, &c, err);
+    if (st == STATUS_OK)
+        st = write_app(t->a, &c, err);
+    u->edge.state = hub_path(t->a, &c, "edge");
+    u->edge.apps = hub_path(t->a, &c, "apps");
+    return st == STATUS_OK ? edge_serve(&u->edge, ret_exit, err) : st;
+}
+
+int cmd_up(int argc, char **argv)
+{
+    struct typed t = {.a = arena_new(0)};
+    struct err err = ERR_INIT;
+    int code = 0;
+    enum status st = read_typed(&t, argc, argv, &err);
+    if (t.help) {
+        printf(
+            "Usage: vitrine up [--dir DIR]\n\n"
+            "Starts the hub that vitrine hub init made: the edge with the addresses of hub.yaml, the hub behind it,\n"
+            "and every space when it is asked for. Ends with SIGTERM or Ctrl+C. vitrine edge upgrade --state DIR/edge\n"
+            "replaces the program without losing a request.\n\nOptions:\n");
+        option_print_help(options, ARRAY_LEN(options));
+    } else if (st == STATUS_OK && t.verb.n) {
+        st = err_set(&err, STATUS_USAGE, "\"%.*s\" is nothing that up knows", STR_ARG(t.verb));
+    } else if (st == STATUS_OK) {
+        st = up(&t, &code, &err);
+    }
+    arena_free(t.a);
+    return st == STATUS_OK ? code : command_fail(&err);
+}

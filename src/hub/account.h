@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* account: people: making them, their passwords, links that prove an address. */
+#ifndef VITRINE_HUB_ACCOUNT_H
+#define VITRINE_HUB_ACCOUNT_H
+
+#include "hub/request.h"
+
+/* A name as it may be shown: at most LIMIT_HUB_NAME bytes of UTF-8 without control characters. INVALID. */
+enum status account_name_check(str name, const char *what, struct err *err) MUST_USE;
+
+/* Inside of a write. password_hash empty: none. CONFLICT: the address has an account. */
+enum status account_add(struct conn *c, const struct hub_request *rq, str id, str email, str name, str password_hash,
+                        bool verified, struct err *err) MUST_USE;
+
+/* Links: a secret that is given out once (in a mail) and used once. kind: "verify", "reset", "admin". */
+enum status account_link_add(struct conn *c, str hash, const char *kind, str user_id, str email, int64_t life_s,
+                             struct err *err) MUST_USE;
+/* The row {user_id, email} of a link that can still be used; UNDEFINED: there is none. */
+enum status account_link_find(struct conn *c, struct arena *a, str secret, const char *kind, struct value *ret,
+                              struct err *err) MUST_USE;
+/* Inside of a write: marks it used. CONFLICT: it was used meanwhile. */
+enum status account_link_use(struct conn *c, struct arena *a, str secret, const char *kind, struct err *err) MUST_USE;
+
+#endif

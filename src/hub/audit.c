@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/audit.h"
+
+#include "base/clock.h"
+
+enum status audit_add(struct conn *c, const struct hub_request *rq, const char *action, str space_id, str object,
+                      struct err *err)
+{
+    return SQL_RUN(c, err,
+                   "insert into audit (at, user_id, action, space_id, object, address) values (?1, ?2, ?3, ?4, ?5, ?6)",
+                   SQL_I(clock_unix_s()), SQL_T(hub_user_id(rq)), SQL_T(str_of(action)), SQL_T(space_id), SQL_T(object),
+                   SQL_T(rq->client));
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/config.h"
+
+#include <stdlib.h>
+
+#include "base/fs.h"
+#include "base/limits.h"
+#include "codec/yaml.h"
+
+#define FILE_NAME "hub.yaml"
+
+static const char *const top_keys[] = {
+    "domain", "origin", "listen", "listen_tls", "certificates", "acme",  "sign_up", "verify_email",
+    "mail",   "oidc",   "github", "spaces",     "backups",      "fleet", "limits",  "trusted_proxies",
+};
+
+static enum status wrong(struct err *err, const char *key, const char *what)
+{
+    err_set(err, STATUS_CONFIG, "%s: %s %s", FILE_NAME, key, what);
+    return err_hint(err, "Change the file, then: vitrine hub check");
+}
+
+static bool known(str key, const char *const *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_is(key, keys[i]))
+            return true;
+    return false;
+}
+
+enum status hub_domain_check(str domain, struct err *err)
+{
+    bool ok = domain.n > 0 && domain.n <= 200 && domain.p[0] != '.' && domain.p[0] != '-' &&
+              domain.p[domain.n - 1] != '.' && domain.p[domain.n - 1] != '-' && str_find(domain, STR("..")) == STR_NPOS;
+    for (size_t i = 0; ok && i < domain.n; i++) {
+        char c = domain.p[i];
+        ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    }
+    if (ok)
+        return STATUS_OK;
+    err_set(err, STATUS_INVALID, "\"%.*s\" is no domain", STR_ARG(str_sub(domain, 0, 200)));
+    return err_hint(err, "A domain is written as data.example.org: lower-case letters, digits, hyphens and dots.");
+}
+
+static enum status read_list(struct arena *a, struct value root, const char *key, struct value *ret, struct err *err)
+{
+    struct value v = value_get(root, str_of(key));
+    *ret = value_list(a);
+    if (value_is_null(v))
+        return STATUS_OK;
+    if (v.kind == VALUE_STR) {
+        value_push(*ret, v);
+        return STATUS_OK;
+    }
+    if (v.kind != VALUE_LIST)
+        return wrong(err, key, "must be a list");
+    *ret = v;
+    return STATUS_OK;
+}
+
+static enum status read_number(struct value v, const char *key, int64_t low, int64_t high, int64_t *io, struct err *err)
+{
+    if (value_is_null(v))
+        return STATUS_OK;
+    if (v.kind != VALUE_INT || v.i < low || v.i > high) {
+        err_set(err, STATUS_CONFIG, "%s: %s must be a whole number from %lld to %lld", FILE_NAME, key, (long long)low,
+                (long long)high);
+        return err_hint(err, "Change the file, then: vitrine hub check");
+    }
+    *io = v.i;
+    return STATUS_OK;
+}
+
+static enum status read_flag(struct value v, const char *key, bool *io, struct err *err)
+{
+    if (value_is_null(v))
+        return STATUS_OK;
+    if (v.kind != VALUE_BOOL)
+        return wrong(err, key, "must be true or false");
+    *io = v.b;
+    return STATUS_OK;
+}
+
+static enum status read_spaces(struct value v, struct hub_config *c, struct err *err)
+{
+    static const char *const keys[] = {"disk_bytes",          "memory_bytes",  "sql_ms",
+                                       "requests_per_minute", "sleep_seconds", "each"};
+    int64_t *at[] = {&c->quota.disk_bytes,          &c->quota.memory_bytes,  &c->quota.sql_ms,
+                     &c->quota.requests_per_minute, &c->quota.sleep_seconds, &c->spaces_each};
+    c->quota = (struct hub_quota){.disk_bytes = INT64_C(5) << 30,
+                                  .memory_bytes = INT64_C(512) << 20,
+                                  .sql_ms = 5000,
+                                  .requests_per_minute = 6000,
+                                  .sleep_seconds = 600};
+    c->spaces_each = LIMIT_HUB_SPACES;
+    if (!value_is_null(v) && v.kind != VALUE_DICT)
+        return wrong(err, "spaces", "must hold keys and values");
+    for (size_t i = 0; i < value_count(v); i++) {
+        if (!known(v.dict->entries[i].key, keys, ARRAY_LEN(keys))) {
+            err_set(err, STATUS_CONFIG, "%s: spaces has no key \"%.*s\"", FILE_NAME,
+                    STR_ARG(str_sub(v.dict->entries[i].key, 0, 60)));
+            return err_hint(err, "It may have: disk_bytes, memory_bytes, sql_ms, requests_per_minute, sleep_seconds, "
+                                 "each.");
+        }
+    }
+    enum status st = STATUS_OK;
+    for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(keys); i++)
+        st = read_number(value_get(v, str_of(keys[i])), keys[i], 0, INT64_C(1) << 50, at[i], err);
+    return st;
+}
+
+static enum status read_origin(struct arena *a, struct value root, struct hub_config *c, struct err *err)
+{
+    str given = value_get_text(root, STR("origin"));
+    bool tls = value_count(c->listen_tls) > 0;
+    c->origin = given.n ? given : ARENA_CAT(a, tls ? STR("https://") : STR("http://"), c->domain);
+    c->secure = str_starts(c->origin, STR("https://"));
+    str host = str_from(c->origin, c->secure ? 8 : 7);
+    if ((!c->secure && !str_starts(c->origin, STR("http://"))) || !str_starts(host, c->domain))
+        return wrong(err, "origin", "must be http:// or https://, the domain, and a port where it has one");
+    c->port = str_from(host, c->domain.n);
+    int64_t port;
+    if (c->port.n && (c->port.p[0] != ':' || !str_to_i64(str_from(c->port, 1), &port) || port < 1 || port > 65535))
+        return wrong(err, "origin", "must be http:// or https://, the domain, and a port where it has one");
+    return STATUS_OK;
+}
+
+static enum status read_all(struct arena *a, struct value root, struct hub_config *c, struct err *err)
+{
+    struct value sign_up = VALUE_GET(root, "sign_up");
+    if (root.kind != VALUE_DICT)
+        return wrong(err, "the file", "must hold keys and values");
+    for (size_t i = 0; i < value_count(root); i++)
+        if (!known(root.dict->entries[i].key, top_keys, ARRAY_LEN(top_keys)))
+            return wrong(err, arena_printf(a, "\"%.60s\"", arena_cstr(a, root.dict->entries[i].key)).p,
+                         "is no key of this file");
+    c->root = root;
+    c->domain = value_get_text(root, STR("domain"));
+    enum status st = hub_domain_check(c->domain, err);
+    if (st != STATUS_OK)
+        return wrong(err, "domain", "must be written as data.example.org");
+    st = read_list(a, root, "listen", &c->listen, err);
+    if (st == STATUS_OK)
+        st = read_list(a, root, "listen_tls", &c->listen_tls, err);
+    if (st == STATUS_OK)
+        st = read_list(a, root, "certificates", &c->certificates, err);
+    if (st == STATUS_OK)
+        st = read_origin(a, root, c, err);
+    if (st == STATUS_OK)
+        st = read_spaces(VALUE_GET(root, "spaces"), c, err);
+    c->verify = !value_is_null(VALUE_GET(root, "mail"));
+    if (st == STATUS_OK)
+        st = read_flag(VALUE_GET(root, "verify_email"), "verify_email", &c->verify, err);
+    if (st == STATUS_OK && c->verify && value_is_null(VALUE_GET(root, "mail")))
+        return wrong(err, "verify_email", "needs mail: nothing could be sent");
+    if (st != STATUS_OK || value_is_null(sign_up))
+        return st;
+    if (sign_up.kind == VALUE_STR && str_is(sign_up.s, "open"))
+        c->sign_up = SIGN_UP_OPEN;
+    else if (sign_up.kind == VALUE_STR && str_is(sign_up.s, "invited"))
+        c->sign_up = SIGN_UP_INVITED;
+    else if (sign_up.kind == VALUE_STR && str_is(sign_up.s, "closed"))
+        c->sign_up = SIGN_UP_CLOSED;
+    else
+        return wrong(err, "sign_up", "must be open, invited or closed");
+    return STATUS_OK;
+}
+
+enum status hub_config_read(struct arena *a, str dir, struct hub_config *ret, struct err *err)
+{
+    struct hub_config c = {0};
+    struct value root;
+    str text;
+    char *full = realpath(arena_cstr(a, dir), NULL);
+    c.dir = full ? arena_str(a, str_of(full)) : dir;
+    free(full);
+    enum status st = fs_read_file(hub_path(a, &c, FILE_NAME).p, LIMIT_HUB_CONFIG, a, &text, err);
+    if (st == STATUS_NOT_FOUND) {
+        err_set(err, STATUS_NOT_FOUND, "there is no hub in '%.*s'", STR_ARG(dir));
+        return err_hint(err, "Make one: vitrine hub init --domain data.example.org --dir %.*s", STR_ARG(dir));
+    }
+    if (st == STATUS_OK)
+        st = value_from_yaml(a, text, &root, err);
+    if (st == STATUS_INVALID)
+        return err_prefix(err, FILE_NAME);
+    if (st == STATUS_OK)
+        st = read_all(a, root, &c, err);
+    if (st == STATUS_OK)
+        *ret = c;
+    return st;
+}
+
+str hub_path(struct arena *a, const struct hub_config *c, const char *below)
+{
+    return arena_printf(a, "%.*s/%s", STR_ARG(c->dir), below);
+}
+
+str hub_space_origin(struct arena *a, const struct hub_config *c, str name)
+{
+    return ARENA_CAT(a, c->secure ? STR("https://") : STR("http://"), name, STR("."), c->domain, c->port);
+}
+
+str hub_config_text(struct arena *a, str domain, str listen, str listen_tls, str origin)
+{
+    static const char form[] =
+        "# The hub's configuration. After a change: vitrine hub check, then vitrine hub reload.\n"
+        "# docs/hub.md tells what every key means.\n"
+        "\n"
+        "# The hub's own host. Spaces are below it: NAME.%.*s\n"
+        "domain: %.*s\n"
+        "# Where people find it\n"
+        "origin: %.*s\n"
+        "\n"
+        "# Addresses: plain and TLS\n"
+        "listen: [%.*s]\n"
+        "listen_tls: [%.*s]\n"
+        "# Certificates from files; each with its chain\n"
+        "#certificates:\n"
+        "#- {cert: /etc/ssl/data.pem, key: /etc/ssl/data.key}\n"
+        "\n"
+        "# Who may make an account: open (everybody), invited (whoever is invited into a space), closed\n"
+        "sign_up: open\n"
+        "\n"
+        "# How mail is sent. Without it addresses are not confirmed and invitations are links to hand on.\n"
+        "#mail: {url: \"smtps://user:password@smtp.example.org\", from: \"Data <data@example.org>\"}\n"
+        "\n"
+        "# What a new space may use; 0 = no limit\n"
+        "spaces:\n"
+        "  each: %d                 # spaces that one person may own\n"
+        "  disk_bytes: 5368709120   # 5 GiB\n"
+        "  memory_bytes: 536870912  # 512 MiB\n"
+        "  sql_ms: 5000             # one query\n"
+        "  requests_per_minute: 6000\n"
+        "  sleep_seconds: 600       # without a request; the next one wakes it\n";
+    return arena_printf(a, form, STR_ARG(domain), STR_ARG(domain), STR_ARG(origin), STR_ARG(listen),
+                        STR_ARG(listen_tls), LIMIT_HUB_SPACES);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config: hub.yaml: what an administrator may change. Read at the start and at SIGHUP; everything has a default but the
+ * domain. */
+#ifndef VITRINE_HUB_CONFIG_H
+#define VITRINE_HUB_CONFIG_H
+
+#include "codec/value.h"
+
+enum hub_sign_up { SIGN_UP_OPEN, SIGN_UP_INVITED, SIGN_UP_CLOSED };
+
+struct hub_quota { /* of a space; 0 = no limit */
+    int64_t disk_bytes, memory_bytes, sql_ms, requests_per_minute, sleep_seconds;
+};
+struct hub_config { /* all text lives in the arena it was read into */
+    str dir;        /* the hub's folder, absolute */
+    str domain;     /* "data.example.org", lower case */
+    str origin;     /* "https://data.example.org", "http://data.localhost:8080": of the hub; no slash at its end */
+    str port;       /* ":8080" when the origin has one, else empty */
+    bool secure;    /* https */
+    enum hub_sign_up sign_up;
+    struct hub_quota quota;          /* of new spaces */
+    int64_t spaces_each;             /* that one person may own */
+    bool verify;                     /* an e-mail address must be confirmed before the account is used */
+    struct value listen, listen_tls; /* LISTs of STR: addresses of the edge */
+    struct value certificates;       /* LIST of DICT {cert, key} */
+    struct value root;               /* the whole document: mail, oidc, github, acme are read by their parts */
+};
+/* DIR/hub.yaml. NOT_FOUND: there is none (vitrine hub init makes it). CONFIG names file, key and what it may be. */
+enum status hub_config_read(struct arena *a, str dir, struct hub_config *ret, struct err *err) MUST_USE;
+/* The commented file that `vitrine hub init` writes. */
+str hub_config_text(struct arena *a, str domain, str listen, str listen_tls, str origin);
+/* "museum" -> "https://museum.data.example.org" */
+str hub_space_origin(struct arena *a, const struct hub_config *c, str name);
+str hub_path(struct arena *a, const struct hub_config *c, const char *below); /* DIR/below; a C string too */
+/* Lower-case letters, digits, hyphens and dots as host names have them; INVALID. */
+enum status hub_domain_check(str domain, struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/edge_apps.h"
+
+#include "base/limits.h"
+#include "http/edge_call.h"
+#include "hub/sql.h"
+
+str edge_apps_name(struct arena *a, str space_id)
+{
+    return ARENA_CAT(a, STR("s-"), space_id);
+}
+
+static str state_of(struct hub *h, struct arena *a)
+{
+    return hub_path(a, &h->config, "edge");
+}
+
+/* A word of a shell command: no byte of it means anything to the shell. */
+static str quoted(struct arena *a, str word)
+{
+    struct buf b;
+    buf_init(&b, LIMIT_EDGE_RUN);
+    buf_putc(&b, '\'');
+    for (size_t i = 0; i < word.n; i++) {
+        if (word.p[i] == '\'')
+            buf_puts(&b, STR("'\\''"));
+        else
+            buf_putc(&b, word.p[i]);
+    }
+    buf_putc(&b, '\'');
+    str out = arena_str(a, buf_str(&b));
+    buf_release(&b);
+    return out;
+}
+
+/* The program of its version, in its sandbox. */
+static str command(struct hub *h, struct arena *a, str space_id)
+{
+    str program = quoted(a, h->program);
+    str folder = quoted(a, arena_printf(a, "%.*s/spaces/%.*s", STR_ARG(h->config.dir), STR_ARG(space_id)));
+    return ARENA_CAT(a, program, STR(" serve "), folder, STR("/data --state "), folder, STR("/state --uds {socket}"));
+}
+
+static enum status hosts_of(struct hub *h, struct conn *c, struct arena *a, str space_id, str name, struct value *ret,
+                            struct err *err)
+{
+    struct value rows, hosts = value_list(a);
+    enum status st =
+        SQL_ROWS(c, a, &rows, err, "select host from domains where space_id = ?1 order by host", SQL_T(space_id));
+    value_push(hosts, value_str(ARENA_CAT(a, name, STR("."), h->config.domain)));
+    for (size_t i = 0; st == STATUS_OK && i < value_count(rows); i++)
+        value_push(hosts, VALUE_GET(value_at(rows, i), "host"));
+    *ret = hosts;
+    return st;
+}
+
+enum status edge_apps_put(struct hub *h, struct conn *c, str space_id, bool asleep, struct err *err)
+{
+    struct arena *a = arena_new(0);
+    struct value row, hosts, spec = value_dict(a);
+    enum status st = SQL_ROW(c, a, &row, err, "select name, quota from spaces where id = ?1", SQL_T(space_id));
+    if (st == STATUS_OK && row.kind != VALUE_DICT)
+        st = err_set(err, STATUS_NOT_FOUND, "there is no such space");
+    if (st == STATUS_OK)
+        st = hosts_of(h, c, a, space_id, VALUE_GET(row, "name").s, &hosts, err);
+    if (st == STATUS_OK) {
+        (void)asleep;
+        VALUE_SET(spec, "name", value_str(edge_apps_name(a, space_id)));
+        VALUE_SET(spec, "host", hosts);
+        VALUE_SET(spec, "run", value_str(command(h, a, space_id)));
+        VALUE_SET(spec, "health", value_cstr("/-/ready"));
+        str path = ARENA_CAT(a, STR("/apps/"), edge_apps_name(a, space_id), STR("/deploy"));
+        st = edge_do(a, state_of(h, a), path, spec, true, err);
+    }
+    arena_free(a);
+    return st;
+}
+
+enum status edge_apps_remove(struct hub *h, str space_id, struct err *err)
+{
+    struct arena *a = arena_new(0);
+    struct err own = ERR_INIT;
+    str path = ARENA_CAT(a, STR("/apps/"), edge_apps_name(a, space_id), STR("/remove"));
+    enum status st = edge_do(a, state_of(h, a), path, value_dict(a), true, &own);
+    if (st == STATUS_NOT_FOUND && str_find(str_of(own.text), STR("no app")) != STR_NPOS)
+        st = STATUS_OK;
+    if (st != STATUS_OK && err)
+        *err = own;
+    arena_free(a);
+    return st;
+}
+
+enum status edge_apps_list(struct hub *h, struct arena *a, struct value *ret, struct err *err)
+{
+    struct value v, out = value_dict(a);
+    enum status st = edge_call(a, state_of(h, a), "GET", STR("/status"), VALUE_UNDEF, &v, err);
+    struct value apps = st == STATUS_OK ? VALUE_GET(v, "apps") : VALUE_NULL;
+    for (size_t i = 0; i < value_count(apps); i++) {
+        struct value app = value_at(apps, i);
+        if (str_starts(value_get_text(app, STR("name")), STR("s-")))
+            value_set(out, value_get_text(app, STR("name")), app);
+    }
+    if (st == STATUS_OK)
+        *ret = out;
+    return st;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* edge_apps: what the edge is asked: spaces as its apps. Everything here blocks until the edge has done it. */
+#ifndef VITRINE_HUB_EDGE_APPS_H
+#define VITRINE_HUB_EDGE_APPS_H
+
+#include "codec/value.h"
+#include "hub/hub.h"
+
+/* Makes the app of a space, or changes it to what hub.db says now (hosts, program, quota); returns when it answers.
+ * asleep: nothing is started, the first request does. */
+enum status edge_apps_put(struct hub *h, struct conn *c, str space_id, bool asleep, struct err *err) MUST_USE;
+enum status edge_apps_remove(struct hub *h, str space_id, struct err *err) MUST_USE; /* not there: OK */
+/* DICT: name of the app -> what the edge says of it, of all spaces. */
+enum status edge_apps_list(struct hub *h, struct arena *a, struct value *ret, struct err *err) MUST_USE;
+str edge_apps_name(struct arena *a, str space_id); /* "s-abc..." */
+
+#endif

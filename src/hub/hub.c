@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hub — the process: what it opens, its loop, its lanes, the way of a request.
+ *
+ *   loop:    static file? -> 421 for a foreign host -> lane of the route -> 503 when its queue is full
+ *   worker:  route -> method -> same origin? -> session -> may they? -> form -> view -> answer
+ *
+ * Invariants: (1) the loop's thread runs no SQL and hashes nothing; (2) a POST that a page of another origin made the
+ * browser send changes nothing; (3) what a space must know is told after the write and before the answer. */
+#include "hub/hub.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "codec/b64.h"
+#include "codec/digest.h"
+#include "codec/token.h"
+#include "codec/url.h"
+#include "http/forwarded.h"
+#include "hub/page.h"
+#include "hub/route.h"
+#include "hub/session.h"
+#include "hub/space.h"
+#include "net/listener.h"
+#include "rt/notify.h"
+#include "rt/signal.h"
+#include "rt/thread.h"
+
+/* ---- small things that everybody needs ---- */
+
+str hub_id(struct arena *a, char kind)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+    unsigned char bytes[12];
+    char *out = arena_alloc(a, sizeof bytes + 2);
+    ASSERT(getrandom(bytes, sizeof bytes, 0) == (ssize_t)sizeof bytes);
+    out[0] = kind;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        out[i + 1] = letters[bytes[i] & 31];
+    return str_make(out, sizeof bytes + 1);
+}
+
+str hub_hash(struct arena *a, str secret)
+{
+    char hex[DIGEST_HEX_MAX];
+    digest_sha256_hex(secret, hex);
+    return arena_str(a, str_of(hex));
+}
+
+str hub_secret(struct arena *a, str *ret_hash)
+{
+    unsigned char bytes[32];
+    ASSERT(getrandom(bytes, sizeof bytes, 0) == (ssize_t)sizeof bytes);
+    str secret = b64url_encode(a, str_make((const char *)bytes, sizeof bytes));
+    *ret_hash = hub_hash(a, secret);
+    return secret;
+}
+
+/* ---- opening ---- */
+
+/* Made once: a new key would end every sign-on. */
+static enum status open_key(struct hub *h, struct err *err)
+{
+    str path = hub_path(h->arena, &h->config, "keys/sign-on.pem");
+    enum status st = token_key_load(path.p, &h->key, err);
+    if (st != STATUS_NOT_FOUND)
+        return st;
+    err_clear(err);
+    st = fs_make_folders(path, 0700, err);
+    if (st == STATUS_OK)
+        st = token_key_new(&h->key, err);
+    return st == STATUS_OK ? token_key_save(h->key, path.p, err) : st;
+}
+
+enum status hub_open(struct hub *h, str dir, struct err *err)
+{
+    char program[PATH_MAX];
+    *h = (struct hub){.arena = arena_new(0)};
+    pthread_mutex_init(&h->tell, NULL);
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program);
+    if (n <= 0 || (size_t)n >= sizeof program)
+        return err_set(err, STATUS_IO, "where this program lies is not to be found out: is /proc mounted?");
+    h->program = arena_str(h->arena, str_make(program, (size_t)n));
+    enum status st = hub_config_read(h->arena, dir, &h->config, err);
+    if (st == STATUS_OK)
+        st = store_open(hub_path(h->arena, &h->config, "hub.db"), &h->store, err);
+    if (st == STATUS_OK)
+        st = open_key(h, err);
+    h->templates = hub_templates_new();
+    h->throttle = throttle_new();
+    return st;
+}
+
+void hub_close(struct hub *h)
+{
+    template_env_free(h->templates);
+    throttle_free(h->throttle);
+    token_key_free(h->key);
+    store_free(h->store);
+    pthread_mutex_destroy(&h->tell);
+    arena_free(h->arena);
+}
+
+/* ---- one request, on a worker ---- */
+
+static bool same_origin(const struct hub_request *rq)
+{
+    str site = http_header(rq->http, STR("sec-fetch-site")), origin = http_header(rq->http, STR("origin"));
+    if (origin.n && !str_is(origin, "null"))
+        return str_eq_nocase(origin, rq->hub->config.origin);
+    if (site.n)
+        return str_is(site, "same-origin");
+    return !http_header(rq->http, STR("cookie")).n; /* no browser: no cookie that could be used behind one's back */
+}
+
+static enum status read_pairs(struct arena *a, str text, struct value *ret, struct err *err)
+{
+    struct url_pair *pairs;
+    size_t count;
+    *ret = value_dict(a);
+    if (!url_parse_query(a, text, LIMIT_HUB_FIELDS, &pairs, &count))
+        return err_set(err, STATUS_TOO_LARGE, "The form has more than %d fields.", LIMIT_HUB_FIELDS);
+    for (size_t i = 0; i < count; i++)
+        value_set(*ret, pairs[i].key, value_str(pairs[i].value));
+    return STATUS_OK;
+}
+
+static enum status read_form(struct hub_request *rq, struct err *err)
+{
+    str type, rest;
+    rq->form = value_dict(rq->a);
+    if (!hub_is_post(rq) || !rq->http->body.n)
+        return STATUS_OK;
+    str_cut(http_header(rq->http, STR("content-type")), ';', &type, &rest);
+    if (str_eq_nocase(str_trim(type), STR("application/json"))) {
+        struct value v;
+        enum status st = value_from_json(rq->a, rq->http->body, &v, err);
+        if (st == STATUS_OK && v.kind != VALUE_DICT)
+            st = err_set(err, STATUS_INVALID, "The body must be a JSON object.");
+        if (st == STATUS_OK)
+            rq->form = v;
+        return st;
+    }
+    if (!str_eq_nocase(str_trim(type), STR("application/x-www-form-urlencoded")))
+        return err_set(err, STATUS_INVALID, "The body must be a form or JSON.");
+    return read_pairs(rq->a, rq->http->body, &rq->form, err);
+}
+
+static enum status to_sign_in(struct hub_request *rq, struct err *err)
+{
+    if (rq->route->flags & HUB_API || hub_is_post(rq)) {
+        err_set(err, STATUS_UNAUTHENTICATED, "You are signed out.");
+        return err_hint(err, "Sign in, then try again.");
+    }
+    str here = rq->http->query.n ? ARENA_CAT(rq->a, rq->http->path, STR("?"), rq->http->query) : rq->http->path;
+    return hub_go(rq, ARENA_CAT(rq->a, STR("/-/sign-in?to="), url_quote(rq->a, here, "/")), NULL);
+}
+
+static enum status dispatch(struct hub_request *rq, struct err *err)
+{
+    bool get = rq->http->method == HTTP_GET || rq->http->method == HTTP_HEAD;
+    if (!rq->route)
+        return err_set(err, STATUS_NOT_FOUND, "There is no page %.*s.", STR_ARG(str_sub(rq->http->path, 0, 100)));
+    if (!(get && (rq->route->flags & HUB_GET)) && !(hub_is_post(rq) && (rq->route->flags & HUB_POST)))
+        return err_set(err, STATUS_METHOD, "This page does not take %.*s.",
+                       STR_ARG(str_sub(rq->http->method_text, 0, 20)));
+    if (hub_is_post(rq) && !same_origin(rq)) {
+        err_set(err, STATUS_FORBIDDEN, "This form was sent by a page of another site.");
+        return err_hint(err, "Open the page here and send the form from there.");
+    }
+    enum status st = session_find(rq, err);
+    if (st == STATUS_OK)
+        st = read_pairs(rq->a, rq->http->query, &rq->args, err);
+    if (st == STATUS_OK)
+        st = read_form(rq, err);
+    if (st != STATUS_OK)
+        return st;
+    if (rq->route->access != HUB_ANYBODY && value_is_null(rq->user))
+        return to_sign_in(rq, err);
+    if (rq->route->access == HUB_ADMIN && !value_truth(VALUE_GET(rq->user, "is_admin")))
+        return err_set(err, STATUS_NOT_FOUND, "There is no page %.*s.", STR_ARG(str_sub(rq->http->path, 0, 100)));
+    return rq->route->view(rq, err);
+}
+
+static void run(void *arg, struct worker *w)
+{
+    struct hub_request *rq = arg;
+    struct err err = ERR_INIT;
+    (void)w;
+    if (dispatch(rq, &err) != STATUS_OK)
+        hub_answer_error(rq, &err);
+    hub_conn_release(rq);
+    response_prepare(&rq->response, rq->http);
+    http_exchange_respond(rq->exchange, &rq->response);
+}
+
+/* ---- loop ---- */
+
+static str client_of(struct arena *a, const struct http_request *http)
+{
+    struct forwarded f;
+    struct proxy_list edge = {.unix_peers = true}; /* whoever reaches our socket is the edge */
+    forwarded_find(&edge, &http->headers, http->peer, &f);
+    return arena_str(a, str_of(f.client));
+}
+
+static bool host_is_ours(const struct hub *h, str host)
+{
+    str name, port;
+    str_cut(host, ':', &name, &port);
+    return str_eq_nocase(name, h->config.domain);
+}
+
+static void handle(void *app, struct http_exchange *x)
+{
+    struct hub *h = app;
+    const struct http_request *http = http_exchange_request(x);
+    if (hub_static(x))
+        return;
+    if (!host_is_ours(h, http->host) && !str_is(http->path, "/-/health")) {
+        http_exchange_fail(x, 421, STR("This host is not served here.\n"));
+        return;
+    }
+    struct hub_request *rq = ARENA_NEW(http->arena, struct hub_request);
+    *rq = (struct hub_request){.hub = h,
+                               .exchange = x,
+                               .http = http,
+                               .a = http->arena,
+                               .client = client_of(http->arena, http),
+                               .args = value_dict(http->arena),
+                               .form = value_dict(http->arena)};
+    response_init(&rq->response, http->arena);
+    rq->route = hub_route_find(rq->a, http->path, rq->params);
+    enum hub_lane lane = rq->route && hub_is_post(rq) ? rq->route->lane : HUB_PAGE;
+    if (!pool_submit(h->pool, lane, run, rq)) {
+        rq->response.status = 503;
+        response_header(&rq->response, STR("retry-after"), STR("2"));
+        response_header(&rq->response, STR("content-type"), STR("text/plain; charset=utf-8"));
+        response_body_text(&rq->response, STR("Too many people ask at once. Try again in a moment.\n"));
+        http_exchange_respond(x, &rq->response);
+    }
+}
+
+static int64_t body_limit(void *app, const struct http_request *http)
+{
+    (void)app;
+    (void)http;
+    return LIMIT_HUB_FORM;
+}
+
+static enum status start_pool(struct hub *h, struct err *err)
+{
+    unsigned cpus = thread_cpus();
+    const struct pool_lane lanes[HUB_LANES] = {
+        [HUB_PAGE] = {.name = "hub-page", .threads = cpus + 1, .queue_max = LIMIT_HUB_QUEUE},
+        [HUB_PASSWORD] = {.name = "hub-password", .threads = 1, .queue_max = LIMIT_HUB_SIGN_IN_QUEUE, .nice = 10},
+        [HUB_CHANGE] = {.name = "hub-change", .threads = 4, .queue_max = LIMIT_HUB_QUEUE},
+        [HUB_BACKGROUND] = {.name = "hub-background", .threads = 2, .queue_max = LIMIT_HUB_QUEUE, .nice = 5},
+    };
+    return pool_new(&(struct pool_config){.lanes = lanes, .lane_count = HUB_LANES}, &h->pool, err);
+}
+
+struct process {
+    struct hub hub;
+    const struct hub_run_config *config;
+    struct http_server *server;
+    struct signal_source *signals;
+    bool stopping;
+};
+
+static void on_stopped(void *arg)
+{
+    struct process *p = arg;
+    loop_stop(p->hub.loop);
+}
+
+static void on_signal(void *arg, int signo, int sender)
+{
+    struct process *p = arg;
+    (void)sender;
+    if (signo == SIGHUP || signo == SIGUSR1 || signo == SIGUSR2 || signo == SIGCHLD)
+        return;
+    atomic_store(&p->hub.stopping, true);
+    http_server_stop(p->server, p->stopping ? 0 : p->config->grace_ms, on_stopped, p);
+    p->stopping = true;
+}
+
+static void reconcile(void *arg, struct worker *w)
+{
+    struct hub *h = arg;
+    struct err err = ERR_INIT;
+    (void)w;
+    if (space_reconcile(h, &err) != STATUS_OK)
+        log_line(LOG_ERROR, "hub", "spaces: %s", err.text);
+}
+
+static enum status start(struct process *p, struct err *err)
+{
+    struct hub *h = &p->hub;
+    struct listener *listener = NULL;
+    enum status st = loop_new(&h->loop, err);
+    if (st == STATUS_OK)
+        st = signal_source_new(h->loop, on_signal, p, &p->signals, err);
+    if (st == STATUS_OK)
+        st = start_pool(h, err);
+    if (st == STATUS_OK)
+        st = listener_open(&(struct listener_config){.addr = p->config->addr, .unix_mode = 0600}, &listener, err);
+    if (st != STATUS_OK)
+        return st;
+    const struct http_listen listens[] = {{listener, NULL}};
+    struct http_server_config c = {.loop = h->loop,
+                                   .pool = h->pool,
+                                   .stream_lane = HUB_BACKGROUND,
+                                   .sink_lane = HUB_BACKGROUND,
+                                   .listens = listens,
+                                   .listen_count = 1,
+                                   .app = h,
+                                   .handler = handle,
+                                   .body_limit = body_limit};
+    http_limits_default(&c.limits);
+    return http_server_new(&c, &p->server, err);
+}
+
+enum status hub_run(const struct hub_run_config *config, struct err *err)
+{
+    struct process p = {.config = config};
+    enum status st = hub_open(&p.hub, config->dir, err);
+    if (st == STATUS_OK)
+        st = start(&p, err);
+    if (st == STATUS_OK) {
+        log_line(LOG_INFO, "hub", "serves %.*s", STR_ARG(p.hub.config.origin));
+        if (!pool_submit(p.hub.pool, HUB_BACKGROUND, reconcile, &p.hub))
+            log_line(LOG_ERROR, "hub", "no worker looks after the spaces");
+        notify_send("READY=1");
+        st = loop_run(p.hub.loop, err);
+    }
+    atomic_store(&p.hub.stopping, true);
+    if (p.hub.pool)
+        pool_stop(p.hub.pool, POOL_DRAIN, NULL, NULL);
+    http_server_free(p.server);
+    signal_source_free(p.signals);
+    pool_free(p.hub.pool);
+    loop_free(p.hub.loop);
+    hub_close(&p.hub);
+    return st;
+}

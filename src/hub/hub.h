@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hub: accounts, spaces and who may do what in them: a web application on its own database, behind the edge.
+ *
+ * One loop thread takes requests and hands each to a lane of workers; views run there, may block, and write through the
+ * store. The hub never opens a space's data: it tells a space what it must know by space.json, and asks the edge to
+ * start, change and stop it. docs/design/0060-hub.md says who does what. */
+#ifndef VITRINE_HUB_HUB_H
+#define VITRINE_HUB_HUB_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "hub/config.h"
+#include "hub/store.h"
+#include "net/addr.h"
+#include "rt/loop.h"
+#include "rt/pool.h"
+#include "rt/throttle.h"
+#include "template/template.h"
+
+struct token_key;
+
+enum hub_lane {
+    HUB_PAGE,       /* pages: reading, short writes */
+    HUB_PASSWORD,   /* what hashes a password: tens of milliseconds of processor time each */
+    HUB_CHANGE,     /* what waits for the edge: starting and stopping spaces */
+    HUB_BACKGROUND, /* mail, telling spaces, what nobody waits for */
+    HUB_LANES
+};
+
+struct hub {
+    struct arena *arena;
+    struct hub_config config;
+    str program; /* this program, absolute: what spaces run */
+    struct store *store;
+    struct token_key *key; /* signs tickets */
+    struct template_env *templates;
+    struct throttle *throttle;
+    struct loop *loop;
+    struct pool *pool;
+    pthread_mutex_t tell; /* one writer of space.json at a time, so that the newest is written last */
+    atomic_bool stopping;
+};
+
+struct hub_run_config {
+    str dir;          /* with hub.yaml */
+    struct addr addr; /* where it listens */
+    uint32_t grace_ms;
+};
+/* Until SIGTERM. Blocks. */
+enum status hub_run(const struct hub_run_config *config, struct err *err) MUST_USE;
+
+/* Opens what requests and commands need: configuration, hub.db, keys; no loop, no pool. */
+enum status hub_open(struct hub *h, str dir, struct err *err) MUST_USE;
+void hub_close(struct hub *h);
+
+/* "s" or "u" and 12 letters of a-z2-7: 60 random bits. */
+str hub_id(struct arena *a, char kind);
+/* 32 random bytes as base64url, and the hash under which it is kept. */
+str hub_secret(struct arena *a, str *ret_hash);
+str hub_hash(struct arena *a, str secret); /* SHA-256 in hex */
+
+#endif

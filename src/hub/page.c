@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* page — what the hub's answers have in common: templates and what each of them is given, notes after a redirect,
+ * headers, errors. */
+#include "hub/page.h"
+
+#include "assets/assets.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "hub/request.h"
+#include "hub/route.h"
+#include "template/eval.h"
+
+/* What a page says once after a redirect: ?note=KEY. */
+static const struct note {
+    const char *key, *text;
+} notes[] = {
+    {"signed-out", "You are signed out."},
+    {"saved", "Saved."},
+    {"password-changed", "Your password is changed. Other devices were signed out."},
+    {"mail-sent", "Look into your mailbox: we sent you a link."},
+    {"verified", "Your address is confirmed."},
+    {"invited", "The invitation is on its way."},
+    {"removed", "Removed. They can no longer see anything that is not public."},
+    {"role-changed", "The role is changed."},
+    {"deleted", "The space is deleted. It can be brought back for seven days."},
+    {"restored", "The space is back."},
+    {"suspended", "The space is suspended."},
+    {"resumed", "The space is open again."},
+};
+
+static struct value note_of(const struct hub_request *rq)
+{
+    str key = hub_arg(rq, "note");
+    for (size_t i = 0; i < ARRAY_LEN(notes); i++)
+        if (str_is(key, notes[i].key))
+            return value_cstr(notes[i].text);
+    return VALUE_NULL;
+}
+
+static enum status static_url(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
+{
+    str name;
+    (void)self;
+    if (!eval_arg_str(ev, args, 0, "name", &name))
+        return STATUS_INVALID;
+    const struct asset *asset = asset_find(ARENA_CAT(eval_arena(ev), STR("static/"), name));
+    if (!asset)
+        return eval_fail(ev, STATUS_NOT_FOUND, "there is no static file %.*s", STR_ARG(name));
+    *ret = value_str(arena_printf(eval_arena(ev), "/-/static/%.*s?_hash=%.12s", STR_ARG(name), asset->etag));
+    return STATUS_OK;
+}
+static const struct value_class static_class = {.name = "function", .call = static_url};
+
+static void add_common(struct hub_request *rq, struct value vars)
+{
+    const struct hub_config *c = &rq->hub->config;
+    VALUE_SET(vars, "user", rq->user);
+    VALUE_SET(vars, "domain", value_str(c->domain));
+    VALUE_SET(vars, "origin", value_str(c->origin));
+    VALUE_SET(vars, "path", value_str(rq->http->path));
+    VALUE_SET(vars, "note", note_of(rq));
+    VALUE_SET(vars, "static", value_object(&static_class, NULL));
+    VALUE_SET(vars, "sign_up_open", value_bool(c->sign_up == SIGN_UP_OPEN));
+    VALUE_SET(vars, "vitrine_version", value_cstr(version_text()));
+}
+
+/* Pages of the hub hold forms that act with the visitor's rights: nobody may frame them, and no script but ours runs.
+ */
+static void add_headers(struct hub_request *rq)
+{
+    static const char *const headers[][2] = {
+        {"x-frame-options", "DENY"},        {"x-content-type-options", "nosniff"},
+        {"referrer-policy", "same-origin"}, {"cross-origin-opener-policy", "same-origin"},
+        {"cache-control", "no-store"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(headers); i++)
+        response_header_set(&rq->response, str_of(headers[i][0]), str_of(headers[i][1]));
+    const struct hub_config *c = &rq->hub->config;
+    str spaces = hub_space_origin(rq->a, c, STR("*")); /* where a form may lead to after it was sent here */
+    response_header_set(&rq->response, STR("content-security-policy"),
+                        ARENA_CAT(rq->a,
+                                  STR("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' "
+                                      "data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+                                      "form-action 'self' "),
+                                  spaces));
+    if (c->secure)
+        response_header_set(&rq->response, STR("strict-transport-security"), STR("max-age=31536000"));
+}
+
+enum status hub_page(struct hub_request *rq, int status, const char *name, struct value vars, struct err *err)
+{
+    struct buf out;
+    buf_init(&out, LIMIT_TEMPLATE_OUTPUT);
+    add_common(rq, vars);
+    enum status st =
+        template_render(rq->hub->templates, arena_printf(rq->a, "hub/%s", name), vars, rq, rq->a, &out, err);
+    if (st == STATUS_OK) {
+        rq->response.status = status;
+        response_header_set(&rq->response, STR("content-type"), STR("text/html; charset=utf-8"));
+        add_headers(rq);
+        response_body_take(&rq->response, &out);
+    }
+    buf_release(&out);
+    return st;
+}
+
+enum status hub_go(struct hub_request *rq, str path, const char *note)
+{
+    str to = hub_safe_path(path);
+    if (note)
+        to = arena_printf(rq->a, "%.*s%snote=%s", STR_ARG(to), str_find_char(to, '?') == STR_NPOS ? "?" : "&", note);
+    return hub_go_outside(rq, to);
+}
+
+enum status hub_go_outside(struct hub_request *rq, str url)
+{
+    rq->response.status = 303;
+    response_header_set(&rq->response, STR("location"), url);
+    add_headers(rq);
+    return STATUS_OK;
+}
+
+enum status hub_json(struct hub_request *rq, int status, struct value v)
+{
+    struct buf out;
+    buf_init(&out, LIMIT_JSON_OUTPUT);
+    value_to_json(&out, v, VALUE_JSON_UTF8);
+    buf_putc(&out, '\n');
+    rq->response.status = status;
+    response_header_set(&rq->response, STR("content-type"), STR("application/json; charset=utf-8"));
+    add_headers(rq);
+    response_body_take(&rq->response, &out);
+    return STATUS_OK;
+}
+
+void hub_answer_error(struct hub_request *rq, const struct err *err)
+{
+    int status = status_http(err->status);
+    struct value vars = value_dict(rq->a);
+    struct err again = ERR_INIT;
+    bool ours = status >= 500 && status != 503;
+    if (ours)
+        log_line(LOG_ERROR, "hub", "%.*s: %s", STR_ARG(rq->http->path), err->text);
+    response_clear(&rq->response);
+    VALUE_SET(vars, "status", value_int(status));
+    VALUE_SET(vars, "error", value_str(arena_str(rq->a, ours ? STR("Something went wrong here.") : str_of(err->text))));
+    VALUE_SET(vars, "hint",
+              value_str(arena_str(rq->a,
+                                  ours ? STR("It is written in the log. Try again in a moment.") : str_of(err->hint))));
+    if (rq->route && (rq->route->flags & HUB_API)) {
+        VALUE_SET(vars, "ok", value_bool(false));
+        (void)!hub_json(rq, status, vars);
+        return;
+    }
+    if (hub_page(rq, status, "error.html", vars, &again) == STATUS_OK)
+        return;
+    log_line(LOG_ERROR, "hub", "the error page: %s", again.text);
+    response_clear(&rq->response);
+    rq->response.status = 500;
+    response_header_set(&rq->response, STR("content-type"), STR("text/plain; charset=utf-8"));
+    response_body_text(&rq->response, STR("Something went wrong here.\n"));
+}
+
+/* ---- templates ---- */
+
+static enum status load(void *self, str name, struct arena *a, str *ret_source, str *ret_origin, struct err *err)
+{
+    (void)self;
+    const struct asset *asset = asset_find(ARENA_CAT(a, STR("templates/"), name));
+    if (!asset)
+        return err_set(err, STATUS_NOT_FOUND, "there is no template %.*s", STR_ARG(name));
+    *ret_source = asset->data;
+    *ret_origin = name;
+    return STATUS_OK;
+}
+
+struct template_env *hub_templates_new(void)
+{
+    const struct template_loader loader = {.load = load};
+    return template_env_new(&loader);
+}
+
+/* ---- static files ---- */
+
+bool hub_static(struct http_exchange *x)
+{
+    static const char prefix[] = "/-/static/";
+    const struct http_request *http = http_exchange_request(x);
+    struct http_response r;
+    if (!str_starts(http->path, str_of(prefix)))
+        return false;
+    const struct asset *asset =
+        asset_find(ARENA_CAT(http->arena, STR("static/"), str_from(http->path, sizeof prefix - 1)));
+    response_init(&r, http->arena);
+    if (asset && (http->method == HTTP_GET || http->method == HTTP_HEAD)) {
+        response_header(&r, STR("content-type"), str_of(asset->mime));
+        response_header(&r, STR("etag"), arena_printf(http->arena, "\"%.32s\"", asset->etag));
+        response_header(&r, STR("cache-control"), STR("max-age=31536000, immutable, public"));
+        response_header(&r, STR("x-content-type-options"), STR("nosniff"));
+        response_body_text(&r, asset->data);
+    } else {
+        r.status = asset ? 405 : 404;
+        response_header(&r, STR("content-type"), STR("text/plain; charset=utf-8"));
+        response_body_text(&r, asset ? STR("Only GET and HEAD.\n") : STR("There is no such file.\n"));
+    }
+    response_prepare(&r, http);
+    http_exchange_respond(x, &r);
+    return true;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/session.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+
+#define SEEN_EVERY_S 600 /* how exactly "last seen" is kept: a write each time */
+
+struct seen {
+    str id;
+    int64_t now;
+};
+
+static enum status note_seen(struct conn *c, void *arg, struct err *err)
+{
+    const struct seen *s = arg;
+    return SQL_RUN(c, err, "update sessions set seen_at = ?2, ends_at = max(ends_at, ?3) where id = ?1", SQL_T(s->id),
+                   SQL_I(s->now), SQL_I(s->now + LIMIT_HUB_SESSION_S));
+}
+
+enum status session_find(struct hub_request *rq, struct err *err)
+{
+    str secret = hub_cookie_of(rq, SESSION_COOKIE);
+    struct conn *c;
+    struct value row;
+    int64_t now = clock_unix_s();
+    rq->user = VALUE_NULL;
+    if (!secret.n || secret.n > 100)
+        return STATUS_OK;
+    enum status st = hub_conn(rq, &c, err);
+    if (st == STATUS_OK)
+        st = SQL_ROW(c, rq->a, &row, err,
+                     "select u.id, u.email, u.name, u.verified_at, u.is_admin, u.deletes_at, s.id as session_id,"
+                     " s.seen_at, s.strong_at from sessions s join users u on u.id = s.user_id"
+                     " where s.hash = ?1 and s.ends_at > ?2 and u.disabled_at = 0",
+                     SQL_T(hub_hash(rq->a, secret)), SQL_I(now));
+    if (st != STATUS_OK || row.kind != VALUE_DICT)
+        return st;
+    rq->session = VALUE_GET(row, "session_id").s;
+    rq->strong_at = VALUE_GET(row, "strong_at").i;
+    struct seen seen = {rq->session, now};
+    if (now - VALUE_GET(row, "seen_at").i > SEEN_EVERY_S)
+        (void)!store_write(rq->hub->store, note_seen, &seen, NULL); /* worth no failure of the page */
+    rq->user = row;
+    return STATUS_OK;
+}
+
+enum status session_end(struct conn *c, struct arena *a, str session_id, struct err *err)
+{
+    struct value spaces;
+    int64_t until = clock_unix_s() + LIMIT_HUB_SESSION_S;
+    enum status st =
+        SQL_ROWS(c, a, &spaces, err, "select space_id from session_spaces where session_id = ?1", SQL_T(session_id));
+    for (size_t i = 0; st == STATUS_OK && i < value_count(spaces); i++) {
+        str space = VALUE_GET(value_at(spaces, i), "space_id").s;
+        st = SQL_RUN(c, err, "insert or replace into revoked (space_id, session_id, until) values (?1, ?2, ?3)",
+                     SQL_T(space), SQL_T(session_id), SQL_I(until));
+        if (st == STATUS_OK)
+            st = SQL_RUN(c, err, "update spaces set changed = changed + 1 where id = ?1", SQL_T(space));
+    }
+    if (st == STATUS_OK)
+        st = SQL_RUN(c, err, "delete from sessions where id = ?1", SQL_T(session_id));
+    return st;
+}
+
+enum status session_end_others(struct conn *c, struct arena *a, str user_id, str keep, struct err *err)
+{
+    struct value rows;
+    enum status st = SQL_ROWS(c, a, &rows, err, "select id from sessions where user_id = ?1 and id <> ?2",
+                              SQL_T(user_id), SQL_T(keep));
+    for (size_t i = 0; st == STATUS_OK && i < value_count(rows); i++)
+        st = session_end(c, a, VALUE_GET(value_at(rows, i), "id").s, err);
+    return st;
+}
+
+struct begin {
+    struct hub_request *rq;
+    str id, hash, user_id, agent, old;
+    int64_t now;
+    bool strong;
+};
+
+static enum status begin(struct conn *c, void *arg, struct err *err)
+{
+    const struct begin *b = arg;
+    enum status st = b->old.n ? session_end(c, b->rq->a, b->old, err) : STATUS_OK;
+    if (st == STATUS_OK)
+        st =
+            SQL_RUN(c, err,
+                    "insert into sessions (id, hash, user_id, created_at, seen_at, ends_at, strong_at, agent, address)"
+                    " values (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8)",
+                    SQL_T(b->id), SQL_T(b->hash), SQL_T(b->user_id), SQL_I(b->now), SQL_I(b->now + LIMIT_HUB_SESSION_S),
+                    SQL_I(b->strong ? b->now : 0), SQL_T(b->agent), SQL_T(b->rq->client));
+    if (st == STATUS_OK)
+        st = SQL_RUN(c, err, "update users set seen_at = ?2 where id = ?1", SQL_T(b->user_id), SQL_I(b->now));
+    return st;
+}
+
+enum status session_begin(struct hub_request *rq, str user_id, bool strong, struct err *err)
+{
+    str hash, secret = hub_secret(rq->a, &hash);
+    struct begin b = {.rq = rq,
+                      .id = hub_id(rq->a, 'k'),
+                      .hash = hash,
+                      .user_id = user_id,
+                      .agent = str_sub(http_header(rq->http, STR("user-agent")), 0, 300),
+                      .old = rq->session,
+                      .now = clock_unix_s(),
+                      .strong = strong};
+    enum status st = store_write(rq->hub->store, begin, &b, err);
+    if (st == STATUS_OK)
+        hub_cookie(rq, SESSION_COOKIE, secret, LIMIT_HUB_SESSION_S);
+    hub_conn_release(rq);
+    return st;
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* space — rules for names, making, who is in. What a space is told is in tell.c. */
+#include "hub/space.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/utf8.h"
+#include "hub/audit.h"
+#include "hub/edge_apps.h"
+
+static const char *const role_names[] = {"", "viewer", "editor", "owner"};
+
+const char *space_role_name(enum space_role role)
+{
+    return role_names[role];
+}
+
+enum space_role space_role_parse(str name)
+{
+    for (size_t i = 1; i < ARRAY_LEN(role_names); i++)
+        if (str_is(name, role_names[i]))
+            return (enum space_role)i;
+    return ROLE_NONE;
+}
+
+/* ---- names ---- */
+
+static bool is_reserved(str name)
+{
+    static const char *const reserved[] = {
+#define X(text) text,
+#include "hub/tbl/reserved_names.h"
+#undef X
+    };
+    for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
+        if (str_eq_nocase(name, str_of(reserved[i])))
+            return true;
+    return false;
+}
+
+enum status space_name_check(str name, struct err *err)
+{
+    bool letters = name.n > 0;
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        letters = letters && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-');
+    }
+    if (name.n < 3 || name.n > LIMIT_HUB_SPACE_NAME)
+        err_set(err, STATUS_INVALID, "The name must have 3 to %d letters.", LIMIT_HUB_SPACE_NAME);
+    else if (!letters)
+        err_set(err, STATUS_INVALID,
+                "The name may have the letters a to z, digits and hyphens: it becomes a host name.");
+    else if (name.p[0] == '-' || name.p[name.n - 1] == '-' || str_find(name, STR("--")) != STR_NPOS)
+        err_set(err, STATUS_INVALID, "A hyphen must stand between two letters or digits.");
+    else if (is_reserved(name))
+        err_set(err, STATUS_INVALID, "\"%.*s\" is kept for the system.", STR_ARG(name));
+    else
+        return STATUS_OK;
+    return err_hint(err, "Take another one, as city-museum.");
+}
+
+str space_name_from(struct arena *a, str title)
+{
+    char *out = arena_alloc(a, title.n + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < title.n && n < LIMIT_HUB_SPACE_NAME; i++) {
+        char c = title.p[i];
+        if (c >= 'A' && c <= 'Z')
+            c = (char)(c - 'A' + 'a');
+        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+            out[n++] = c;
+        else if (n && out[n - 1] != '-')
+            out[n++] = '-';
+    }
+    while (n && out[n - 1] == '-')
+        n--;
+    str name = str_make(out, n);
+    return space_name_check(name, NULL) == STATUS_OK ? name : (str){0};
+}
+
+/* ---- who is in ---- */
+
+#define ROLE_RANK(column) "case " column " when 'owner' then 3 when 'editor' then 2 when 'viewer' then 1 else 0 end"
+/* One row a membership: by oneself or by a team. */
+#define ALL_MEMBERS                                                                                                    \
+    "(select space_id, user_id, role, 1 as direct from members union all"                                              \
+    " select s.space_id, p.user_id, s.role, 0 from team_spaces s join team_people p on p.team_id = s.team_id)"
+
+enum status space_people(struct conn *c, struct arena *a, str space_id, struct value *ret, struct err *err)
+{
+    struct value rows;
+    enum status st =
+        SQL_ROWS(c, a, &rows, err,
+                 "select u.id, u.name, u.email, u.verified_at, max(" ROLE_RANK(
+                     "m.role") ") as rank,"
+                               " max(m.direct) as direct from " ALL_MEMBERS " m join users u on u.id = m.user_id"
+                               " where m.space_id = ?1 and u.disabled_at = 0 group by u.id order by rank desc, u.name",
+                 SQL_T(space_id));
+    for (size_t i = 0; st == STATUS_OK && i < value_count(rows); i++) {
+        struct value row = value_at(rows, i);
+        VALUE_SET(row, "role", value_cstr(role_names[VALUE_GET(row, "rank").i]));
+    }
+    if (st == STATUS_OK)
+        *ret = rows;
+    return st;
+}
+
+enum status space_list(struct conn *c, struct arena *a, str user_id, struct value *ret, struct err *err)
+{
+    struct value rows;
+    enum status st = SQL_ROWS(
+        c, a, &rows, err,
+        "select s.id, s.name, s.title, s.state, s.visibility, s.deletes_at, s.created_at,"
+        " max(" ROLE_RANK("m.role") ") as rank from spaces s join " ALL_MEMBERS
+                                    " m on m.space_id = s.id where m.user_id = ?1 and (s.state <> 'deleted' or m.role ="
+                                    " 'owner') group by s.id order by s.state = 'deleted', s.title",
+        SQL_T(user_id));
+    for (size_t i = 0; st == STATUS_OK && i < value_count(rows); i++) {
+        struct value row = value_at(rows, i);
+        VALUE_SET(row, "role", value_cstr(role_names[VALUE_GET(row, "rank").i]));
+    }
+    if (st == STATUS_OK)
+        *ret = rows;
+    return st;
+}
+
+enum status space_find(struct hub_request *rq, str name, struct value *ret, struct err *err)
+{
+    struct conn *c;
+    struct value row;
+    enum status st = hub_conn(rq, &c, err);
+    if (st == STATUS_OK)
+        st = SQL_ROW(
+            c, rq->a, &row, err,
+            "select s.*, coalesce((select max(" ROLE_RANK(
+                "m.role") ") from " ALL_MEMBERS
+                          " m where m.space_id = s.id and m.user_id = ?2), 0) as rank from spaces s where s.name = ?1",
+            SQL_T(name), SQL_T(hub_user_id(rq)));
+    if (st != STATUS_OK)
+        return st;
+    bool admin = value_truth(VALUE_GET(rq->user, "is_admin"));
+    if (row.kind != VALUE_DICT || (!VALUE_GET(row, "rank").i && !admin)) {
+        err_set(err, STATUS_NOT_FOUND, "You are in no space of this name.");
+        return err_hint(err, "Ask one of its owners to invite %.*s.", STR_ARG(value_get_text(rq->user, STR("email"))));
+    }
+    VALUE_SET(row, "role", value_cstr(role_names[VALUE_GET(row, "rank").i]));
+    VALUE_SET(row, "origin", value_str(hub_space_origin(rq->a, &rq->hub->config, VALUE_GET(row, "name").s)));
+    *ret = row;
+    return STATUS_OK;
+}
+
+enum status space_require(const struct hub_request *rq, struct value space, enum space_role role, struct err *err)
+{
+    if (VALUE_GET(space, "rank").i >= (int64_t)role || value_truth(VALUE_GET(rq->user, "is_admin")))
+        return STATUS_OK;
+    err_set(err, STATUS_FORBIDDEN, "Only %s of this space may do that.",
+            role == ROLE_OWNER    ? "owners"
+            : role == ROLE_EDITOR ? "editors and owners"
+                                  : "members");
+    return err_hint(err, "You are %s. Ask an owner.", space_role_name((enum space_role)VALUE_GET(space, "rank").i));
+}
+
+enum status space_changed(struct conn *c, str space_id, struct err *err)
+{
+    return SQL_RUN(c, err, "update spaces set changed = changed + 1 where id = ?1", SQL_T(space_id));
+}
+
+enum status space_changed_of(struct conn *c, str user_id, struct err *err)
+{
+    return SQL_RUN(c, err,
+                   "update spaces set changed = changed + 1 where id in (select m.space_id from " ALL_MEMBERS
+                   " m where m.user_id = ?1)",
+                   SQL_T(user_id));
+}
+
+/* ---- making ---- */
+
+struct make {
+    struct hub_request *rq;
+    str id, name, title, quota;
+};
+
+static str quota_json(struct arena *a, const struct hub_quota *q)
+{
+    return arena_printf(a,
+                        "{\"disk_bytes\": %lld, \"memory_bytes\": %lld, \"sql_ms\": %lld, "
+                        "\"requests_per_minute\": %lld, \"sleep_seconds\": %lld}",
+                        (long long)q->disk_bytes, (long long)q->memory_bytes, (long long)q->sql_ms,
+                        (long long)q->requests_per_minute, (long long)q->sleep_seconds);
+}
+
+static enum status insert(struct conn *c, void *arg, struct err *err)
+{
+    const struct make *m = arg;
+    const struct hub_request *rq = m->rq;
+    struct value row;
+    int64_t now = clock_unix_s(), most = rq->hub->config.spaces_each;
+    enum status st = SQL_ROW(c, rq->a, &row, err,
+                             "select count(*) as n from members m join spaces s on s.id = m.space_id"
+                             " where m.user_id = ?1 and m.role = 'owner' and s.state <> 'deleted'",
+                             SQL_T(hub_user_id(rq)));
+    if (st == STATUS_OK && most && VALUE_GET(row, "n").i >= most) {
+        err_set(err, STATUS_CONFLICT, "You own %lld spaces, and nobody may own more here.", (long long)most);
+        return err_hint(err, "Delete one, or ask an administrator of %.*s.", STR_ARG(rq->hub->config.domain));
+    }
+    if (st == STATUS_OK)
+        st = SQL_RUN(c, err, "insert into spaces (id, name, title, quota, created_at) values (?1, ?2, ?3, ?4, ?5)",
+                     SQL_T(m->id), SQL_T(m->name), SQL_T(m->title), SQL_T(m->quota), SQL_I(now));
+    if (st == STATUS_CONFLICT) {
+        err_set(err, STATUS_CONFLICT, "There is a space \"%.*s\" already.", STR_ARG(m->name));
+        return err_hint(err, "Take another name.");
+    }
+    if (st == STATUS_OK)
+        st = SQL_RUN(c, err, "insert into members (space_id, user_id, role, added_at) values (?1, ?2, 'owner', ?3)",
+                     SQL_T(m->id), SQL_T(hub_user_id(rq)), SQL_I(now));
+    return st == STATUS_OK ? audit_add(c, rq, "space.made", m->id, m->name, err) : st;
+}
+
+static enum status unmake(struct conn *c, void *arg, struct err *err)
+{
+    const str *id = arg;
+    return SQL_RUN(c, err, "delete from spaces where id = ?1 and state = 'making'", SQL_T(*id));
+}
+
+static enum status go_live(struct conn *c, void *arg, struct err *err)
+{
+    const str *id = arg;
+    return SQL_RUN(c, err, "update spaces set state = 'live' where id = ?1 and state = 'making'", SQL_T(*id));
+}
+
+static enum status make_folders(struct hub *h, struct arena *a, str id, struct err *err)
+{
+    static const char *const below[] = {"data/", "state/", "outbox/"};
+    enum status st = STATUS_OK;
+    for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(below); i++)
+        st = fs_make_folders(arena_printf(a, "%.*s/spaces/%.*s/%s", STR_ARG(h->config.dir), STR_ARG(id), below[i]),
+                             0700, err);
+    return st;
+}
+
+enum status space_make(struct hub_request *rq, str name, str title, str *ret_id, struct err *err)
+{
+    struct hub *h = rq->hub;
+    struct make m = {rq, hub_id(rq->a, 's'), name, title, quota_json(rq->a, &h->config.quota)};
+    struct conn *c;
+    enum status st = store_write(h->store, insert, &m, err);
+    if (st != STATUS_OK)
+        return st;
+    hub_conn_release(rq);
+    st = make_folders(h, rq->a, m.id, err);
+    if (st == STATUS_OK) {
+        space_tell(h);
+        st = hub_conn(rq, &c, err);
+    }
+    if (st == STATUS_OK)
+        st = edge_apps_put(h, c, m.id, false, err);
+    hub_conn_release(rq);
+    if (st == STATUS_OK)
+        st = store_write(h->store, go_live, &m.id, err);
+    if (st == STATUS_OK) {
+        *ret_id = m.id;
+        return st;
+    }
+    struct err lost = ERR_INIT; /* the next start does what cannot be done now */
+    if (edge_apps_remove(h, m.id, &lost) != STATUS_OK || space_erase(h, m.id, &lost) != STATUS_OK ||
+        store_write(h->store, unmake, &m.id, &lost) != STATUS_OK)
+        log_line(LOG_ERROR, "hub", "space %.*s: %s", STR_ARG(m.id), lost.text);
+    return st;
+}
+
+/* ---- taking away ---- */
+
+static int erase_one(const char *path, const struct stat *st, int kind, struct FTW *walk)
+{
+    (void)st;
+    (void)walk;
+    return kind == FTW_DP || kind == FTW_D ? rmdir(path) : unlink(path);
+}
+
+enum status space_erase(struct hub *h, str space_id, struct err *err)
+{
+    struct arena *a = arena_new(0);
+    str path = arena_printf(a, "%.*s/spaces/%.*s", STR_ARG(h->config.dir), STR_ARG(space_id));
+    enum status st = STATUS_OK;
+    if (nftw(path.p, erase_one, 32, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
+        st = err_sys(err, STATUS_IO, errno, "cannot remove %.*s", STR_ARG(path));
+    arena_free(a);
+    return st;
+}
+
+/* ---- the start ---- */
+
+static enum status reconcile_one(struct hub *h, struct conn *c, struct arena *a, struct value row, struct value apps,
+                                 struct err *err)
+{
+    str id = VALUE_GET(row, "id").s, state = VALUE_GET(row, "state").s;
+    bool there = value_has(apps, edge_apps_name(a, id));
+    if (str_is(state, "making")) { /* whoever made it was not told that it is there */
+        enum status st = there ? edge_apps_remove(h, id, err) : STATUS_OK;
+        if (st == STATUS_OK)
+            st = space_erase(h, id, err);
+        return st == STATUS_OK ? store_write(h->store, unmake, &id, err) : st;
+    }
+    if (str_is(state, "deleted"))
+        return there ? edge_apps_remove(h, id, err) : STATUS_OK;
+    enum status st = make_folders(h, a, id, err);
+    return st == STATUS_OK && !there ? edge_apps_put(h, c, id, true, err) : st;
+}
+
+enum status space_reconcile(struct hub *h, struct err *err)
+{
+    struct arena *a = arena_new(0);
+    struct conn *c = NULL;
+    struct value rows = VALUE_NULL, apps;
+    enum status st = store_read(h->store, &c, err);
+    if (st == STATUS_OK)
+        st = sql_rows(c, a, "select id, state from spaces", NULL, 0, &rows, err);
+    if (st == STATUS_OK)
+        st = edge_apps_list(h, a, &apps, err);
+    if (st == STATUS_OK)
+        space_tell(h);
+    for (size_t i = 0; st == STATUS_OK && i < value_count(rows) && !atomic_load(&h->stopping); i++) {
+        struct err own = ERR_INIT;
+        struct value row = value_at(rows, i);
+        if (reconcile_one(h, c, a, row, apps, &own) != STATUS_OK)
+            log_line(LOG_ERROR, "hub", "space %.*s: %s", STR_ARG(VALUE_GET(row, "id").s), own.text);
+    }
+    conn_release(c);
+    arena_free(a);
+    return st;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* space: one team's site: its row in hub.db, its folder, its app at the edge.
+ *
+ *   making --answers--> live <--> suspended
+ *     |                  `--> deleted --LIMIT_HUB_GRACE_S--> gone
+ *     `--failed--> gone
+ *
+ * What a space must know is in its space.json (docs/design/0060-hub.md). Whoever changes something that stands there
+ * says so in the same transaction (space_changed) and calls space_tell after it; what a crash left untold is told at
+ * the next start. */
+#ifndef VITRINE_HUB_SPACE_H
+#define VITRINE_HUB_SPACE_H
+
+#include "hub/request.h"
+
+enum space_role { ROLE_NONE, ROLE_VIEWER, ROLE_EDITOR, ROLE_OWNER };
+const char *space_role_name(enum space_role role); /* "viewer"; "" for ROLE_NONE */
+enum space_role space_role_parse(str name);        /* ROLE_NONE: it is none */
+
+/* A host label that looks like no other: a-z, digits, single hyphens, not reserved. INVALID says which rule. */
+enum status space_name_check(str name, struct err *err) MUST_USE;
+/* "City museum" -> "city-museum": a name that space_name_check takes, or empty. */
+str space_name_from(struct arena *a, str title);
+
+/* Makes one, with its owner, and waits until it answers. After a failure nothing of it is left. */
+enum status space_make(struct hub_request *rq, str name, str title, str *ret_id, struct err *err) MUST_USE;
+/* The row, with "role" as the user's role in it ("" = none; teams count). NOT_FOUND unless the user is a member or an
+ * administrator: that a space exists is nobody else's business. */
+enum status space_find(struct hub_request *rq, str name, struct value *ret, struct err *err) MUST_USE;
+/* FORBIDDEN unless the role in that row is at least this, or the user is an administrator. */
+enum status space_require(const struct hub_request *rq, struct value space, enum space_role role,
+                          struct err *err) MUST_USE;
+/* Everybody who is in, by themselves or by a team, with the highest role: LIST of {id, name, email, role, direct}. */
+enum status space_people(struct conn *c, struct arena *a, str space_id, struct value *ret, struct err *err) MUST_USE;
+/* The spaces of one person, live first: LIST of rows with role. */
+enum status space_list(struct conn *c, struct arena *a, str user_id, struct value *ret, struct err *err) MUST_USE;
+
+/* Inside of a write: space.json is out of date from now on. */
+enum status space_changed(struct conn *c, str space_id, struct err *err) MUST_USE;
+/* Inside of a write: what members, sessions and roles allow in the user's spaces changes. */
+enum status space_changed_of(struct conn *c, str user_id, struct err *err) MUST_USE;
+/* Writes the space.json of all that changed. A failure is logged and tried again. Workers. */
+void space_tell(struct hub *h);
+/* At the start: folders, space.json and apps of all spaces as hub.db has them; what was half made goes. */
+enum status space_reconcile(struct hub *h, struct err *err) MUST_USE;
+/* Takes the folder of a space away, with all data. */
+enum status space_erase(struct hub *h, str space_id, struct err *err) MUST_USE;
+
+#endif

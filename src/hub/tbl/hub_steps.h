@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The schema of hub.db, one step a change, in order: X(name, SQL). Steps that ran are remembered by name in hub_steps
+ * and never run twice. Append only: a step that shipped is never edited, reordered or removed. Times are Unix seconds;
+ * 0 = not yet, or never. Secrets that we give out are kept as SHA-256. */
+X(accounts,
+  "create table users (id text primary key, email text not null unique collate nocase, name text not null,"
+  " password text not null default '', verified_at integer not null default 0, created_at integer not null,"
+  " seen_at integer not null default 0, is_admin integer not null default 0, disabled_at integer not null default 0,"
+  " deletes_at integer not null default 0);"
+  "create table sessions (id text primary key, hash text not null unique, user_id text not null references users(id)"
+  " on delete cascade, created_at integer not null, seen_at integer not null, ends_at integer not null,"
+  " strong_at integer not null default 0, agent text not null default '', address text not null default '');"
+  "create index sessions_user on sessions(user_id);"
+  "create table session_spaces (session_id text not null references sessions(id) on delete cascade,"
+  " space_id text not null, primary key (session_id, space_id)) without rowid;"
+  "create table revoked (space_id text not null, session_id text not null, until integer not null,"
+  " primary key (space_id, session_id)) without rowid;"
+  "create table links (hash text primary key, kind text not null, user_id text references users(id) on delete cascade,"
+  " email text not null default '', data text not null default '{}', created_at integer not null,"
+  " ends_at integer not null, used_at integer not null default 0) without rowid;"
+  "create index links_user on links(user_id);")
+X(spaces,
+  "create table spaces (id text primary key, name text not null unique collate nocase, title text not null,"
+  " state text not null default 'making' check (state in ('making', 'live', 'suspended', 'deleted')),"
+  " visibility text not null default 'private' check (visibility in ('private', 'public')),"
+  " theme text not null default '{}', quota text not null default '{}', created_at integer not null,"
+  " deletes_at integer not null default 0, suspended_for text not null default '',"
+  " version text not null default '', pinned integer not null default 0,"
+  " changed integer not null default 1, told integer not null default 0);"
+  "create table members (space_id text not null references spaces(id) on delete cascade,"
+  " user_id text not null references users(id) on delete cascade,"
+  " role text not null check (role in ('owner', 'editor', 'viewer')), added_at integer not null,"
+  " primary key (space_id, user_id)) without rowid;"
+  "create index members_user on members(user_id);"
+  "create table teams (id text primary key, name text not null, created_at integer not null);"
+  "create table team_people (team_id text not null references teams(id) on delete cascade,"
+  " user_id text not null references users(id) on delete cascade, is_manager integer not null default 0,"
+  " primary key (team_id, user_id)) without rowid;"
+  "create table team_spaces (team_id text not null references teams(id) on delete cascade,"
+  " space_id text not null references spaces(id) on delete cascade,"
+  " role text not null check (role in ('owner', 'editor', 'viewer')), primary key (team_id, space_id)) without rowid;"
+  "create table invitations (id text primary key, hash text not null unique, space_id text not null"
+  " references spaces(id) on delete cascade, email text not null collate nocase, role text not null"
+  " check (role in ('owner', 'editor', 'viewer')), by_user text not null, created_at integer not null,"
+  " ends_at integer not null, used_at integer not null default 0);"
+  "create index invitations_space on invitations(space_id);"
+  "create table domains (host text primary key collate nocase, space_id text not null references spaces(id)"
+  " on delete cascade, added_at integer not null) without rowid;")
+X(audit, "create table audit (id integer primary key, at integer not null, user_id text not null default '',"
+         " action text not null, space_id text not null default '', object text not null default '',"
+         " detail text not null default '{}', address text not null default '');"
+         "create index audit_user on audit(user_id, id);"
+         "create index audit_space on audit(space_id, id);")
+X(mails, "create table mails (id integer primary key, recipient text not null, kind text not null,"
+         " vars text not null default '{}', created_at integer not null, next_at integer not null default 0,"
+         " tries integer not null default 0, failed text not null default '');"
+         "create index mails_next on mails(next_at);")

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* admin — all spaces and people, for administrators. */
+#include "base/clock.h"
+#include "hub/audit.h"
+#include "hub/edge_apps.h"
+#include "hub/session.h"
+#include "hub/space.h"
+#include "hub/view/view.h"
+
+enum status hub_view_admin(struct hub_request *rq, struct err *err)
+{
+    struct value vars = value_dict(rq->a), spaces, people, log, apps;
+    struct conn *c;
+    enum status st = hub_conn(rq, &c, err);
+    if (st == STATUS_OK)
+        st = sql_rows(
+            c, rq->a,
+            "select s.id, s.name, s.title, s.state, s.visibility, s.created_at, (select count(*) from members m"
+            " where m.space_id = s.id) as members from spaces s order by s.name",
+            NULL, 0, &spaces, err);
+    if (st == STATUS_OK)
+        st = sql_rows(
+            c, rq->a,
+            "select id, email, name, is_admin, verified_at, disabled_at, seen_at, (select count(*) from members"
+            " m where m.user_id = u.id) as spaces from users u order by email",
+            NULL, 0, &people, err);
+    if (st == STATUS_OK)
+        st =
+            sql_rows(c, rq->a,
+                     "select a.at, a.action, a.object, a.address, u.email, s.name as space from audit a left join users"
+                     " u on u.id = a.user_id left join spaces s on s.id = a.space_id order by a.id desc limit 100",
+                     NULL, 0, &log, err);
+    if (st != STATUS_OK)
+        return st;
+    if (edge_apps_list(rq->hub, rq->a, &apps, NULL) != STATUS_OK)
+        apps = value_dict(rq->a);
+    for (size_t i = 0; i < value_count(spaces); i++) {
+        struct value s = value_at(spaces, i);
+        VALUE_SET(s, "origin", value_str(hub_space_origin(rq->a, &rq->hub->config, VALUE_GET(s, "name").s)));
+        VALUE_SET(s, "app", value_get(apps, edge_apps_name(rq->a, VALUE_GET(s, "id").s)));
+    }
+    VALUE_SET(vars, "spaces", spaces);
+    VALUE_SET(vars, "people", people);
+    VALUE_SET(vars, "log", log);
+    return hub_page(rq, 200, "admin.html", vars, err);
+}
+
+struct suspend {
+    struct hub_request *rq;
+    str id, why;
+    bool on;
+};
+
+static enum status write_suspend(struct conn *c, void *arg, struct err *err)
+{
+    const struct suspend *s = arg;
+    enum status st = SQL_RUN(c, err,
+                             "update spaces set state = ?2, suspended_for = ?3 where id = ?1 and state in ('live',"
+                             " 'suspended')",
+                             SQL_T(s->id), SQL_T(s->on ? STR("suspended") : STR("live")), SQL_T(s->why));
+    if (st == STATUS_OK)
+        st = space_changed(c, s->id, err);
+    return st == STATUS_OK ? audit_add(c, s->rq, s->on ? "space.suspended" : "space.resumed", s->id, s->why, err) : st;
+}
+
+enum status hub_view_admin_space(struct hub_request *rq, struct err *err)
+{
+    struct value space;
+    str what = hub_field(rq, "do");
+    enum status st = space_find(rq, rq->params[0], &space, err);
+    if (st != STATUS_OK)
+        return st;
+    struct suspend s = {rq, VALUE_GET(space, "id").s, str_sub(hub_field(rq, "why"), 0, 200), str_is(what, "suspend")};
+    if (!s.on && !str_is(what, "resume"))
+        return err_set(err, STATUS_INVALID, "A space is suspended or resumed.");
+    hub_conn_release(rq);
+    st = store_write(rq->hub->store, write_suspend, &s, err);
+    if (st != STATUS_OK)
+        return st;
+    space_tell(rq->hub);
+    return hub_go(rq, STR("/-/admin"), s.on ? "suspended" : "resumed");
+}
+
+struct person {
+    struct hub_request *rq;
+    str id, what;
+};
+
+static enum status write_person(struct conn *c, void *arg, struct err *err)
+{
+    const struct person *p = arg;
+    struct value row;
+    bool off = str_is(p->what, "disable");
+    enum status st = STATUS_OK;
+    if (off || str_is(p->what, "enable"))
+        st = SQL_RUN(c, err, "update users set disabled_at = ?2 where id = ?1", SQL_T(p->id),
+                     SQL_I(off ? clock_unix_s() : 0));
+    else
+        st = SQL_RUN(c, err, "update users set is_admin = ?2 where id = ?1", SQL_T(p->id),
+                     SQL_I(str_is(p->what, "make-admin")));
+    if (st == STATUS_OK)
+        st = sql_row(c, p->rq->a, "select count(*) as n from users where is_admin = 1 and disabled_at = 0", NULL, 0,
+                     &row, err);
+    if (st == STATUS_OK && !VALUE_GET(row, "n").i) {
+        err_set(err, STATUS_CONFLICT, "The last administrator cannot go.");
+        return err_hint(err, "Make somebody else one first.");
+    }
+    if (st == STATUS_OK && off)
+        st = session_end_others(c, p->rq->a, p->id, STR(""), err);
+    if (st == STATUS_OK)
+        st = space_changed_of(c, p->id, err);
+    return st == STATUS_OK ? audit_add(c, p->rq, "account.admin", STR(""), p->id, err) : st;
+}
+
+enum status hub_view_admin_person(struct hub_request *rq, struct err *err)
+{
+    struct person p = {rq, rq->params[0], hub_field(rq, "do")};
+    static const char *const known[] = {"disable", "enable", "make-admin", "unmake-admin"};
+    bool ok = false;
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        ok = ok || str_is(p.what, known[i]);
+    if (!ok)
+        return err_set(err, STATUS_INVALID, "Do what? disable, enable, make-admin or unmake-admin.");
+    hub_conn_release(rq);
+    enum status st = store_write(rq->hub->store, write_person, &p, err);
+    if (st != STATUS_OK)
+        return st;
+    space_tell(rq->hub);
+    return hub_go(rq, STR("/-/admin"), "saved");
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* home — the first page: what this is, or one's spaces. */
+#include "hub/space.h"
+#include "hub/view/view.h"
+
+static void add_origins(struct hub_request *rq, struct value spaces)
+{
+    for (size_t i = 0; i < value_count(spaces); i++) {
+        struct value s = value_at(spaces, i);
+        VALUE_SET(s, "origin", value_str(hub_space_origin(rq->a, &rq->hub->config, VALUE_GET(s, "name").s)));
+    }
+}
+
+enum status hub_view_home(struct hub_request *rq, struct err *err)
+{
+    struct value vars = value_dict(rq->a), spaces;
+    struct conn *c;
+    if (value_is_null(rq->user))
+        return hub_page(rq, 200, "landing.html", vars, err);
+    enum status st = hub_conn(rq, &c, err);
+    if (st == STATUS_OK)
+        st = space_list(c, rq->a, hub_user_id(rq), &spaces, err);
+    if (st != STATUS_OK)
+        return st;
+    add_origins(rq, spaces);
+    VALUE_SET(vars, "spaces", spaces);
+    return hub_page(rq, 200, "home.html", vars, err);
+}
+
+enum status hub_view_health(struct hub_request *rq, struct err *err)
+{
+    struct value v = value_dict(rq->a), row;
+    struct conn *c;
+    enum status st = hub_conn(rq, &c, err);
+    if (st == STATUS_OK)
+        st = sql_row(c, rq->a, "select 1 as one", NULL, 0, &row, err);
+    VALUE_SET(v, "ok", value_bool(true));
+    return st == STATUS_OK ? hub_json(rq, 200, v) : st;
+}

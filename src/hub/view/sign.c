@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sign — making an account, signing in and out, links in mails, sign-on to spaces.
+ *
+ * Whether an address has an account is told to nobody who does not own it: wrong address and wrong password are one
+ * answer that takes the same time, "forgot" always says that a mail is on its way, and where addresses are confirmed
+ * signing up always ends in the same page. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "codec/letter.h"
+#include "codec/password.h"
+#include "codec/password_rules.h"
+#include "codec/token.h"
+#include "codec/url.h"
+#include "hub/account.h"
+#include "hub/audit.h"
+#include "hub/mail.h"
+#include "hub/session.h"
+#include "hub/space.h"
+#include "hub/view/view.h"
+
+/* Of a password nobody has: what an unknown address is compared with, so that it takes as long. */
+#define NOBODY "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm9ib2R5$Q2hlY2tlZCBzbyB0aGF0IGl0IHRha2VzIGFzIGxvbmc"
+
+static const struct throttle_rule per_address = {20, 6000}, per_account = {6, 20000};
+
+/* Before a hash is made: attempts of this client, and of this client at this account. An attacker elsewhere uses up
+ * neither of them for the owner. */
+static enum status may_try(struct hub_request *rq, str email, struct err *err)
+{
+    int64_t now = clock_mono_ms();
+    str both = ARENA_CAT(rq->a, STR("sign-in "), rq->client, STR(" "), email);
+    int64_t wait = throttle_take(rq->hub->throttle, ARENA_CAT(rq->a, STR("sign-in "), rq->client), per_address, now);
+    int64_t wait_both = throttle_take(rq->hub->throttle, both, per_account, now);
+    if (!wait && !wait_both)
+        return STATUS_OK;
+    wait = wait > wait_both ? wait : wait_both;
+    response_header_set(&rq->response, STR("retry-after"), arena_i64(rq->a, wait));
+    err_set(err, STATUS_RATE, "Too many attempts. Wait %lld second%s, then try again.", (long long)wait,
+            wait == 1 ? "" : "s");
+    return STATUS_RATE;
+}
+
+/* The form again, with what was typed and what is wrong with it. */
+static enum status form_again(struct hub_request *rq, const char *page, const struct err *why, struct err *err)
+{
+    struct value vars = value_dict(rq->a);
+    VALUE_SET(vars, "error", why ? value_str(arena_str(rq->a, str_of(why->text))) : VALUE_NULL);
+    VALUE_SET(vars, "hint", why && why->hint[0] ? value_str(arena_str(rq->a, str_of(why->hint))) : VALUE_NULL);
+    VALUE_SET(vars, "email", value_str(hub_is_post(rq) ? hub_field(rq, "email") : hub_arg(rq, "email")));
+    VALUE_SET(vars, "name", value_str(hub_field(rq, "name")));
+    VALUE_SET(vars, "token", value_str(hub_is_post(rq) ? hub_field(rq, "token") : hub_arg(rq, "token")));
+    VALUE_SET(vars, "to", value_str(hub_safe_path(hub_is_post(rq) ? hub_field(rq, "to") : hub_arg(rq, "to"))));
+    VALUE_SET(vars, "verify", value_bool(rq->hub->config.verify));
+    return hub_page(rq, why ? status_http(why->status) : 200, page, vars, err);
+}
+
+/* ---- signing up ---- */
+
+struct sign_up {
+    struct hub_request *rq;
+    str id, email, name, hash, link, secret;
+    bool verified, taken, invited;
+};
+
+static enum status write_sign_up(struct conn *c, void *arg, struct err *err)
+{
+    struct sign_up *s = arg;
+    struct value row, vars = value_dict(s->rq->a);
+    enum status st = SQL_ROW(c, s->rq->a, &row, err, "select id from users where email = ?1", SQL_T(s->email));
+    if (st != STATUS_OK)
+        return st;
+    s->taken = row.kind == VALUE_DICT;
+    const char *path = s->taken ? "/-/forgot" : "/-/verify?token=";
+    VALUE_SET(vars, "name", value_str(s->name));
+    VALUE_SET(vars, "url",
+              value_str(ARENA_CAT(s->rq->a, s->rq->hub->config.origin, str_of(path), s->taken ? STR("") : s->secret)));
+    if (!s->taken)
+        st = account_add(c, s->rq, s->id, s->email, s->name, s->hash, s->verified, err);
+    if (st == STATUS_OK && !s->taken && !s->verified)
+        st = account_link_add(c, s->link, "verify", s->id, s->email, LIMIT_HUB_LINK_S, err);
+    if (st == STATUS_OK && s->rq->hub->config.verify && !s->verified)
+        st = mail_add(c, s->rq->a, s->email, s->taken ? "already" : "verify", vars, err);
+    return st;
+}
+
+/* Whoever was invited by mail has shown that the address is theirs, and may come where others may not. */
+static enum status find_invitation(struct hub_request *rq, str email, bool *ret, struct err *err)
+{
+    struct conn *c;
+    struct value row;
+    str token = hub_field(rq, "invitation");
+    *ret = false;
+    if (!token.n || token.n > 100)
+        return STATUS_OK;
+    enum status st = hub_conn(rq, &c, err);
+    if (st == STATUS_OK)
+        st = SQL_ROW(c, rq->a, &row, err,
+                     "select 1 as one from invitations where hash = ?1 and email = ?2 and used_at = 0 and ends_at > ?3",
+                     SQL_T(hub_hash(rq->a, token)), SQL_T(email), SQL_I(clock_unix_s()));
+    if (st == STATUS_OK)
+        *ret = row.kind == VALUE_DICT;
+    return st;
+}
+
+static enum status sign_up(struct hub_request *rq, struct err *err)
+{
+    struct sign_up s = {
+        .rq = rq, .id = hub_id(rq->a, 'u'), .email = hub_field(rq, "email"), .name = hub_field(rq, "name")};
+    str password = value_get_text(rq->form, STR("password"));
+    enum status st = letter_address(s.email, err);
+    if (st == STATUS_OK && !s.name.n)
+        s.name = str_sub(s.email, 0, str_find_char(s.email, '@'));
+    if (st == STATUS_OK)
+        st = account_name_check(s.name, "Your name", err);
+    if (st == STATUS_OK)
+        st = password_rules_check(password, s.email, err);
+    if (st == STATUS_OK)
+        st = find_invitation(rq, s.email, &s.invited, err);
+    if (st == STATUS_OK && rq->hub->config.sign_up != SIGN_UP_OPEN && !s.invited) {
+        err_set(err, STATUS_FORBIDDEN, "Nobody can make an account here without an invitation.");
+        return err_hint(err, "Ask somebody who has a space here to invite you.");
+    }
+    if (st == STATUS_OK)
+        st = may_try(rq, s.email, err);
+    if (st == STATUS_OK)
+        st = password_hash(rq->a, password, PASSWORD_ARGON2ID, &s.hash, err);
+    if (st != STATUS_OK)
+        return st;
+    s.verified = s.invited || !rq->hub->config.verify;
+    s.secret = hub_secret(rq->a, &s.link);
+    hub_conn_release(rq);
+    st = store_write(rq->hub->store, write_sign_up, &s, err);
+    if (st != STATUS_OK)
+        return st;
+    if (rq->hub->config.verify && !s.verified)
+        return hub_go(rq, STR("/-/sign-in"), "mail-sent");
+    if (s.taken) {
+        err_set(err, STATUS_CONFLICT, "This address has an account already.");
+        return err_hint(err, "Sign in with it, or set a new password.");
+    }
+    st = session_begin(rq, s.id, true, err);
+    return st == STATUS_OK ? hub_go(rq, hub_safe_path(hub_field(rq, "to")), NULL) : st;
+}
+
+static bool is_formal(enum status st) /* what the form shows beside itself */
+{
+    return st == STATUS_INVALID || st == STATUS_CONFLICT || st == STATUS_RATE || st == STATUS_FORBIDDEN ||
+           st == STATUS_UNAUTHENTICATED;
+}
+
+enum status hub_view_sign_up(struct hub_request *rq, struct err *err)
+{
+    struct err why = ERR_INIT;
+    if (!hub_is_post(rq))
+        return form_again(rq, "sign_up.html", NULL, err);
+    enum status st = sign_up(rq, &why);
+    if (st == STATUS_OK)
+        return st;
+    if (is_formal(st))
+        return form_again(rq, "sign_up.html", &why, err);
+    *err = why;
+    return st;
+}
+
+/* ---- signing in and out ---- */
+
+static enum status sign_in(struct hub_request *rq, struct err *err)
+{
+    struct conn *c;
+    struct value row;
+    str email = hub_field(rq, "email"), password = value_get_text(rq->form, STR("password"));
+    enum status st = may_try(rq, email, err);
+    if (st == STATUS_OK)
+        st = hub_conn(rq, &c, err);
+    if (st == STATUS_OK)
+        st = SQL_ROW(c, rq->a, &row, err,
+                     "select id, password, verified_at from users where email = ?1 and disabled_at = 0", SQL_T(email));
+    if (st != STATUS_OK)
+        return st;
+    str hash = value_get_text(row, STR("password"));
+    bool right = password_matches(hash.n ? hash : STR(NOBODY), password) && hash.n;
+    if (!right) {
+        err_set(err, STATUS_UNAUTHENTICATED, "The address or the password is wrong.");
+        return err_hint(err, "Passwords can be set anew with a link by mail.");
+    }
+    if (rq->hub->config.verify && !VALUE_GET(row, "verified_at").i) {
+        err_set(err, STATUS_FORBIDDEN, "This address is not confirmed yet.");
+        return err_hint(err,
+                        "Follow the link in the mail that we sent you. \"Forgot the password\" sends another one.");
+    }
+    int64_t now = clock_mono_ms();
+    throttle_give_back(rq->hub->throttle, ARENA_CAT(rq->a, STR("sign-in "), rq->client), per_address, now);
+    throttle_give_back(rq->hub->throttle, ARENA_CAT(rq->a, STR("sign-in "), rq->client, STR(" "), email), per_account,
+                       now);
+    st = session_begin(rq, VALUE_GET(row, "id").s, true, err);
+    return st == STATUS_OK ? hub_go(rq, hub_safe_path(hub_field(rq, "to")), NULL) : st;
+}
+
+enum status hub_view_sign_in(struct hub_request *rq, struct err *err)
+{
+    struct err why = ERR_INIT;
+    if (!hub_is_post(rq) && !value_is_null(rq->user))
+        return hub_go(rq, hub_safe_path(hub_arg(rq, "to")), NULL);
+    if (!hub_is_post(rq))
+        return form_again(rq, "sign_in.html", NULL, err);
+    enum status st = sign_in(rq, &why);
+    if (st == STATUS_OK)
+        return st;
+    if (is_formal(st))
+        return form_again(rq, "sign_in.html", &why, err);
+    *err = why;
+    return st;
+}
+
+static enum status write_sign_out(struct conn *c, void *arg, struct err *err)
+{
+    struct hub_request *rq = arg;
+    return session_end(c, rq->a, rq->session, err);
+}
+
+enum status hub_view_sign_out(struct hub_request *rq, struct err *err)
+{
+    enum status st = STATUS_OK;
+    if (!hub_is_post(rq)) { /* from a space: it cannot send our form */
+        struct value vars = value_dict(rq->a);
+        return value_is_null(rq->user) ? hub_go(rq, STR("/"), NULL) : hub_page(rq, 200, "sign_out.html", vars, err);
+    }
+    hub_conn_release(rq);
+    if (rq->session.n)
+        st = store_write(rq->hub->store, write_sign_out, rq, err);
+    if (st != STATUS_OK)
+        return st;
+    space_tell(rq->hub);
+    hub_cookie(rq, SESSION_COOKIE, STR(""), 0);
+    return hub_go(rq, STR("/"), "signed-out");
+}
+
+/* ---- links in mails. A GET changes nothing: programs that look through mail open every link ---- */
+
+static enum status no_link(struct err *err)
+{
+    err_set(err, STATUS_NOT_FOUND, "This link was used already, or its time is over.");
+    return err_hint(err, "Ask for a new one on the sign-in page.");
+}
+
+static enum status link_of(struct hub_request *rq, const char *kind, struct value *ret, struct err *err)
+{
+    struct conn *c;
+    str token = hub_is_post(rq) ? hub_field(rq, "token") : hub_arg(rq, "token");
+    enum status st = hub_conn(rq, &c, err);
+    if (st == STATUS_OK)
+        st = account_link_find(c, rq->a, token, kind, ret, err);
+    return st == STATUS_OK && ret->kind != VALUE_DICT ? no_link(err) : st;
+}
+
+struct use_link {
+    struct hub_request *rq;
+    struct value link;
+    str hash; /* the new password; empty = none */
+    const char *kind;
+};
+
+static enum status write_use_link(struct conn *c, void *arg, struct err *err)
+{
+    const struct use_link *u = arg;
+    str user = VALUE_GET(u->link, "user_id").s;
+    enum status st = account_link_use(c, u->rq->a, hub_field(u->rq, "token"), u->kind, err);
+    if (st == STATUS_OK)
+        st = SQL_RUN(c, err, "update users set verified_at = ?2 where id = ?1 and verified_at = 0", SQL_T(user),
+                     SQL_I(clock_unix_s()));
+    if (st == STATUS_OK && u->hash.n)
+        st = SQL_RUN(c, err, "update users set password = ?2 where id = ?1", SQL_T(user), SQL_T(u->hash));
+    if (st == STATUS_OK && u->hash.n)
+        st = session_end_others(c, u->rq->a, user, STR(""), err);
+    if (st == STATUS_OK) /* other links of that kind are of no use any more */
+        st = SQL_RUN(c, err, "update links set used_at = ?3 where user_id = ?1 and kind = ?2 and used_at = 0",
+                     SQL_T(user), SQL_T(str_of(u->kind)), SQL_I(clock_unix_s()));
+    return st == STATUS_OK ? audit_add(c, u->rq, u->hash.n ? "password.reset" : "email.verified", STR(""), user, err)
+                           : st;
+}
+
+enum status hub_view_verify(struct hub_request *rq, struct err *err)
+{
+    struct use_link u = {.rq = rq, .kind = "verify"};
+    enum status st = link_of(rq, u.kind, &u.link, err);
+    if (st != STATUS_OK || !hub_is_post(rq))
+        return st == STATUS_OK ? form_again(rq, "verify.html", NULL, err) : st;
+    hub_conn_release(rq);
+    st = store_write(rq->hub->store, write_use_link, &u, err);
+    if (st == STATUS_OK)
+        st = session_begin(rq, VALUE_GET(u.link, "user_id").s, true, err);
+    return st == STATUS_OK ? hub_go(rq, STR("/"), "verified") : st;
+}
+
+struct forgot {
+    struct hub_request *rq;
+    str email, link, secret;
+};
+
+static enum status write_forgot(struct conn *c, void *arg, struct err *err)
+{
+    const struct forgot *f = arg;
+    struct value row, vars = value_dict(f->rq->a);
+    enum status st = SQL_ROW(c, f->rq->a, &row, err, "select id, name from users where email = ?1 and disabled_at = 0",
+                             SQL_T(f->email));
+    if (st != STATUS_OK || row.kind != VALUE_DICT)
+        return st;
+    VALUE_SET(vars, "name", VALUE_GET(row, "name"));
+    VALUE_SET(vars, "url",
+              value_str(ARENA_CAT(f->rq->a, f->rq->hub->config.origin, STR("/-/reset?token="), f->secret)));
+    st = account_link_add(c, f->link, "reset", VALUE_GET(row, "id").s, f->email, LIMIT_HUB_LINK_S, err);
+    return st == STATUS_OK ? mail_add(c, f->rq->a, f->email, "reset", vars, err) : st;
+}
+
+enum status hub_view_forgot(struct hub_request *rq, struct err *err)
+{
+    struct forgot f = {.rq = rq, .email = hub_field(rq, "email")};
+    struct err why = ERR_INIT;
+    if (!hub_is_post(rq))
+        return form_again(rq, "forgot.html", NULL, err);
+    enum status st = letter_address(f.email, &why);
+    if (st == STATUS_OK)
+        st = may_try(rq, f.email, &why);
+    if (st != STATUS_OK)
+        return form_again(rq, "forgot.html", &why, err);
+    f.secret = hub_secret(rq->a, &f.link);
+    hub_conn_release(rq);
+    st = store_write(rq->hub->store, write_forgot, &f, err);
+    return st == STATUS_OK ? hub_go(rq, STR("/-/sign-in"), "mail-sent") : st;
+}
+
+enum status hub_view_reset(struct hub_request *rq, struct err *err)
+{
+    struct use_link u = {.rq = rq, .kind = "reset"};
+    struct err why = ERR_INIT;
+    str password = value_get_text(rq->form, STR("password"));
+    enum status st = link_of(rq, u.kind, &u.link, err);
+    if (st != STATUS_OK || !hub_is_post(rq))
+        return st == STATUS_OK ? form_again(rq, "reset.html", NULL, err) : st;
+    st = password_rules_check(password, VALUE_GET(u.link, "email").s, &why);
+    if (st == STATUS_OK)
+        st = password_hash(rq->a, password, PASSWORD_ARGON2ID, &u.hash, &why);
+    if (st != STATUS_OK)
+        return form_again(rq, "reset.html", &why, err);
+    hub_conn_release(rq);
+    st = store_write(rq->hub->store, write_use_link, &u, err);
+    if (st != STATUS_OK)
+        return st;
+    space_tell(rq->hub);
+    st = session_begin(rq, VALUE_GET(u.link, "user_id").s, true, err);
+    return st == STATUS_OK ? hub_go(rq, STR("/"), "password-changed") : st;
+}
+
+/* ---- the link that `vitrine hub init` prints ---- */
+
+struct admin {
+    struct hub_request *rq;
+    str id, email, name, hash;
+};
+
+static enum status write_admin(struct conn *c, void *arg, struct err *err)
+{
+    const struct admin *m = arg;
+    struct value row;
+    enum status st = account_link_use(c, m->rq->a, hub_field(m->rq, "token"), "admin", err);
+    if (st == STATUS_OK)
+        st = SQL_ROW(c, m->rq->a, &row, err, "select id from users where email = ?1", SQL_T(m->email));
+    if (st == STATUS_OK && row.kind == VALUE_DICT) {
+        err_set(err, STATUS_CONFLICT, "This address has an account already.");
+        return err_hint(err, "Give another one; an administrator can make that account one too.");
+    }
+    if (st == STATUS_OK)
+        st = account_add(c, m->rq, m->id, m->email, m->name, m->hash, true, err);
+    return st == STATUS_OK ? SQL_RUN(c, err, "update users set is_admin = 1 where id = ?1", SQL_T(m->id)) : st;
+}
+
+enum status hub_view_admin_link(struct hub_request *rq, struct err *err)
+{
+    struct admin m = {
+        .rq = rq, .id = hub_id(rq->a, 'u'), .email = hub_field(rq, "email"), .name = hub_field(rq, "name")};
+    struct err why = ERR_INIT;
+    struct value link;
+    str password = value_get_text(rq->form, STR("password"));
+    enum status st = link_of(rq, "admin", &link, err);
+    if (st != STATUS_OK || !hub_is_post(rq))
+        return st == STATUS_OK ? form_again(rq, "admin_link.html", NULL, err) : st;
+    st = letter_address(m.email, &why);
+    if (st == STATUS_OK && !m.name.n)
+        m.name = str_sub(m.email, 0, str_find_char(m.email, '@'));
+    if (st == STATUS_OK)
+        st = account_name_check(m.name, "Your name", &why);
+    if (st == STATUS_OK)
+        st = password_rules_check(password, m.email, &why);
+    if (st == STATUS_OK)
+        st = password_hash(rq->a, password, PASSWORD_ARGON2ID, &m.hash, &why);
+    hub_conn_release(rq);
+    if (st == STATUS_OK)
+        st = store_write(rq->hub->store, write_admin, &m, &why);
+    if (st != STATUS_OK)
+        return form_again(rq, "admin_link.html", &why, err);
+    st = session_begin(rq, m.id, true, err);
+    return st == STATUS_OK ? hub_go(rq, STR("/"), NULL) : st;
+}
+
+/* ---- sign-on: a space asks who this is ---- */
+
+static enum status note_space(struct conn *c, void *arg, struct err *err)
+{
+    const str *ids = arg;
+    return SQL_RUN(c, err, "insert or ignore into session_spaces (session_id, space_id) values (?1, ?2)", SQL_T(ids[0]),
+                   SQL_T(ids[1]));
+}
+
+enum status hub_view_sign_on(struct hub_request *rq, struct err *err)
+{
+    struct conn *c;
+    struct value row, claims = value_dict(rq->a);
+    str space = hub_arg(rq, "space"), nonce = hub_arg(rq, "state"), to = hub_safe_path(hub_arg(rq, "to")), ticket;
+    int64_t now = clock_unix_s();
+    enum status st = hub_conn(rq, &c, err);
+    if (st == STATUS_OK)
+        st = SQL_ROW(c, rq->a, &row, err,
+                     "select id, name from spaces where id = ?1 and state in ('live', 'suspended')", SQL_T(space));
+    if (st != STATUS_OK)
+        return st;
+    if (row.kind != VALUE_DICT || !nonce.n || nonce.n > 200) {
+        err_set(err, STATUS_NOT_FOUND, "There is no such space.");
+        return err_hint(err, "Open its address again.");
+    }
+    str ids[] = {rq->session, VALUE_GET(row, "id").s};
+    hub_conn_release(rq);
+    st = store_write(rq->hub->store, note_space, ids, err); /* before the ticket: a sign-out must find the space */
+    if (st != STATUS_OK)
+        return st;
+    VALUE_SET(claims, "use", value_cstr("sign-on"));
+    VALUE_SET(claims, "aud", VALUE_GET(row, "id"));
+    VALUE_SET(claims, "sub", VALUE_GET(rq->user, "id"));
+    VALUE_SET(claims, "sid", value_str(rq->session));
+    VALUE_SET(claims, "name", VALUE_GET(rq->user, "name"));
+    if (VALUE_GET(rq->user, "verified_at").i)
+        VALUE_SET(claims, "email", VALUE_GET(rq->user, "email"));
+    VALUE_SET(claims, "nonce", value_str(nonce));
+    VALUE_SET(claims, "iat", value_int(now));
+    VALUE_SET(claims, "exp", value_int(now + LIMIT_HUB_TICKET_S));
+    st = token_sign(rq->a, rq->hub->key, STR("1"), claims, &ticket, err);
+    if (st != STATUS_OK)
+        return st;
+    str origin = hub_space_origin(rq->a, &rq->hub->config, VALUE_GET(row, "name").s);
+    return hub_go_outside(
+        rq, ARENA_CAT(rq->a, origin, STR("/-/sign-on?ticket="), ticket, STR("&to="), url_quote(rq->a, to, "/")));
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* space — making a space, its settings, its end. */
+#include "hub/space.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "hub/account.h"
+#include "hub/audit.h"
+#include "hub/edge_apps.h"
+#include "hub/view/view.h"
+
+static void add_error(struct hub_request *rq, struct value vars, const struct err *why)
+{
+    VALUE_SET(vars, "error", value_str(arena_str(rq->a, str_of(why->text))));
+    VALUE_SET(vars, "hint", why->hint[0] ? value_str(arena_str(rq->a, str_of(why->hint))) : VALUE_NULL);
+}
+
+static bool shown_in_form(enum status st)
+{
+    return st == STATUS_INVALID || st == STATUS_CONFLICT;
+}
+
+/* ---- making ---- */
+
+static enum status make(struct hub_request *rq, str *ret_name, struct err *err)
+{
+    str title = hub_field(rq, "title"), name = hub_field(rq, "name"), id;
+    enum status st = account_name_check(title, "The title", err);
+    if (st == STATUS_OK && !name.n)
+        name = space_name_from(rq->a, title);
+    if (st == STATUS_OK)
+        st = space_name_check(name, err);
+    if (st == STATUS_OK)
+        st = space_make(rq, name, title, &id, err);
+    *ret_name = name;
+    return st;
+}
+
+enum status hub_view_new_space(struct hub_request *rq, struct err *err)
+{
+    struct value vars = value_dict(rq->a);
+    struct err why = ERR_INIT;
+    str name = {0};
+    if (hub_is_post(rq)) {
+        enum status st = make(rq, &name, &why);
+        if (st == STATUS_OK)
+            return hub_go_outside(rq, ARENA_CAT(rq->a, hub_space_origin(rq->a, &rq->hub->config, name), STR("/")));
+        if (!shown_in_form(st)) {
+            *err = why;
+            return st;
+        }
+        add_error(rq, vars, &why);
+    }
+    VALUE_SET(vars, "title", value_str(hub_field(rq, "title")));
+    VALUE_SET(vars, "name", value_str(hub_field(rq, "name")));
+    return hub_page(rq, why.status == STATUS_OK ? 200 : status_http(why.status), "new_space.html", vars, err);
+}
+
+/* ---- settings ---- */
+
+struct settings {
+    struct hub_request *rq;
+    str id, title, visibility, name, theme;
+    bool renamed;
+};
+
+static enum status write_settings(struct conn *c, void *arg, struct err *err)
+{
+    const struct settings *s = arg;
+    enum status st =
+        SQL_RUN(c, err, "update spaces set title = ?2, visibility = ?3, name = ?4, theme = ?5 where id = ?1",
+                SQL_T(s->id), SQL_T(s->title), SQL_T(s->visibility), SQL_T(s->name), SQL_T(s->theme));
+    if (st == STATUS_CONFLICT) {
+        err_set(err, STATUS_CONFLICT, "There is a space \"%.*s\" already.", STR_ARG(s->name));
+        return err_hint(err, "Take another name.");
+    }
+    if (st == STATUS_OK)
+        st = space_changed(c, s->id, err);
+    return st == STATUS_OK ? audit_add(c, s->rq, "space.changed", s->id, s->visibility, err) : st;
+}
+
+static enum status read_theme(struct hub_request *rq, str *ret, struct err *err)
+{
+    str accent = hub_field(rq, "accent");
+    bool ok = !accent.n || (accent.n == 7 && accent.p[0] == '#');
+    for (size_t i = 1; ok && i < accent.n; i++)
+        ok = strchr("0123456789abcdefABCDEF", accent.p[i]) != NULL;
+    if (!ok)
+        return err_set(err, STATUS_INVALID, "The colour must be written as #1b6e53.");
+    *ret = accent.n ? arena_printf(rq->a, "{\"accent\": \"%.*s\"}", STR_ARG(accent)) : STR("{}");
+    return STATUS_OK;
+}
+
+static enum status save(struct hub_request *rq, struct value space, str *ret_name, struct err *err)
+{
+    struct settings s = {.rq = rq,
+                         .id = VALUE_GET(space, "id").s,
+                         .title = hub_field(rq, "title"),
+                         .visibility = hub_field(rq, "visibility"),
+                         .name = hub_field(rq, "name")};
+    struct conn *c;
+    if (!s.name.n)
+        s.name = VALUE_GET(space, "name").s;
+    s.renamed = !str_eq(s.name, VALUE_GET(space, "name").s);
+    enum status st = account_name_check(s.title, "The title", err);
+    if (st == STATUS_OK && s.renamed)
+        st = space_name_check(s.name, err);
+    if (st == STATUS_OK && !str_is(s.visibility, "public") && !str_is(s.visibility, "private"))
+        st = err_set(err, STATUS_INVALID, "Who sees the space must be private or public.");
+    if (st == STATUS_OK)
+        st = read_theme(rq, &s.theme, err);
+    hub_conn_release(rq);
+    if (st == STATUS_OK)
+        st = store_write(rq->hub->store, write_settings, &s, err);
+    if (st != STATUS_OK)
+        return st;
+    space_tell(rq->hub);
+    *ret_name = s.name;
+    if (!s.renamed)
+        return STATUS_OK;
+    st = hub_conn(rq, &c, err);
+    return st == STATUS_OK ? edge_apps_put(rq->hub, c, s.id, false, err) : st;
+}
+
+static str space_path(struct hub_request *rq, str name, const char *below)
+{
+    return arena_printf(rq->a, "/spaces/%.*s%s", STR_ARG(name), below);
+}
+
+enum status hub_view_space(struct hub_request *rq, struct err *err)
+{
+    struct value vars = value_dict(rq->a), space;
+    struct err why = ERR_INIT;
+    str name = rq->params[0];
+    enum status st = space_find(rq, name, &space, err);
+    if (st == STATUS_OK)
+        st = space_require(rq, space, ROLE_OWNER, err);
+    if (st != STATUS_OK)
+        return st;
+    if (hub_is_post(rq)) {
+        st = save(rq, space, &name, &why);
+        if (st == STATUS_OK)
+            return hub_go(rq, space_path(rq, name, ""), "saved");
+        if (!shown_in_form(st)) {
+            *err = why;
+            return st;
+        }
+        add_error(rq, vars, &why);
+    }
+    VALUE_SET(vars, "space", space);
+    struct value theme;
+    if (value_from_json(rq->a, VALUE_GET(space, "theme").s, &theme, NULL) == STATUS_OK)
+        VALUE_SET(vars, "theme", theme);
+    return hub_page(rq, why.status == STATUS_OK ? 200 : status_http(why.status), "space.html", vars, err);
+}
+
+/* ---- the end ---- */
+
+struct change {
+    struct hub_request *rq;
+    str id;
+    const char *action;
+    const char *sql; /* ?1 id, ?2 now plus the grace */
+};
+
+static enum status write_change(struct conn *c, void *arg, struct err *err)
+{
+    const struct change *d = arg;
+    int64_t changes = 0;
+    const struct db_value args[] = {SQL_T(d->id), SQL_I(clock_unix_s() + LIMIT_HUB_GRACE_S)};
+    enum status st = sql_change(c, d->sql, args, ARRAY_LEN(args), &changes, err);
+    if (st == STATUS_OK && !changes)
+        return err_set(err, STATUS_CONFLICT, "Somebody else changed this space at the same moment. Look again.");
+    if (st == STATUS_OK)
+        st = space_changed(c, d->id, err);
+    return st == STATUS_OK ? audit_add(c, d->rq, d->action, d->id, STR(""), err) : st;
+}
+
+enum status hub_view_delete_space(struct hub_request *rq, struct err *err)
+{
+    struct value vars = value_dict(rq->a), space;
+    enum status st = space_find(rq, rq->params[0], &space, err);
+    if (st == STATUS_OK)
+        st = space_require(rq, space, ROLE_OWNER, err);
+    if (st != STATUS_OK)
+        return st;
+    struct change d = {rq, VALUE_GET(space, "id").s, "space.deleted",
+                       "update spaces set state = 'deleted', deletes_at = ?2 where id = ?1 and state <> 'deleted'"};
+    bool typed = str_eq(hub_field(rq, "name"), VALUE_GET(space, "name").s);
+    VALUE_SET(vars, "space", space);
+    if (!hub_is_post(rq) || !typed) {
+        VALUE_SET(vars, "wrong", value_bool(hub_is_post(rq)));
+        return hub_page(rq, hub_is_post(rq) ? 400 : 200, "delete_space.html", vars, err);
+    }
+    hub_conn_release(rq);
+    st = store_write(rq->hub->store, write_change, &d, err);
+    if (st == STATUS_OK)
+        st = edge_apps_remove(rq->hub, d.id, err);
+    return st == STATUS_OK ? hub_go(rq, STR("/"), "deleted") : st;
+}
+
+enum status hub_view_restore_space(struct hub_request *rq, struct err *err)
+{
+    struct value space;
+    struct conn *c;
+    enum status st = space_find(rq, rq->params[0], &space, err);
+    if (st == STATUS_OK)
+        st = space_require(rq, space, ROLE_OWNER, err);
+    if (st != STATUS_OK)
+        return st;
+    struct change d = {
+        rq, VALUE_GET(space, "id").s, "space.restored",
+        "update spaces set state = 'live', deletes_at = 0 where id = ?1 and state = 'deleted' and ?2 > 0"};
+    hub_conn_release(rq);
+    st = store_write(rq->hub->store, write_change, &d, err);
+    if (st != STATUS_OK)
+        return st;
+    space_tell(rq->hub);
+    st = hub_conn(rq, &c, err);
+    if (st == STATUS_OK)
+        st = edge_apps_put(rq->hub, c, d.id, true, err);
+    return st == STATUS_OK ? hub_go(rq, STR("/"), "restored") : st;
+}

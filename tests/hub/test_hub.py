@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""People, spaces and members, asked over HTTP."""
+import json
+
+import pytest
+from hub_rig import DOMAIN, PASSWORD, at_once, wait_for
+
+
+def test_first_administrator_by_a_link_that_works_once(make_hub):
+    hub = make_hub()
+    admin = hub.admin()
+    assert "Administration" in admin.get("/-/admin").said
+    again = hub.browser().post("/-/admin-link", {"token": hub.admin_link.split("token=")[1], "email": "x@example.org",
+                                                 "password": PASSWORD})
+    assert again.status == 404 and "used already" in again.said
+    assert hub.browser().sign_up("plain@example.org").status == 303
+    person = hub.browser()
+    person.sign_in("plain@example.org")
+    assert person.get("/-/admin").status == 404, "administration is hidden from others"
+    # The last administrator stays one.
+    page = admin.get("/-/admin").text
+    me = page.split("/-/admin/people/")[1:]
+    ids = {part[:13] for part in me}
+    refused = [admin.post(f"/-/admin/people/{i}", {"do": "unmake-admin"}) for i in ids]
+    assert sorted(r.status for r in refused) == [303, 409], refused
+    assert admin.get("/-/admin").status == 200
+
+
+def test_sign_up_sign_in_sign_out(hub):
+    ana = hub.browser()
+    assert "Make a space" in ana.get("/").said
+    assert ana.follow(ana.sign_up("ana@example.org", "Ana")).status == 200
+    assert "Your spaces" in ana.get("/").said
+    cookie = ana.jar[DOMAIN]["vitrine_hub"]
+    out = ana.follow(ana.post("/-/sign-out"))
+    assert "signed out" in out.said
+    ana.jar[DOMAIN] = {"vitrine_hub": cookie}
+    assert "Your spaces" not in ana.get("/").said, "the old cookie opens nothing"
+    wrong, unknown = hub.browser().sign_in("ana@example.org", "not her password"), hub.browser().sign_in(
+        "nobody@example.org", "not her password")
+    assert wrong.status == unknown.status == 401
+    strip = lambda page, email: page.text.replace(email, "")  # noqa: E731
+    assert strip(wrong, "ana@example.org") == strip(unknown, "nobody@example.org")
+    assert ana.sign_in("ANA@example.org").status == 303
+    to = hub.browser().get("/-/account")
+    assert to.status == 303 and to.header("location") == "/-/sign-in?to=/-/account"
+    assert hub.browser().sign_in("ana@example.org", to="/-/account").header("location") == "/-/account"
+    for bad in ("https://evil.example", "//evil.example", "/\\evil.example", "/a\r\nSet-Cookie: x=1"):
+        assert hub.browser().sign_in("ana@example.org", to=bad).header("location") == "/"
+
+
+@pytest.mark.parametrize("form, says", [
+    ({"email": "no-address"}, "address"),
+    ({"email": "a@b.example\r\nBcc: all@example.org"}, "address"),
+    ({"email": "x" * 250 + "@example.org"}, ""),
+    ({"password": "short"}, "10"),
+    ({"password": "Password123"}, "first"),
+    ({"name": "n" * 101}, "1 to 100 bytes"),  # LIMIT_HUB_NAME
+    ({"name": "a\x01b"}, "1 to 100 bytes"),
+])
+def test_bad_sign_ups_are_told_what_is_wrong(hub, form, says):
+    page = hub.browser().post("/-/sign-up", {"email": "bad@example.org", "name": "B", "password": PASSWORD, **form})
+    assert page.status == 400 and says in page.said, page
+
+
+def test_forms_of_other_sites_change_nothing(hub):
+    eve = hub.browser()
+    eve.sign_up("eve@example.org")
+    for more in ({"origin": "https://evil.example"}, {"origin": f"http://museum.{DOMAIN}:{hub.port}"},
+                 {"origin": "null", "headers": {"Sec-Fetch-Site": "same-site"}},
+                 {"headers": {"Origin": None, "Sec-Fetch-Site": None}}):
+        page = eve.post("/-/account", {"name": "Mallory"}, **more)
+        assert page.status == 403 and "another site" in page.said, (more, page)
+    assert eve.post("/-/account", {"name": "Eve"}).status == 303
+
+
+def test_hosts_that_are_not_ours_are_refused(hub):
+    assert hub.browser().ask("GET", "/", headers={"Host": "evil.example"}).status in (404, 421)
+    page = hub.browser().ask("GET", "/-/sign-in", headers={"X-Forwarded-Host": "evil.example"})
+    assert page.status == 200 and "evil.example" not in page.text
+
+
+def test_a_space_is_made_and_answers(hub):
+    ben = hub.browser()
+    ben.sign_up("ben@example.org")
+    origin = ben.new_space("City museum")
+    assert origin == f"http://city-museum.{DOMAIN}:{hub.port}"
+    assert "City museum" in ben.get("/").said
+    told = hub.space_json("city-museum")
+    assert told["title"] == "City museum" and told["visibility"] == "private" and told["origin"] == origin
+    assert [m["role"] for m in told["members"].values()] == ["owner"]
+    assert len(told["keys"][0]["ed25519"]) == 43
+    second = ben.post("/-/new", {"title": "City Museum"})
+    assert second.status == 409 and "already" in second.said
+    page = ben.post("/spaces/city-museum", {"title": "Museum", "name": "museum", "visibility": "public", "accent": "#1b6e53"})
+    assert page.status == 303, page
+    told = hub.space_json("museum")
+    assert told["visibility"] == "public" and told["theme"] == {"accent": "#1b6e53"}
+    assert ben.post("/spaces/museum", {"title": "Museum", "visibility": "public", "accent": "red;}"}).status == 400
+    # Nobody else sees that it is there.
+    cara = hub.browser()
+    cara.sign_up("cara@example.org")
+    assert cara.get("/spaces/museum").status == 404 and cara.get("/spaces/no-such").status == 404
+    # Deleted, and back.
+    assert ben.post("/spaces/museum/delete", {"name": "wrong"}).status == 400
+    assert ben.post("/spaces/museum/delete", {"name": "museum"}).status == 303
+    assert ben.get(f"http://museum.{DOMAIN}:{hub.port}/").status == 404
+    assert ben.post("/spaces/museum/restore").status == 303
+    assert ben.get(f"http://museum.{DOMAIN}:{hub.port}/-/health").status == 200
+
+
+@pytest.mark.parametrize("name, says", [
+    ("ab", "3 to 40"), ("a" * 41, "3 to 40"),  # LIMIT_HUB_SPACE_NAME
+    ("www", "kept for the system"), ("admin", "kept for the system"), ("-museum", "hyphen"), ("xn--80ak6aa92e", "hyphen"),
+    ("müseum", "letters a to z"), ("museum.evil", "letters a to z"), ("mus/eum", "letters a to z"), ("MUSEUM", "letters a to z"),
+])
+def test_names_that_no_space_may_have(hub, name, says):
+    dan = hub.browser()
+    dan.sign_in("dan@example.org")
+    if "Your spaces" not in dan.get("/").said:
+        dan.sign_up("dan@example.org")
+    page = dan.post("/-/new", {"title": "T", "name": name})
+    assert page.status == 400 and says in page.said, page
+    assert not hub.space_json(name)
+
+
+def test_members_invitations_and_the_last_owner(hub):
+    owner, guest = hub.browser(), hub.browser()
+    owner.sign_up("owner@example.org", "Olga")
+    owner.new_space("Archive")
+    page = owner.post("/spaces/archive/invitations", {"email": "guest@example.org", "role": "viewer"})
+    assert page.status == 200
+    link = page.text.split('value="http')[1].split('"')[0]
+    seen = guest.get("http" + link)
+    assert "Olga invites you" in seen.said
+    token = link.split("token=")[1]
+    assert guest.sign_up("guest@example.org", "Gus", invitation=token).status == 303
+    joined = guest.post("/-/invitation", {"token": token})
+    assert joined.status == 303 and joined.header("location").startswith("http://archive.")
+    assert hub.browser().get("http" + link).status == 404, "an invitation is for one"
+    roles = {m["email"]: m["role"] for m in hub.space_json("archive")["members"].values()}
+    assert roles == {"owner@example.org": "owner", "guest@example.org": "viewer"}
+    assert guest.get("/spaces/archive").status == 403
+    assert guest.post("/spaces/archive/invitations", {"email": "x@example.org", "role": "owner"}).status == 403
+    ids = {m["email"]: i for i, m in hub.space_json("archive")["members"].items()}
+    assert guest.post("/spaces/archive/members", {"user": ids["owner@example.org"], "role": "none"}).status == 403
+    last = owner.post("/spaces/archive/members", {"user": ids["owner@example.org"], "role": "none"})
+    assert last.status == 409 and "last owner" in last.said
+    assert owner.post("/spaces/archive/members", {"user": ids["guest@example.org"], "role": "owner"}).status == 303
+    # Two owners who leave at the same moment: one stays.
+    results = at_once(lambda: owner.post("/spaces/archive/members", {"user": ids["owner@example.org"], "role": "none"}),
+                      lambda: guest.post("/spaces/archive/members", {"user": ids["guest@example.org"], "role": "none"}))
+    assert sorted(r.status for r in results) == [303, 409]
+    assert [m["role"] for m in hub.space_json("archive")["members"].values()] == ["owner"]
+
+
+def test_quota_of_spaces_holds_against_a_race(make_hub):
+    hub = make_hub("", env={})
+    config = hub.folder / "hub.yaml"
+    hub.stop()
+    config.write_text(config.read_text().replace("each: 50", "each: 2"))  # LIMIT_HUB_SPACES is what stands there
+    hub.start()
+    ana = hub.browser()
+    ana.sign_up("ana@example.org")
+    results = at_once(*(lambda i=i: ana.post("/-/new", {"title": f"Space {i}"}) for i in range(4)))
+    assert sorted(r.status for r in results) == [303, 303, 409, 409], results
+    assert len(list((hub.folder / "spaces").iterdir())) == 2, "nothing is left of those that were refused"
+
+
+def test_sign_on_ticket_and_revocation(hub):
+    fay = hub.browser()
+    fay.sign_up("fay@example.org", "Fay")
+    fay.new_space("Field notes")
+    space = hub.space_json("field-notes")
+    page = fay.get(f"/-/sign-on?space={space['id']}&state=abc&to=/db")
+    assert page.status == 303
+    assert page.header("location").startswith(space["origin"] + "/-/sign-on?ticket=v1.")
+    import base64
+    payload = page.header("location").split("ticket=")[1].split("&")[0].split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    assert claims["aud"] == space["id"] and claims["use"] == "sign-on" and claims["nonce"] == "abc"
+    assert claims["exp"] - claims["iat"] == 60  # LIMIT_HUB_TICKET_S
+    assert fay.get("/-/sign-on?space=snope&state=abc&to=/").status == 404
+    stranger = hub.browser().get(f"/-/sign-on?space={space['id']}&state=abc&to=/")
+    assert stranger.status == 303 and stranger.header("location").startswith("/-/sign-in?to=")
+    fay.post("/-/sign-out")
+    assert claims["sid"] in hub.space_json("field-notes")["revoked"]
+
+
+def test_attempts_are_limited_and_others_are_not_locked_out(hub):
+    hub.browser().sign_up("gil@example.org")
+    attacker = {"X-Forwarded-For": "192.0.2.7"}  # from nobody we trust: it counts as us
+    statuses = [hub.browser().post("/-/sign-in", {"email": "gil@example.org", "password": f"wrong {i} wrong"},
+                                   headers=attacker).status for i in range(8)]
+    assert 429 in statuses and statuses[0] == 401
+    limited = hub.browser().sign_in("gil@example.org", "wrong again")
+    assert limited.status == 429 and int(limited.header("retry-after")) > 0 and "Wait" in limited.said
+
+
+def test_restart_keeps_everything(make_hub):
+    hub = make_hub()
+    ana = hub.browser()
+    ana.sign_up("ana@example.org")
+    origin = ana.new_space("Kept")
+    hub.stop()
+    hub.start()
+    assert "Your spaces" in ana.get("/").said
+    assert wait_for(lambda: ana.get(origin + "/-/health").status == 200)
+
+
+def test_limits_of_forms(hub):
+    big = hub.browser().post("/-/sign-in", {"email": "a" * 70000})  # LIMIT_HUB_FORM
+    assert big.status == 413
+    many = hub.browser().ask("POST", "/-/sign-in", "&".join(f"f{i}=1" for i in range(300)),  # LIMIT_HUB_FIELDS
+                             {"Content-Type": "application/x-www-form-urlencoded"})
+    assert many.status == 413 and "200 fields" in many.said

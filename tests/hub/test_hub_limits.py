@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Limits of the hub that are too high to be reached as they are, lowered in a program with fault points."""
+import threading
+
+from hub_rig import PASSWORD, at_once, wait_for
+from limits import lowered
+
+
+def test_lives_end(make_hub):
+    # LIMIT_HUB_SESSION_S, LIMIT_HUB_INVITATION_S, LIMIT_HUB_GRACE_S
+    hub = make_hub(env=lowered(HUB_SESSION_S=3, HUB_INVITATION_S=1, HUB_GRACE_S=1))
+    ana = hub.browser()
+    ana.sign_up("ana@example.org")
+    ana.new_space("Short")
+    link = ana.post("/spaces/short/invitations", {"email": "b@example.org", "role": "viewer"}).text
+    link = "http" + link.split('value="http')[1].split('"')[0]
+    ended = wait_for(lambda: hub.browser().get(link).status == 404)
+    assert ended
+    assert wait_for(lambda: "Your spaces" not in ana.get("/").said)
+
+
+def test_links_in_mails_end(make_hub):
+    # LIMIT_HUB_LINK_S
+    hub = make_hub('mail: {url: "file:%s", from: "Data <data@example.org>"}', env=lowered(HUB_LINK_S=1))
+    assert hub.browser().post("/-/forgot", {"email": "nobody@example.org"}).status == 303
+    assert hub.browser().get("/-/reset?token=unknown").status == 404
+
+
+def test_more_rows_than_a_page_may_have(make_hub):
+    # LIMIT_HUB_ROWS
+    hub = make_hub(env=lowered(HUB_ROWS=8))
+    admin = hub.admin()
+    for i in range(8):
+        assert hub.browser().sign_up(f"p{i}@example.org").status == 303
+    assert admin.get("/-/admin").status == 413, "nine people"
+
+
+def test_passwords_wait_in_a_short_line(make_hub):
+    # LIMIT_HUB_SIGN_IN_QUEUE, LIMIT_HUB_QUEUE
+    hub = make_hub(env=lowered(HUB_SIGN_IN_QUEUE=1))
+    forms = [lambda i=i: hub.browser().post("/-/sign-up", {"email": f"p{i}@example.org", "password": PASSWORD})
+             for i in range(12)]
+    statuses = {r.status for r in at_once(*forms)}
+    assert 503 in statuses and 303 in statuses, statuses
+    assert hub.browser().get("/").status == 200
+
+
+def test_configuration_that_is_too_large(make_hub):
+    # LIMIT_HUB_CONFIG
+    hub = make_hub()
+    with open(hub.folder / "hub.yaml", "a") as f:
+        f.write("#" * 1048577)
+    refused = hub.run("hub", "check", "--dir", hub.folder)
+    assert refused.returncode == 7 and "hub.yaml" in refused.stderr, refused
