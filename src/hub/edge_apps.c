@@ -38,7 +38,7 @@ static str command(struct hub *h, struct arena *a, str space_id)
 {
     str program = quoted(a, h->program);
     str folder = quoted(a, arena_printf(a, "%.*s/spaces/%.*s", STR_ARG(h->config.dir), STR_ARG(space_id)));
-    return ARENA_CAT(a, program, STR(" serve "), folder, STR("/data --state "), folder, STR("/state --uds {socket}"));
+    return ARENA_CAT(a, program, STR(" serve --space "), folder, STR(" --uds {socket}"));
 }
 
 static enum status hosts_of(struct hub *h, struct conn *c, struct arena *a, str space_id, str name, struct value *ret,

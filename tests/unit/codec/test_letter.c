@@ -50,8 +50,8 @@ TEST(no_header_from_outside)
     static const char *const names[] = {"Ana\r\nBcc: eve@example.org",
                                         "Ana\nBcc: eve@example.org",
                                         "Ana\rBcc: eve@example.org",
-                                        "\xe2\x80\xa8"
-                                        "Bcc: eve@example.org",
+                                        ("\xe2\x80\xa8"
+                                         "Bcc: eve@example.org"),
                                         "\xc3\xa4\r\n\r\nBcc: x",
                                         "\" <eve@example.org>, \"",
                                         "=?UTF-8?B?DQpCY2M6IHg=?="};
