@@ -174,7 +174,7 @@ static enum status dispatch(struct hub_request *rq, struct err *err)
         err_set(err, STATUS_FORBIDDEN, "This form was sent by a page of another site.");
         return err_hint(err, "Open the page here and send the form from there.");
     }
-    enum status st = session_find(rq, err);
+    enum status st = hub_session_find(rq, err);
     if (st == STATUS_OK)
         st = read_pairs(rq->a, rq->http->query, &rq->args, err);
     if (st == STATUS_OK)

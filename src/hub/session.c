@@ -18,7 +18,7 @@ static enum status note_seen(struct conn *c, void *arg, struct err *err)
                    SQL_I(s->now), SQL_I(s->now + LIMIT_HUB_SESSION_S));
 }
 
-enum status session_find(struct hub_request *rq, struct err *err)
+enum status hub_session_find(struct hub_request *rq, struct err *err)
 {
     str secret = hub_cookie_of(rq, SESSION_COOKIE);
     struct conn *c;
@@ -45,7 +45,7 @@ enum status session_find(struct hub_request *rq, struct err *err)
     return STATUS_OK;
 }
 
-enum status session_end(struct conn *c, struct arena *a, str session_id, struct err *err)
+enum status hub_session_end(struct conn *c, struct arena *a, str session_id, struct err *err)
 {
     struct value spaces;
     int64_t until = clock_unix_s() + LIMIT_HUB_SESSION_S;
@@ -63,13 +63,13 @@ enum status session_end(struct conn *c, struct arena *a, str session_id, struct 
     return st;
 }
 
-enum status session_end_others(struct conn *c, struct arena *a, str user_id, str keep, struct err *err)
+enum status hub_session_end_others(struct conn *c, struct arena *a, str user_id, str keep, struct err *err)
 {
     struct value rows;
     enum status st = SQL_ROWS(c, a, &rows, err, "select id from sessions where user_id = ?1 and id <> ?2",
                               SQL_T(user_id), SQL_T(keep));
     for (size_t i = 0; st == STATUS_OK && i < value_count(rows); i++)
-        st = session_end(c, a, VALUE_GET(value_at(rows, i), "id").s, err);
+        st = hub_session_end(c, a, VALUE_GET(value_at(rows, i), "id").s, err);
     return st;
 }
 
@@ -83,7 +83,7 @@ struct begin {
 static enum status begin(struct conn *c, void *arg, struct err *err)
 {
     const struct begin *b = arg;
-    enum status st = b->old.n ? session_end(c, b->rq->a, b->old, err) : STATUS_OK;
+    enum status st = b->old.n ? hub_session_end(c, b->rq->a, b->old, err) : STATUS_OK;
     if (st == STATUS_OK)
         st =
             SQL_RUN(c, err,
@@ -96,7 +96,7 @@ static enum status begin(struct conn *c, void *arg, struct err *err)
     return st;
 }
 
-enum status session_begin(struct hub_request *rq, str user_id, bool strong, struct err *err)
+enum status hub_session_begin(struct hub_request *rq, str user_id, bool strong, struct err *err)
 {
     str hash, secret = hub_secret(rq->a, &hash);
     struct begin b = {.rq = rq,

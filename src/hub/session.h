@@ -8,13 +8,13 @@
 #define SESSION_COOKIE "vitrine_hub"
 
 /* Sets rq->user, session, strong_at from the cookie; nobody when it is unknown, ended, or the account is disabled. */
-enum status session_find(struct hub_request *rq, struct err *err) MUST_USE;
+enum status hub_session_find(struct hub_request *rq, struct err *err) MUST_USE;
 /* A new session for the user, its cookie in the answer; the one the browser had before ends. strong: a password or a
  * factor was shown just now. */
-enum status session_begin(struct hub_request *rq, str user_id, bool strong, struct err *err) MUST_USE;
+enum status hub_session_begin(struct hub_request *rq, str user_id, bool strong, struct err *err) MUST_USE;
 /* Inside of a write: ends it, and everything that spaces believe because of it (space.json's "revoked"). */
-enum status session_end(struct conn *c, struct arena *a, str session_id, struct err *err) MUST_USE;
+enum status hub_session_end(struct conn *c, struct arena *a, str session_id, struct err *err) MUST_USE;
 /* Inside of a write: all of a user's but `keep` (empty: all). */
-enum status session_end_others(struct conn *c, struct arena *a, str user_id, str keep, struct err *err) MUST_USE;
+enum status hub_session_end_others(struct conn *c, struct arena *a, str user_id, str keep, struct err *err) MUST_USE;
 
 #endif

@@ -106,7 +106,7 @@ static enum status write_person(struct conn *c, void *arg, struct err *err)
         return err_hint(err, "Make somebody else one first.");
     }
     if (st == STATUS_OK && off)
-        st = session_end_others(c, p->rq->a, p->id, STR(""), err);
+        st = hub_session_end_others(c, p->rq->a, p->id, STR(""), err);
     if (st == STATUS_OK)
         st = space_changed_of(c, p->id, err);
     return st == STATUS_OK ? audit_add(c, p->rq, "account.admin", STR(""), p->id, err) : st;

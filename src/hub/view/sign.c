@@ -138,7 +138,7 @@ static enum status sign_up(struct hub_request *rq, struct err *err)
         err_set(err, STATUS_CONFLICT, "This address has an account already.");
         return err_hint(err, "Sign in with it, or set a new password.");
     }
-    st = session_begin(rq, s.id, true, err);
+    st = hub_session_begin(rq, s.id, true, err);
     return st == STATUS_OK ? hub_go(rq, hub_safe_path(hub_field(rq, "to")), NULL) : st;
 }
 
@@ -192,7 +192,7 @@ static enum status sign_in(struct hub_request *rq, struct err *err)
     throttle_give_back(rq->hub->throttle, ARENA_CAT(rq->a, STR("sign-in "), rq->client), per_address, now);
     throttle_give_back(rq->hub->throttle, ARENA_CAT(rq->a, STR("sign-in "), rq->client, STR(" "), email), per_account,
                        now);
-    st = session_begin(rq, VALUE_GET(row, "id").s, true, err);
+    st = hub_session_begin(rq, VALUE_GET(row, "id").s, true, err);
     return st == STATUS_OK ? hub_go(rq, hub_safe_path(hub_field(rq, "to")), NULL) : st;
 }
 
@@ -215,7 +215,7 @@ enum status hub_view_sign_in(struct hub_request *rq, struct err *err)
 static enum status write_sign_out(struct conn *c, void *arg, struct err *err)
 {
     struct hub_request *rq = arg;
-    return session_end(c, rq->a, rq->session, err);
+    return hub_session_end(c, rq->a, rq->session, err);
 }
 
 enum status hub_view_sign_out(struct hub_request *rq, struct err *err)
@@ -271,7 +271,7 @@ static enum status write_use_link(struct conn *c, void *arg, struct err *err)
     if (st == STATUS_OK && u->hash.n)
         st = SQL_RUN(c, err, "update users set password = ?2 where id = ?1", SQL_T(user), SQL_T(u->hash));
     if (st == STATUS_OK && u->hash.n)
-        st = session_end_others(c, u->rq->a, user, STR(""), err);
+        st = hub_session_end_others(c, u->rq->a, user, STR(""), err);
     if (st == STATUS_OK) /* other links of that kind are of no use any more */
         st = SQL_RUN(c, err, "update links set used_at = ?3 where user_id = ?1 and kind = ?2 and used_at = 0",
                      SQL_T(user), SQL_T(str_of(u->kind)), SQL_I(clock_unix_s()));
@@ -288,7 +288,7 @@ enum status hub_view_verify(struct hub_request *rq, struct err *err)
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_use_link, &u, err);
     if (st == STATUS_OK)
-        st = session_begin(rq, VALUE_GET(u.link, "user_id").s, true, err);
+        st = hub_session_begin(rq, VALUE_GET(u.link, "user_id").s, true, err);
     return st == STATUS_OK ? hub_go(rq, STR("/"), "verified") : st;
 }
 
@@ -347,7 +347,7 @@ enum status hub_view_reset(struct hub_request *rq, struct err *err)
     if (st != STATUS_OK)
         return st;
     space_tell(rq->hub);
-    st = session_begin(rq, VALUE_GET(u.link, "user_id").s, true, err);
+    st = hub_session_begin(rq, VALUE_GET(u.link, "user_id").s, true, err);
     return st == STATUS_OK ? hub_go(rq, STR("/"), "password-changed") : st;
 }
 
@@ -398,7 +398,7 @@ enum status hub_view_admin_link(struct hub_request *rq, struct err *err)
         st = store_write(rq->hub->store, write_admin, &m, &why);
     if (st != STATUS_OK)
         return form_again(rq, "admin_link.html", &why, err);
-    st = session_begin(rq, m.id, true, err);
+    st = hub_session_begin(rq, m.id, true, err);
     return st == STATUS_OK ? hub_go(rq, STR("/"), NULL) : st;
 }
 
