@@ -259,7 +259,7 @@ static enum status start_pool(struct hub *h, struct err *err)
     unsigned cpus = thread_cpus();
     const struct pool_lane lanes[HUB_LANES] = {
         [HUB_PAGE] = {.name = "hub-page", .threads = cpus + 1, .queue_max = LIMIT_HUB_QUEUE},
-        [HUB_PASSWORD] = {.name = "hub-password", .threads = 1, .queue_max = LIMIT_HUB_SIGN_IN_QUEUE, .nice = 10},
+        [HUB_PASSWORD] = {.name = "hub-password", .threads = 1, .queue_max = LIMIT_HUB_SIGN_IN_QUEUE, .nice = 2},
         [HUB_CHANGE] = {.name = "hub-change", .threads = 4, .queue_max = LIMIT_HUB_QUEUE},
         [HUB_BACKGROUND] = {.name = "hub-background", .threads = 2, .queue_max = LIMIT_HUB_QUEUE, .nice = 5},
     };
