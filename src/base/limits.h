@@ -96,14 +96,20 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_SANDBOX_DEPTH     32        /* folders inside each other that are given to the space's user */
 
 /* net */
-#define LIMIT_LISTEN_BACKLOG   1024    /* size: connections waiting for accept */
-#define LIMIT_STREAM_IOV       64      /* size: pieces of one gathered write */
-#define LIMIT_STREAM_TLS_BURST 262144  /* size: bytes encrypted in one call, so that one client cannot hold the loop */
-#define LIMIT_ACCEPT_BATCH     64      /* size: connections accepted in one go; the rest wait for the next round */
-#define LIMIT_PROXY_HEADER     2048    /* of the PROXY protocol, before anything else on a connection; longer: closed */
-#define LIMIT_TLS_FILE         1048576 /* a certificate or key file; larger: CONFIG */
-#define LIMIT_TLS_NAMES        1000    /* names of one certificate; further ones are not looked at */
-#define LIMIT_TLS_NAME         253     /* bytes of a name in a certificate (RFC 1035); longer ones are not looked at */
+#define LIMIT_LISTEN_BACKLOG   1024   /* size: connections waiting for accept */
+#define LIMIT_STREAM_IOV       64     /* size: pieces of one gathered write */
+#define LIMIT_STREAM_TLS_BURST 262144 /* size: bytes encrypted in one call, so that one client cannot hold the loop */
+#define LIMIT_ACCEPT_BATCH     64     /* size: connections accepted in one go; the rest wait for the next round */
+#define LIMIT_PROXY_HEADER     2048   /* of the PROXY protocol, before anything else on a connection; longer: closed */
+#define LIMIT_GATE_CONNECTIONS 512    /* of all sandboxes through one gate at once; more: closed */
+#define LIMIT_GATE_BLOCK       65536  /* size: bytes of a direction on their way */
+#define LIMIT_GATE_HELLO_MS                                                                                            \
+    LOWERABLE(GATE_HELLO_MS, 10000) /* until a client has said where it wants to go; then closed */
+#define LIMIT_GATE_CONNECT_MS LOWERABLE(GATE_CONNECT_MS, 10000) /* to one address; then the next is tried */
+#define LIMIT_GATE_IDLE_MS    LOWERABLE(GATE_IDLE_MS, 120000)   /* without a byte in both directions; then closed */
+#define LIMIT_TLS_FILE        1048576                           /* a certificate or key file; larger: CONFIG */
+#define LIMIT_TLS_NAMES       1000 /* names of one certificate; further ones are not looked at */
+#define LIMIT_TLS_NAME        253  /* bytes of a name in a certificate (RFC 1035); longer ones are not looked at */
 
 /* http */
 #define LIMIT_HTTP_HEAD             65536  /* request line and header fields of one request, at most; more: 431 */

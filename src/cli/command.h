@@ -52,6 +52,7 @@ int cmd_optimize(int argc, char **argv);
 int cmd_rebuild_fts(int argc, char **argv);
 int cmd_rename_table(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
+int cmd_gate(int argc, char **argv);
 int cmd_sandbox(int argc, char **argv);
 int cmd_search(int argc, char **argv);
 int cmd_triggers(int argc, char **argv);

@@ -73,6 +73,7 @@ const struct command commands[] = {
     {"list", "List the edge's apps", cmd_list},
     {"status", "Show the edge's apps with instances and counters", cmd_status},
     {"logs", "Print the end of what an app wrote", cmd_logs},
+    {"gate", "Let sandboxed programs reach the web, and nothing inside of the network", cmd_gate},
     {"sandbox", "Run a program that sees its own folder and nothing else", cmd_sandbox},
     {"version", "Print the versions of Vitrine, SQLite and OpenSSL", cmd_version},
     {NULL, NULL, NULL},

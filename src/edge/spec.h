@@ -27,10 +27,10 @@ struct edge_spec { /* all text lives in the arena it was read into */
     int64_t sleep_ms;    /* nothing was asked for so long: its processes end until somebody does; 0 = never */
     int64_t in_hand_max; /* requests that its instances have at once, of all together; more wait. 0 = any number */
     int64_t rate,
-        burst;    /* requests a second, and how many of them at once; more: 429. 0 = any number; as many as rate */
-    str spool;    /* "off": bodies are not kept; "" or "on": large ones are, on disk, to be sent again */
+        burst;      /* requests a second, and how many of them at once; more: 429. 0 = any number; as many as rate */
+    str spool;      /* "off": bodies are not kept; "" or "on": large ones are, on disk, to be sent again */
     str send_proxy; /* "v1", "v2": connections to it begin with the PROXY protocol; "" or "off": they do not */
-    str redirect; /* instead of run and to: "https://www.example.com" */
+    str redirect;   /* instead of run and to: "https://www.example.com" */
     int64_t redirect_status;
 };
 /* Reads a DICT whose keys are the names of the fields (durations in seconds: "drain_seconds"); absent ones get their

@@ -154,7 +154,7 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
 {
     struct fetch *f = arg;
     (void)purpose;
-    if (f->options->public_only && !addr_is_public(&address->addr)) {
+    if (f->options->public_only && address->family != AF_UNIX && !addr_is_public(&address->addr)) {
         err_set(&f->fault, STATUS_FORBIDDEN, "%.*s is an address inside of this network", STR_ARG(f->shown));
         return CURL_SOCKET_BAD;
     }
@@ -216,8 +216,9 @@ static void set_options(struct fetch *f)
     c->set(f->easy, CURLOPT_XFERINFODATA, f);
     c->set(f->easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
     c->set(f->easy, CURLOPT_OPENSOCKETDATA, f);
-    if (f->options->public_only)
-        c->set(f->easy, CURLOPT_PROXY, ""); /* a proxy would connect for us, to anything */
+    const char *gate = curl_gate(f->arena);
+    if (gate || f->options->public_only) /* any other proxy would connect for us, to anything */
+        c->set(f->easy, CURLOPT_PROXY, gate ? gate : "");
     if (certificates && *certificates)
         c->set(f->easy, CURLOPT_CAINFO, certificates);
 }
@@ -260,6 +261,9 @@ static enum status not_done(const struct fetch *f, CURLcode code, struct err *er
 {
     if (code == CURLE_ABORTED_BY_CALLBACK)
         return err_set(err, STATUS_CANCELLED, "fetching %.*s was cancelled", STR_ARG(f->shown));
+    if (curl_gate_refused(f->curl, f->easy, code))
+        return err_set(err, STATUS_FORBIDDEN, "%.*s is an address inside of this network, or a port that is not open",
+                       STR_ARG(f->shown));
     if (code == CURLE_TOO_MANY_REDIRECTS)
         return err_set(err, STATUS_INVALID, "%.*s redirects more than %d times", STR_ARG(f->shown),
                        LIMIT_FETCH_REDIRECTS);

@@ -52,14 +52,15 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 {
     struct asking *k = arg;
     (void)purpose;
-    k->refused = k->ask->public_only && !addr_is_public(&address->addr);
+    /* A Unix socket is the gate's, which looks by itself. */
+    k->refused = k->ask->public_only && address->family != AF_UNIX && !addr_is_public(&address->addr);
     return k->refused ? CURL_SOCKET_BAD : socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 static enum status fail(const struct asking *k, CURLcode code, struct err *err)
 {
     str shown = url_shown(k->arena, k->ask->url);
-    if (k->refused)
+    if (k->refused || curl_gate_refused(k->lib, k->easy, code))
         return err_set(err, STATUS_FORBIDDEN, "%.*s is an address inside of this network", STR_ARG(shown));
     if (k->body.over)
         return err_set(err, STATUS_TOO_LARGE, "%.*s: the answer is larger than %zu bytes", STR_ARG(shown), k->body.max);
@@ -119,8 +120,9 @@ static bool set_up(struct asking *k)
     ok = ok && lib->set(k->easy, CURLOPT_TIMEOUT_MS, (long)q->timeout_ms) == CURLE_OK;
     ok = ok && lib->set(k->easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
     ok = ok && lib->set(k->easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK; /* unpacked */
-    if (q->public_only)
-        ok = ok && lib->set(k->easy, CURLOPT_PROXY, "") == CURLE_OK; /* it would connect for us, to anything */
+    const char *gate = curl_gate(k->arena);
+    if (gate || q->public_only) /* any other proxy would connect for us, to anything */
+        ok = ok && lib->set(k->easy, CURLOPT_PROXY, gate ? gate : "") == CURLE_OK;
     if (certificates && *certificates)
         ok = ok && lib->set(k->easy, CURLOPT_CAINFO, certificates) == CURLE_OK;
     return ok;

@@ -4,6 +4,8 @@
 #include <dlfcn.h>
 #include <pthread.h>
 
+#include "codec/url.h"
+
 #include "base/banned.h"
 
 static struct curl curl;
@@ -30,6 +32,21 @@ static void load(void)
         memcpy(wanted[i].to, &address, sizeof address);
     }
     loaded = curl.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+const char *curl_gate(struct arena *a)
+{
+    const char *path = getenv("VITRINE_GATE");
+    if (!path || !*path)
+        return NULL;
+    return arena_cstr(a, ARENA_CAT(a, STR("socks5h://localhost"), url_quote(a, str_of(path), "/")));
+}
+
+bool curl_gate_refused(const struct curl *c, CURL *easy, CURLcode code)
+{
+    long why = 0;
+    return code == CURLE_PROXY && c->get(easy, CURLINFO_PROXY_ERROR, &why) == CURLE_OK &&
+           why == CURLPX_REPLY_NOT_ALLOWED;
 }
 
 enum status curl_load(const struct curl **ret, struct err *err)

@@ -6,6 +6,7 @@
 
 #include <curl/curl.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 
 struct curl {
@@ -20,6 +21,11 @@ struct curl {
     void (*list_free)(struct curl_slist *list);
 };
 
+/* The proxy that $VITRINE_GATE stands for (the socket of `vitrine gate`: in a sandbox the only way out), as libcurl
+ * wants it; NULL where there is none. The gate looks at addresses by itself. */
+const char *curl_gate(struct arena *a);
+/* The gate lets nobody go there. */
+bool curl_gate_refused(const struct curl *c, CURL *easy, CURLcode code);
 /* NOT_IMPLEMENTED: it is not installed. */
 enum status curl_load(const struct curl **ret, struct err *err) MUST_USE;
 
