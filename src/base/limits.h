@@ -206,7 +206,13 @@ int64_t limit_lowered(const char *name, int64_t value);
               134217728) /* one page of CSV or the like; more: CSV ends with a line that says so, others: 413 */
 #define LIMIT_FIGURE_BYTES                                                                                             \
     LOWERABLE(FIGURE_BYTES, 8388608) /* counts, facets, verdicts of one database; more: the oldest are forgotten */
-#define LIMIT_COUNTS_ON_DISK 20000   /* counts of large tables in the internal database; more: the oldest go */
+#define LIMIT_SHARES         LOWERABLE(SHARES, 10000) /* shares of a site; more: 400 */
+#define LIMIT_SHARE_USES     64    /* size: shares whose uses are counted in memory before they are written */
+#define LIMIT_SHARE_MAILS    500   /* requests for mail that wait for the hub; more: none is made */
+#define LIMIT_SHARE_PASSES   16    /* links that a browser remembers; more: the oldest are forgotten */
+#define LIMIT_SHARE_TEXT     2000  /* bytes of what stands behind the address of a shared page; longer: 400 */
+#define LIMIT_SHARE_WHO      254   /* bytes of an e-mail address or id (RFC 5321); longer: 400 */
+#define LIMIT_COUNTS_ON_DISK 20000 /* counts of large tables in the internal database; more: the oldest go */
 #define LIMIT_FIGURE_QUEUE                                                                                             \
     LOWERABLE(FIGURE_QUEUE, 256) /* figures waiting to be worked out; more: a later page asks again */
 #define LIMIT_FIGURE_TIME_MS                                                                                           \

@@ -10,6 +10,7 @@
 #include "site/accounts.h"
 #include "site/fetch.h"
 #include "site/request.h"
+#include "site/share/guest.h"
 #include "site/space/session.h"
 
 #define COOKIE_NAME  "ds_actor"
@@ -191,6 +192,7 @@ enum status actor_authenticate(struct request *rq, struct err *err)
         from_configured_token(rq, token);
     if (!value_is_null(cookie_actor))
         rq->actor = cookie_actor;
+    guest_begin(rq);
     return st;
 }
 

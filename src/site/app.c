@@ -29,6 +29,7 @@
 #include "site/render/templates.h"
 #include "site/rules.h"
 #include "site/schedule/schedule.h"
+#include "site/share/shares.h"
 #include "site/space/space.h"
 #include "site/state.h"
 #include "site/static.h"
@@ -376,6 +377,7 @@ static void shared_free(struct site_shared *sh)
     import_jobs_free(sh->imports);
     space_cell_free(sh->space);
     throttle_free(sh->requests);
+    shares_free(sh->shares);
     kept_free(sh->kept);
     api_log_free(sh->api_log);
     schedule_free(sh->schedule);
@@ -390,6 +392,9 @@ static enum status open_space(struct site_shared *sh, const struct site_options 
     struct space *sp = NULL;
     if (!o->space.n)
         return STATUS_OK;
+    size_t slash = str_rfind_char(o->space, '/');
+    str folder = slash == STR_NPOS ? STR(".") : str_sub(o->space, 0, slash);
+    sh->outbox = ARENA_CAT(sh->arena, folder, STR("/outbox"));
     enum status st = space_read(arena_cstr(sh->arena, o->space), &sp, err);
     if (st != STATUS_OK)
         return st;
@@ -419,6 +424,8 @@ static enum status shared_new(const struct site_options *o, struct site_shared *
         st = state_random(a, &sh->root_token, err);
     if (st == STATUS_OK)
         sh->kept = kept_new(sh->internal);
+    if (st == STATUS_OK)
+        sh->shares = shares_new(sh->internal, sh->secret);
     if (st == STATUS_OK)
         sh->api_log = api_log_new(sh->internal);
     if (st == STATUS_OK)
@@ -508,6 +515,8 @@ static enum status fill(struct site *s, const struct site *old, const struct sit
         s->pool = s->shared->pool;
     if (st == STATUS_OK)
         s->kept = s->shared->kept;
+    if (st == STATUS_OK)
+        s->shares = s->shared->shares;
     if (st == STATUS_OK && o->cache_bytes)
         s->cache = answer_cache_new(o->cache_bytes);
     return st;

@@ -23,6 +23,7 @@
 struct answer_cache;
 struct api_log;
 struct schedule;
+struct shares;
 struct accounts;
 struct figure_store;
 struct import_jobs;
@@ -90,8 +91,10 @@ struct site_shared {
     struct pool *pool;
     struct internal *internal;   /* our own state; internal.h */
     struct import_jobs *imports; /* upload/job.h */
+    str outbox;                  /* of a space: what it asks of the hub; empty = a site of its own */
     str upload_folder;           /* files that are uploaded; made at first use */
     struct kept *kept;           /* stored queries and column types in it; kept.h */
+    struct shares *shares;       /* what was shared, in it; share/shares.h */
     struct schedule *schedule;   /* schedule/schedule.h */
     struct api_log *api_log;     /* requests that may write, in it; api_log.h */
     str secret;
@@ -125,6 +128,7 @@ struct site {
     struct pool *pool;          /* of shared */
     struct answer_cache *cache; /* NULL = off */
     struct kept *kept;          /* of shared */
+    struct shares *shares;      /* likewise */
     struct accounts *accounts;
     const struct rules *rules;
     struct value inspect;      /* whole inspect file or UNDEFINED */

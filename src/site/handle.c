@@ -39,6 +39,7 @@
 #include "site/render/page.h"
 #include "site/route.h"
 #include "site/rules.h"
+#include "site/share/guest.h"
 #include "site/space/gate.h"
 #include "site/space/session.h"
 #include "site/static.h"
@@ -83,8 +84,10 @@ static str cache_key(struct site *s, const struct space *sp, const struct http_r
         return (str){0};
     bool gzip = accept_gzip(http_header(http, STR("accept-encoding")));
     uint64_t templates = template_files_generation(s->template_files), kept = kept_generation(s->kept);
-    str generation = arena_printf(http->arena, "%llu %llu %llx ", (unsigned long long)templates,
-                                  (unsigned long long)kept, (unsigned long long)(sp ? sp->generation : 0));
+    uint64_t shared = shares_generation(s->shares, clock_unix_s());
+    str generation =
+        arena_printf(http->arena, "%llu %llu %llu %llx ", (unsigned long long)templates, (unsigned long long)kept,
+                     (unsigned long long)shared, (unsigned long long)(sp ? sp->generation : 0));
     bool secure = http->secure || note->from.secure;
     return ARENA_CAT(http->arena, generation, secure ? STR("s") : STR("p"), gzip ? STR("z ") : STR(" "), http->host,
                      STR(" "), site_cors_origin(s, http_header(http, STR("origin"))), STR(" "), http->target);
@@ -274,6 +277,7 @@ static void respond(struct job *j, enum status st, struct err *err)
         page_cors(rq);
     else
         page_respond_error(rq, err, rq->error_title, rq->error_extra);
+    guest_headers(rq);
     trace_finish(rq);
     keep(j, &j->made_under);
     note->sql_us += (int64_t)(metric_mine(METRIC_SQL_SECONDS) - sql_us);

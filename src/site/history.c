@@ -18,8 +18,15 @@
 #define PIECE_MAX   300 /* characters of what changed in one value */
 #define COMMON_MAX  40  /* ... of what is the same before and after it */
 
+bool history_may_see(const struct request *rq, const struct schema_table *t)
+{
+    return request_allowed_by_rules(rq, ACTION_VIEW_TABLE, rq->db->name, t->name);
+}
+
 const char *history_of(const struct request *rq, const struct schema_table *t)
 {
+    if (!history_may_see(rq, t))
+        return NULL;
     for (size_t i = 0; i < t->trigger_count; i++)
         if (history_is_own_table(t->triggers[i].name))
             return t->triggers[i].name.p;

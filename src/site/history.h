@@ -8,7 +8,10 @@
 
 #define HISTORY_WEB "web" /* by which way: pages and the API */
 
-/* The name of the table's history when it has one, by rq->schema: no I/O; p == NULL when there is none. */
+/* Who sees a table only because it was shared sees what is in it, not what was. */
+bool history_may_see(const struct request *rq, const struct schema_table *t);
+/* The name of the table's history when it has one (and it may be seen), by rq->schema: no I/O; p == NULL when there is
+ * none. */
 const char *history_of(const struct request *rq, const struct schema_table *t);
 /* Changes by q into LIST of DICT {version, at, op, who, via, row, before, after, changed}; *ret_next is the version to
  * pass as q->below for older ones, 0 = there are none. */

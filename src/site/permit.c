@@ -324,6 +324,26 @@ bool permit_resolve(const struct permit_rule *rules, size_t count, str parent, s
     return verdict;
 }
 
+static void collect_resource(struct collector *c, struct value db, str parent, str child)
+{
+    enum action_level level = action_rows[c->action].level;
+    if (child.n && level == ACTION_LEVEL_TABLE)
+        collect_child(c, parent, child, value_get(VALUE_GET(db, "tables"), child), ACTION_VIEW_TABLE);
+    if (child.n && level == ACTION_LEVEL_QUERY)
+        collect_child(c, parent, child, value_get(VALUE_GET(db, "queries"), child), ACTION_VIEW_QUERY);
+}
+
+bool permit_has_narrower(const struct permit_policy *p, struct value actor, enum action a, str parent, str child,
+                         int level)
+{
+    struct collector c = {.policy = p, .actor = actor, .action = a, .cap = ARRAY_LEN(c.fixed)};
+    c.rules = c.fixed;
+    if (level >= 2 || !child.n || !parent.n)
+        return false;
+    collect_resource(&c, config_database(p->config, parent), parent, child);
+    return c.count > 0;
+}
+
 bool permit_allowed(const struct permit_policy *p, struct value actor, enum action a, str parent, str child)
 {
     if (a == ACTION_NONE)
@@ -341,13 +361,7 @@ bool permit_allowed(const struct permit_policy *p, struct value actor, enum acti
         c.rules = ARENA_ARRAY(scratch, struct permit_rule, c.cap);
     }
     struct value db = parent.n ? config_database(p->config, parent) : VALUE_UNDEF;
-    if (child.n) {
-        enum action_level level = action_rows[a].level;
-        if (level == ACTION_LEVEL_TABLE)
-            collect_child(&c, parent, child, value_get(VALUE_GET(db, "tables"), child), ACTION_VIEW_TABLE);
-        if (level == ACTION_LEVEL_QUERY)
-            collect_child(&c, parent, child, value_get(VALUE_GET(db, "queries"), child), ACTION_VIEW_QUERY);
-    }
+    collect_resource(&c, db, parent, child);
     if (parent.n)
         collect_database(&c, parent, db);
     collect_global(&c);

@@ -19,6 +19,9 @@ enum action {
     ACTION_COUNT
 };
 
+/* Actions from here on are ours: /-/actions and the form of /-/permissions list those that clients know. */
+#define ACTION_OWN ACTION_SHARE
+
 enum action_level { ACTION_LEVEL_GLOBAL, ACTION_LEVEL_DATABASE, ACTION_LEVEL_TABLE, ACTION_LEVEL_QUERY };
 
 /* What a member of a space is; each may what the one before it may. */
@@ -71,6 +74,10 @@ size_t permit_rules(const struct permit_policy *p, struct value actor, enum acti
                     struct permit_rule **ret_rules);
 /* Verdict of the given rules for one resource, without restrictions and requirements. */
 bool permit_resolve(const struct permit_rule *rules, size_t count, str parent, str child);
+/* Is there a rule about this resource that is narrower than `level` (as permit_rule_level() counts)? What is shared at
+ * that level does not reach past it. */
+bool permit_has_narrower(const struct permit_policy *p, struct value actor, enum action a, str parent, str child,
+                         int level);
 /* Whether the actor's "_r" restrictions (if any) include this action on this resource. */
 bool permit_within_restrictions(struct value actor, enum action a, str parent, str child);
 

@@ -12,6 +12,7 @@
 #include "site/kept.h"
 #include "site/links.h"
 #include "site/route.h"
+#include "site/share/guest.h"
 #include "site/space/space.h"
 
 str request_path(const struct site *site, str path)
@@ -148,17 +149,77 @@ static bool owner_rule(const struct request *rq, struct value actor, enum action
     return is_owner || is_private;
 }
 
-bool request_allows(const struct request *rq, struct value actor, enum action a, str parent, str child)
+struct holder { /* who asks */
+    struct value actor;
+    const struct share_pass *passes;
+    size_t pass_count;
+};
+
+static bool rules_allow(const struct request *rq, struct value actor, enum action a, str parent, str child,
+                        int *ret_closed_to)
 {
     bool allowed = false;
-    if (a != ACTION_NONE && owner_rule(rq, actor, a, parent, child, &allowed))
-        return allowed;
-    return site_allowed(rq->site, &rq->policy, actor, a, parent, child);
+    *ret_closed_to = 0;
+    if (a == ACTION_NONE || !owner_rule(rq, actor, a, parent, child, &allowed))
+        return site_allowed(rq->site, &rq->policy, actor, a, parent, child);
+    *ret_closed_to = 2; /* a private query is shared by itself or not at all */
+    return allowed;
+}
+
+/* What the rules say, and what was shared where they say no. */
+static bool holder_allowed(const struct request *rq, const struct holder *h, enum action a, str parent, str child,
+                           struct share_hit *ret)
+{
+    int closed_to;
+    ret->id[0] = 0;
+    if (rules_allow(rq, h->actor, a, parent, child, &closed_to))
+        return true;
+    int level = a == ACTION_NONE
+                    ? -1
+                    : shares_level(rq->site->shares, h->actor, h->passes, h->pass_count, a, parent, child, ret);
+    if (level >= 1 && level >= closed_to && permit_within_restrictions(h->actor, a, parent, child) &&
+        !permit_has_narrower(&rq->policy, h->actor, a, parent, child, level))
+        return true;
+    ret->id[0] = 0;
+    return false;
+}
+
+bool request_allows(const struct request *rq, struct value actor, enum action a, str parent, str child)
+{
+    struct share_hit hit;
+    const struct holder h = {.actor = actor};
+    return holder_allowed(rq, &h, a, parent, child, &hit);
+}
+
+static bool is_for_looking(enum action a)
+{
+    return a == ACTION_VIEW_INSTANCE || a == ACTION_VIEW_DATABASE || a == ACTION_VIEW_TABLE || a == ACTION_VIEW_QUERY ||
+           a == ACTION_EXECUTE_SQL;
 }
 
 bool request_allowed(const struct request *rq, enum action a, str parent, str child)
 {
-    return request_allows(rq, rq->actor, a, parent, child);
+    struct guest *g = rq->guest;
+    struct share_hit hit;
+    if (!g) /* before the actor is known */
+        return request_allows(rq, rq->actor, a, parent, child);
+    const struct holder h = {g->preview ? g->audience : rq->actor, g->passes, g->pass_count};
+    if (g->preview && !(is_for_looking(a) && request_allows(rq, g->viewer, a, parent, child)))
+        return false;
+    if (!holder_allowed(rq, &h, a, parent, child, &hit))
+        return false;
+    if (hit.id[0])
+        g->seen = hit;
+    if (hit.id[0] && !g->first.id[0])
+        g->first = hit;
+    return true;
+}
+
+bool request_allowed_by_rules(const struct request *rq, enum action a, str parent, str child)
+{
+    const struct guest *g = rq->guest;
+    int closed_to;
+    return rules_allow(rq, g && g->preview ? g->audience : rq->actor, a, parent, child, &closed_to);
 }
 
 bool request_private(const struct request *rq, enum action a, str parent, str child)

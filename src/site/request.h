@@ -16,6 +16,7 @@
 struct route;
 struct space;
 struct trace;
+struct guest;
 struct request;
 struct writer;
 
@@ -51,6 +52,7 @@ struct request {
     const struct schema *schema; /* of rq->db, once request_connect() ran; released with conn */
     struct http_response *response;
     struct http_sink *body;              /* of ROUTE_SPOOL, when there is one; see upload/sink.h */
+    struct guest *guest;                 /* what it sees because it was shared; share/guest.h */
     struct request_note *note;           /* ids, cost */
     const struct http_stats *http_stats; /* of ROUTE_STATS, else NULL */
     int64_t started_mono_us;
@@ -95,6 +97,8 @@ str request_absolute_url(const struct request *rq, str path); /* path starts wit
 bool request_allowed(const struct request *rq, enum action a, str parent, str child);
 /* The same for another actor: what the debug pages ask. */
 bool request_allows(const struct request *rq, struct value actor, enum action a, str parent, str child);
+/* Without what was shared. */
+bool request_allowed_by_rules(const struct request *rq, enum action a, str parent, str child);
 /* Visible to this actor but not to an anonymous one. */
 bool request_private(const struct request *rq, enum action a, str parent, str child);
 enum status request_require(const struct request *rq, enum action a, str parent, str child, const char *message,

@@ -30,7 +30,8 @@ NOT_HTML = {
     "/:db/:table/-/upsert": "JSON", "/:db/:table/-/alter": "JSON", "/:db/:table/-/drop": "JSON",
     "/:db/:table/-/set-column-type": "JSON", "/:db/:table/:pks*/-/update": "JSON", "/:db/:table/:pks*/-/delete": "JSON",
     "/-/sign-on": "a redirect", "/:db/:table/:pks*/-/revert": "a redirect", "/:db/:table/-/autocomplete[.json]": "JSON",
-    "/:db/:table/-/fragment": "a piece of a page", "/:db/:query/-/definition[.json]": "JSON",
+    "/-/shares/:id[.json]": "a redirect, or JSON", "/:db/:table/-/fragment": "a piece of a page",
+    "/:db/:query/-/definition[.json]": "JSON",
 }
 
 # name: (pattern, path); what is not there for everybody is opened by root. {done} and so on: prepare().
@@ -109,12 +110,19 @@ PAGES = {
     "row": ("/:db/:table/:pks*[.*]", "/chinook/Album/1"),
     "row-long": ("/:db/:table/:pks*[.*]", "/northwind/Employees/2"),
     "row-history": ("/:db/:table/:pks*[.*]", "/data/docs/1"),
+    "share": ("/-/share[.json]", "/-/share?database=data&table=docs&page=%3F_sort%3Dtitle"),
+    "share-none": ("/-/share[.json]", "/-/share?database=data&table=people"),
+    "shares": ("/-/shares[.json]", "/-/shares"),
+    "share-preview": ("/-/share/preview", "{share_preview}"),
+    "share-embed": ("/-/s/:token[.*]", "{share_embed}"),
+    "share-password": ("/-/s/:token[.*]", "{share_password}"),
+    "share-gone": ("/-/s/:token[.*]", "/-/s/gone"),
     "error-400": ("/:db/:table[.*]", "/chinook/Album?_sort=nothing"),
     "error-404": ("/:db/:table[.*]", "/chinook/nothing"),
     "error-500": (None, "/broken"),
 }
 REFUSED = {"error-403": "/-/permissions"}  # to who is not signed in
-STATUS = {"error-400": 400, "error-403": 403, "error-404": 404, "error-500": 500}
+STATUS = {"error-400": 400, "error-403": 403, "error-404": 404, "share-gone": 404, "error-500": 500}
 
 SCHEMA = """
 create table docs (id integer primary key, title text not null, body text, price real default 1.5, topic text
@@ -152,13 +160,26 @@ def prepare(server):
     answer = server.ask("POST", "/data/-/queries/store", {**ROOT, "Content-Type": "application/json"}, json.dumps(
         {"query": {"name": "mine", "sql": "select * from docs where price > :least", "title": "Dear ones"}}))
     assert answer.status in (200, 201), answer
+    def share(**what):
+        answer = server.ask("POST", "/-/share", {**ROOT, "Content-Type": "application/json"},
+                            json.dumps({"database": "data", "table": "docs", **what}))
+        assert answer.status == 201, answer
+        return answer.json()["share"]
+
+    link = share(audience="link", until="7d", page="?_sort=title")
+    locked = share(audience="link", password="correct horse")
+    share(audience="person", who="bea@example.org")
+    share(audience="public", table="topics", until="2099-12-31")
     done, preview = send(server, "things.csv", CSV), send(server, "things.csv", CSV)
     post(done, "action=start&mode=create&database=data&table=done&name.0=code&pk.0=1&name.1=name&name.2=n&name.3=when"
                "&type.2=INTEGER")
     while server.ask("GET", done + ".json", ROOT).json()["state"] == "running":
         pass
     half = server.ask("POST", "/-/upload", {**ROOT, **TUS, "Upload-Length": "1000000"}).header("location")
-    return {"done": done, "preview": preview, "damaged": send(server, "damaged.json", '[{"a": 1}, {"a"'),
+    return {"share_preview": "/-/share/preview?share=" + link["id"],
+            "share_embed": link["url"][link["url"].index("/-/s/"):] + "?_embed=1",
+            "share_password": locked["url"][locked["url"].index("/-/s/"):],
+            "done": done, "preview": preview, "damaged": send(server, "damaged.json", '[{"a": 1}, {"a"'),
             "receiving": half.replace("/upload/", "/import/")}
 
 

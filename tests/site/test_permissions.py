@@ -129,6 +129,10 @@ def a_row(action):
     return lambda m, actor: 404 if m.allowed(actor, *CLOSED[0]) or m.allowed(actor, action, "d", "closed") else 403
 
 
+def SHARES(m, actor):
+    return 200 if actor and m.allowed(actor, "share", "d") and m.allowed(actor, "view-database", "d") else 403
+
+
 def UPLOADS(m, actor):
     """Whoever may put rows into some table."""
     may = [("create-table", "d"), ("insert-row", "d")] + [("insert-row", "d", t) for t in ("open", "closed") if actor]
@@ -186,6 +190,14 @@ ROUTES = {
     "/-/create-token": [("/-/create-token", lambda m, a: 200 if is_person(a) else 403),
                         ("POST /-/create-token x=y", lambda m, a: 200 if is_person(a) else 403)],
     "/-/queries[.json]": [("/-/queries.json", always(200))],
+    "/-/share[.json]": [("/-/share?database=d", SHARES), ("/-/share.json?database=d", SHARES),
+                        ("POST /-/share {}", always(400))],
+    "/-/share/preview": [("/-/share/preview?database=d", lambda m, a: 200 if SHARES(m, a) == 200 and m.allowed(
+        None, "view-database", "d") else 403)],
+    "/-/shares[.json]": [("/-/shares", lambda m, a: 200 if a and m.allowed(a, "share", "d") else 403)],
+    "/-/shares/:id[.json]": [("/-/shares/x.json", lambda m, a: 404 if a else 403),
+                             ("POST /-/shares/x {}", lambda m, a: 404 if a else 403)],
+    "/-/s/:token[.*]": [("/-/s/x", always(404)), ("/-/s/x.json", always(404)), ("POST /-/s/x password=x", always(404))],
     "/-/patterns": [("/-/patterns", INSTANCE)],
     "/-/api": [("/-/api", INSTANCE)],
     "/-/debug/autocomplete": [("/-/debug/autocomplete", INSTANCE),

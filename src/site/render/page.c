@@ -14,6 +14,7 @@
 #include "site/render/page_vars.h"
 #include "site/render/site_functions.h"
 #include "site/rules.h"
+#include "site/share/guest.h"
 #include "site/space/sign_on.h"
 #include "site/space/space.h"
 #include "site/space/theme.h"
@@ -88,6 +89,9 @@ void page_base_vars(struct request *rq, struct value vars)
     VALUE_SET(vars, "show_logout", value_bool(here && !value_is_null(rq->actor)));
     if (rq->space)
         VALUE_SET(vars, "space", space_vars(rq));
+    VALUE_SET(vars, "share_banner", guest_banner(rq));
+    str share = share_dialog_of_page(rq);
+    VALUE_SET(vars, "share_url", value_str_if(share.n > 0, share));
     VALUE_SET(vars, "body_scripts", value_list(a));
     VALUE_SET(vars, "extra_css_urls", asset_urls(rq, "extra_css_urls"));
     VALUE_SET(vars, "extra_js_urls", asset_urls(rq, "extra_js_urls"));
@@ -180,8 +184,14 @@ static enum status respond(struct request *rq, int http_status, str name, struct
 enum status page_respond(struct request *rq, int http_status, const str *names, size_t name_count, struct value vars,
                          bool alternate, struct err *err)
 {
+    static const str embedded[] = {{"embed.html", 10}};
     struct arena *a = rq->arena;
     str chosen;
+    if (rq->guest && rq->guest->embedded && rq->guest->address.n) {
+        names = embedded;
+        name_count = 1;
+        VALUE_SET(vars, "share_link", value_str(rq->guest->address));
+    }
     if (!template_select(rq->site->templates, names, name_count, &chosen))
         return err_set(err, STATUS_INTERNAL, "There is no template %.*s", STR_ARG(names[name_count - 1]));
     struct value considered = value_list(a);

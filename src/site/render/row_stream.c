@@ -18,6 +18,7 @@
 #include "site/budget.h"
 #include "site/labels.h"
 #include "site/render/page.h"
+#include "site/share/guest.h"
 #include "site/tables.h"
 
 static bool *expanded_columns(struct table_page *p)
@@ -243,6 +244,7 @@ static struct row_stream *stream_new(struct request *rq, const struct row_format
     for (size_t i = 0; i < rq->param_count; i++)
         s->request.params[i] = arena_str(s->keep, rq->params[i]);
     s->request.actor = value_copy(s->keep, rq->actor);
+    s->request.guest = guest_copy(s->keep, rq->guest);
     s->request.started_mono_us = rq->started_mono_us;
     s->request.response = &s->response;
     return s;

@@ -4,7 +4,9 @@
 #include "base/clock.h"
 #include "rt/throttle.h"
 #include "site/route.h"
+#include "site/share/guest.h"
 #include "site/space/sign_on.h"
+#include "site/view/view.h"
 
 bool gate_is_closed(const struct space *sp)
 {
@@ -28,6 +30,8 @@ static bool is_open(const struct request *rq)
 /* Somebody whom a private space does not know. */
 static bool is_outsider(const struct request *rq)
 {
+    if (rq->guest && rq->guest->preview) /* a member looks at what others see */
+        return false;
     return rq->space && !rq->space->people.is_public && permit_role(&rq->space->people, rq->actor) == ROLE_NONE;
 }
 
@@ -85,6 +89,7 @@ enum status gate_enter(struct request *rq, bool *ret_answered, struct err *err)
     }
     /* Reading a database is left to the permissions: somebody may have been given a table or a query of it. */
     bool given = request_is_get(rq) && rq->route && str_starts(str_of(rq->route->pattern), STR("/:db"));
+    given = given || (rq->route && rq->route->view == view_share_link); /* knows itself whom to let in */
     if (!is_outsider(rq) || given)
         return STATUS_OK;
     return refuse(rq, ret_answered, err);
@@ -113,7 +118,8 @@ void gate_headers(const struct request *rq, struct http_response *r)
         response_header_set(r, str_of(apart[i][0]), str_of(apart[i][1]));
     if (sp->people.is_public && value_is_null(rq->actor))
         return; /* open data may be shown in frames of others, and kept by their caches */
-    response_header_set(r, STR("x-frame-options"), STR("SAMEORIGIN"));
+    if (!rq->guest || !rq->guest->embedded)
+        response_header_set(r, STR("x-frame-options"), STR("SAMEORIGIN"));
     response_header_set(r, STR("cross-origin-resource-policy"), STR("same-origin"));
     if (!http_headers_get(&r->headers, STR("content-security-policy")).n)
         response_header_set(r, STR("content-security-policy"), STR("frame-ancestors 'self'; object-src 'none'"));

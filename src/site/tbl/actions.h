@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One row an action: X(ID, name, abbreviation, level, also requires, allowed by default, least role,
- * description). Levels: GLOBAL, DATABASE, TABLE (tables and views), QUERY. Roles are those of a space's members:
- * VIEWER, EDITOR, OWNER. */
+ * description). Those of Datasette first, then ours (ACTION_OWN of permit.h). Levels: GLOBAL, DATABASE, TABLE (tables
+ * and views), QUERY. Roles are those of a space's members: VIEWER, EDITOR, OWNER. */
 X(VIEW_INSTANCE, "view-instance", "vi", GLOBAL, NONE, true, VIEWER, "View Datasette instance")
 X(PERMISSIONS_DEBUG, "permissions-debug", "pd", GLOBAL, NONE, false, OWNER, "Access permission debug tool")
 X(DEBUG_MENU, "debug-menu", "dm", GLOBAL, NONE, false, OWNER, "View debug menu items")
@@ -24,3 +24,4 @@ X(DROP_VIEW, "drop-view", "dv", TABLE, NONE, false, OWNER, "Drop views")
 X(VIEW_QUERY, "view-query", "vq", QUERY, NONE, true, VIEWER, "View named query results")
 X(UPDATE_QUERY, "update-query", "uq", QUERY, NONE, false, EDITOR, "Update stored queries")
 X(DELETE_QUERY, "delete-query", "dq", QUERY, NONE, false, EDITOR, "Delete stored queries")
+X(SHARE, "share", "sh", DATABASE, NONE, false, EDITOR, "Share data with others")

@@ -49,3 +49,8 @@ X(audit,
   "create table if not exists audit (id integer primary key autoincrement, at integer not null, actor text not null,"
   " what text not null, detail text not null);"
   "create index if not exists audit_actor on audit(actor);")
+X(shares, "create table if not exists shares (id text primary key, kind text not null, database_name text not null,"
+          " name text not null, page text not null, audience text not null, who text not null, maker text not null,"
+          " maker_name text not null, made_at integer not null, until integer not null, withdrawn_at integer not null,"
+          " password text not null, nonce text not null, token_hash text not null, version integer not null,"
+          " sql_digest text not null, used_at integer not null default 0, uses integer not null default 0);")

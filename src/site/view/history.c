@@ -39,6 +39,8 @@ static enum status open_page(struct history_page *p, struct err *err)
     enum status st = request_open_database(rq, err);
     if (st == STATUS_OK)
         st = tables_open(rq, rq->params[1], &p->table, err);
+    if (st == STATUS_OK && !history_may_see(rq, p->table))
+        st = err_set(err, STATUS_FORBIDDEN, "You do not have permission to view this history");
     if (st == STATUS_OK)
         st = history_look(rq->conn, rq->arena, p->table->name, &p->info, err);
     if (st == STATUS_OK && p->of_row)

@@ -222,11 +222,11 @@ enum status view_actions(struct request *rq, struct err *err)
     enum status st = request_require(rq, ACTION_PERMISSIONS_DEBUG, (str){0}, (str){0}, NULL, err);
     if (st != STATUS_OK)
         return st;
-    const struct action_row *sorted[ACTION_COUNT];
-    for (int i = 0; i < ACTION_COUNT; i++)
+    const struct action_row *sorted[ACTION_OWN];
+    for (int i = 0; i < ACTION_OWN; i++)
         sorted[i] = &action_rows[i];
-    qsort(sorted, ACTION_COUNT, sizeof *sorted, by_action_name);
-    for (int i = 0; i < ACTION_COUNT; i++) {
+    qsort(sorted, ACTION_OWN, sizeof *sorted, by_action_name);
+    for (int i = 0; i < ACTION_OWN; i++) {
         const struct action_row *r = sorted[i];
         struct value e = value_dict(a);
         VALUE_SET(e, "name", value_cstr(r->name));

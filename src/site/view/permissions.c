@@ -360,7 +360,7 @@ enum status view_permissions(struct request *rq, struct err *err)
     if (rq->http->method == HTTP_POST)
         return simulate(rq, &local) == STATUS_OK ? STATUS_OK : respond_error_json(rq, &local);
     struct value d = value_dict(a), list = value_list(a);
-    for (int i = 0; i < ACTION_COUNT; i++)
+    for (int i = 0; i < ACTION_OWN; i++)
         value_push(list, action_dict(a, (enum action)i));
     str filter = request_arg(rq, "filter");
     VALUE_SET(d, "permissions", list);

@@ -16,6 +16,7 @@
 #include "site/render/page_vars.h"
 #include "site/render/row_value.h"
 #include "site/render/rows_json.h"
+#include "site/share/guest.h"
 #include "site/tables.h"
 #include "site/view/database.h"
 #include "site/view/resources.h"
@@ -344,6 +345,15 @@ enum status view_query(struct request *rq, struct err *err)
     return respond_page(&p, err);
 }
 
+/* This very query was shared, by somebody who may run it: it runs for those who may run no SQL of their own. */
+static bool is_shared(struct request *rq, str name)
+{
+    struct share share;
+    return !request_allowed_by_rules(rq, ACTION_VIEW_QUERY, rq->db->name, name) &&
+           shares_get(rq->site->shares, rq->arena, str_of(rq->guest->seen.id), &share) && share.kind == SHARE_QUERY &&
+           str_eq(share.name, name);
+}
+
 enum status view_stored_query(struct request *rq, struct err *err)
 {
     struct query_page p = {.rq = rq, .error = ERR_INIT, .name = rq->params[1]};
@@ -356,6 +366,9 @@ enum status view_stored_query(struct request *rq, struct err *err)
     p.stored = queries_get(rq, rq->db->name, p.name);
     p.sql = VALUE_GET(p.stored, "sql").s;
     p.is_write = value_truth(VALUE_GET(p.stored, "is_write"));
+    const char *refusal = guest_query_refusal(rq, rq->db->name, p.name, p.sql, p.is_write);
+    if (refusal)
+        return err_set(err, STATUS_FORBIDDEN, "%s", refusal);
     if (rq->http->method == HTTP_POST)
         return stored_query_post(rq, p.stored, err);
     if (!request_is_get(rq)) {
@@ -364,7 +377,7 @@ enum status view_stored_query(struct request *rq, struct err *err)
         page_cache_headers(rq, rq->http->method == HTTP_OPTIONS);
         return rq->http->method == HTTP_OPTIONS ? STATUS_OK : err_set(err, STATUS_METHOD, "Method not allowed");
     }
-    if (!p.is_write)
+    if (!p.is_write && !is_shared(rq, p.name))
         st = stored_query_may_run(rq, p.stored, NULL, err);
     if (st != STATUS_OK)
         return st;

@@ -12,6 +12,7 @@
 #include "site/render/page_vars.h"
 #include "site/render/row_value.h"
 #include "site/render/rows_json.h"
+#include "site/share/guest.h"
 #include "site/tables.h"
 #include "site/view/view.h"
 #include "site/write/write.h"
@@ -190,7 +191,8 @@ static enum status html_vars(struct table_page *p, struct value d, struct err *e
     if (st != STATUS_OK)
         return st;
     struct value columns, rows;
-    extra_display(&c, p->table->kind != SCHEMA_VIEW, &columns, &rows);
+    bool linked = p->table->kind != SCHEMA_VIEW && !rq->guest->embedded; /* a frame does not lead to rows */
+    extra_display(&c, linked, &columns, &rows);
     VALUE_SET(d, "ok", value_bool(true));
     VALUE_SET(d, "count_estimate", p->count_estimate >= 0 ? value_int(p->count_estimate) : VALUE_NULL);
     VALUE_SET(d, "renderers",

@@ -26,6 +26,7 @@ struct request;
     V(insert) V(upsert) V(row_update) V(row_delete) V(drop) V(create) V(set_column_type) V(alter)                      \
     V(execute_write) V(execute_write_analyze) V(query_store) V(query_analyze) V(query_update) V(query_edit)            \
     V(history) V(row_history) V(row_revert) V(api_log) V(imports)                                                      \
+    V(share) V(shares) V(share_one) V(share_preview) V(share_link)                                                     \
     V(query_delete) V(foreign_key_suggestions) V(insert_row) V(edit_row) V(delete_row) V(create_table)  \
     V(alter_table) V(drop_table) V(create_database)
 /* clang-format on */
