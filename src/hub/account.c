@@ -24,7 +24,7 @@ enum status account_add(struct conn *c, const struct hub_request *rq, str id, st
         c, err,
         "insert into users (id, email, name, password, verified_at, created_at) values (?1, ?2, ?3, ?4, ?5, ?6)",
         SQL_T(id), SQL_T(email), SQL_T(name), SQL_T(password_hash), SQL_I(verified ? now : 0), SQL_I(now));
-    return st == STATUS_OK ? audit_add(c, rq, "account.made", STR(""), email, err) : st;
+    return st == STATUS_OK ? hub_audit(c, rq, "account.made", STR(""), email, err) : st;
 }
 
 enum status account_link_add(struct conn *c, str hash, const char *kind, str user_id, str email, int64_t life_s,

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 
-enum status audit_add(struct conn *c, const struct hub_request *rq, const char *action, str space_id, str object,
+enum status hub_audit(struct conn *c, const struct hub_request *rq, const char *action, str space_id, str object,
                       struct err *err)
 {
     return SQL_RUN(c, err,

@@ -6,7 +6,7 @@
 #include "hub/request.h"
 
 /* action: "space.made", "member.removed" ...; object: what it was done to; space_id empty: of no space. */
-enum status audit_add(struct conn *c, const struct hub_request *rq, const char *action, str space_id, str object,
+enum status hub_audit(struct conn *c, const struct hub_request *rq, const char *action, str space_id, str object,
                       struct err *err) MUST_USE;
 
 #endif

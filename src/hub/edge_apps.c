@@ -2,6 +2,7 @@
 #include "hub/edge_apps.h"
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "http/edge_call.h"
 #include "hub/sql.h"
 
@@ -57,20 +58,34 @@ static enum status hosts_of(struct hub *h, struct conn *c, struct arena *a, str 
 enum status edge_apps_put(struct hub *h, struct conn *c, str space_id, bool asleep, struct err *err)
 {
     struct arena *a = arena_new(0);
-    struct value row, hosts, spec = value_dict(a);
+    struct value row, hosts, quota, spec = value_dict(a);
     enum status st = SQL_ROW(c, a, &row, err, "select name, quota from spaces where id = ?1", SQL_T(space_id));
     if (st == STATUS_OK && row.kind != VALUE_DICT)
         st = err_set(err, STATUS_NOT_FOUND, "there is no such space");
     if (st == STATUS_OK)
         st = hosts_of(h, c, a, space_id, VALUE_GET(row, "name").s, &hosts, err);
+    if (st == STATUS_OK)
+        st = value_from_json(a, VALUE_GET(row, "quota").s, &quota, err);
     if (st == STATUS_OK) {
-        (void)asleep;
+        int64_t sleep_s = VALUE_GET(quota, "sleep_seconds").i, minute = VALUE_GET(quota, "requests_per_minute").i;
         VALUE_SET(spec, "name", value_str(edge_apps_name(a, space_id)));
         VALUE_SET(spec, "host", hosts);
         VALUE_SET(spec, "run", value_str(command(h, a, space_id)));
         VALUE_SET(spec, "health", value_cstr("/-/ready"));
-        str path = ARENA_CAT(a, STR("/apps/"), edge_apps_name(a, space_id), STR("/deploy"));
-        st = edge_do(a, state_of(h, a), path, spec, true, err);
+        if (sleep_s)
+            VALUE_SET(spec, "sleep_seconds", value_int(sleep_s));
+        if (minute) { /* the space counts them too; here others are spared the rest */
+            VALUE_SET(spec, "rate", value_int(minute / 60 + 1));
+            VALUE_SET(spec, "burst", value_int(minute));
+        }
+        str path = ARENA_CAT(a, STR("/apps/"), edge_apps_name(a, space_id),
+                             asleep && sleep_s ? STR("/deploy?asleep=1") : STR("/deploy"));
+        struct err own = ERR_INIT;
+        st = edge_do(a, state_of(h, a), path, spec, true, &own);
+        if (st != STATUS_OK) { /* what the edge says is for the log: it names folders and commands */
+            log_line(LOG_ERROR, "hub", "space %.*s does not start: %s", STR_ARG(space_id), own.text);
+            st = err_set(err, STATUS_INTERNAL, "the space does not start");
+        }
     }
     arena_free(a);
     return st;

@@ -220,7 +220,7 @@ static enum status insert(struct conn *c, void *arg, struct err *err)
     if (st == STATUS_OK)
         st = SQL_RUN(c, err, "insert into members (space_id, user_id, role, added_at) values (?1, ?2, 'owner', ?3)",
                      SQL_T(m->id), SQL_T(hub_user_id(rq)), SQL_I(now));
-    return st == STATUS_OK ? audit_add(c, rq, "space.made", m->id, m->name, err) : st;
+    return st == STATUS_OK ? hub_audit(c, rq, "space.made", m->id, m->name, err) : st;
 }
 
 static enum status unmake(struct conn *c, void *arg, struct err *err)

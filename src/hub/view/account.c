@@ -18,7 +18,7 @@ static enum status write_profile(struct conn *c, void *arg, struct err *err)
     enum status st = SQL_RUN(c, err, "update users set name = ?2 where id = ?1", SQL_T(id), SQL_T(p->name));
     if (st == STATUS_OK)
         st = space_changed_of(c, id, err);
-    return st == STATUS_OK ? audit_add(c, p->rq, "account.changed", STR(""), p->name, err) : st;
+    return st == STATUS_OK ? hub_audit(c, p->rq, "account.changed", STR(""), p->name, err) : st;
 }
 
 enum status hub_view_account(struct hub_request *rq, struct err *err)

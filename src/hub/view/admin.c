@@ -60,7 +60,7 @@ static enum status write_suspend(struct conn *c, void *arg, struct err *err)
                              SQL_T(s->id), SQL_T(s->on ? STR("suspended") : STR("live")), SQL_T(s->why));
     if (st == STATUS_OK)
         st = space_changed(c, s->id, err);
-    return st == STATUS_OK ? audit_add(c, s->rq, s->on ? "space.suspended" : "space.resumed", s->id, s->why, err) : st;
+    return st == STATUS_OK ? hub_audit(c, s->rq, s->on ? "space.suspended" : "space.resumed", s->id, s->why, err) : st;
 }
 
 enum status hub_view_admin_space(struct hub_request *rq, struct err *err)
@@ -109,7 +109,7 @@ static enum status write_person(struct conn *c, void *arg, struct err *err)
         st = hub_session_end_others(c, p->rq->a, p->id, STR(""), err);
     if (st == STATUS_OK)
         st = space_changed_of(c, p->id, err);
-    return st == STATUS_OK ? audit_add(c, p->rq, "account.admin", STR(""), p->id, err) : st;
+    return st == STATUS_OK ? hub_audit(c, p->rq, "account.admin", STR(""), p->id, err) : st;
 }
 
 enum status hub_view_admin_person(struct hub_request *rq, struct err *err)

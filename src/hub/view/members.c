@@ -41,7 +41,7 @@ static enum status write_member(struct conn *c, void *arg, struct err *err)
     if (st == STATUS_OK)
         st = space_changed(c, m->space, err);
     return st == STATUS_OK
-               ? audit_add(c, m->rq, m->role == ROLE_NONE ? "member.removed" : "member.role", m->space, m->user, err)
+               ? hub_audit(c, m->rq, m->role == ROLE_NONE ? "member.removed" : "member.role", m->space, m->user, err)
                : st;
 }
 
@@ -128,7 +128,7 @@ static enum status write_invite(struct conn *c, void *arg, struct err *err)
     VALUE_SET(vars, "by", VALUE_GET(i->rq->user, "name"));
     if (st == STATUS_OK && !value_is_null(VALUE_GET(i->rq->hub->config.root, "mail")))
         st = mail_add(c, a, i->email, "invitation", vars, err);
-    return st == STATUS_OK ? audit_add(c, i->rq, "member.invited", i->space, i->email, err) : st;
+    return st == STATUS_OK ? hub_audit(c, i->rq, "member.invited", i->space, i->email, err) : st;
 }
 
 static enum status write_withdraw(struct conn *c, void *arg, struct err *err)
@@ -136,7 +136,7 @@ static enum status write_withdraw(struct conn *c, void *arg, struct err *err)
     const struct invite *i = arg;
     enum status st =
         SQL_RUN(c, err, "delete from invitations where space_id = ?1 and id = ?2", SQL_T(i->space), SQL_T(i->id));
-    return st == STATUS_OK ? audit_add(c, i->rq, "invitation.withdrawn", i->space, i->id, err) : st;
+    return st == STATUS_OK ? hub_audit(c, i->rq, "invitation.withdrawn", i->space, i->id, err) : st;
 }
 
 enum status hub_view_invite(struct hub_request *rq, struct err *err)
@@ -199,7 +199,7 @@ static enum status write_accept(struct conn *c, void *arg, struct err *err)
                      SQL_T(space), SQL_T(user), SQL_T(VALUE_GET(x->row, "role").s), SQL_I(now));
     if (st == STATUS_OK)
         st = space_changed(c, space, err);
-    return st == STATUS_OK ? audit_add(c, x->rq, "member.joined", space, user, err) : st;
+    return st == STATUS_OK ? hub_audit(c, x->rq, "member.joined", space, user, err) : st;
 }
 
 enum status hub_view_invitation(struct hub_request *rq, struct err *err)

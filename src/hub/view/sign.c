@@ -275,7 +275,7 @@ static enum status write_use_link(struct conn *c, void *arg, struct err *err)
     if (st == STATUS_OK) /* other links of that kind are of no use any more */
         st = SQL_RUN(c, err, "update links set used_at = ?3 where user_id = ?1 and kind = ?2 and used_at = 0",
                      SQL_T(user), SQL_T(str_of(u->kind)), SQL_I(clock_unix_s()));
-    return st == STATUS_OK ? audit_add(c, u->rq, u->hash.n ? "password.reset" : "email.verified", STR(""), user, err)
+    return st == STATUS_OK ? hub_audit(c, u->rq, u->hash.n ? "password.reset" : "email.verified", STR(""), user, err)
                            : st;
 }
 

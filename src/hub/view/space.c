@@ -76,7 +76,7 @@ static enum status write_settings(struct conn *c, void *arg, struct err *err)
     }
     if (st == STATUS_OK)
         st = space_changed(c, s->id, err);
-    return st == STATUS_OK ? audit_add(c, s->rq, "space.changed", s->id, s->visibility, err) : st;
+    return st == STATUS_OK ? hub_audit(c, s->rq, "space.changed", s->id, s->visibility, err) : st;
 }
 
 static enum status read_theme(struct hub_request *rq, str *ret, struct err *err)
@@ -173,7 +173,7 @@ static enum status write_change(struct conn *c, void *arg, struct err *err)
         return err_set(err, STATUS_CONFLICT, "Somebody else changed this space at the same moment. Look again.");
     if (st == STATUS_OK)
         st = space_changed(c, d->id, err);
-    return st == STATUS_OK ? audit_add(c, d->rq, d->action, d->id, STR(""), err) : st;
+    return st == STATUS_OK ? hub_audit(c, d->rq, d->action, d->id, STR(""), err) : st;
 }
 
 enum status hub_view_delete_space(struct hub_request *rq, struct err *err)
