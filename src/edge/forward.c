@@ -215,6 +215,13 @@ static bool may_repeat(const struct edge_request *r, int status)
     return !x->began || (upload_kept(r) && (!upload_complete(r) || is_idempotent(x->head.method)));
 }
 
+/* It may wait as long as one that comes now, however long its upload took until here. */
+static void wait_anew(struct edge_request *r)
+{
+    r->arrived_us = loop_now_us(r->conn->worker->loop);
+    r->held_until_us = 0;
+}
+
 /* Nothing of an answer was passed on yet: another instance, a moment's patience, or the truth. */
 void forward_fail(struct edge_request *r, int status, const char *text)
 {
@@ -240,7 +247,7 @@ void forward_fail(struct edge_request *r, int status, const char *text)
     if (repeat && target && target->managed && upload_kept(r) && !(began && r->deaths >= deaths_max)) {
         r->deaths += began;
         if (began)
-            r->arrived_us = 0; /* it may wait as long as one that comes now */
+            wait_anew(r);
         hold(r, target);
         return;
     }
@@ -262,7 +269,7 @@ bool forward_replay(struct edge_request *r)
     x->tries = 0;
     x->answer_bytes = false; /* what it said is done with */
     x->stale = true;         /* not over a connection to the one that let go */
-    r->arrived_us = 0;
+    wait_anew(r);
     if (hold_wanted(r, target) || !offer(r, target))
         hold(r, target);
     return true;

@@ -88,7 +88,8 @@ void hold_begin(struct edge_request *r, const struct edge_target *target)
     int64_t now_us = loop_now_us(w->loop);
     size_t body = r->conn->client->ahead(r);
     if (!r->held_until_us) {
-        r->arrived_us = x->started_us; /* in another process, perhaps */
+        if (!r->arrived_us)
+            r->arrived_us = x->started_us; /* in another process, perhaps */
         r->held_until_us = r->arrived_us + target->hold_ms * INT64_C(1000);
         count_add(&target->app->shares[w->config.index].counts[EDGE_HELD], 1);
     }

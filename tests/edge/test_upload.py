@@ -6,6 +6,7 @@ import random
 import signal
 import socket
 import threading
+import time
 
 import pytest
 
@@ -97,6 +98,24 @@ def test_an_upload_lives_through_the_death_of_its_instance(edge, tmp_path, metho
         os.kill(old, signal.SIGKILL)
         edge.wait(lambda old=old: [i["pid"] for i in edge.status("web")["instances"] if i["state"] == "ready"]
                   not in ([], [old]), "not back")
+    upload.send(1)
+    got = upload.client.answer()
+    assert (got.status, got.text) == (200, upload.digest())
+    assert executed(tmp_path) == [f"a {upload.digest()}"]
+
+
+def test_an_upload_that_took_longer_than_a_request_may_wait(edge, tmp_path):
+    """What counts is how long it waits for the next instance, not how long it has been on its way."""
+    deploy(edge, tmp_path, "v0", "--hold", "2")
+    began, upload = time.monotonic(), Upload(edge, data())
+    pass_through(edge, upload, 0.3)
+    edge.wait(lambda: time.monotonic() > began + 2.1, "time stands still")
+    for part in (0.5, 0.7):
+        old = edge.status("web")["instances"][0]["pid"]
+        os.kill(old, signal.SIGKILL)
+        edge.wait(lambda old=old: [i["pid"] for i in edge.status("web")["instances"] if i["state"] == "ready"]
+                  not in ([], [old]), "not back")
+        pass_through(edge, upload, part)
     upload.send(1)
     got = upload.client.answer()
     assert (got.status, got.text) == (200, upload.digest())
