@@ -150,7 +150,7 @@ int cmd_create_token(int argc, char **argv)
     if (code < 0 && st == STATUS_OK)
         st = find_secret(&t, &err);
     if (code < 0 && st == STATUS_OK) {
-        str token = actor_make_token(t.arena, t.secret, t.id, t.seconds, t.restrictions);
+        str token = actor_make_token(t.arena, t.secret, t.id, (str){0}, t.seconds, t.restrictions);
         printf("%.*s\n", STR_ARG(token));
         if (t.debug)
             print_decoded(&t, token);

@@ -12,6 +12,8 @@
 #include "site/request.h"
 #include "site/share/guest.h"
 #include "site/space/session.h"
+#include "site/tokens.h"
+#include "site/visitors.h"
 
 #define COOKIE_NAME  "ds_actor"
 #define TOKEN_PREFIX "dstok_"
@@ -52,7 +54,10 @@ static enum status from_token(struct request *rq, str token, struct err *err)
         return bad_token(err, "Signed tokens are not enabled");
     if (sign_loads(a, rq->site->secret, STR("token"), token, &payload, NULL) != STATUS_OK || payload.kind != VALUE_DICT)
         return bad_token(err, "Invalid token signature");
+    struct value record = VALUE_GET(payload, "i");
     enum status st = check_age(rq, payload, &expires, err);
+    if (st == STATUS_OK && value_is_text(record))
+        st = tokens_use(rq->site->shared->tokens, record.s, err);
     if (st != STATUS_OK)
         return st;
     struct value actor = value_dict(a), restrictions = VALUE_GET(payload, "_r");
@@ -181,6 +186,11 @@ enum status actor_authenticate(struct request *rq, struct err *err)
         session_actor(rq);
     else
         from_cookie(rq);
+    if (value_is_null(rq->actor)) {
+        enum status st = visitors_actor(rq->site->visitors, rq, &rq->actor, err);
+        if (st != STATUS_OK)
+            return st;
+    }
     struct value cookie_actor = rq->actor;
     rq->actor = VALUE_NULL;
     bool bearer = str_starts(authorization, STR("Bearer "));
@@ -221,7 +231,7 @@ void actor_clear_cookie(struct request *rq)
     set_cookie(rq, STR("\"\""), "; Max-Age=0; expires=Thu, 01 Jan 1970 00:00:00 GMT");
 }
 
-str actor_make_token(struct arena *a, str secret, str actor_id, int64_t seconds, struct value restrictions)
+str actor_make_token(struct arena *a, str secret, str actor_id, str record, int64_t seconds, struct value restrictions)
 {
     struct value payload = value_dict(a);
     VALUE_SET(payload, "a", value_str(actor_id));
@@ -230,6 +240,8 @@ str actor_make_token(struct arena *a, str secret, str actor_id, int64_t seconds,
         VALUE_SET(payload, "d", value_int(seconds));
     if (restrictions.kind == VALUE_DICT && value_count(restrictions))
         VALUE_SET(payload, "_r", restrictions);
+    if (record.n)
+        VALUE_SET(payload, "i", value_str(record));
     return ARENA_CAT(a, STR(TOKEN_PREFIX), sign_dumps(a, secret, STR("token"), payload));
 }
 

@@ -24,7 +24,8 @@ bool actor_is_open_path(str path);
  * sent back over https only; `hidden` keeps it from scripts. */
 void actor_set_cookie(struct request *rq, struct value actor, int64_t seconds, bool hidden);
 void actor_clear_cookie(struct request *rq);
-/* "dstok_..." for an actor id. restrictions: DICT or null; seconds 0 = no expiry. */
-str actor_make_token(struct arena *a, str secret, str actor_id, int64_t seconds, struct value restrictions);
+/* "dstok_..." for an actor id. record: its id in tokens.h, empty for a token without; restrictions: DICT or null;
+ * seconds 0 = no expiry. */
+str actor_make_token(struct arena *a, str secret, str actor_id, str record, int64_t seconds, struct value restrictions);
 
 #endif

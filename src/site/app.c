@@ -34,7 +34,9 @@
 #include "site/state.h"
 #include "site/static.h"
 #include "site/template_files.h"
+#include "site/tokens.h"
 #include "site/upload/job.h"
+#include "site/visitors.h"
 
 struct published *site_find(const struct site *s, str name)
 {
@@ -381,6 +383,7 @@ static void shared_free(struct site_shared *sh)
     kept_free(sh->kept);
     api_log_free(sh->api_log);
     schedule_free(sh->schedule);
+    tokens_free(sh->tokens);
     internal_free(sh->internal);
     metrics_free(sh->metrics);
     throttle_free(sh->budgets);
@@ -430,6 +433,8 @@ static enum status shared_new(const struct site_options *o, struct site_shared *
         sh->api_log = api_log_new(sh->internal);
     if (st == STATUS_OK)
         sh->schedule = schedule_new(sh->internal);
+    if (st == STATUS_OK)
+        sh->tokens = tokens_new(sh->internal);
     *ret = sh;
     return st;
 }
@@ -476,6 +481,8 @@ static enum status fill(struct site *s, const struct site *old, const struct sit
         st = permit_check(s->arena, &s->config, err);
     if (st == STATUS_OK)
         st = accounts_new(s->arena, s->shared->space ? &nobody : &s->config, &s->accounts, err);
+    if (st == STATUS_OK && !s->shared->space)
+        st = visitors_new(s->arena, &s->config, &s->visitors, err);
     if (st == STATUS_OK)
         st = rules_new(s->arena, &s->config, &s->rules, err);
     if (st == STATUS_OK)
@@ -525,6 +532,7 @@ static enum status fill(struct site *s, const struct site *old, const struct sit
 static void generation_free(struct site *s)
 {
     accounts_free(s->accounts);
+    visitors_free(s->visitors);
     answer_cache_free(s->cache);
     static_release(s);
     for (size_t i = 0; i < s->published_count; i++)

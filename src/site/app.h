@@ -35,6 +35,8 @@ struct metrics;
 struct throttle;
 struct site_shared;
 struct space_cell;
+struct tokens;
+struct visitors;
 struct template_files;
 
 /* One database as visitors see it: shared by the generations that publish it, immutable. */
@@ -95,6 +97,7 @@ struct site_shared {
     str upload_folder;           /* files that are uploaded; made at first use */
     struct kept *kept;           /* stored queries and column types in it; kept.h */
     struct shares *shares;       /* what was shared, in it; share/shares.h */
+    struct tokens *tokens;       /* API tokens that were made here; tokens.h */
     struct schedule *schedule;   /* schedule/schedule.h */
     struct api_log *api_log;     /* requests that may write, in it; api_log.h */
     str secret;
@@ -130,6 +133,7 @@ struct site {
     struct kept *kept;          /* of shared */
     struct shares *shares;      /* likewise */
     struct accounts *accounts;
+    struct visitors *visitors; /* NULL = none are configured */
     const struct rules *rules;
     struct value inspect;      /* whole inspect file or UNDEFINED */
     str secret;                /* of shared */

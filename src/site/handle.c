@@ -47,6 +47,7 @@
 #include "site/trace.h"
 #include "site/upload/sink.h"
 #include "site/view/custom_page.h"
+#include "site/visitors.h"
 #include "site/write/write.h"
 
 struct job {
@@ -62,13 +63,14 @@ struct job {
 };
 
 /* Only clients that look the same may share an answer: no credentials, no messages. */
-static bool is_anonymous(const struct http_request *http)
+static bool is_anonymous(const struct site *s, const struct http_request *http)
 {
     if (http_header(http, STR("authorization")).n)
         return false;
     str cookie = http_header(http, STR("cookie"));
     return !cookie.n ||
-           (str_find(cookie, STR("ds_")) == STR_NPOS && str_find(cookie, STR(SESSION_COOKIE_MARK)) == STR_NPOS);
+           (str_find(cookie, STR("ds_")) == STR_NPOS && str_find(cookie, STR(SESSION_COOKIE_MARK)) == STR_NPOS &&
+            !visitors_has_cookie(s->visitors, http));
 }
 
 /* scheme, host, target: answers hold absolute links. The generation of the templates: an answer made with one that
@@ -80,7 +82,7 @@ static str cache_key(struct site *s, const struct space *sp, const struct http_r
     str param = accounts_token_param(s->accounts);
     if (param.n && str_find(http->query, param) != STR_NPOS)
         return (str){0};
-    if (!s->cache || (http->method != HTTP_GET && http->method != HTTP_HEAD) || !is_anonymous(http))
+    if (!s->cache || (http->method != HTTP_GET && http->method != HTTP_HEAD) || !is_anonymous(s, http))
         return (str){0};
     bool gzip = accept_gzip(http_header(http, STR("accept-encoding")));
     uint64_t templates = template_files_generation(s->template_files), kept = kept_generation(s->kept);
@@ -176,7 +178,7 @@ static bool redirect_instead(struct request *rq)
 static enum status check_budget(struct request *rq, struct err *err)
 {
     budget_of_actor(rq);
-    int64_t wait_s = budget_counts(rq) && !is_anonymous(rq->http) ? budget_wait_s(rq->site, rq->note) : 0;
+    int64_t wait_s = budget_counts(rq) && !is_anonymous(rq->site, rq->http) ? budget_wait_s(rq->site, rq->note) : 0;
     if (!wait_s)
         return STATUS_OK;
     metric_add(METRIC_OVER_BUDGET, 1);
@@ -200,6 +202,8 @@ static enum status dispatch(struct request *rq, struct err *err)
     enum status st = actor_authenticate(rq, err);
     if (st == STATUS_OK)
         st = gate_enter(rq, &done, err);
+    if (st == STATUS_OK && !done)
+        st = visitors_enter(rq->site->visitors, rq, &done, err);
     if (st == STATUS_OK && !done)
         st = check_budget(rq, err);
     if (st != STATUS_OK || done)
@@ -251,12 +255,17 @@ static void note_actor(struct request *rq)
         rq->note->actor = id.s;
 }
 
+static bool keeps_out(const struct request *rq)
+{
+    return gate_keeps_out(rq) || (visitors_required(rq->site->visitors) && value_is_null(rq->actor));
+}
+
 /* A static file whose client has only now shown its password, or has to be a member. */
 static bool run_static(struct job *j)
 {
     struct err err = ERR_INIT;
     return j->may_be_static && static_is_mounted(j->site, j->request.http) &&
-           actor_authenticate(&j->request, &err) == STATUS_OK && !gate_keeps_out(&j->request) &&
+           actor_authenticate(&j->request, &err) == STATUS_OK && !keeps_out(&j->request) &&
            static_respond_blocking(j->site, j->exchange);
 }
 
@@ -512,6 +521,8 @@ static enum site_lane lane_of(const struct job *j, bool new_password)
         return LANE_SIGN_IN;
     if ((flags & (ROUTE_POST_SLOW)) && j->request.http->method == HTTP_POST)
         return LANE_SQL;
+    if (visitors_must_ask(j->site->visitors, j->request.http))
+        return LANE_SQL; /* it may wait for another server */
     bool slow = flags & ROUTE_SLOW || budget_may_be_slow(&j->request) || budget_is_low(j->site, j->request.note);
     return slow ? LANE_SQL : LANE_PAGE;
 }
@@ -522,7 +533,7 @@ void site_handle(struct site *s, struct http_exchange *x)
     http_exchange_note(x, METRICS_STATIC, NULL);
     const struct space *sp = space_cell_borrow(s->shared->space, http->arena);
     bool closed = accounts_basic_required(s->accounts) && !actor_is_open_path(below_base(s, http->path));
-    bool members_only = gate_is_closed(sp);
+    bool members_only = gate_is_closed(sp) || visitors_required(s->visitors);
     bool new_password = has_new_password(s, http);
     struct request_note *note = rules_has_gate(s->rules) ? client_note(s, http) : NULL;
     if (note && answered_by_rule(s, x, note))
@@ -571,7 +582,7 @@ void site_handle(struct site *s, struct http_exchange *x)
     }
     j->may_be_static = (closed && new_password) || members_only;
     budget_of_client(s, http, note);
-    wait_s = budget_counts(&j->request) && is_anonymous(http) ? budget_wait_s(s, note) : 0;
+    wait_s = budget_counts(&j->request) && is_anonymous(s, http) ? budget_wait_s(s, note) : 0;
     if (wait_s)
         respond_over_budget(j, wait_s);
     else if (!pool_submit_flow(s->pool, lane_of(j, new_password), note->flow, run, j))

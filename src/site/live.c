@@ -39,6 +39,7 @@
 #include "site/metrics.h"
 #include "site/schedule/schedule.h"
 #include "site/space/follow.h"
+#include "site/tokens.h"
 #include "site/upload/store.h"
 
 #define DEBOUNCE_MS 100
@@ -230,6 +231,7 @@ static void on_tick(void *arg)
 {
     struct live *l = arg;
     schedule_tick(l->now);
+    tokens_tick(l->now->shared->tokens, l->now->pool, LANE_UPKEEP);
     if (l->ticks++ % PRUNE_TICKS == 0) {
         struct site *s = site_ref(l->now);
         if (!pool_submit(s->pool, LANE_UPKEEP, prune_on_worker, s))

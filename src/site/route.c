@@ -54,6 +54,8 @@ const struct route routes[] = {
     {"/-/permissions", ROUTE_GET | ROUTE_POST | ROUTE_NO_CACHE, view_permissions, "Permission playground"},
     {"/-/messages", ROUTE_GET | ROUTE_POST | ROUTE_NO_CACHE, view_messages, "Tries flash messages"},
     {"/-/create-token", ROUTE_GET | ROUTE_POST | ROUTE_NO_CACHE, view_create_token, "Makes an API token"},
+    {"/-/tokens[.json]", ROUTE_GET | ROUTE_POST | ROUTE_NO_CACHE, view_tokens,
+     "API tokens: made in two clicks, listed, revoked"},
     {"/-/queries[.json]", ROUTE_GET | ROUTE_NO_CACHE, view_instance_queries, "Stored queries of all databases"},
     {"/-/share[.json]", ROUTE_GET | ROUTE_WRITE | ROUTE_HASHES, view_share, "Who has access to something; sharing it"},
     {"/-/share/preview", ROUTE_GET | ROUTE_NO_CACHE, view_share_preview, "A page as others see it"},

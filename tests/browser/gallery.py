@@ -68,6 +68,7 @@ PAGES = {
     "rules": ("/-/rules[.json]", "/-/rules?action=view-table"),
     "permissions": ("/-/permissions", "/-/permissions"),
     "messages": ("/-/messages", "/-/messages"),
+    "tokens": ("/-/tokens[.json]", "/-/tokens?database=data&table=docs"),
     "create-token": ("/-/create-token", "/-/create-token"),
     "queries-all": ("/-/queries[.json]", "/-/queries"),
     "patterns": ("/-/patterns", "/-/patterns"),

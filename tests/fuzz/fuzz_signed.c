@@ -3,6 +3,7 @@
  * restrictions of an actor and as an allow block. */
 #include <stdlib.h>
 
+#include "codec/django.h"
 #include "codec/password.h"
 #include "codec/sign.h"
 #include "site/permit.h"
@@ -59,6 +60,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (password_check(text, &err) != STATUS_OK && password_matches(text, STR("x")))
         abort();
     if (sign_loads(a, SECRET, STR("token"), text, &v, &err) == STATUS_OK && size < 20)
+        abort();
+    const str secrets[] = {SECRET};
+    if (django_session(a, text, secrets, 1, 1000, 100, &v, &err) == STATUS_OK && size < 20)
         abort();
     if (base62_decode(text, &n) && n >= 0 && size && data[0] != 'A' && !str_eq(base62_encode(a, n), text))
         abort();

@@ -13,6 +13,8 @@
 #include "site/render/urls.h"
 #include "site/searchable.h"
 #include "site/space/space.h"
+#include "site/tokens.h"
+#include "site/visitors.h"
 #include "site/write/actions.h"
 #include "template/eval.h"
 
@@ -98,6 +100,10 @@ PAGE_FUNCTION(menu_links)
     }
     if (accounts_configured(rq->site->accounts) && value_is_null(rq->actor))
         crumb(*ret, a, link_path(rq, STR("-/login")), STR("Log in"));
+    if (value_is_null(rq->actor) && visitors_sign_in(rq->site->visitors, rq).n)
+        crumb(*ret, a, visitors_sign_in(rq->site->visitors, rq), STR("Log in"));
+    if (tokens_check_maker(rq, NULL) == STATUS_OK)
+        crumb(*ret, a, link_path(rq, STR("-/tokens")), STR("API tokens"));
     if (searchable_any(rq))
         crumb(*ret, a, link_path(rq, STR("-/search")), STR("Search all tables"));
     return STATUS_OK;

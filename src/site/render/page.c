@@ -20,6 +20,7 @@
 #include "site/space/theme.h"
 #include "site/template_files.h"
 #include "site/version.h"
+#include "site/visitors.h"
 
 /* ---- variables ------------------------------------------------------------------------------------------------------
  */
@@ -292,6 +293,8 @@ static struct value sign_in_link(struct request *rq)
         return permit_role(&rq->space->people, rq->actor) == ROLE_NONE
                    ? value_str(sign_on_link(rq, !value_is_null(rq->actor)))
                    : VALUE_NULL;
+    if (value_is_null(rq->actor) && visitors_sign_in(rq->site->visitors, rq).n)
+        return value_str(visitors_sign_in(rq->site->visitors, rq));
     if (!accounts_count(rq->site->accounts) || !value_is_null(rq->actor))
         return VALUE_NULL;
     str link = link_path(rq, STR("-/login"));

@@ -40,8 +40,7 @@ bool gate_keeps_out(const struct request *rq)
     return rq->space && (rq->space->suspended || is_outsider(rq));
 }
 
-/* A person looks at this, and can be sent elsewhere: not a program, a script of a page, a picture. */
-static bool is_browsing(const struct request *rq)
+bool gate_is_browsing(const struct request *rq)
 {
     const struct http_request *http = rq->http;
     str dest = http_header(http, STR("sec-fetch-dest"));
@@ -61,7 +60,7 @@ static enum status refuse(struct request *rq, bool *ret_answered, struct err *er
         return err_hint(err, "Ask %.*s to invite you, or switch to the account that was invited.",
                         STR_ARG(owners.n ? owners : STR("its owner")));
     }
-    if (is_browsing(rq)) {
+    if (gate_is_browsing(rq)) {
         *ret_answered = true;
         return sign_on_start(rq, request_full_path(rq), false, err);
     }

@@ -17,6 +17,8 @@ int64_t gate_wait_s(const struct site *s, const struct space *sp, str path);
 enum status gate_enter(struct request *rq, bool *ret_answered, struct err *err) MUST_USE;
 /* Is this somebody whom a private space does not know, or is it suspended? Such get no file either. */
 bool gate_keeps_out(const struct request *rq);
+/* A person looks at this, and can be sent elsewhere: not a program, a script of a page, a picture. */
+bool gate_is_browsing(const struct request *rq);
 /* After the view: what it refused to somebody who is not signed in, and what was not found for somebody who may not
  * know that, becomes what gate_enter says. `st` and *err are the view's; returns the status that counts. */
 enum status gate_leave(struct request *rq, enum status st, struct err *err) MUST_USE;

@@ -54,3 +54,8 @@ X(shares, "create table if not exists shares (id text primary key, kind text not
           " maker_name text not null, made_at integer not null, until integer not null, withdrawn_at integer not null,"
           " password text not null, nonce text not null, token_hash text not null, version integer not null,"
           " sql_digest text not null, used_at integer not null default 0, uses integer not null default 0);")
+X(api_tokens,
+  "create table if not exists api_tokens (id text primary key, actor_id text not null, name text not null,"
+  " restrictions text not null, created integer not null, expires integer, last_used integer, revoked integer,"
+  " revoked_by text);"
+  "create index if not exists api_tokens_actor on api_tokens(actor_id);")

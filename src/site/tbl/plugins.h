@@ -2,6 +2,7 @@
 /* One row a plugin of Datasette whose part is built in: X(name, what it does here). /-/plugins lists
  * those that are configured, ?all=1 all of them; a configured plugin that is not here is reported by config check. */
 X("datasette-atom", "Queries with atom_ columns as feeds (.atom)")
+X("datasette-auth-existing-cookies", "Visitors who are signed in elsewhere on the domain")
 X("datasette-auth-passwords", "Signing in with a password")
 X("datasette-auth-tokens", "Tokens that the configuration names")
 X("datasette-block", "Paths that nobody may see")
@@ -22,3 +23,4 @@ X("datasette-render-markdown", "Columns that hold Markdown")
 X("datasette-search-all", "Search in all tables at /-/search")
 X("datasette-sitemap", "/sitemap.xml from a query")
 X("datasette-template-sql", "sql() in templates")
+X("vitrine-django", "Visitors who are signed in to a Django application")

@@ -12,6 +12,7 @@
 #include "site/route.h"
 #include "site/space/gate.h"
 #include "site/view/view.h"
+#include "site/visitors.h"
 #include "site/write/import.h"
 
 static enum status import_begin(struct body_sink *s, struct err *err)
@@ -52,6 +53,8 @@ static enum status begin(struct body_sink *s, struct err *err)
     bool answered = false;
     if (st == STATUS_OK)
         st = gate_enter(rq, &answered, err);
+    if (st == STATUS_OK && !answered)
+        st = visitors_enter(rq->site->visitors, rq, &answered, err);
     if (st == STATUS_OK && answered) /* the view will answer it */
         st = err_set(err, STATUS_FORBIDDEN, "You are not signed in");
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)

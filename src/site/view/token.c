@@ -1,27 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* token — makes signed API tokens: for the abilities of who is signed in, or for fewer of them. */
+#include "base/clock.h"
 #include "codec/sign.h"
 #include "codec/url.h"
 #include "site/actor.h"
+#include "site/audit.h"
 #include "site/render/page.h"
+#include "site/tokens.h"
 #include "site/view/resources.h"
 #include "site/view/view.h"
 
 #define PREFIX "dstok_"
-
-/* Tokens come from people: a token must not make tokens. */
-static enum status check_actor(const struct request *rq, struct err *err)
-{
-    if (!rq->site->config.settings.allow_signed_tokens)
-        return err_set(err, STATUS_FORBIDDEN, "Signed tokens are not enabled for this site");
-    if (value_is_null(rq->actor))
-        return err_set(err, STATUS_FORBIDDEN, "You must be logged in to create a token");
-    if (!value_truth(VALUE_GET(rq->actor, "id")))
-        return err_set(err, STATUS_FORBIDDEN, "You must be logged in as an actor with an ID to create a token");
-    if (value_truth(VALUE_GET(rq->actor, "token")))
-        return err_set(err, STATUS_FORBIDDEN, "Token authentication cannot be used to create additional tokens");
-    return STATUS_OK;
-}
 
 /* ---- the form ---- */
 
@@ -168,8 +157,13 @@ static enum status create(struct request *rq, struct err *err)
     if (st != STATUS_OK)
         return st;
     int64_t seconds = lifetime(&form, errors);
-    str id = value_to_str(a, VALUE_GET(rq->actor, "id")), secret = rq->site->secret;
-    str token = actor_make_token(a, secret, id, seconds, restrictions(a, &form));
+    str who = actor_name(rq), id, secret = rq->site->secret;
+    const struct token_record record = {who, (str){0}, restrictions(a, &form), seconds ? clock_unix_s() + seconds : 0};
+    st = tokens_add(rq->site->shared->tokens, a, &record, &id, err);
+    if (st != STATUS_OK)
+        return st;
+    audit_add(rq->site->internal, who, "token.make", id);
+    str token = actor_make_token(a, secret, who, id, seconds, record.restrictions);
     st = sign_loads(a, secret, STR("token"), str_from(token, sizeof PREFIX - 1), &bits, err);
     if (st != STATUS_OK)
         return st;
@@ -181,7 +175,7 @@ static enum status create(struct request *rq, struct err *err)
 
 enum status view_create_token(struct request *rq, struct err *err)
 {
-    enum status st = check_actor(rq, err);
+    enum status st = tokens_check_maker(rq, err);
     if (st != STATUS_OK)
         return st;
     return rq->http->method == HTTP_POST ? create(rq, err) : respond_form(rq, value_dict(rq->arena), err);

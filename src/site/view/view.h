@@ -21,7 +21,7 @@ struct request;
                 V(database) V(query_parameters) V(query) V(database_queries) V(database_schema) V(table_schema)        \
                     V(autocomplete) V(query_definition) V(foreign_key_targets) V(fragment) V(table) V(row)             \
                         V(login) V(password_tool)                                                                      \
-    V(sign_on)                                                                                                         \
+    V(sign_on) V(tokens)                                                                                               \
     V(import) V(upload) V(upload_one) V(import_file) V(import_events)                                                  \
     V(insert) V(upsert) V(row_update) V(row_delete) V(drop) V(create) V(set_column_type) V(alter)                      \
     V(execute_write) V(execute_write_analyze) V(query_store) V(query_analyze) V(query_update) V(query_edit)            \

@@ -7,6 +7,7 @@
 #include "site/history.h"
 #include "site/links.h"
 #include "site/queries.h"
+#include "site/tokens.h"
 #include "site/upload/store.h"
 #include "site/write/new_database.h"
 
@@ -73,12 +74,24 @@ static const struct schema_table *table_of(struct request *rq)
     return t && t->kind == SCHEMA_TABLE && !history_is_own_table(t->name) ? t : NULL;
 }
 
+/* Also for views and for files that nobody writes: a token may be for reading. */
+static void push_tokens(struct request *rq, struct value list)
+{
+    if (!rq->db || rq->param_count < 2 || tokens_check_maker(rq, NULL) != STATUS_OK)
+        return;
+    const struct url_pair pairs[] = {{STR("database"), rq->db->name}, {STR("table"), rq->params[1]}};
+    push(rq, list, url_with_added(rq->arena, link_path(rq, STR("/-/tokens")), (str){0}, pairs, ARRAY_LEN(pairs)), "",
+         "API token for this table", "Let a program read it, or change its rows.");
+}
+
 struct value actions_of_table(struct request *rq)
 {
     struct value list = value_list(rq->arena);
     const struct schema_table *t = table_of(rq);
-    if (!t)
+    if (!t) {
+        push_tokens(rq, list);
         return list;
+    }
     str base = link_table(rq, rq->db->name, t->name);
     if (may(rq, ACTION_INSERT_ROW, t->name))
         push(rq, list, base, "/-/insert-row", "Insert row", "Add one row with a form.");
@@ -90,6 +103,7 @@ struct value actions_of_table(struct request *rq)
         push(rq, list, base, "/-/drop-table", "Drop table", "Delete the table and all of its rows.");
     if (history_of(rq, t) || may(rq, ACTION_ALTER_TABLE, t->name))
         push(rq, list, base, "/-/history", "History", "Who changed which row, when, and from what to what.");
+    push_tokens(rq, list);
     return list;
 }
 
