@@ -40,6 +40,7 @@
 #endif
 
 #define ALIGN        16
+#define SMALL_CHUNK  1024
 #define ROUND_UP(n)  (((n) + (ALIGN - 1)) & ~(size_t)(ALIGN - 1))
 #define CHUNK_HEADER ROUND_UP(sizeof(struct chunk))
 
@@ -91,14 +92,24 @@ static void arena_enter(struct arena *a, struct chunk *c, size_t offset)
     POISON(a->at, (size_t)(a->end - a->at));
 }
 
-struct arena *arena_new(size_t max_bytes)
+static struct arena *arena_begin(size_t first_bytes, size_t max_bytes)
 {
-    struct chunk *c = chunk_new(LIMIT_ARENA_CHUNK_MIN);
+    struct chunk *c = chunk_new(first_bytes);
     c->next = NULL;
     struct arena *a = (struct arena *)(void *)((char *)c + CHUNK_HEADER);
     *a = (struct arena){.max_bytes = max_bytes};
     arena_enter(a, c, CHUNK_HEADER + ROUND_UP(sizeof(*a)));
     return a;
+}
+
+struct arena *arena_new(size_t max_bytes)
+{
+    return arena_begin(LIMIT_ARENA_CHUNK_MIN, max_bytes);
+}
+
+struct arena *arena_new_small(void)
+{
+    return arena_begin(SMALL_CHUNK, 0);
 }
 
 /* Runs the deferred functions newer than `until`. A deferred function may defer more: those run too. */

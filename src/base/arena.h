@@ -13,6 +13,7 @@
 struct arena;
 
 struct arena *arena_new(size_t max_bytes) MUST_USE; /* 0 = no maximum */
+struct arena *arena_new_small(void) MUST_USE;       /* begins with a chunk of 1 kB: for what is kept by the thousand */
 void arena_free(struct arena *a);                   /* runs deferred functions last-in first-out; NULL is fine */
 void arena_reset(struct arena *a); /* as free, but keeps the first chunk for reuse; clears the over flag */
 bool arena_over(const struct arena *a);

@@ -129,7 +129,7 @@ static bool wants_asleep(const struct call *c)
 static void call_deploy(struct call *c)
 {
     struct err err = ERR_INIT;
-    struct arena *arena = arena_new(0);
+    struct arena *arena = arena_new_small();
     struct edge_spec spec;
     value_set(c->body, STR("name"), value_str(c->name));
     if (edge_spec_read(arena, c->body, &spec, &err) != STATUS_OK) {

@@ -30,8 +30,6 @@
 #include "rt/notify.h"
 #include "rt/signal.h"
 
-#define SAVE_SOON_MS 5000
-
 const char *edge_path(struct edge *e, struct arena *a, const char *folder, const char *name)
 {
     str state = e->config->state;
@@ -186,90 +184,6 @@ void edge_publish(struct edge *e)
         add_life(e, p->table, item);
     edge_table_finish(p->table);
     edge_ask(e, adopt, p, on_published, p);
-}
-
-/* ---- state ---- */
-
-static void on_save_soon(void *arg)
-{
-    edge_save(arg);
-}
-
-void edge_save_soon(struct edge *e)
-{
-    if (!loop_timer_armed(&e->save_soon))
-        loop_timer_after_ms(e->loop, &e->save_soon, SAVE_SOON_MS);
-}
-
-void edge_save(struct edge *e)
-{
-    if (e->heir.handed) /* the file is the heir's */
-        return;
-    loop_timer_cancel(e->loop, &e->save_soon);
-    struct arena *a = arena_new(0);
-    struct value v = value_dict(a), apps = value_list(a);
-    struct err err = ERR_INIT;
-    struct buf out;
-    size_t pos = 0;
-    void *item;
-    while (map_next(e->lives, &pos, NULL, &item)) {
-        struct life *l = item;
-        if ((l->version_count || l->units) && sm_state(&l->sm) != LIFE_REMOVING)
-            value_push(apps, life_value(a, l, true));
-    }
-    VALUE_SET(v, "format", value_int(1));
-    VALUE_SET(v, "next_instance", value_int((int64_t)MAX(e->instance_id, e->instance_reserved)));
-    VALUE_SET(v, "apps", apps);
-    buf_init(&out, LIMIT_EDGE_STATE);
-    value_to_json_indent(&out, v, VALUE_JSON_UTF8, 1);
-    buf_putc(&out, '\n');
-    (void)FAULT("edge.save");
-    enum status st = out.over ? err_set(&err, STATUS_TOO_LARGE, "the state is larger than %d bytes", LIMIT_EDGE_STATE)
-                              : fs_write_atomic(edge_path(e, a, "", EDGE_STATE_FILE), buf_str(&out), 0600, &err);
-    if (st != STATUS_OK)
-        log_line(LOG_ERROR, "edge", "the state was not saved, a restart would not know it: %s", err.text);
-    (void)FAULT("edge.saved");
-    buf_release(&out);
-    arena_free(a);
-}
-
-static enum status restore(struct edge *e, struct err *err)
-{
-    struct arena *a = arena_new(0);
-    str text;
-    struct value v = VALUE_NULL;
-    const char *path = edge_path(e, a, "", EDGE_STATE_FILE);
-    enum status st = fs_read_file(path, LIMIT_EDGE_STATE, a, &text, err);
-    if (st == STATUS_NOT_FOUND) {
-        arena_free(a);
-        return STATUS_OK;
-    }
-    if (st == STATUS_OK)
-        st = value_from_json(a, text, &v, err);
-    if (st == STATUS_OK && VALUE_GET(v, "format").i != 1)
-        st = err_set(err, STATUS_CONFIG, "it is of another version of Vitrine");
-    if (st != STATUS_OK) {
-        struct err why = *err;
-        err_set(err, STATUS_CONFIG, "%s: %.800s", path, why.text);
-        err_hint(err, "Nothing was changed. Move the file away to start without apps.");
-        arena_free(a);
-        return STATUS_CONFIG;
-    }
-    struct value apps = VALUE_GET(v, "apps");
-    e->instance_id = (uint64_t)MAX(0, VALUE_GET(v, "next_instance").i);
-    for (size_t i = 0; i < value_count(apps); i++) {
-        str name = value_get_text(value_at(apps, i), STR("name"));
-        if (!edge_name_ok(name) || edge_life(e, name))
-            continue;
-        struct life *l = edge_life_make(e, name);
-        life_restore(l, value_at(apps, i));
-        if (!l->version_count) { /* its first deploy was not finished */
-            map_remove(e->lives, name);
-            life_free(l);
-        }
-    }
-    arena_free(a);
-    return STATUS_OK;
 }
 
 /* ---- stopping ---- */
@@ -658,7 +572,7 @@ static enum status run(struct edge *e, struct err *err)
     if (st == STATUS_OK)
         st = control_start(e, err);
     if (st == STATUS_OK)
-        st = restore(e, err);
+        st = state_restore(e, err);
     if (e->arrival)
         (void)FAULT("heir.restored");
     else if (st == STATUS_OK)
@@ -756,7 +670,7 @@ enum status edge_run(const struct edge_config *config, struct err *err)
     heir_init(e);
     loop_timer_init(&e->supervisor_again, link_again, e);
     loop_timer_init(&e->watchdog, on_watchdog, e);
-    loop_timer_init(&e->save_soon, on_save_soon, e);
+    state_init(e);
     e->started_unix_s = clock_unix_s();
     enum status st = loop_new(&e->loop, err);
     if (st != STATUS_OK) {

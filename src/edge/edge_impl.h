@@ -115,6 +115,8 @@ struct life {
     int64_t pause_ms;          /* until `restart` */
     bool trouble_told;         /* a table says so */
     char trouble_text[160];
+    char *line; /* of the state file, while it sleeps: state.c */
+    uint64_t line_key;
     struct loop_timer idle; /* a pause waits for requests in hand */
     struct job *pause_job;
     int64_t pause_until_us;
@@ -261,6 +263,10 @@ const char *edge_busy_with(struct edge *e);
 bool edge_predecessor_lives(const struct edge *e); /* it may still have requests in hand at adopted instances */
 struct life *edge_life(struct edge *e, str name);  /* NULL: none */
 struct life *edge_life_make(struct edge *e, str name);
+
+/* state.c */
+void state_init(struct edge *e);
+enum status state_restore(struct edge *e, struct err *err) MUST_USE;
 
 /* control.c */
 enum status control_start(struct edge *e, struct err *err) MUST_USE;

@@ -108,6 +108,7 @@ void life_free(struct life *l)
     version_release(&l->coming);
     free(l->message);
     free(l->origin);
+    free(l->line);
     free(l);
 }
 
@@ -234,13 +235,14 @@ static void push_version(struct life *l)
     l->coming = (struct version){0};
 }
 
-static void check_retired(struct life *l)
+static void check_retired(struct life *l, bool saved)
 {
     for (struct unit *u = l->units; u; u = u->next)
         if (u->version != life_serving(l))
             return;
     sm_move(&l->sm, LIFE_STEADY);
-    edge_save(l->edge);
+    if (!saved)
+        edge_save(l->edge);
     (void)FAULT("edge.deploy.done");
     job_line(l->job, "done");
     job_done(l, NULL);
@@ -265,7 +267,7 @@ static void switch_over(struct life *l)
     job_line(l->job, "version %u %s%s", life_serving(l),
              sm_state(&l->rest) == REST_AWAKE ? "serves" : "is written down; the next request starts it",
              old ? "; the old one finishes what it has in hand" : "");
-    check_retired(l);
+    check_retired(l, true);
 }
 
 static void check_started(struct life *l)
@@ -334,7 +336,7 @@ void life_rollback(struct life *l, bool asleep, struct job *job)
         job_end(job, &err);
         return;
     }
-    struct arena *arena = arena_new(0);
+    struct arena *arena = arena_new_small();
     struct edge_spec spec;
     edge_spec_copy(arena, &l->versions[1].spec, &spec);
     job_line(job, "back to what version %u was", l->versions[1].number);
@@ -378,7 +380,7 @@ static void unit_gone(struct life *l, struct unit *u)
     remove_unit(l, u);
     rest_look(l);
     if (sm_state(&l->sm) == LIFE_RETIRING)
-        check_retired(l);
+        check_retired(l, false);
     check_failed(l);
     if (sm_state(&l->sm) == LIFE_REMOVING && !l->units)
         end_life(l);
@@ -538,7 +540,7 @@ static void restore_versions(struct life *l, struct value list)
 {
     for (size_t i = 0; i < value_count(list) && l->version_count <= LIMIT_EDGE_VERSIONS; i++) {
         struct value one = value_at(list, i);
-        struct version v = {.arena = arena_new(0),
+        struct version v = {.arena = arena_new_small(),
                             .number = (uint32_t)VALUE_GET(one, "number").i,
                             .since_unix_s = VALUE_GET(one, "since").i};
         struct err err = ERR_INIT;

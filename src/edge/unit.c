@@ -19,10 +19,15 @@
 #include "base/mem.h"
 #include "edge/app_log.h"
 
-#define PROBE_EAGER_MS    4  /* so often is one asked that was just started: it serves as soon as it can */
-#define PROBE_STARTING_MS 50 /* ... and one that takes longer */
+/* So often is one asked that was just started, by its age: it serves as soon as it can, and somebody may wait for it. A
+ * look at a socket that is not there yet costs some 10 us. */
+#define PROBE_FIRST_MS    1
+#define FIRST_US          INT64_C(100000)
+#define PROBE_EAGER_MS    4
 #define EAGER_US          INT64_C(3000000)
+#define PROBE_STARTING_MS 50
 #define PROBE_READY_MS    2000
+#define PROBE_SLEEPER_MS  10000
 #define PROBE_BAD         3 /* bad answers in a row after which it gets no new requests */
 #define PROBE_GOOD        2 /* good ones until it gets them again */
 #define DRAIN_LOOK_MS     5
@@ -188,6 +193,18 @@ static void tell_probe(struct unit *u, bool well)
     u->told = waited_us > TELL_AFTER_US ? hash : 0;
 }
 
+static int64_t starting_pause_ms(const struct unit *u)
+{
+    int64_t age_us = loop_now_us(u->life->edge->loop) - u->began_us;
+    return !u->proc || age_us > EAGER_US ? PROBE_STARTING_MS : age_us > FIRST_US ? PROBE_EAGER_MS : PROBE_FIRST_MS;
+}
+
+/* Of apps that sleep there may be hundreds awake, and their end is seen without asking. */
+static int64_t probe_pause_ms(const struct unit *u)
+{
+    return u->proc && spec_of(u)->sleep_ms ? PROBE_SLEEPER_MS : PROBE_READY_MS;
+}
+
 static void on_probe(void *arg, bool well)
 {
     struct unit *u = arg;
@@ -196,8 +213,7 @@ static void on_probe(void *arg, bool well)
     u->good = well ? u->good + 1 : 0;
     u->bad = well ? 0 : u->bad + 1;
     if (sm_state(&u->sm) == UNIT_STARTING) {
-        bool eager = u->proc && loop_now_us(loop) - u->began_us < EAGER_US;
-        loop_timer_after_ms(loop, &u->timer, well ? PROBE_READY_MS : eager ? PROBE_EAGER_MS : PROBE_STARTING_MS);
+        loop_timer_after_ms(loop, &u->timer, well ? probe_pause_ms(u) : starting_pause_ms(u));
         if (u->life->job && u->version == u->life->coming.number)
             tell_probe(u, well);
         if (!well) {
@@ -213,7 +229,7 @@ static void on_probe(void *arg, bool well)
     }
     if (sm_state(&u->sm) != UNIT_READY)
         return;
-    loop_timer_after_ms(loop, &u->timer, PROBE_READY_MS);
+    loop_timer_after_ms(loop, &u->timer, probe_pause_ms(u));
     u->down = was_down ? u->good < PROBE_GOOD : u->bad >= PROBE_BAD;
     if (u->down == was_down)
         return;

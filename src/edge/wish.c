@@ -216,7 +216,7 @@ static void fulfil(struct edge *e, struct wish *w)
         return;
     w->tried = true;
     wish_problem(w, NULL);
-    struct arena *arena = arena_new(0);
+    struct arena *arena = arena_new_small();
     edge_spec_copy(arena, &w->spec, &spec);
     w->job = job_new(e, "deploy", str_of(w->name));
     w->job->wish = w;
