@@ -77,9 +77,8 @@ def wrapped(env):
         return []
     own = re.compile(r"VITRINE_|DATASETTE_|XDG_|UBSAN_|SSL_|PORT$|HOST$")
     names = {n for n in os.environ if own.match(n)} | set(env or {})
-    passed = [*sorted(names), f"ASAN_OPTIONS={os.environ.get('ASAN_OPTIONS', '')}:detect_leaks=0"]
     return [PROGRAM, "sandbox", "--require", "namespaces,landlock,seccomp", "--network", "--read", TOP,
-            "--write", tempfile.gettempdir(), "--memory", "0", *(a for n in passed for a in ("--env", n)), "--"]
+            "--write", tempfile.gettempdir(), "--memory", "0", *(a for n in sorted(names) for a in ("--env", n)), "--"]
 
 
 class Server:

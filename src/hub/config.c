@@ -10,8 +10,8 @@
 #define FILE_NAME "hub.yaml"
 
 static const char *const top_keys[] = {
-    "domain", "origin", "listen", "listen_tls", "certificates", "acme",  "sign_up", "verify_email",
-    "mail",   "oidc",   "github", "spaces",     "backups",      "fleet", "limits",  "trusted_proxies",
+    "domain", "origin", "listen", "listen_tls", "certificates", "acme",   "sign_up",         "verify_email", "mail",
+    "oidc",   "github", "spaces", "backups",    "fleet",        "limits", "trusted_proxies", "isolation",
 };
 
 static enum status wrong(struct err *err, const char *key, const char *what)
@@ -125,6 +125,22 @@ static enum status read_origin(struct arena *a, struct value root, struct hub_co
     return STATUS_OK;
 }
 
+/* One of three words; absent: the first. */
+static enum status read_isolation(struct value v, enum hub_isolation *ret, struct err *err)
+{
+    static const char *const words[] = {"available", "required", "off"};
+    *ret = ISOLATION_AVAILABLE;
+    if (value_is_null(v))
+        return STATUS_OK;
+    for (size_t i = 0; v.kind == VALUE_STR && i < ARRAY_LEN(words); i++) {
+        if (str_is(v.s, words[i])) {
+            *ret = (enum hub_isolation)i;
+            return STATUS_OK;
+        }
+    }
+    return wrong(err, "isolation", "must be available, required or \"off\"");
+}
+
 static enum status read_all(struct arena *a, struct value root, struct hub_config *c, struct err *err)
 {
     struct value sign_up = VALUE_GET(root, "sign_up");
@@ -148,6 +164,8 @@ static enum status read_all(struct arena *a, struct value root, struct hub_confi
         st = read_origin(a, root, c, err);
     if (st == STATUS_OK)
         st = read_spaces(VALUE_GET(root, "spaces"), c, err);
+    if (st == STATUS_OK)
+        st = read_isolation(VALUE_GET(root, "isolation"), &c->isolation, err);
     c->verify = !value_is_null(VALUE_GET(root, "mail"));
     if (st == STATUS_OK)
         st = read_flag(VALUE_GET(root, "verify_email"), "verify_email", &c->verify, err);
@@ -223,6 +241,11 @@ str hub_config_text(struct arena *a, str domain, str listen, str listen_tls, str
         "\n"
         "# How mail is sent. Without it addresses are not confirmed and invitations are links to hand on.\n"
         "#mail: {url: \"smtps://user:password@smtp.example.org\", from: \"Data <data@example.org>\"}\n"
+        "\n"
+        "# What keeps spaces apart (docs/sandbox.md): available (what this machine has; the rest is named in the logs "
+        "of\n"
+        "# spaces), required (a space does not start with less), \"off\"\n"
+        "isolation: available\n"
         "\n"
         "# What a new space may use; 0 = no limit\n"
         "spaces:\n"

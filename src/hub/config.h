@@ -6,6 +6,7 @@
 
 #include "codec/value.h"
 
+enum hub_isolation { ISOLATION_AVAILABLE, ISOLATION_REQUIRED, ISOLATION_OFF };
 enum hub_sign_up { SIGN_UP_OPEN, SIGN_UP_INVITED, SIGN_UP_CLOSED };
 
 struct hub_quota { /* of a space; 0 = no limit */
@@ -18,6 +19,7 @@ struct hub_config { /* all text lives in the arena it was read into */
     str port;       /* ":8080" when the origin has one, else empty */
     bool secure;    /* https */
     enum hub_sign_up sign_up;
+    enum hub_isolation isolation;    /* of spaces: with what the machine has, only whole, or none */
     struct hub_quota quota;          /* of new spaces */
     int64_t spaces_each;             /* that one person may own */
     bool verify;                     /* an e-mail address must be confirmed before the account is used */

@@ -27,6 +27,7 @@
 #include "hub/route.h"
 #include "hub/session.h"
 #include "hub/space.h"
+#include "net/gate.h"
 #include "net/listener.h"
 #include "rt/notify.h"
 #include "rt/signal.h"
@@ -271,8 +272,33 @@ struct process {
     const struct hub_run_config *config;
     struct http_server *server;
     struct signal_source *signals;
+    struct gate *gate;
+    struct loop_timer gate_timer;
     bool stopping;
 };
+
+/* ---- the gate of spaces ---- */
+
+#define GATE_AGAIN_MS      1000
+#define GATE_CONNECTIONS   16                    /* at once, of a space */
+#define GATE_BYTES_AN_HOUR UINT64_C(20000000000) /* of a space */
+
+/* A predecessor that still serves has the socket until it ends. */
+static void open_gate(void *arg)
+{
+    struct process *p = arg;
+    struct err err = ERR_INIT;
+    struct gate_config c = {.path = hub_path(p->hub.arena, &p->hub.config, HUB_GATE),
+                            .connections = GATE_CONNECTIONS,
+                            .bytes = GATE_BYTES_AN_HOUR};
+    enum status st = fs_make_folders(c.path, 0711, &err); /* spaces go through it, each as its own user */
+    if (st == STATUS_OK)
+        st = gate_new(&c, &p->gate, &err);
+    if (st == STATUS_CONFLICT)
+        loop_timer_after_ms(p->hub.loop, &p->gate_timer, GATE_AGAIN_MS);
+    else if (st != STATUS_OK)
+        log_line(LOG_ERROR, "hub", "spaces cannot reach the web: %s", err.text);
+}
 
 static void on_stopped(void *arg)
 {
@@ -337,8 +363,12 @@ enum status hub_run(const struct hub_run_config *config, struct err *err)
         log_line(LOG_INFO, "hub", "serves %.*s", STR_ARG(p.hub.config.origin));
         if (!pool_submit(p.hub.pool, HUB_BACKGROUND, reconcile, &p.hub))
             log_line(LOG_ERROR, "hub", "no worker looks after the spaces");
+        loop_timer_init(&p.gate_timer, open_gate, &p);
+        open_gate(&p);
         notify_send("READY=1");
         st = loop_run(p.hub.loop, err);
+        loop_timer_cancel(p.hub.loop, &p.gate_timer);
+        gate_free(p.gate);
     }
     atomic_store(&p.hub.stopping, true);
     if (p.hub.pool)

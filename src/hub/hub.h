@@ -42,6 +42,8 @@ struct hub {
     atomic_bool stopping;
 };
 
+#define HUB_GATE "gate/gate.sock" /* below the hub's folder: the way of spaces to the web (net/gate.h) */
+
 struct hub_run_config {
     str dir;          /* with hub.yaml */
     struct addr addr; /* where it listens */

@@ -80,7 +80,12 @@ enum status sandbox_folder_prepare(const char *folder, uid_t id, struct err *err
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return err_sys(err, STATUS_IO, errno, "cannot open the folder '%s'", folder);
+    struct stat now;
     enum status st = STATUS_OK;
+    /* Its user may enter and read it by its group; it stays whose it is. */
+    if (id != (uid_t)-1 && fstat(fd, &now) == 0 && now.st_uid != id &&
+        (fchown(fd, (uid_t)-1, id) != 0 || fchmod(fd, (now.st_mode & 07777) | 0050) != 0))
+        st = err_sys(err, STATUS_IO, errno, "cannot open it to user %u", id);
     for (size_t i = 0; sandbox_folder_parts[i] && st == STATUS_OK; i++)
         st = prepare_part(fd, sandbox_folder_parts[i], id, err);
     close(fd);

@@ -14,8 +14,6 @@ ATTACKER = serving.PROGRAM.parent / "tests/sandbox/attacker"
 EXTENSION = ATTACKER.with_suffix(".so")
 USER = 60123  # who tests are as an ordinary user
 SPACE_USER = 200001  # who the space is outside, for root
-# What the leak checker does at the end of a program (ptrace, a process of its own) is not allowed inside.
-ENVIRONMENT = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
 
 
 def require(what, fine):
@@ -73,7 +71,7 @@ class Box:
         return {}
 
     def start(self, *command, env=None, **options):
-        return subprocess.Popen([str(c) for c in command], env={**os.environ, **ENVIRONMENT, **(env or {})},
+        return subprocess.Popen([str(c) for c in command], env={**os.environ, **(env or {})},
                                 stdin=subprocess.DEVNULL, **self.identity(), **options)
 
     def run(self, *command, env=None, timeout=60, **options):
@@ -88,7 +86,7 @@ class Box:
     def sandbox(self, *options):
         """vitrine sandbox OPTIONS --"""
         user = ["--user-id", SPACE_USER] if self.who == "root" and os.geteuid() == 0 else []
-        return [self.program, "sandbox", *user, "--env", "ASAN_OPTIONS", *options, "--"]
+        return [self.program, "sandbox", *user, *options, "--"]
 
     def attack(self):
         """What the attacker has to know."""
