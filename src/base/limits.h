@@ -111,6 +111,18 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_TLS_NAMES       1000 /* names of one certificate; further ones are not looked at */
 #define LIMIT_TLS_NAME        253  /* bytes of a name in a certificate (RFC 1035); longer ones are not looked at */
 
+/* acme */
+#define LIMIT_ACME_URL        2048   /* bytes of an address that an authority names; longer: INVALID */
+#define LIMIT_ACME_NONCE      512    /* bytes of a nonce; longer: as none */
+#define LIMIT_ACME_TOKEN      512    /* bytes of a challenge's token; longer: INVALID */
+#define LIMIT_ACME_ANSWER     262144 /* bytes of an authority's answer; more: TOO_LARGE */
+#define LIMIT_ACME_ACCOUNT    65536  /* bytes of the account file; more: TOO_LARGE */
+#define LIMIT_ACME_TRIES      10     /* times that one request is made: nonces are refused, authorities busy */
+#define LIMIT_ACME_REQUEST_MS LOWERABLE(ACME_REQUEST_MS, 30000) /* one request; then TIMEOUT */
+#define LIMIT_DNS_KEY_FILE    65536                             /* bytes of a file with a key; more: TOO_LARGE */
+#define LIMIT_DNS_ANSWER_MS   LOWERABLE(DNS_ANSWER_MS, 10000)   /* a name server answers by then; else IO */
+#define LIMIT_ACME_POLL_MS    300                               /* size: first pause between two looks at an order */
+
 /* http */
 #define LIMIT_HTTP_HEAD             65536  /* request line and header fields of one request, at most; more: 431 */
 #define LIMIT_HTTP_HEADERS          128    /* header fields of one request, at most; more: 431 */
@@ -414,6 +426,22 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_EDGE_JOBS                                                                                                \
     LOWERABLE(EDGE_JOBS, 64) /* jobs that are over and still known; then the oldest are forgotten                      \
                               */
+#define LIMIT_EDGE_HANDSHAKES                                                                                          \
+    LOWERABLE(EDGE_HANDSHAKES, 1000) /* that wait for a certificate in one loop; more: refused */
+#define LIMIT_EDGE_HANDSHAKE_MS                                                                                        \
+    LOWERABLE(EDGE_HANDSHAKE_MS, 60000)                 /* a handshake waits so long for its certificate; then closed */
+#define LIMIT_CERTS             LOWERABLE(CERTS, 10000) /* names with certificates; further ones get none */
+#define LIMIT_CERT_NOTE         65536                   /* size: what is noted of one certificate */
+#define LIMIT_CERT_CHILDREN     4                       /* size: certificates that are obtained at the same time */
+#define LIMIT_CERT_CHALLENGES   64                      /* size: that authorities look at now; more: BUSY */
+#define LIMIT_CERT_LOOKS        100                     /* size: certificates that are asked about in one go */
+#define LIMIT_CERT_CHILD_MS     LOWERABLE(CERT_CHILD_MS, 900000)  /* one try; then it is killed, and counts as failed */
+#define LIMIT_CERT_OBTAIN_MS    LOWERABLE(CERT_OBTAIN_MS, 300000) /* all requests for one certificate; then TIMEOUT */
+#define LIMIT_CERT_HOOK_MS      LOWERABLE(CERT_HOOK_MS, 120000)   /* a hook for the DNS; then it is killed: TIMEOUT */
+#define LIMIT_CERT_ASK_MS       LOWERABLE(CERT_ASK_MS, 10000)     /* the answer to "is it one of ours?"; then TIMEOUT */
+#define LIMIT_CERT_NAMES_PER_S  2 /* names that visitors bring up, after a first burst of ten seconds */
+#define LIMIT_CERT_GROUP_ORDERS LOWERABLE(CERT_GROUP_ORDERS, 20) /* of them under one registered domain in an hour */
+#define LIMIT_CERT_ORDERS       LOWERABLE(CERT_ORDERS, 300)      /* of them in an hour */
 #define LIMIT_EDGE_LOG_FILE                                                                                            \
     LOWERABLE(EDGE_LOG_FILE, 16777216) /* an app's log is put aside (APP.log.1) when it is larger */
 

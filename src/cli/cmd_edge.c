@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cli/certs_options.h"
 #include "cli/command.h"
 #include "cli/edge_serve.h"
 #include "http/edge_call.h"
@@ -17,6 +18,7 @@ enum {
     OPT_LISTEN_TLS,
     OPT_STATE,
     OPT_CERT,
+    OPT_REDIRECT,
     OPT_LOOPS,
     OPT_TRUSTED,
     OPT_PROXIED,
@@ -40,8 +42,11 @@ enum {
 static const struct option options[] = {
     {"--listen", 'l', OPTION_VALUE, "ADDR",
      "Where it listens: :80, 127.0.0.1:8080, unix:/run/edge.sock; may be repeated", OPT_LISTEN},
-    {"--listen-tls", 0, OPTION_VALUE, "ADDR", "The same with TLS; needs --cert", OPT_LISTEN_TLS},
+    {"--listen-tls", 0, OPTION_VALUE, "ADDR", "The same with TLS; needs --cert or --acme", OPT_LISTEN_TLS},
     {"--cert", 0, OPTION_PAIR, "CERT KEY", "Certificate (with its chain) and key, PEM files", OPT_CERT},
+    CERTS_OPTIONS,
+    {"--redirect-https", 0, OPTION_VALUE, "PORT",
+     "Plain requests to hosts with a certificate are sent to https at this port (443)", OPT_REDIRECT},
     {"--state", 0, OPTION_VALUE, "DIR", "Folder of its state; the other commands find it there", OPT_STATE},
     {"--loops", 0, OPTION_VALUE, "N", "Threads that serve connections (default: one per core)", OPT_LOOPS},
     {"--trusted-proxies", 0, OPTION_VALUE, "LIST",
@@ -81,6 +86,7 @@ struct setup {
     struct edge_listen_config listens[LIMIT_HTTP_LISTENERS];
     struct tls_config certs[LIMIT_EDGE_HOSTS];
     struct addr engine;
+    struct certs_options acme;
     bool tls_wanted, help, no_wait;
     const char *verb; /* path of the control socket that is asked, instead of running */
 };
@@ -139,7 +145,13 @@ static enum status apply(struct setup *s, int id, str value, str second, struct 
     int64_t n = 0;
     enum log_level level;
     enum status st = STATUS_OK;
+    if (id >= CERTS_OPTION && id < CERTS_OPTION_END)
+        return certs_options_apply(s->a, &s->acme, id, value, second, err);
     switch (id) {
+    case OPT_REDIRECT:
+        st = number(value, 1, 65535, &n, err);
+        c->https_port = (uint16_t)n;
+        return st;
     case OPT_LISTEN:
     case OPT_LISTEN_TLS:
         return add_listen(s, value, id == OPT_LISTEN_TLS, err);
@@ -270,6 +282,7 @@ int cmd_edge(int argc, char **argv)
         arena_free(s.a);
         return cmd_edge_apply(argc - 1, argv + 1);
     }
+    certs_options_init(&s.acme);
     while ((st = option_next(&r, &id, &value, &second, &err)) == STATUS_AGAIN)
         if ((st = apply(&s, id, value, second, &err)) != STATUS_OK)
             break;
@@ -291,12 +304,13 @@ int cmd_edge(int argc, char **argv)
     } else if (st == STATUS_OK && s.verb) {
         st = edge_call(s.a, s.config.state, "POST", str_of(s.verb), VALUE_UNDEF, &v, &err);
     } else if (st == STATUS_OK) {
-        if (s.tls_wanted && !s.config.cert_count) {
+        st = certs_options_edge(&s.acme, &s.config, &err);
+        if (st == STATUS_OK && s.tls_wanted && !s.config.cert_count && !s.acme.on) {
             st = err_set(&err, STATUS_USAGE, "edge: --listen-tls needs a certificate");
-            err_hint(&err, "Add --cert CERT.pem KEY.pem");
-        } else {
-            st = edge_serve(&s.config, &code, &err);
+            err_hint(&err, "Add --cert CERT.pem KEY.pem, or --acme MAIL --acme-agree to get one.");
         }
+        if (st == STATUS_OK)
+            st = edge_serve(&s.config, &code, &err);
     }
     arena_free(s.a);
     return s.help || st == STATUS_OK ? code : command_fail(&err);

@@ -16,6 +16,7 @@ extern const struct command commands[]; /* ends with a row whose name is NULL */
 
 int cmd_serve(int argc, char **argv);
 int cmd_healthcheck(int argc, char **argv);
+int cmd_certs(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);

@@ -63,6 +63,7 @@ const struct command commands[] = {
     {"hash-password", "Print the hash of a password for the configuration", cmd_hash_password},
     {"hub", "Make and check a data cloud of your own: accounts, spaces", cmd_hub},
     {"up", "Start the hub with everything in front of it and behind it", cmd_up},
+    {"certs", "The certificates of an edge: list, show, renew", cmd_certs},
     {"edge", "Stand in front of apps: routes, TLS, changes without a failed request", cmd_edge},
     {"deploy", "Put an app, or its new version, behind the edge", cmd_deploy},
     {"rollback", "Deploy the version before the present one again", cmd_rollback},

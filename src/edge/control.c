@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "edge/certs.h"
 #include "edge/wish.h"
 
 void control_value(struct http_exchange *x, int status, struct value v)
@@ -256,6 +257,26 @@ static void call_upgrade(struct call *c)
     heir_begin(c->edge, c->x);
 }
 
+static void call_certs(struct call *c)
+{
+    certs_call_list(c->edge, c->x);
+}
+
+static void call_cert(struct call *c)
+{
+    certs_call_show(c->edge, c->x, c->name);
+}
+
+static void call_cert_renew(struct call *c)
+{
+    certs_call_renew(c->edge, c->x, c->name);
+}
+
+static void call_cert_tell(struct call *c)
+{
+    certs_call_tell(c->edge, c->x, c->name, c->body);
+}
+
 static void call_reload(struct call *c)
 {
     struct err err = ERR_INIT;
@@ -281,6 +302,10 @@ static const struct address {
     {HTTP_POST, "/reload", "", false, call_reload, false},
     {HTTP_POST, "/upgrade", "", false, call_upgrade, false},
     {HTTP_GET, "/jobs/", "", true, call_job, false},
+    {HTTP_GET, "/certs", "", false, call_certs, false},
+    {HTTP_GET, "/certs/", "", true, call_cert, false},
+    {HTTP_POST, "/certs/", "/renew", true, call_cert_renew, true},
+    {HTTP_POST, "/certs-tell/", "", true, call_cert_tell, false},
     {HTTP_GET, "/apps/", "", true, call_app, false},
     {HTTP_POST, "/apps/", "/deploy", true, call_deploy, true},
     {HTTP_POST, "/apps/", "/rollback", true, call_rollback, true},

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "edge/app_log.h"
+#include "edge/certs.h"
 #include "edge/wish.h"
 #include "rt/fault.h"
 #include "rt/notify.h"
@@ -140,11 +141,13 @@ static void add_life(struct edge *e, struct edge_table *t, struct life *l)
     struct edge_target *target = spec->redirect.n ? NULL : edge_table_add_target(t, &like);
     size_t hosts = value_count(spec->hosts);
     for (size_t i = 0; i < MAX(hosts, 1); i++) {
+        bool https = hosts && e->config->https_port && certs_cover(e, value_at(spec->hosts, i).s);
         struct edge_route route = {.host = hosts ? value_at(spec->hosts, i).s : STR(""),
                                    .path = spec->path,
                                    .strip = spec->strip,
                                    .target = target,
                                    .redirect = spec->redirect,
+                                   .https_port = https ? e->config->https_port : 0,
                                    .redirect_status = (int)spec->redirect_status};
         edge_table_add_route(t, &route);
     }
@@ -180,8 +183,10 @@ void edge_publish(struct edge *e)
     void *item;
     p->edge = e;
     p->table = edge_table_new(++e->table_version);
+    certs_refresh(e);
     while (map_next(e->lives, &pos, NULL, &item))
         add_life(e, p->table, item);
+    certs_add_tokens(e, p->table);
     edge_table_finish(p->table);
     edge_ask(e, adopt, p, on_published, p);
 }
@@ -303,6 +308,7 @@ void edge_thaw(struct edge *e)
     void *item;
     edge_notify(e, "READY=1");
     link_watch(e);
+    certs_go(e);
     while (map_next(e->lives, &pos, NULL, &item))
         life_thaw(item);
 }
@@ -342,16 +348,20 @@ static void tell_ended(void *arg)
     loop_post(((struct edge *)arg)->loop, on_worker_ended, arg);
 }
 
+/* Of the files that were given, or of none: then all that is shown is what certs.c has. */
 static enum status load_certs(struct edge *e, struct tls_server **ret, struct err *err)
 {
-    if (!e->config->cert_count)
+    if (!e->config->cert_count && !e->config->acme.on)
         return STATUS_OK;
     static const char *const protocols[] = {"h2", "http/1.1", NULL};
     char keys[TLS_TICKET_KEYS];
-    struct tls_config tls = e->config->certs[0];
+    struct tls_config tls = {0};
+    if (e->config->cert_count) {
+        tls = e->config->certs[0];
+        tls.more = e->config->certs + 1;
+        tls.more_count = e->config->cert_count - 1;
+    }
     tls.alpn = protocols;
-    tls.more = e->config->certs + 1;
-    tls.more_count = e->config->cert_count - 1;
     tls.ticket_keys = legacy_ticket_keys(e);
     if (e->tls && clock_unix_s() - e->keys_since_s < TICKET_KEYS_LIVE_S) { /* tickets that were given out stay good */
         tls_server_ticket_keys(e->tls, keys);
@@ -374,15 +384,52 @@ static enum status open_access_log(struct edge *e, int *ret_fd, struct err *err)
     return STATUS_OK;
 }
 
+struct tls_publication {
+    struct edge *edge;
+    struct tls_server *tls;
+};
+
 static void use_certs(struct edge_worker *w, void *arg)
 {
-    struct edge *e = arg;
+    const struct tls_publication *p = arg;
+    const struct edge *e = p->edge;
     for (size_t i = 0; i < e->listen_count; i++)
         if (e->listens[i].tls)
-            edge_worker_set_tls(w, i, e->tls);
+            edge_worker_set_tls(w, i, p->tls);
 }
 
-/* The workers read e->tls, so it changes only when they have nothing to read: they are asked one reload at a time. */
+static void certs_used(void *arg)
+{
+    struct tls_publication *p = arg;
+    tls_server_unref(p->tls);
+    free(p);
+}
+
+/* What is shown from now on: `given` with what else there is. */
+static void make_tls(struct edge *e)
+{
+    tls_server_unref(e->tls);
+    e->tls = NULL;
+    if (e->given)
+        e->tls = e->certs ? certs_tls(e, e->given) : tls_server_ref(e->given);
+}
+
+void edge_publish_tls(struct edge *e)
+{
+    struct tls_publication *p = MEM_NEW(struct tls_publication);
+    make_tls(e);
+    *p = (struct tls_publication){e, e->tls ? tls_server_ref(e->tls) : NULL};
+    edge_ask(e, use_certs, p, certs_used, p);
+    edge_publish(e);
+}
+
+static void nothing(struct edge_worker *w, void *arg)
+{
+    (void)w;
+    (void)arg;
+}
+
+/* The workers have all that was published. */
 static void reloaded(void *arg)
 {
     ((struct edge *)arg)->reloading = false;
@@ -405,11 +452,12 @@ enum status edge_reload(struct edge *e, struct err *err)
         (void)dup3(fd, e->access_fd, O_CLOEXEC);
         close(fd);
     }
-    tls_server_unref(e->tls);
-    e->tls = tls;
+    tls_server_unref(e->given);
+    e->given = tls;
     e->reloading = true;
+    edge_publish_tls(e);
     link_keep(e);
-    edge_ask(e, use_certs, e, reloaded, e);
+    edge_ask(e, nothing, NULL, reloaded, e);
     log_line(LOG_INFO, "edge", "certificates and access log were read again");
     return STATUS_OK;
 }
@@ -455,6 +503,27 @@ static enum status lock(struct edge *e, struct err *err)
     return st;
 }
 
+struct wanted_cert {
+    struct edge *edge;
+    char host[LIMIT_EDGE_HOST + 1];
+};
+
+static void on_cert_wanted(void *arg)
+{
+    struct wanted_cert *want = arg;
+    certs_wanted(want->edge, str_of(want->host));
+    free(want);
+}
+
+/* On a worker's thread. */
+static void want_cert(void *arg, str host)
+{
+    struct wanted_cert *want = MEM_NEW(struct wanted_cert);
+    want->edge = arg;
+    (void)snprintf(want->host, sizeof(want->host), "%.*s", STR_ARG(host));
+    loop_post(want->edge->loop, on_cert_wanted, want);
+}
+
 static enum status make_workers(struct edge *e, struct err *err)
 {
     struct edge_listen listens[LIMIT_HTTP_LISTENERS];
@@ -471,6 +540,7 @@ static enum status make_workers(struct edge *e, struct err *err)
                                             .wake = rest_wake,
                                             .access_fd = e->access_fd,
                                             .on_end = tell_ended,
+                                            .want_cert = e->certs ? want_cert : NULL,
                                             .arg = e};
         enum status st = edge_worker_new(&config, &e->workers[i], err);
         if (st != STATUS_OK)
@@ -495,9 +565,13 @@ static enum status start(struct edge *e, struct err *err)
     if (st == STATUS_OK)
         st = open_access_log(e, &e->access_fd, err);
     if (st == STATUS_OK)
-        st = load_certs(e, &e->tls, err);
+        st = load_certs(e, &e->given, err);
+    if (st == STATUS_OK)
+        st = certs_start(e, err);
     if (st == STATUS_OK)
         st = legacy_listen(e, err);
+    if (st == STATUS_OK)
+        make_tls(e);
     if (st == STATUS_OK)
         st = signal_source_new(e->loop, on_signal, e, &e->signals, err);
     if (st == STATUS_OK)
@@ -552,17 +626,11 @@ static void workers_live(void *arg)
     edge_notify(arg, "WATCHDOG=1");
 }
 
-static void look(struct edge_worker *w, void *arg)
-{
-    (void)w;
-    (void)arg;
-}
-
 static void on_watchdog(void *arg)
 {
     struct edge *e = arg;
     if (!e->stopping)
-        edge_ask(e, look, NULL, workers_live, e);
+        edge_ask(e, nothing, NULL, workers_live, e);
     loop_timer_at(e->loop, &e->watchdog, loop_now_us(e->loop) + e->watchdog_us);
 }
 
@@ -603,6 +671,7 @@ static enum status run(struct edge *e, struct err *err)
         engine_start(e, e->config->engine);
     app_logs_watch(e);
     say_ready(e);
+    certs_go(e);
     e->watchdog_us = notify_watchdog_us() / 2;
     if (e->watchdog_us)
         on_watchdog(e);
@@ -640,7 +709,9 @@ static void release(struct edge *e)
         listener_free(e->listeners[i]);
     }
     signal_source_free(e->signals);
+    certs_free(e);
     tls_server_unref(e->tls);
+    tls_server_unref(e->given);
     http_upstream_release(&e->client);
     loop_timer_cancel(e->loop, &e->logs);
     loop_timer_cancel(e->loop, &e->save_soon);

@@ -10,12 +10,27 @@ struct edge_listen_config {
     struct addr addr;
     bool tls; /* with the certificates below */
 };
+/* How an authority may look whether a name is ours; bits. */
+enum edge_acme_kind { EDGE_ACME_HTTP = 1, EDGE_ACME_ALPN = 2, EDGE_ACME_DNS = 4 };
+const char *edge_acme_kind_name(enum edge_acme_kind kind); /* "http-01" */
+struct edge_acme {
+    bool on;
+    unsigned kinds;   /* that may be used for names that are no wildcards */
+    bool dns;         /* wildcards can be had */
+    bool ask;         /* names that no route has are asked for */
+    const str *names; /* wanted whatever the routes say: "*.example.org" */
+    size_t name_count;
+    char *const *args; /* options for `vitrine certs obtain` */
+    size_t arg_count;
+};
 struct edge_config {
     const struct edge_listen_config *listens;
     size_t listen_count;            /* 0.. LIMIT_HTTP_LISTENERS; 0: where systemd says */
     const struct tls_config *certs; /* the first is for clients that name no host */
     size_t cert_count;
-    str state; /* folder; it exists */
+    struct edge_acme acme;
+    uint16_t https_port; /* plain requests to hosts with a certificate are sent there; 0 = they are served */
+    str state;           /* folder; it exists */
     unsigned loops;
     struct edge_limits limits;
     struct proxy_list trusted;

@@ -49,6 +49,7 @@ static void conn_close(struct edge_conn *c)
 {
     struct edge_worker *w = c->worker;
     edge_proxied_free(c);
+    edge_handshake_end(c);
     sm_move(&c->sm, EDGE_CONN_CLOSED);
     loop_remove_fd(w->loop, c->watch);
     c->watch = NULL;
@@ -222,6 +223,7 @@ static bool idle_step(struct edge_conn *c)
         return false;
     c->request = edge_request_new(c);
     if (more(c->request)) {
+        edge_handshake_end(c);
         sm_move(&c->sm, EDGE_CONN_BUSY);
         edge_conn_deadline(c, 0);
         return true;
@@ -229,6 +231,7 @@ static bool idle_step(struct edge_conn *c)
     if (c->request) { /* woken for nothing, or by TLS itself */
         edge_request_drop(c->request);
         c->request = NULL;
+        return edge_handshake_step(c);
     }
     return false;
 }
@@ -260,6 +263,10 @@ static bool sniff(struct edge_conn *c)
     if (!tls && begins && n < preface.n)
         return false;
     c->fresh = false;
+    if (tls && str_is(stream_alpn(&c->stream), "acme-tls/1")) { /* RFC 8737 section 3: for its handshake alone */
+        edge_conn_lost(c);
+        return true;
+    }
     if (tls ? str_is(stream_alpn(&c->stream), "h2") : begins)
         edge_h2_begin(c, in);
     return true;

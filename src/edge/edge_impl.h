@@ -22,6 +22,7 @@ struct life;
 struct job;
 struct wish;
 struct wish_source;
+struct certs;
 
 /* ---- units ---- */
 enum unit_state {
@@ -207,7 +208,9 @@ struct edge {
     str labels[LIMIT_HTTP_LISTENERS]; /* under which a successor finds them */
     size_t listen_count;
     struct listener *listeners[LIMIT_HTTP_LISTENERS]; /* all of them, in one place: workers hold copies */
-    struct tls_server *tls;
+    struct tls_server *given;                         /* of the files that were given; NULL: no TLS */
+    struct tls_server *tls;                           /* that, with what certs.c has: what the workers show */
+    struct certs *certs;                              /* NULL: none are got */
     struct edge_worker *workers[LIMIT_EDGE_LOOPS];
     unsigned worker_count, workers_ended;
     struct http_upstream client; /* of the probes */

@@ -25,7 +25,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "edge/edge_impl.h"
+#include "edge/certs.h"
 #include "rt/fault.h"
 
 #define LAST_WORD_MS 2000 /* after everything ended here: the heir may still say that it has everything */
@@ -199,6 +199,7 @@ static void on_ready(void *arg, int pid)
     struct edge *e = arg;
     const struct http_leave how = {e, give_control, control_left, TLS_IDLE_MS};
     log_line(LOG_INFO, "edge", "process %d takes over", pid);
+    certs_freeze(e);
     e->heir.handed = true;
     e->heir.workers_left = 0;
     e->heir.control_left = false;

@@ -184,8 +184,8 @@ enum status legacy_listen(struct edge *e, struct err *err)
         return err_hint(err, "vitrine edge --listen :8080");
     }
     for (size_t i = 0; i < e->listen_count; i++) {
-        if (e->listens[i].tls && !e->config->cert_count)
-            return err_set(err, STATUS_USAGE, "%.*s needs a certificate: --cert CERT.pem KEY.pem",
+        if (e->listens[i].tls && !e->config->cert_count && !e->config->acme.on)
+            return err_set(err, STATUS_USAGE, "%.*s needs a certificate: --cert CERT.pem KEY.pem, or --acme MAIL",
                            STR_ARG(e->labels[i].n ? e->labels[i] : STR("--listen-tls")));
         enum status st = open_one(e, i, err);
         if (st != STATUS_OK)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* metrics: the counters of every app and the state of every instance, for Prometheus. */
-#include "edge/edge_impl.h"
+#include "edge/certs.h"
 
 static void head(struct buf *out, const char *name, const char *type, const char *help)
 {
@@ -60,6 +60,7 @@ void edge_metrics(struct edge *e, struct buf *out)
         for (const struct unit *u = ((struct life *)item)->units; u; u = u->next)
             buf_printf(out, "vitrine_edge_instance_ready{app=\"%.*s\",instance=\"%s\"} %d\n", STR_ARG(name),
                        u->instance->name, life_serves(item, u));
+    certs_metrics(e, out);
     for (unsigned i = 0; i < e->worker_count; i++)
         connections += edge_worker_connections(e->workers[i]);
     head(out, "upload_kept_bytes", "gauge", "Bytes of uploads on disk now.");

@@ -135,6 +135,21 @@ void edge_table_add_route(struct edge_table *t, const struct edge_route *like)
     r->redirect = arena_str(t->arena, like->redirect);
 }
 
+void edge_table_add_token(struct edge_table *t, str token, str text)
+{
+    t->tokens = add_item(t->arena, t->tokens, t->token_count, &t->token_room, sizeof(*t->tokens));
+    t->tokens[t->token_count++] = (struct edge_token){arena_str(t->arena, token), arena_str(t->arena, text)};
+}
+
+str edge_table_token(const struct edge_table *t, str path)
+{
+    static const str folder = {"/.well-known/acme-challenge/", 28};
+    for (size_t i = 0; i < t->token_count && str_starts(path, folder); i++)
+        if (str_eq(t->tokens[i].token, str_from(path, folder.n)))
+            return t->tokens[i].text;
+    return (str){0};
+}
+
 static int host_rank(str host)
 {
     return !host.n ? 2 : host.p[0] == '*' ? 1 : 0;

@@ -142,11 +142,15 @@ struct edge_route {
     struct edge_target *target; /* NULL: a redirect */
     str redirect;               /* "https://www.example.com": path and query are added */
     int redirect_status;
-    size_t group; /* set by edge_table_finish: routes of the same host */
+    uint16_t https_port; /* plain requests go there by a redirect; 0 = they are served */
+    size_t group;        /* set by edge_table_finish: routes of the same host */
 };
 struct edge_group {
     str host;
     size_t path_max; /* bytes of the longest path of them */
+};
+struct edge_token { /* http-01: what an authority wants to read */
+    str token, text;
 };
 struct edge_table {
     atomic_uint refs;
@@ -159,17 +163,23 @@ struct edge_table {
     size_t group_count, group_slots, route_slots, app_slots;
     struct edge_target **targets;
     size_t target_count, target_room, route_room;
+    struct edge_token *tokens;
+    size_t token_count, token_room;
 };
 struct edge_table *edge_table_new(uint64_t version) MUST_USE; /* empty, one reference */
 /* Copies all text. A host is lower-cased; a path loses its trailing slash. Before edge_table_finish. */
 struct edge_target *edge_table_add_target(struct edge_table *t, const struct edge_target *like);
 void edge_table_add_route(struct edge_table *t, const struct edge_route *like);
+void edge_table_add_token(struct edge_table *t, str token, str text);
 void edge_table_finish(struct edge_table *t); /* sorts: exact hosts, then wildcards, then any; longer paths first */
 struct edge_table *edge_table_ref(struct edge_table *t);
 void edge_table_unref(struct edge_table *t); /* NULL is fine; any thread */
 /* host as in the request, maybe with a port; path raw. NULL: no route. */
 const struct edge_route *edge_table_find(const struct edge_table *t, str host, str path);
 struct edge_target *edge_table_target(const struct edge_table *t, const struct edge_app *app); /* NULL: gone */
+
+/* The text for an address below /.well-known/acme-challenge/ (RFC 8555 section 8.3); empty (p NULL) = not ours. */
+str edge_table_token(const struct edge_table *t, str path);
 
 bool edge_name_ok(str name); /* of apps: a-z 0-9 - _, at most LIMIT_EDGE_NAME */
 /* "www.example.com", "*.example.com", "" for any, "[::1]"; INVALID says what is wrong. */

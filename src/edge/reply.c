@@ -115,6 +115,30 @@ void reply_too_many(struct edge_request *r, int64_t after_ms)
                                       .retry_s = MAX(1, (after_ms + 999) / 1000)});
 }
 
+void reply_token(struct edge_request *r, str text)
+{
+    reply(r, 200, STR("application/octet-stream"), STR(""), text, 0);
+}
+
+/* To the same address by TLS. The host as the route has it; of a wildcard as the client said it. */
+void reply_https(struct edge_request *r, const struct edge_route *route)
+{
+    struct edge_exchange *x = r->x;
+    str host = route->host, rest;
+    if (!host.n || host.p[0] == '*')
+        str_cut(x->host, ':', &host, &rest);
+    buf_clear(&x->up_in);
+    buf_printf(&x->up_in, "https://%.*s", STR_ARG(host));
+    if (route->https_port != 443)
+        buf_printf(&x->up_in, ":%u", route->https_port);
+    buf_puts(&x->up_in, x->target.path);
+    if (x->target.has_query) {
+        buf_putc(&x->up_in, '?');
+        buf_puts(&x->up_in, x->target.query);
+    }
+    reply(r, 308, STR("text/plain; charset=utf-8"), buf_str(&x->up_in), STR("This address is served by https.\n"), 0);
+}
+
 void reply_redirect(struct edge_request *r, const struct edge_route *route)
 {
     struct edge_exchange *x = r->x;

@@ -138,9 +138,18 @@ static void dispatch(struct edge_request *r)
         reply_status(r, status, text, "");
         return;
     }
+    str token = edge_table_token(r->conn->worker->table, x->target.path);
+    if (token.p && edge_is_read(x->head.method)) {
+        reply_token(r, token);
+        return;
+    }
     const struct edge_route *route = edge_table_find(r->conn->worker->table, x->host, x->target.path);
     if (!route) {
         reply_nowhere(r);
+        return;
+    }
+    if (route->https_port && !r->conn->secure) {
+        reply_https(r, route);
         return;
     }
     if (!route->target) {

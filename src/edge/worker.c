@@ -306,6 +306,7 @@ void edge_worker_set_tls(struct edge_worker *w, size_t index, struct tls_server 
     struct tls_server *old = w->slots[index].tls;
     w->slots[index].tls = tls ? tls_server_ref(tls) : NULL;
     tls_server_unref(old);
+    edge_handshakes_again(w, index);
 }
 
 static void grace_over(void *arg)

@@ -36,6 +36,9 @@ struct edge_worker_config {
     const struct proxy_list *trusted, *proxied; /* borrowed */
     const struct edge_listen *listens;
     size_t listen_count;
+    /* A handshake waits for the certificate of `host`: edge_worker_set_tls or edge_worker_refuse_cert follows. On its
+     * thread; arg as for on_end. */
+    void (*want_cert)(void *arg, str host);
     struct spool *spool;                           /* borrowed; NULL = nothing is kept */
     void (*wake)(void *arg, struct edge_app *app); /* on its thread: somebody waits for an app that is asleep */
     int access_fd;                                 /* -1 = no access log */
@@ -58,6 +61,8 @@ void edge_worker_adopt(struct edge_worker *w, struct edge_table *t);     /* take
 void edge_worker_cut(struct edge_worker *w, struct edge_instance *i);    /* what it still has in hand ends now */
 void edge_worker_forget(struct edge_worker *w, struct edge_instance *i); /* closes its pool; none is in hand */
 void edge_worker_set_tls(struct edge_worker *w, size_t index, struct tls_server *tls); /* takes a reference */
+void edge_worker_refuse_cert(struct edge_worker *w,
+                             str name); /* who waits for it, or for one below "*." it, waits no more */
 /* No new connections, idle ones close, requests in hand are answered and then close; after grace_ms all are cut. The
  * thread ends when none is left. */
 void edge_worker_stop(struct edge_worker *w, uint32_t grace_ms);

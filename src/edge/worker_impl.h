@@ -124,11 +124,12 @@ struct edge_conn {
     const struct edge_client *client;
     struct edge_worker *worker;
     struct loop_fd *watch;
-    struct edge_request *request;  /* of BUSY */
-    struct edge_h2 *h2;            /* of H2 */
-    struct edge_proxied *proxied;  /* of PROXY */
-    struct edge_conn *prev, *next; /* all of the worker */
-    struct wheel_item deadline;    /* of IDLE and LINGER; a request has its own */
+    struct edge_request *request;     /* of BUSY */
+    struct edge_h2 *h2;               /* of H2 */
+    struct edge_proxied *proxied;     /* of PROXY */
+    struct edge_handshake *handshake; /* of IDLE: it waits for a certificate */
+    struct edge_conn *prev, *next;    /* all of the worker */
+    struct wheel_item deadline;       /* of IDLE and LINGER; a request has its own */
     int unsent;
     int64_t linger_left;
     char peer[ADDR_TEXT_MAX - 80]; /* address without port; "" for a Unix socket */
@@ -158,6 +159,8 @@ struct edge_worker {
     struct wheel wheel, request_wheel;
     struct edge_table *table;
     struct edge_conn *conns;
+    struct edge_handshake *handshakes; /* that wait */
+    unsigned handshake_count;
     _Atomic uint32_t conn_count; /* with those that another loop is handing over */
     struct edge_worker *const *peers;
     unsigned peer_count;
@@ -213,6 +216,11 @@ void edge_proxied_begin(struct edge_conn *c, struct tls_server *tls);
 bool edge_proxied_step(struct edge_conn *c);
 void edge_proxied_free(struct edge_conn *c);
 void edge_conn_set_peer(struct edge_conn *c, const struct addr *peer);
+
+/* edge_handshake.c: a connection in state IDLE whose TLS handshake waits for a certificate. False: it does not. */
+bool edge_handshake_step(struct edge_conn *c);
+void edge_handshakes_again(struct edge_worker *w, size_t index); /* there are other certificates */
+void edge_handshake_end(struct edge_conn *c);                    /* waits no more; NULL is fine */
 
 /* edge_h2.c: a connection in state H2 */
 void edge_h2_begin(struct edge_conn *c, str bytes); /* what was read of it already */
@@ -294,6 +302,8 @@ void reply_stopped(struct edge_request *r, const struct edge_target *target);
 void reply_late(struct edge_request *r, const char *text); /* it waited too long, or found no room to wait */
 void reply_trouble(struct edge_request *r, const struct edge_target *target); /* nothing runs, and nobody may wait */
 void reply_too_many(struct edge_request *r, int64_t after_ms);
+void reply_https(struct edge_request *r, const struct edge_route *route);
+void reply_token(struct edge_request *r, str text);
 void reply_redirect(struct edge_request *r, const struct edge_route *route);
 bool reply_step(struct edge_request *r);
 

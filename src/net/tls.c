@@ -241,6 +241,17 @@ struct tls_server *tls_server_with(const struct tls_server *base, const struct t
     return t;
 }
 
+size_t tls_server_given_count(const struct tls_server *t)
+{
+    return t ? t->given_count : 0;
+}
+
+const struct identity *tls_server_given(const struct tls_server *t, size_t i)
+{
+    ASSERT(i < t->given_count);
+    return t->given[i];
+}
+
 bool tls_server_is_given(const struct tls_server *t, str host)
 {
     for (size_t i = 0; i < t->given_count; i++)

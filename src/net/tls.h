@@ -39,6 +39,8 @@ struct tls_more {
 /* A server like `base`, with its files as they were read and its ticket keys, and with `more` in place of what it had.
  * Reads nothing. Any thread. */
 struct tls_server *tls_server_with(const struct tls_server *base, const struct tls_more *more) MUST_USE;
+size_t tls_server_given_count(const struct tls_server *t); /* NULL is fine */
+const struct identity *tls_server_given(const struct tls_server *t, size_t i);
 /* One of the given files has a certificate for this name. */
 bool tls_server_is_given(const struct tls_server *t, str host);
 struct tls_server *tls_server_ref(struct tls_server *t); /* any thread; returns t */
