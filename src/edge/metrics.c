@@ -20,6 +20,7 @@ static const struct {
     {EDGE_RETRIES, "retries_total", "Requests offered to another instance, or again."},
     {EDGE_HELD, "held_total", "Requests that waited for an instance."},
     {EDGE_HELD_LOST, "held_lost_total", "Requests that waited too long or found no room."},
+    {EDGE_RATED, "rate_refused_total", "Requests that were more than the app's rate: 429."},
     {EDGE_BYTES_IN, "received_bytes_total", "Bytes sent on to the app."},
     {EDGE_BYTES_OUT, "sent_bytes_total", "Bytes sent to clients."},
 };
@@ -55,6 +56,20 @@ void edge_metrics(struct edge *e, struct buf *out)
     for (pos = 0; map_next(e->apps, &pos, &name, &item);)
         buf_printf(out, "vitrine_edge_waiting{app=\"%.*s\"} %u\n", STR_ARG(name),
                    atomic_load_explicit(&((struct edge_app *)item)->waiting, memory_order_relaxed));
+    head(out, "in_hand", "gauge", "Requests and tunnels that instances have now.");
+    for (pos = 0; map_next(e->apps, &pos, &name, &item);)
+        buf_printf(out, "vitrine_edge_in_hand{app=\"%.*s\"} %u\n", STR_ARG(name), edge_app_in_hand(item));
+    head(out, "wakes_total", "counter", "Times that a request woke the app.");
+    for (pos = 0; map_next(e->lives, &pos, &name, &item);)
+        buf_printf(out, "vitrine_edge_wakes_total{app=\"%.*s\"} %llu\n", STR_ARG(name),
+                   (unsigned long long)((struct life *)item)->wakes);
+    head(out, "apps", "gauge", "Apps by how they are.");
+    for (unsigned state = 0; state < REST_STATES; state++) {
+        uint32_t n = 0;
+        for (pos = 0; map_next(e->lives, &pos, &name, &item);)
+            n += sm_state(&((struct life *)item)->rest) == state;
+        buf_printf(out, "vitrine_edge_apps{state=\"%s\"} %u\n", rest_states[state].name, n);
+    }
     head(out, "instance_ready", "gauge", "1 when the instance gets requests.");
     for (pos = 0; map_next(e->lives, &pos, &name, &item);)
         for (const struct unit *u = ((struct life *)item)->units; u; u = u->next)

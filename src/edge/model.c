@@ -14,7 +14,7 @@ const char *const edge_counter_names[EDGE_COUNTERS] = {
     [EDGE_CUT] = "answers_cut",         [EDGE_RETRIES] = "retries",      [EDGE_SPOOLED] = "spooled",
     [EDGE_UNSPOOLED] = "unspooled",     [EDGE_REPLAYS] = "replays",      [EDGE_HELD] = "held",
     [EDGE_HELD_LOST] = "held_lost",     [EDGE_BYTES_IN] = "bytes_in",    [EDGE_BYTES_OUT] = "bytes_out",
-    [EDGE_DURATION_US] = "duration_us",
+    [EDGE_DURATION_US] = "duration_us", [EDGE_RATED] = "rate_refused",
 };
 
 struct edge_app *edge_app_new(str name, unsigned loops)

@@ -47,6 +47,7 @@ enum edge_counter {
     EDGE_RETRIES,   /* requests sent to a second instance, or a second time */
     EDGE_HELD,      /* requests that had to wait for an instance */
     EDGE_HELD_LOST, /* ... and waited too long or found no room */
+    EDGE_RATED,     /* requests that were more than its rate: 429 */
     EDGE_BYTES_IN,
     EDGE_BYTES_OUT,
     EDGE_DURATION_US,

@@ -108,6 +108,7 @@ void reply_late(struct edge_request *r, const char *text)
 
 void reply_too_many(struct edge_request *r, int64_t after_ms)
 {
+    count_add(&r->x->app->shares[r->conn->worker->config.index].counts[EDGE_RATED], 1);
     reply_page(r, &(struct edge_page){.status = 429,
                                       .title = "Too many requests",
                                       .text = "This site gets more requests than it may answer.",

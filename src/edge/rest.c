@@ -167,6 +167,7 @@ static void on_wake(void *arg)
         return;
     (void)FAULT("edge.wake");
     log_line(LOG_INFO, "edge", "%s wakes", app->name);
+    l->wakes++;
     start_missing(l);
 }
 
@@ -251,6 +252,7 @@ void rest_value(struct arena *a, const struct life *l, struct value ret)
 {
     bool well = sm_state(&l->rest) == REST_AWAKE && loop_now_us(l->edge->loop) - l->awake_us > STABLE_US;
     VALUE_SET(ret, "rest", value_cstr(sm_state_name(&l->rest)));
+    VALUE_SET(ret, "wakes", value_int((int64_t)l->wakes));
     if (!l->failures || well)
         return;
     VALUE_SET(ret, "problem", value_str(arena_str(a, str_of(l->trouble_text))));

@@ -8,6 +8,9 @@
 #include "http/edge_call.h"
 #include "hub/sql.h"
 
+#define SPACE_IN_HAND 256 /* requests and event streams at once */
+#define SPACE_WAITING 1000
+
 str edge_apps_name(struct arena *a, str space_id)
 {
     return ARENA_CAT(a, STR("s-"), space_id);
@@ -99,6 +102,9 @@ enum status edge_apps_put(struct hub *h, struct conn *c, str space_id, bool asle
         VALUE_SET(spec, "host", hosts);
         VALUE_SET(spec, "run", value_str(command(h, a, space_id)));
         VALUE_SET(spec, "health", value_cstr("/-/ready"));
+        /* One space that is slow or flooded leaves the others connections and memory. */
+        VALUE_SET(spec, "in_hand_max", value_int(SPACE_IN_HAND));
+        VALUE_SET(spec, "hold_max", value_int(SPACE_WAITING));
         if (sleep_s)
             VALUE_SET(spec, "sleep_seconds", value_int(sleep_s));
         if (minute) { /* the space counts them too; here others are spared the rest */

@@ -65,6 +65,11 @@ def test_all_that_come_at_once_wake_it_once(calm):
         c.close()
     assert len(answers) == 1 and answers.pop().startswith("v1 ")
     assert calm.log().count("many wakes") == 1
+    with Strict(f"{calm.state}/control.sock") as control:
+        said = control.get("/metrics").text
+    assert 'vitrine_edge_wakes_total{app="many"} 1\n' in said and 'vitrine_edge_held_total{app="many"} 40\n' in said
+    assert re.search(r'^vitrine_edge_apps\{state="asleep"\} [0-9]+$', said, re.MULTILINE)
+    assert re.search(r'^vitrine_edge_in_hand\{app="many"\} 0$', said, re.MULTILINE)
 
 
 def test_what_is_in_hand_keeps_it_awake(calm):
@@ -286,6 +291,7 @@ def test_more_requests_a_second_than_it_may(calm):
         answers = [c.get(host="r.test") for c in (one, two, one, two, one)]
         assert [a.status for a in answers] == [200, 200, 200, 429, 429]
         assert answers[3].header("retry-after") == "1" and "more requests than it may answer" in answers[3].text
+        assert calm.status("r")["rate_refused"] == 2
         assert one.get(host="nowhere.test").status == 404, "the connection goes on"
         calm.wait(lambda: two.get(host="r.test").status == 200, "never again")
     assert "burst needs rate" in deploy(calm, "r", "v1", None, "--burst", "3", code=2)[1]
