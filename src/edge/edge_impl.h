@@ -59,9 +59,9 @@ struct unit {
 /* Starts one of `version` (the process, or for `to` number `index` only the probes). IO, NOT_FOUND ...: not started. */
 enum status unit_start(struct life *l, uint32_t version, const struct edge_spec *spec, size_t index, struct unit **ret,
                        struct err *err) MUST_USE;
-/* The same after a start of the edge. */
+/* The same after a start of the edge. saved: what the state file has of the app's units (a list). */
 enum status unit_restore(struct life *l, uint32_t version, const struct edge_spec *spec, size_t index,
-                         struct unit **ret, struct err *err) MUST_USE;
+                         struct value saved, struct unit **ret, struct err *err) MUST_USE;
 /* Takes a process of an edge before this one: alive, same start time. */
 enum status unit_adopt(struct life *l, uint32_t version, const struct edge_spec *spec, struct value saved,
                        struct unit **ret, struct err *err) MUST_USE;

@@ -598,7 +598,7 @@ void life_restore(struct life *l, struct value saved)
         if (unit_adopt(l, life_serving(l), spec, value_at(units, i), &u, &err) == STATUS_OK)
             log_line(LOG_INFO, "edge", "%s goes on with process %d", u->instance->name, (int)proc_pid(u->proc));
     for (size_t i = spec->sleep_ms && !l->units ? life_wanted(spec) : life_units_up(l); i < life_wanted(spec); i++)
-        if (unit_restore(l, life_serving(l), spec, i, &u, &err) != STATUS_OK) {
+        if (unit_restore(l, life_serving(l), spec, i, units, &u, &err) != STATUS_OK) {
             log_line(LOG_ERROR, "edge", "%s: %s", l->app->name, err.text);
             rest_ended(l, 0, false, err.text);
             return;

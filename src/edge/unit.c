@@ -404,23 +404,41 @@ enum status unit_start(struct life *l, uint32_t version, const struct edge_spec 
     return STATUS_OK;
 }
 
+/* Its name goes on with it: what another process hands over says by it whom it is for. */
+static void keep_name(struct unit *u, struct value saved)
+{
+    str name = value_get_text(saved, STR("name"));
+    if (name.n && name.n < sizeof(u->instance->name) && str_starts(name, str_of(u->life->app->name)))
+        (void)snprintf(u->instance->name, sizeof(u->instance->name), "%.*s", STR_ARG(name));
+}
+
 /* What serves elsewhere served a moment ago too: it is asked at once, and the probes tell if that is wrong. */
 enum status unit_restore(struct life *l, uint32_t version, const struct edge_spec *spec, size_t index,
-                         struct unit **ret, struct err *err)
+                         struct value saved, struct unit **ret, struct err *err)
 {
-    enum status st = unit_start(l, version, spec, index, ret, err);
-    if (st == STATUS_OK && !spec->run.n) {
-        sm_move(&(*ret)->sm, UNIT_READY);
-        (*ret)->ready_us = (*ret)->began_us;
+    struct unit *u;
+    enum status st = unit_start(l, version, spec, index, &u, err);
+    if (st != STATUS_OK)
+        return st;
+    *ret = u;
+    if (spec->run.n)
+        return STATUS_OK;
+    sm_move(&u->sm, UNIT_READY);
+    u->ready_us = u->began_us;
+    for (size_t i = 0; i < value_count(saved); i++) {
+        struct addr addr;
+        str where = value_get_text(value_at(saved, i), STR("address"));
+        if (addr_parse(where, &addr, NULL) == STATUS_OK && addr_eq(&addr, &u->instance->addr))
+            keep_name(u, value_at(saved, i));
     }
-    return st;
+    return STATUS_OK;
 }
 
 enum status unit_adopt(struct life *l, uint32_t version, const struct edge_spec *spec, struct value saved,
                        struct unit **ret, struct err *err)
 {
     struct value pid = VALUE_GET(saved, "pid"), ticks = VALUE_GET(saved, "start_ticks");
-    str where = value_get_text(saved, STR("address")), name = value_get_text(saved, STR("name"));
+    str where = value_get_text(saved, STR("address"));
     struct unit *u = make(l, version);
     enum status st = pid.kind == VALUE_INT && ticks.kind == VALUE_INT && pid.i > 1
                          ? addr_parse(where, &u->instance->addr, err)
@@ -434,8 +452,7 @@ enum status unit_adopt(struct life *l, uint32_t version, const struct edge_spec 
     if (addr_is_unix(&u->instance->addr))
         u->socket = mem_cstr(str_of(addr_unix_path(&u->instance->addr)));
     u->adopted = true;
-    if (name.n && name.n < sizeof(u->instance->name) && str_starts(name, str_of(l->app->name)))
-        (void)snprintf(u->instance->name, sizeof(u->instance->name), "%.*s", STR_ARG(name));
+    keep_name(u, saved);
     /* If it served a moment ago, it goes on at once, and the probes tell if that was wrong. */
     if (!str_is(value_get_text(saved, STR("state")), "starting")) {
         sm_move(&u->sm, UNIT_READY);

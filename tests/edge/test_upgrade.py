@@ -26,8 +26,11 @@ def test_connections_requests_and_apps_go_on(make_edge):
     edge = make_edge("--grace", "5", "--loops", "2")
     edge.deploy()
     app = edge.status("web")["instances"][0]["pid"]
+    edge.run("deploy", "far", "--host", "far.test", "--to", edge.status("web")["instances"][0]["address"])
     with Loads(edge.address, count=6) as loads, edge.client() as idle, edge.client() as half, edge.client() as ws, \
-            edge.client() as silent:
+            edge.client() as silent, edge.client() as far:
+        far.request("/ws", headers=["Connection: Upgrade", "Upgrade: websocket"], host="far.test")
+        assert far.head()[0] == 101 and far.exactly(6) == b"hello "
         assert idle.get("/hello").text == "hello"
         half.send("GET /hello HTTP/1.1\r\nHo")
         ws.request("/ws", headers=["Connection: Upgrade", "Upgrade: websocket"])
@@ -37,6 +40,8 @@ def test_connections_requests_and_apps_go_on(make_edge):
             assert not alive(before), "the command returns when the old process has ended"
             ws.send("still here")
             assert ws.exactly(10) == b"STILL HERE"
+            far.send("still here")  # of an app that the edge did not start
+            assert far.exactly(10) == b"STILL HERE"
             assert idle.get("/hello").text == "hello"
         half.send("st: a\r\n\r\n")
         assert half.answer().text == "hello"
