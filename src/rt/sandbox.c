@@ -164,11 +164,14 @@ struct birth {
     const struct sandbox_binds *binds;
     const struct attempt *attempt;
     struct sandbox_missing missing;
-    int channel, listen;
+    int channel; /* to the parent: what goes wrong, the listener */
+    int orders; /* a pipe from the parent: a byte is "go". Not the same socket: one that is closed with something unread
+                   takes what was sent on it away */
+    int listen;
     sigset_t mask; /* the program's */
 };
 
-enum word_kind { WORD_GO, WORD_LISTENER, WORD_NO_NAMESPACES, WORD_FAILED };
+enum word_kind { WORD_LISTENER, WORD_NO_NAMESPACES, WORD_FAILED };
 struct word {
     enum word_kind kind;
     struct err err;
@@ -230,10 +233,10 @@ static void default_signals(void)
 static NORETURN void child(struct birth *b)
 {
     struct err err = ERR_INIT;
-    struct word go;
+    char go;
     char pid[32];
     int listener = -1;
-    if (recv(b->channel, &go, sizeof go, 0) != (ssize_t)sizeof go) /* we are known */
+    if (read(b->orders, &go, 1) != 1) /* we are known */
         _exit(127);
     (void)setsid(); /* no terminal to push keys into */
     (void)umask(0077);
@@ -254,7 +257,7 @@ static NORETURN void child(struct birth *b)
         err_sys(&err, STATUS_IO, errno, "cannot bind the program's life to ours");
         give_up(b, WORD_FAILED, &err);
     }
-    if (recv(b->channel, &go, sizeof go, 0) != (ssize_t)sizeof go) /* we are in our cgroup */
+    if (read(b->orders, &go, 1) != 1) /* we are in our cgroup */
         _exit(127);
     default_signals();
     (void)sigprocmask(SIG_SETMASK, &b->mask, NULL);
@@ -360,19 +363,26 @@ static enum status accompany(int channel, bool *ret_no_namespaces, struct err *e
 static enum status give_birth(struct birth *b, const struct sandbox_group *g, pid_t *ret_pid, bool *ret_no_namespaces,
                               struct err *err)
 {
-    int channel[2];
+    int channel[2], orders[2];
     unsigned long flags = b->attempt->flags & ~(b->config->network ? (unsigned long)CLONE_NEWNET : 0);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) != 0)
         return err_sys(err, STATUS_IO, errno, "no channel to the sandbox");
+    if (pipe2(orders, O_CLOEXEC) != 0) {
+        close(channel[0]);
+        close(channel[1]);
+        return err_sys(err, STATUS_IO, errno, "no channel to the sandbox");
+    }
     pid_t pid = (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
     if (pid == 0) {
         close(channel[0]);
+        close(orders[1]);
         b->channel = fcntl(channel[1], F_DUPFD_CLOEXEC, 16);
-        close(channel[1]);
+        b->orders = fcntl(orders[0], F_DUPFD_CLOEXEC, 16);
         child(b);
     }
     int error = errno;
     close(channel[1]);
+    close(orders[0]);
     enum status st = STATUS_OK;
     if (pid < 0) {
         *ret_no_namespaces = flags != 0;
@@ -380,19 +390,19 @@ static enum status give_birth(struct birth *b, const struct sandbox_group *g, pi
     } else if ((flags & CLONE_NEWUSER) && !map_users(pid, b->config->user_id)) {
         *ret_no_namespaces = true;
         st = err_sys(err, STATUS_IO, errno, "cannot write the users of the sandbox");
-    } else if (!say(channel[0], WORD_GO, NULL, -1)) {
-        st = err_set(err, STATUS_IO, "the sandbox ended at once");
     } else {
+        (void)!write(orders[1], "", 1);
         (void)write_map(pid, "oom_score_adj", "500"); /* when memory runs out, a space goes before who serves all */
         /* The kernel takes some milliseconds to move a process, in which the child makes its root. */
         bool moved = sandbox_group_add(g, pid);
         int why = errno;
         if (moved)
-            (void)say(channel[0], WORD_GO, NULL, -1); /* it may have failed by now, and said so */
+            (void)!write(orders[1], "", 1); /* it may have failed by now, and said so */
         st = moved ? accompany(channel[0], ret_no_namespaces, err)
                    : err_sys(err, STATUS_IO, why, "cannot put the program into its cgroup");
     }
     close(channel[0]);
+    close(orders[1]);
     if (st != STATUS_OK && pid > 0) {
         (void)kill(pid, SIGKILL);
         (void)waitpid(pid, NULL, 0);
@@ -489,6 +499,7 @@ enum status sandbox_run(const struct sandbox_config *c, int *ret_exit, struct er
     sigaddset(&wanted, SIGCHLD);
     for (size_t i = 0; i < ARRAY_LEN(passed_on); i++)
         sigaddset(&wanted, passed_on[i]);
+    (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGCHLD, SIG_DFL); /* ignored, children would not be waited for */
     (void)sigprocmask(SIG_BLOCK, &wanted, &b.mask);
     collect_binds(c, a, &binds);

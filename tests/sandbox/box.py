@@ -46,9 +46,7 @@ class Box:
         self.abstract = f"@vitrine-{self.top.name}"
         self.listeners.append(self.listen("\0" + self.abstract[1:]))
         self.tcp = socket.create_server(("127.0.0.1", 0))
-        if os.geteuid() == 0 and who == "user":
-            for path in [self.top, *self.top.rglob("*")]:
-                os.lchown(path, USER, USER)
+        self.own(self.top)
         self.victim = self.start("/bin/sleep", "1000")
 
     def copy(self, path):
@@ -56,6 +54,12 @@ class Box:
         shutil.copy(path, target)
         target.chmod(0o755)
         return target
+
+    def own(self, top):
+        """What was made there belongs to the user as whom things are started."""
+        if self.identity():
+            for path in [top, *top.rglob("*")]:
+                os.lchown(path, USER, USER)
 
     @staticmethod
     def listen(path):

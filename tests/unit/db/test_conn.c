@@ -194,6 +194,7 @@ TEST(authorizer_refuses_with_reasons)
         {"select * from pragma_compile_options", "not allowed"},
         {"select load_extension('x')", "load_extension"},
         {"select * from sqlite_dbpage", "sqlite_dbpage may not be read"},
+        {"select fts3_tokenizer('simple')", "fts3_tokenizer"},
         {"select * from sqlite_stmt", "sqlite_stmt may not be read"},
         {"analyze", "not authorized"},
         {"reindex", "not authorized"},
