@@ -371,6 +371,9 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_HUB_GRACE_S       LOWERABLE(HUB_GRACE_S, 604800)      /* a deleted space comes back so long */
 #define LIMIT_HUB_QUEUE         LOWERABLE(HUB_QUEUE, 256)           /* requests waiting for a worker; more: 503 */
 #define LIMIT_HUB_SIGN_IN_QUEUE LOWERABLE(HUB_SIGN_IN_QUEUE, 32)    /* passwords waiting to be hashed; more: 503 */
+#define LIMIT_HUB_SIGN_IN_FLOW  LOWERABLE(HUB_SIGN_IN_FLOW, 8)      /* ... of one address; more: 503 */
+#define LIMIT_HUB_PASSKEYS      20                                  /* of one account; more: refused */
+#define LIMIT_HUB_STRONG_S      LOWERABLE(HUB_STRONG_S, 900) /* a password shown is good for dangerous acts so long */
 
 /* prove */
 #define LIMIT_PROVE_HEAD  65536    /* head of an answer, or of a question we ask; longer: a fault */

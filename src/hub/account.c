@@ -3,8 +3,11 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/utf8.h"
 #include "hub/audit.h"
+#include "hub/session.h"
+#include "hub/space.h"
 
 enum status account_name_check(str name, const char *what, struct err *err)
 {
@@ -60,4 +63,63 @@ enum status account_link_use(struct conn *c, struct arena *a, str secret, const 
         return st;
     err_set(err, STATUS_CONFLICT, "This link was used already, or its time is over.");
     return err_hint(err, "Ask for a new one.");
+}
+
+/* ---- leaving ---- */
+
+enum status account_alone(struct conn *c, struct arena *a, str user_id, struct value *ret, struct err *err)
+{
+    return SQL_ROWS(c, a, ret, err,
+                    "select s.name, s.title from members m join spaces s on s.id = m.space_id where m.user_id = ?1 and"
+                    " m.role = 'owner' and s.state <> 'deleted' and not exists (select 1 from members o join users u on"
+                    " u.id = o.user_id where o.space_id = s.id and o.role = 'owner' and o.user_id <> ?1 and"
+                    " u.deletes_at = 0) order by s.name",
+                    SQL_T(user_id));
+}
+
+struct purge {
+    struct arena *a;
+    int64_t now, gone;
+};
+
+static enum status purge_one(struct conn *c, struct purge *p, str id, struct err *err)
+{
+    struct value alone;
+    enum status st = account_alone(c, p->a, id, &alone, err);
+    if (st != STATUS_OK || value_count(alone))
+        return st;
+    st = hub_session_end_others(c, p->a, id, STR(""), err);
+    if (st == STATUS_OK)
+        st = space_changed_of(c, id, err);
+    if (st == STATUS_OK)
+        st = SQL_RUN(c, err, "insert into audit (at, action, object) values (?1, 'account.gone', ?2)", SQL_I(p->now),
+                     SQL_T(id));
+    if (st == STATUS_OK)
+        st = SQL_RUN(c, err, "delete from users where id = ?1", SQL_T(id));
+    p->gone += st == STATUS_OK;
+    return st;
+}
+
+static enum status purge(struct conn *c, void *arg, struct err *err)
+{
+    struct purge *p = arg;
+    struct value rows;
+    p->gone = 0;
+    enum status st = SQL_ROWS(c, p->a, &rows, err, "select id from users where deletes_at between 1 and ?1 limit 100",
+                              SQL_I(p->now));
+    for (size_t i = 0; st == STATUS_OK && i < value_count(rows); i++)
+        st = purge_one(c, p, VALUE_GET(value_at(rows, i), "id").s, err);
+    return st;
+}
+
+enum status account_purge(struct hub *h, struct err *err)
+{
+    struct purge p = {.a = arena_new(0), .now = clock_unix_s()};
+    enum status st = store_write(h->store, purge, &p, err);
+    arena_free(p.a);
+    if (st == STATUS_OK && p.gone) {
+        log_line(LOG_INFO, "hub", "%lld deleted account%s gone", (long long)p.gone, p.gone == 1 ? " is" : "s are");
+        space_tell(h);
+    }
+    return st;
 }

@@ -23,6 +23,8 @@
 #include "codec/token.h"
 #include "codec/url.h"
 #include "http/forwarded.h"
+#include "hub/account.h"
+#include "hub/device.h"
 #include "hub/page.h"
 #include "hub/route.h"
 #include "hub/session.h"
@@ -32,6 +34,9 @@
 #include "rt/notify.h"
 #include "rt/signal.h"
 #include "rt/thread.h"
+
+#define SECRET_BYTES 32
+#define HOUR_MS      3600000
 
 /* ---- small things that everybody needs ---- */
 
@@ -79,6 +84,22 @@ static enum status open_key(struct hub *h, struct err *err)
     return st == STATUS_OK ? token_key_save(h->key, path.p, err) : st;
 }
 
+/* Made once: with a new one, recovery codes and known browsers are forgotten. */
+static enum status open_secret(struct hub *h, struct err *err)
+{
+    char fresh[SECRET_BYTES];
+    str path = hub_path(h->arena, &h->config, "keys/secret");
+    enum status st = fs_read_file(path.p, SECRET_BYTES, h->arena, &h->secret, err);
+    if (st == STATUS_OK && h->secret.n != SECRET_BYTES)
+        return err_set(err, STATUS_CONFIG, "%s must have %d bytes: restore it from a backup", path.p, SECRET_BYTES);
+    if (st != STATUS_NOT_FOUND)
+        return st;
+    err_clear(err);
+    ASSERT(getrandom(fresh, sizeof fresh, 0) == (ssize_t)sizeof fresh);
+    h->secret = arena_str(h->arena, str_make(fresh, sizeof fresh));
+    return fs_write_atomic(path.p, h->secret, 0600, err);
+}
+
 enum status hub_open(struct hub *h, str dir, struct err *err)
 {
     char program[PATH_MAX];
@@ -93,6 +114,8 @@ enum status hub_open(struct hub *h, str dir, struct err *err)
         st = store_open(hub_path(h->arena, &h->config, "hub.db"), &h->store, err);
     if (st == STATUS_OK)
         st = open_key(h, err);
+    if (st == STATUS_OK)
+        st = open_secret(h, err);
     h->templates = hub_templates_new();
     h->throttle = throttle_new();
     return st;
@@ -163,6 +186,16 @@ static enum status to_sign_in(struct hub_request *rq, struct err *err)
     return hub_go(rq, ARENA_CAT(rq->a, STR("/-/sign-in?to="), url_quote(rq->a, here, "/")), NULL);
 }
 
+/* A stolen session must not be enough for what cannot be undone: back to here after a password or a factor. */
+static enum status to_confirm(struct hub_request *rq, struct err *err)
+{
+    if (rq->route->flags & HUB_API) {
+        err_set(err, STATUS_FORBIDDEN, "Confirm first that it is you.");
+        return err_hint(err, "Open /-/confirm in this browser.");
+    }
+    return hub_go(rq, ARENA_CAT(rq->a, STR("/-/confirm?to="), url_quote(rq->a, rq->http->path, "/")), NULL);
+}
+
 static enum status dispatch(struct hub_request *rq, struct err *err)
 {
     bool get = rq->http->method == HTTP_GET || rq->http->method == HTTP_HEAD;
@@ -186,6 +219,8 @@ static enum status dispatch(struct hub_request *rq, struct err *err)
         return to_sign_in(rq, err);
     if (rq->route->access == HUB_ADMIN && !value_truth(VALUE_GET(rq->user, "is_admin")))
         return err_set(err, STATUS_NOT_FOUND, "There is no page %.*s.", STR_ARG(str_sub(rq->http->path, 0, 100)));
+    if (rq->route->flags & HUB_STRONG && clock_unix_s() - rq->strong_at > LIMIT_HUB_STRONG_S)
+        return to_confirm(rq, err);
     return rq->route->view(rq, err);
 }
 
@@ -239,7 +274,9 @@ static void handle(void *app, struct http_exchange *x)
     response_init(&rq->response, http->arena);
     rq->route = hub_route_find(rq->a, http->path, rq->params);
     enum hub_lane lane = rq->route && hub_is_post(rq) ? rq->route->lane : HUB_PAGE;
-    if (!pool_submit(h->pool, lane, run, rq)) {
+    if (lane == HUB_PASSWORD && device_is_known(h, http, rq->a))
+        lane = HUB_KNOWN;
+    if (!pool_submit_flow(h->pool, lane, (uint32_t)str_hash(rq->client), run, rq)) {
         rq->response.status = 503;
         response_header(&rq->response, STR("retry-after"), STR("2"));
         response_header(&rq->response, STR("content-type"), STR("text/plain; charset=utf-8"));
@@ -260,7 +297,16 @@ static enum status start_pool(struct hub *h, struct err *err)
     unsigned cpus = thread_cpus();
     const struct pool_lane lanes[HUB_LANES] = {
         [HUB_PAGE] = {.name = "hub-page", .threads = cpus + 1, .queue_max = LIMIT_HUB_QUEUE},
-        [HUB_PASSWORD] = {.name = "hub-password", .threads = 1, .queue_max = LIMIT_HUB_SIGN_IN_QUEUE, .nice = 2},
+        [HUB_PASSWORD] = {.name = "hub-password",
+                          .threads = 1,
+                          .queue_max = LIMIT_HUB_SIGN_IN_QUEUE,
+                          .flow_max = LIMIT_HUB_SIGN_IN_FLOW,
+                          .nice = 2},
+        [HUB_KNOWN] = {.name = "hub-known",
+                       .threads = 1,
+                       .queue_max = LIMIT_HUB_SIGN_IN_QUEUE,
+                       .flow_max = LIMIT_HUB_SIGN_IN_FLOW,
+                       .nice = 2},
         [HUB_CHANGE] = {.name = "hub-change", .threads = 4, .queue_max = LIMIT_HUB_QUEUE},
         [HUB_BACKGROUND] = {.name = "hub-background", .threads = 2, .queue_max = LIMIT_HUB_QUEUE, .nice = 5},
     };
@@ -274,6 +320,7 @@ struct process {
     struct signal_source *signals;
     struct gate *gate;
     struct loop_timer gate_timer;
+    struct loop_timer hourly;
     bool stopping;
 };
 
@@ -326,6 +373,22 @@ static void reconcile(void *arg, struct worker *w)
         log_line(LOG_ERROR, "hub", "spaces: %s", err.text);
 }
 
+static void purge(void *arg, struct worker *w)
+{
+    struct err err = ERR_INIT;
+    (void)w;
+    if (account_purge(arg, &err) != STATUS_OK)
+        log_line(LOG_ERROR, "hub", "deleted accounts: %s", err.text);
+}
+
+static void on_hour(void *arg)
+{
+    struct process *p = arg;
+    if (!atomic_load(&p->hub.stopping) && !pool_submit(p->hub.pool, HUB_BACKGROUND, purge, &p->hub))
+        log_line(LOG_WARN, "hub", "deleted accounts wait: too much is to be done");
+    loop_timer_after_ms(p->hub.loop, &p->hourly, HOUR_MS);
+}
+
 static enum status start(struct process *p, struct err *err)
 {
     struct hub *h = &p->hub;
@@ -365,9 +428,12 @@ enum status hub_run(const struct hub_run_config *config, struct err *err)
             log_line(LOG_ERROR, "hub", "no worker looks after the spaces");
         loop_timer_init(&p.gate_timer, open_gate, &p);
         open_gate(&p);
+        loop_timer_init(&p.hourly, on_hour, &p);
+        loop_timer_after_ms(p.hub.loop, &p.hourly, 0);
         notify_send("READY=1");
         st = loop_run(p.hub.loop, err);
         loop_timer_cancel(p.hub.loop, &p.gate_timer);
+        loop_timer_cancel(p.hub.loop, &p.hourly);
         gate_free(p.gate);
     }
     atomic_store(&p.hub.stopping, true);

@@ -23,6 +23,7 @@ struct token_key;
 enum hub_lane {
     HUB_PAGE,       /* pages: reading, short writes */
     HUB_PASSWORD,   /* what hashes a password: tens of milliseconds of processor time each */
+    HUB_KNOWN,      /* the same for browsers that signed in before: they do not wait behind strangers */
     HUB_CHANGE,     /* what waits for the edge: starting and stopping spaces */
     HUB_BACKGROUND, /* mail, telling spaces, what nobody waits for */
     HUB_LANES
@@ -34,6 +35,7 @@ struct hub {
     str program; /* this program, absolute: what spaces run */
     struct store *store;
     struct token_key *key; /* signs tickets */
+    str secret;            /* 32 bytes of keys/secret: for MACs that only the hub checks */
     struct template_env *templates;
     struct throttle *throttle;
     struct loop *loop;

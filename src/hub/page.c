@@ -26,6 +26,14 @@ static const struct note {
     {"deleted", "The space is deleted. It can be brought back for seven days."},
     {"restored", "The space is back."},
     {"suspended", "The space is suspended."},
+    {"too-late", "That took too long. Sign in again."},
+    {"recovery-used", "You signed in with a recovery code. It does not work again: see how many are left."},
+    {"factor-off", "The app is not asked for any more."},
+    {"passkey-added", "The passkey is added. It signs you in without a password."},
+    {"passkey-removed", "The passkey is removed. Delete it on your device too."},
+    {"session-ended", "Signed out there, and in all spaces that were opened from there."},
+    {"account-deleted", "Your account is deleted. Sign in within seven days to keep it after all."},
+    {"kept", "Your account stays."},
     {"resumed", "The space is open again."},
 };
 

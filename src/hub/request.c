@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/request.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "http/cookie.h"
 
@@ -22,6 +23,15 @@ str hub_user_id(const struct hub_request *rq)
 bool hub_is_post(const struct hub_request *rq)
 {
     return rq->http->method == HTTP_POST;
+}
+
+str hub_day(struct arena *a, int64_t unix_s)
+{
+    char iso[CLOCK_ISO_LEN + 1];
+    if (!unix_s)
+        return STR("");
+    clock_format_iso_ms(unix_s * 1000000, iso);
+    return arena_printf(a, "%.10s %.5s UTC", iso, iso + 11);
 }
 
 enum status hub_conn(struct hub_request *rq, struct conn **ret, struct err *err)

@@ -21,6 +21,7 @@ struct hub_request {
     struct value form; /* DICT: body of a POST; the last of equal names wins */
     struct value user; /* row of users, or NONE: nobody is signed in */
     str session;       /* id of the session; empty = none */
+    str device;        /* device_id */
     int64_t strong_at; /* when it last showed a password or a factor, Unix seconds */
     struct http_response response;
     struct conn *conn; /* hub_conn */
@@ -31,6 +32,7 @@ str hub_field(const struct hub_request *rq, const char *name);
 str hub_arg(const struct hub_request *rq, const char *name);
 str hub_user_id(const struct hub_request *rq); /* empty: nobody */
 bool hub_is_post(const struct hub_request *rq);
+str hub_day(struct arena *a, int64_t unix_s); /* "2026-11-21 20:27 UTC"; empty for 0 */
 /* A connection that reads, until the answer. */
 enum status hub_conn(struct hub_request *rq, struct conn **ret, struct err *err) MUST_USE;
 /* What was read before is older than a write that this request made: the next hub_conn sees it. */

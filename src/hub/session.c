@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "hub/device.h"
 
 #define SEEN_EVERY_S 600 /* how exactly "last seen" is kept: a write each time */
 
@@ -93,6 +94,8 @@ static enum status begin(struct conn *c, void *arg, struct err *err)
                     SQL_I(b->strong ? b->now : 0), SQL_T(b->agent), SQL_T(b->rq->client));
     if (st == STATUS_OK)
         st = SQL_RUN(c, err, "update users set seen_at = ?2 where id = ?1", SQL_T(b->user_id), SQL_I(b->now));
+    if (st == STATUS_OK)
+        st = device_note(c, b->rq, b->user_id, err);
     return st;
 }
 
@@ -107,9 +110,25 @@ enum status hub_session_begin(struct hub_request *rq, str user_id, bool strong, 
                       .old = rq->session,
                       .now = clock_unix_s(),
                       .strong = strong};
+    (void)device_id(rq); /* made here: the write may run twice */
     enum status st = store_write(rq->hub->store, begin, &b, err);
-    if (st == STATUS_OK)
+    if (st == STATUS_OK) {
         hub_cookie(rq, SESSION_COOKIE, secret, LIMIT_HUB_SESSION_S);
+        device_remember(rq);
+    }
     hub_conn_release(rq);
     return st;
+}
+
+static enum status confirm(struct conn *c, void *arg, struct err *err)
+{
+    const struct hub_request *rq = arg;
+    return SQL_RUN(c, err, "update sessions set strong_at = ?2 where id = ?1", SQL_T(rq->session),
+                   SQL_I(clock_unix_s()));
+}
+
+enum status hub_session_confirm(struct hub_request *rq, struct err *err)
+{
+    hub_conn_release(rq);
+    return store_write(rq->hub->store, confirm, rq, err);
 }

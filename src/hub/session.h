@@ -12,6 +12,8 @@ enum status hub_session_find(struct hub_request *rq, struct err *err) MUST_USE;
 /* A new session for the user, its cookie in the answer; the one the browser had before ends. strong: a password or a
  * factor was shown just now. */
 enum status hub_session_begin(struct hub_request *rq, str user_id, bool strong, struct err *err) MUST_USE;
+/* A password or a factor was shown again in this session. */
+enum status hub_session_confirm(struct hub_request *rq, struct err *err) MUST_USE;
 /* Inside of a write: ends it, and everything that spaces believe because of it (space.json's "revoked"). */
 enum status hub_session_end(struct conn *c, struct arena *a, str session_id, struct err *err) MUST_USE;
 /* Inside of a write: all of a user's but `keep` (empty: all). */

@@ -9,8 +9,9 @@
 
 #define SQL_T(text)   ((struct db_value){.kind = DB_TEXT, .s = (text)})
 #define SQL_I(number) ((struct db_value){.kind = DB_INT, .i = (number)})
+#define SQL_B(bytes)  ((struct db_value){.kind = DB_BLOB, .s = (bytes)})
 
-/* All rows: a LIST of DICTs, column name -> STR, INT, FLOAT or NONE, in `a`. TOO_LARGE past LIMIT_HUB_ROWS. */
+/* All rows: a LIST of DICTs, column name -> STR, BYTES, INT, FLOAT or NONE, in `a`. TOO_LARGE past LIMIT_HUB_ROWS. */
 enum status sql_rows(struct conn *c, struct arena *a, const char *sql, const struct db_value *args, size_t count,
                      struct value *ret, struct err *err) MUST_USE;
 /* The first row, or UNDEFINED. */

@@ -67,8 +67,8 @@ class Page:
 class Browser:
     """Sends what a browser would: cookies of the host, Origin and Sec-Fetch-Site with forms."""
 
-    def __init__(self, hub):
-        self.hub, self.jar = hub, {}
+    def __init__(self, hub, address="127.0.0.1"):
+        self.hub, self.jar, self.address = hub, {}, address
 
     def ask(self, method, url, body=None, headers=None, origin=None):
         if url.startswith("/"):
@@ -86,7 +86,7 @@ class Browser:
             body = urllib.parse.urlencode(body)
             sent["Content-Type"] = "application/x-www-form-urlencoded"
         sent.update(headers or {})
-        connection = http.client.HTTPConnection("127.0.0.1", self.hub.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.hub.port, timeout=60, source_address=(self.address, 0))
         try:
             connection.request(method, target, body, {k: v for k, v in sent.items() if v is not None})
             answer = connection.getresponse()
@@ -177,8 +177,8 @@ class Hub:
         for log in logs:
             assert not serving.SANITIZER.search(log), log[-20000:]
 
-    def browser(self):
-        return Browser(self)
+    def browser(self, address="127.0.0.1"):
+        return Browser(self, address)
 
     def admin(self):
         """A browser of the first administrator; the link works once."""

@@ -55,3 +55,16 @@ X(mails, "create table mails (id integer primary key, recipient text not null, k
          " vars text not null default '{}', created_at integer not null, next_at integer not null default 0,"
          " tries integer not null default 0, failed text not null default '');"
          "create index mails_next on mails(next_at);")
+X(factors,
+  "create table totp (user_id text primary key references users(id) on delete cascade, secret blob, since integer,"
+  " used_step integer not null default -1, waiting blob, waiting_since integer) without rowid;"
+  "create table recovery_codes (user_id text not null references users(id) on delete cascade, digest text not null,"
+  " made_at integer not null, used_at integer not null default 0, primary key (user_id, digest)) without rowid;"
+  "create table passkeys (id blob primary key, user_id text not null references users(id) on delete cascade,"
+  " name text not null, key blob not null, counter integer not null, aaguid blob not null,"
+  " backed_up integer not null, made_at integer not null, used_at integer not null default 0,"
+  " suspect_at integer not null default 0) without rowid;"
+  "create index passkeys_user on passkeys(user_id);"
+  "create table used_challenges (nonce blob primary key, until integer not null) without rowid;"
+  "create table devices (user_id text not null references users(id) on delete cascade, hash text not null,"
+  " seen_at integer not null, primary key (user_id, hash)) without rowid;")

@@ -13,7 +13,9 @@
 #include "codec/url.h"
 #include "hub/account.h"
 #include "hub/audit.h"
+#include "hub/device.h"
 #include "hub/mail.h"
+#include "hub/second.h"
 #include "hub/session.h"
 #include "hub/space.h"
 #include "hub/view/view.h"
@@ -21,23 +23,63 @@
 /* Of a password nobody has: what an unknown address is compared with, so that it takes as long. */
 #define NOBODY "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm9ib2R5$Q2hlY2tlZCBzbyB0aGF0IGl0IHRha2VzIGFzIGxvbmc"
 
-static const struct throttle_rule per_address = {20, 6000}, per_account = {6, 20000};
+static const struct throttle_rule per_address = {20, 6000}, per_account = {6, 20000}, per_device = {10, 10000},
+                                  strangers = {100, 30000};
 
-/* Before a hash is made: attempts of this client, and of this client at this account. An attacker elsewhere uses up
- * neither of them for the owner. */
-static enum status may_try(struct hub_request *rq, str email, struct err *err)
+struct bucket {
+    str name;
+    struct throttle_rule rule;
+};
+
+/* Whose attempts this one counts among. A browser that signed in to the account before has a bucket of its own, so that
+ * nobody else can use it up. All others: those of the client, those of the client at this account, and those of all
+ * strangers at this account (many clients of one attacker), whatever the spelling of the address. */
+static size_t buckets_of(struct hub_request *rq, str email, bool known, struct bucket out[3])
 {
-    int64_t now = clock_mono_ms();
-    str both = ARENA_CAT(rq->a, STR("sign-in "), rq->client, STR(" "), email);
-    int64_t wait = throttle_take(rq->hub->throttle, ARENA_CAT(rq->a, STR("sign-in "), rq->client), per_address, now);
-    int64_t wait_both = throttle_take(rq->hub->throttle, both, per_account, now);
-    if (!wait && !wait_both)
+    struct arena *a = rq->a;
+    char *lower = arena_cstr(a, str_sub(email, 0, 320));
+    for (char *p = lower; *p; p++)
+        *p = *p >= 'A' && *p <= 'Z' ? (char)(*p | 32) : *p;
+    if (known) {
+        out[0] = (struct bucket){ARENA_CAT(a, STR("device "), device_id(rq), STR(" "), str_of(lower)), per_device};
+        return 1;
+    }
+    out[0] = (struct bucket){ARENA_CAT(a, STR("sign-in "), rq->client), per_address};
+    out[1] = (struct bucket){ARENA_CAT(a, STR("sign-in "), rq->client, STR(" "), str_of(lower)), per_account};
+    out[2] = (struct bucket){ARENA_CAT(a, STR("strangers "), str_of(lower)), strangers};
+    return 3;
+}
+
+/* Before a hash is made. user_id empty: of no account, or it does not matter. */
+static enum status may_try(struct hub_request *rq, str email, str user_id, bool *ret_known, struct err *err)
+{
+    struct bucket buckets[3];
+    struct conn *c;
+    bool known = false;
+    int64_t now = clock_mono_ms(), wait = 0;
+    enum status st = user_id.n ? hub_conn(rq, &c, err) : STATUS_OK;
+    if (st == STATUS_OK && user_id.n)
+        st = device_knows(c, rq, user_id, &known, err);
+    if (st != STATUS_OK)
+        return st;
+    size_t n = buckets_of(rq, email, known, buckets);
+    for (size_t i = 0; i < n && !wait; i++)
+        wait = throttle_take(rq->hub->throttle, buckets[i].name, buckets[i].rule, now);
+    *ret_known = known;
+    if (!wait)
         return STATUS_OK;
-    wait = wait > wait_both ? wait : wait_both;
     response_header_set(&rq->response, STR("retry-after"), arena_i64(rq->a, wait));
     err_set(err, STATUS_RATE, "Too many attempts. Wait %lld second%s, then try again.", (long long)wait,
             wait == 1 ? "" : "s");
     return STATUS_RATE;
+}
+
+static void was_right(struct hub_request *rq, str email, bool known)
+{
+    struct bucket buckets[3];
+    size_t n = buckets_of(rq, email, known, buckets);
+    for (size_t i = 0; i < n; i++)
+        throttle_give_back(rq->hub->throttle, buckets[i].name, buckets[i].rule, clock_mono_ms());
 }
 
 /* The form again, with what was typed and what is wrong with it. */
@@ -51,6 +93,9 @@ static enum status form_again(struct hub_request *rq, const char *page, const st
     VALUE_SET(vars, "token", value_str(hub_is_post(rq) ? hub_field(rq, "token") : hub_arg(rq, "token")));
     VALUE_SET(vars, "to", value_str(hub_safe_path(hub_is_post(rq) ? hub_field(rq, "to") : hub_arg(rq, "to"))));
     VALUE_SET(vars, "verify", value_bool(rq->hub->config.verify));
+    enum status st = str_is(str_of(page), "sign_in.html") ? second_offer(rq, vars, err) : STATUS_OK;
+    if (st != STATUS_OK)
+        return st;
     return hub_page(rq, why ? status_http(why->status) : 200, page, vars, err);
 }
 
@@ -120,8 +165,9 @@ static enum status sign_up(struct hub_request *rq, struct err *err)
         err_set(err, STATUS_FORBIDDEN, "Nobody can make an account here without an invitation.");
         return err_hint(err, "Ask somebody who has a space here to invite you.");
     }
+    bool known;
     if (st == STATUS_OK)
-        st = may_try(rq, s.email, err);
+        st = may_try(rq, s.email, STR(""), &known, err);
     if (st == STATUS_OK)
         st = password_hash(rq->a, password, PASSWORD_ARGON2ID, &s.hash, err);
     if (st != STATUS_OK)
@@ -168,13 +214,14 @@ static enum status sign_in(struct hub_request *rq, struct err *err)
 {
     struct conn *c;
     struct value row;
+    bool known;
     str email = hub_field(rq, "email"), password = value_get_text(rq->form, STR("password"));
-    enum status st = may_try(rq, email, err);
-    if (st == STATUS_OK)
-        st = hub_conn(rq, &c, err);
+    enum status st = hub_conn(rq, &c, err);
     if (st == STATUS_OK)
         st = SQL_ROW(c, rq->a, &row, err,
                      "select id, password, verified_at from users where email = ?1 and disabled_at = 0", SQL_T(email));
+    if (st == STATUS_OK)
+        st = may_try(rq, email, value_get_text(row, STR("id")), &known, err);
     if (st != STATUS_OK)
         return st;
     str hash = value_get_text(row, STR("password"));
@@ -188,12 +235,8 @@ static enum status sign_in(struct hub_request *rq, struct err *err)
         return err_hint(err,
                         "Follow the link in the mail that we sent you. \"Forgot the password\" sends another one.");
     }
-    int64_t now = clock_mono_ms();
-    throttle_give_back(rq->hub->throttle, ARENA_CAT(rq->a, STR("sign-in "), rq->client), per_address, now);
-    throttle_give_back(rq->hub->throttle, ARENA_CAT(rq->a, STR("sign-in "), rq->client, STR(" "), email), per_account,
-                       now);
-    st = hub_session_begin(rq, VALUE_GET(row, "id").s, true, err);
-    return st == STATUS_OK ? hub_go(rq, hub_safe_path(hub_field(rq, "to")), NULL) : st;
+    was_right(rq, email, known);
+    return second_begin(rq, VALUE_GET(row, "id").s, hub_field(rq, "to"), NULL, err);
 }
 
 enum status hub_view_sign_in(struct hub_request *rq, struct err *err)
@@ -287,9 +330,7 @@ enum status hub_view_verify(struct hub_request *rq, struct err *err)
         return st == STATUS_OK ? form_again(rq, "verify.html", NULL, err) : st;
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_use_link, &u, err);
-    if (st == STATUS_OK)
-        st = hub_session_begin(rq, VALUE_GET(u.link, "user_id").s, true, err);
-    return st == STATUS_OK ? hub_go(rq, STR("/"), "verified") : st;
+    return st == STATUS_OK ? second_begin(rq, VALUE_GET(u.link, "user_id").s, STR("/"), "verified", err) : st;
 }
 
 struct forgot {
@@ -318,9 +359,10 @@ enum status hub_view_forgot(struct hub_request *rq, struct err *err)
     struct err why = ERR_INIT;
     if (!hub_is_post(rq))
         return form_again(rq, "forgot.html", NULL, err);
+    bool known;
     enum status st = letter_address(f.email, &why);
     if (st == STATUS_OK)
-        st = may_try(rq, f.email, &why);
+        st = may_try(rq, f.email, STR(""), &known, &why);
     if (st != STATUS_OK)
         return form_again(rq, "forgot.html", &why, err);
     f.secret = hub_secret(rq->a, &f.link);
@@ -347,8 +389,7 @@ enum status hub_view_reset(struct hub_request *rq, struct err *err)
     if (st != STATUS_OK)
         return st;
     space_tell(rq->hub);
-    st = hub_session_begin(rq, VALUE_GET(u.link, "user_id").s, true, err);
-    return st == STATUS_OK ? hub_go(rq, STR("/"), "password-changed") : st;
+    return second_begin(rq, VALUE_GET(u.link, "user_id").s, STR("/"), "password-changed", err);
 }
 
 /* ---- the link that `vitrine hub init` prints ---- */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small things of the account's pages: a button that shows a password, copying and printing recovery codes. Without
+ * this script the fields and the codes are there all the same. */
+(function () {
+  'use strict'
+  for (const field of document.querySelectorAll('input[data-show]')) {
+    const button = document.createElement('button')
+    button.type = 'button'
+    button.className = 'show-password'
+    button.setAttribute('aria-controls', field.id)
+    const label = document.querySelector('label[for="' + field.id + '"]')
+    const set = (shown) => {
+      field.type = shown ? 'text' : 'password'
+      button.textContent = shown ? 'Hide' : 'Show'
+      button.setAttribute('aria-label', (shown ? 'Hide: ' : 'Show: ') + (label ? label.textContent : 'password'))
+    }
+    button.addEventListener('click', () => set(field.type === 'password'))
+    field.form.addEventListener('submit', () => set(false)) /* so that managers see a password */
+    set(false)
+    field.after(button)
+  }
+  for (const button of document.querySelectorAll('button[data-copy]')) {
+    button.addEventListener('click', async () => {
+      await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent.trim())
+      button.textContent = 'Copied'
+    })
+  }
+  for (const button of document.querySelectorAll('button[data-print]')) {
+    button.addEventListener('click', () => window.print())
+  }
+})()
