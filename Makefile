@@ -42,6 +42,7 @@ soak: build ## hours of mixed load; SECONDS_TO_RUN=3600
 	@tests/soak/uploads
 	@tests/soak/edge
 	@tests/soak/hold
+	@tests/soak/moments
 
 screenshots: build ## pictures of the pages: build/screenshots, and those of the documentation
 	@tests/browser/screenshots build/screenshots

@@ -188,7 +188,7 @@ def test_changes_during_an_upgrade_wait_for_it(edge):
 
 
 @pytest.mark.parametrize("kind", ["unix", "systemd"])
-def test_listening_elsewhere(make_edge, tmp_path, kind):
+def test_listening_elsewhere(make_edge, tmp_path, kind, monkeypatch):
     if kind == "unix":
         edge = make_edge(listen=(f"unix:{tmp_path}/e.sock",))
         edge.deploy()
@@ -199,12 +199,15 @@ def test_listening_elsewhere(make_edge, tmp_path, kind):
         with Strict(f"{tmp_path}/e.sock") as c:
             assert c.get("/hello").text == "hello"
         return
+    monkeypatch.setenv("WATCHDOG_USEC", "200000")
     edge = make_edge(listen=(), activated=True)
     edge.deploy()
     for _ in range(2):
         with edge.client() as c:
             assert c.get("/hello").text == "hello"
         upgrade(edge)
+    beats = edge.told().count("WATCHDOG=1")
+    edge.wait(lambda: edge.told().count("WATCHDOG=1") > beats + 1, "the new process does not say that it turns")
     told = edge.told()
     assert "READY=1" in told and "RELOADING=1" in told and "FDSTORE=1" in told and "MAINPID" not in told
 
