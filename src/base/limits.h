@@ -199,15 +199,16 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_HISTORY_PRUNE   5000 /* size: old changes deleted at once; the rest a moment later */
 
 /* site */
-#define LIMIT_TOKENS_ACTOR    LOWERABLE(TOKENS_ACTOR, 200) /* good API tokens that one may have; more: CONFLICT */
-#define LIMIT_TOKENS_LIST     2000  /* size: records of a list of tokens; older ones are not shown */
-#define LIMIT_TOKENS_KNOWN    10000 /* size: tokens kept in memory; further ones are looked up each time */
-#define LIMIT_TOKEN_NAME      200   /* bytes of what a token is for; longer: INVALID */
-#define LIMIT_VISITORS_KEPT   512   /* size: verdicts of another server on cookies that are kept */
-#define LIMIT_VISITORS_COOKIE 8192  /* bytes of cookies of another site; longer: anonymous */
-#define LIMIT_VISITORS_ANSWER 65536 /* bytes of the other server's verdict; larger: anonymous */
-#define LIMIT_VISITORS_ASK_MS LOWERABLE(VISITORS_ASK_MS, 5000) /* it has so long to answer; then anonymous */
-#define LIMIT_AUDIT_ROWS      LOWERABLE(AUDIT_ROWS, 100000)    /* rows of the audit table; then the oldest go */
+#define LIMIT_TOKENS_ACTOR     LOWERABLE(TOKENS_ACTOR, 200) /* good API tokens that one may have; more: CONFLICT */
+#define LIMIT_TOKENS_LIST      2000  /* size: records of a list of tokens; older ones are not shown */
+#define LIMIT_TOKENS_KNOWN     10000 /* size: tokens kept in memory; further ones are looked up each time */
+#define LIMIT_TOKEN_NAME       200   /* bytes of what a token is for; longer: INVALID */
+#define LIMIT_VISITORS_KEPT    512   /* size: verdicts of another server on cookies that are kept */
+#define LIMIT_VISITORS_COOKIE  8192  /* bytes of cookies of another site; longer: anonymous */
+#define LIMIT_VISITORS_ANSWER  65536 /* bytes of the other server's verdict; larger: anonymous */
+#define LIMIT_VISITORS_ASK_MS  LOWERABLE(VISITORS_ASK_MS, 5000) /* it has so long to answer; then anonymous */
+#define LIMIT_AUDIT_ROWS       LOWERABLE(AUDIT_ROWS, 100000)    /* rows of the audit table; then the oldest go */
+#define LIMIT_SPACE_DISK_DEPTH 8 /* size: folders inside each other that count against the quota of a space */
 #define LIMIT_SPACE_FILE                                                                                               \
     LOWERABLE(SPACE_FILE, 33554432) /* bytes of space.json; larger: refused, the last one stays in force */
 #define LIMIT_SPACE_ID         64   /* bytes of the id of a space or user, of a picture's name; longer: refused */

@@ -30,6 +30,7 @@
 #include "site/rules.h"
 #include "site/schedule/schedule.h"
 #include "site/share/shares.h"
+#include "site/space/disk.h"
 #include "site/space/space.h"
 #include "site/state.h"
 #include "site/static.h"
@@ -378,6 +379,7 @@ static void shared_free(struct site_shared *sh)
         pool_free(sh->pool);
     import_jobs_free(sh->imports);
     space_cell_free(sh->space);
+    space_disk_free(sh->disk);
     throttle_free(sh->requests);
     shares_free(sh->shares);
     kept_free(sh->kept);
@@ -406,6 +408,7 @@ static enum status open_space(struct site_shared *sh, const struct site_options 
                  STR_ARG(sp->origin));
     sh->space = space_cell_new(sp);
     sh->requests = throttle_new();
+    sh->disk = space_disk_new(folder);
     return STATUS_OK;
 }
 

@@ -35,6 +35,7 @@ struct metrics;
 struct throttle;
 struct site_shared;
 struct space_cell;
+struct space_disk;
 struct tokens;
 struct visitors;
 struct template_files;
@@ -104,6 +105,7 @@ struct site_shared {
     struct metrics *metrics;
     struct throttle *budgets;                      /* budget.h */
     struct space_cell *space;                      /* what the hub says; NULL = a site of its own */
+    struct space_disk *disk;                       /* likewise: what it has on disk */
     struct throttle *requests;                     /* of a space: its requests_per_minute */
     atomic_llong slow_until_us[LIMIT_SLOW_PLACES]; /* likewise */
     uint64_t id_state;                             /* of request ids; loop's thread */

@@ -40,6 +40,7 @@
 #include "site/route.h"
 #include "site/rules.h"
 #include "site/share/guest.h"
+#include "site/space/disk.h"
 #include "site/space/gate.h"
 #include "site/space/session.h"
 #include "site/static.h"
@@ -221,7 +222,10 @@ static enum status dispatch(struct request *rq, struct err *err)
     st = check_method(rq, &done, err);
     if (st != STATUS_OK || done)
         return st;
-    st = args_parse(rq->arena, rq->query_string, &rq->args, err);
+    if ((rq->route->flags & ROUTE_FILLS) && !rq->body && !request_is_get(rq) && rq->http->method != HTTP_DELETE)
+        st = space_disk_check(rq, err);
+    if (st == STATUS_OK)
+        st = args_parse(rq->arena, rq->query_string, &rq->args, err);
     return st == STATUS_OK ? rq->route->view(rq, err) : st;
 }
 

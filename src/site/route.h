@@ -24,7 +24,9 @@ enum route_flags {
     ROUTE_SPOOL = 256,     /* bodies go to disk as they come in (upload/sink.h) */
     ROUTE_OPEN = 1024,     /* answers everybody, also in a private or suspended space */
     ROUTE_STATS = 64,      /* gets the statistics of the HTTP server */
-    ROUTE_WRITE = ROUTE_POST | ROUTE_NO_CACHE
+    ROUTE_FILLS = 2048,    /* what is not GET may make the databases larger: refused where there is no room */
+    ROUTE_WRITE = ROUTE_POST | ROUTE_NO_CACHE | ROUTE_FILLS,
+    ROUTE_CHANGE = ROUTE_POST | ROUTE_NO_CACHE
 };
 
 struct route {

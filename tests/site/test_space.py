@@ -366,6 +366,43 @@ def test_quota_of_requests_and_sql(server, tmp_path):
     until(lambda: '"sql_time_limit_ms": 80' in s.get("/-/settings.json").text, "the new limit")
 
 
+def test_quota_of_disk(server, tmp_path):
+    """Refused before it is passed, with what to do; what deletes goes on; an import that passes it changes nothing."""
+    hub = Hub(tmp_path, quota={"disk_bytes": 2_000_000})
+    make(tmp_path / "data/d.db", SCHEMA + "create table u (a); create table big (x)")
+    s = server("--space", tmp_path)
+    editor, owner = signed_on(s, hub, "ueditor"), signed_on(s, hub, "uowner")
+    same = {"Sec-Fetch-Site": "same-origin"}
+    as_json = {"Content-Type": "application/json", "Accept": "application/json"}
+    insert = ("POST", "/d/t/-/insert", as_json, '{"row": {"name": "x"}}')
+    assert editor.ask(*insert).status == 201
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "3000000", "Upload-Metadata": "filename eC5jc3Y=", **same}
+    answer = editor.ask("POST", "/-/upload", tus)
+    assert answer.status == 413 and "room for" in answer.text, answer
+    rows = "a\n" + "".join(f"{i:0100}\n" for i in range(15_000))  # 1.5 MB: it may come in; its table may not
+    made = editor.ask("POST", "/-/upload", {**tus, "Upload-Length": str(len(rows)), "Content-Type":
+                                            "application/offset+octet-stream"}, rows)
+    assert made.status == 201, made
+    page = made.header("location").replace("/-/upload/", "/-/import/")
+    page = urllib.parse.urlsplit(page).path
+    answer = editor.ask("POST", page, {**FORM, **same}, "action=start&mode=create&database=d&table=fresh")
+    assert answer.status == 303, answer
+    state = lambda: editor.get(page + ".json", {"Accept": "*/*"}).json()
+    until(lambda: state()["state"] != "running", "the import ended")
+    assert "used up the 2.0 MB" in (state()["fault"] or ""), state()
+    assert editor.get("/d/fresh.json").status == 404
+    (tmp_path / "state/filler").write_bytes(b"x" * 2_000_000)
+    until(lambda: editor.ask(*insert).status == 507, "full")
+    answer = editor.ask(*insert)
+    assert answer.json()["ok"] is False and "used up the 2.0 MB" in answer.json()["error"] and HUB in answer.json()["hint"]
+    assert editor.ask("POST", "/-/create-database", {**FORM, **same}, "name=fresh").status == 507
+    assert editor.ask("POST", "/d/t/1/-/delete", as_json, "{}").status == 200
+    assert owner.ask("POST", "/d/u/-/drop", as_json, '{"confirm": true}').status == 200
+    assert editor.get("/d/t.json").status == 200
+    hub.tell(quota={})
+    until(lambda: editor.ask(*insert).status == 201, "no limit")
+
+
 def test_http_on_localhost(server, tmp_path):
     """Without https the name of the cookie protects nothing: then two of them are none."""
     hub = Hub(tmp_path, origin="http://museum.localhost:8001")

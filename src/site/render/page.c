@@ -255,7 +255,8 @@ static bool wants_json(const struct request *rq, int http_status)
     if (http_status == 403)
         return str_find(http_header(rq->http, STR("accept")), STR("application/json")) != STR_NPOS ||
                str_is(http_header(rq->http, STR("content-type")), "application/json");
-    return http_status == 405 && str_is(http_header(rq->http, STR("content-type")), "application/json");
+    return (http_status == 405 || http_status == 413 || http_status == 507) &&
+           str_is(http_header(rq->http, STR("content-type")), "application/json");
 }
 
 /* When even the error template fails, as with an error in a base.html of --template-dir: a page without one. */

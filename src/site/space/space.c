@@ -116,7 +116,9 @@ static enum status read_quota(struct space *sp, struct value root, struct err *e
     if (!value_is_null(suspended) && suspended.kind != VALUE_BOOL && !value_is_text(suspended))
         return wrong(err, "suspended", "must be true, false or a reason");
     sp->suspended = value_truth(suspended);
-    sp->suspended_why = value_is_text(suspended) ? suspended.s : (str){0};
+    sp->suspended_why = value_is_text(suspended) ? suspended.s
+                        : sp->suspended          ? value_get_text(root, STR("suspended_for"))
+                                                 : (str){0};
     return STATUS_OK;
 }
 

@@ -24,6 +24,8 @@
 #include "ingest/preview.h"
 #include "ingest/undo.h"
 #include "site/history.h"
+#include "site/space/disk.h"
+#include "site/space/space.h"
 
 #define PREVIEW_ROWS 20
 
@@ -32,7 +34,9 @@ struct import_job {
     struct import_jobs *all;
     struct import_progress progress; /* under the lock of `all` */
     atomic_bool cancelled;
-    bool stopped; /* by the end of the process; under the lock */
+    const struct space *space; /* as it was when the import began; NULL = there is no quota */
+    bool passed;               /* the quota of disk, on the way */
+    bool stopped;              /* by the end of the process; under the lock */
     struct arena *arena;
     struct site *site;
     struct published *db;
@@ -122,6 +126,10 @@ bool import_cancel(struct site *s, str id)
 static void show(void *arg, const struct progress *p)
 {
     struct import_job *i = arg;
+    if (i->space && space_disk_left(i->site->shared->disk, i->space) <= 0) {
+        i->passed = true;
+        atomic_store(&i->cancelled, true);
+    }
     pthread_mutex_lock(&i->all->lock);
     i->progress = (struct import_progress){p->phase, p->rows, p->position, p->size};
     pthread_mutex_unlock(&i->all->lock);
@@ -206,13 +214,42 @@ static str last_import(struct arena *a, struct conn *c)
     return id;
 }
 
+/* SQLite itself stops where the room ends: what is held in memory until the COMMIT counts too. left < 0 = no limit. */
+static enum status limit_pages(struct import_job *i, struct conn *c, int64_t left, struct err *err)
+{
+    struct stmt *s;
+    int64_t pages = 4294967294; /* SQLite's own limit */
+    if (left >= 0) {
+        enum status st = conn_prepare_trusted(
+            c, STR("SELECT page_count + ?1 / page_size FROM pragma_page_count(), pragma_page_size()"), &s, err);
+        if (st != STATUS_OK)
+            return st;
+        st = stmt_bind_i64(s, 1, left, err);
+        if (st == STATUS_OK)
+            st = stmt_step(s, err);
+        if (st == STATUS_AGAIN)
+            pages = MAX(stmt_column_i64(s, 0), 1);
+        stmt_done(s);
+        if (st != STATUS_AGAIN)
+            return st;
+    }
+    return conn_execute(c, arena_printf(i->arena, "PRAGMA max_page_count = %lld", (long long)pages), err);
+}
+
 static enum status load(struct writer_job *w, struct conn *c, struct err *err)
 {
     struct import_job *i = (struct import_job *)((char *)w - offsetof(struct import_job, write));
+    int64_t left = space_disk_left(i->site->shared->disk, i->space);
+    bool limited = left != INT64_MAX;
     conn_deadline(c, 0, &i->cancelled);
     enum status st = check_table(i, c, err);
+    if (st == STATUS_OK && limited)
+        st = limit_pages(i, c, MAX(left, 0), err);
     if (st == STATUS_OK)
         st = ingest_load(i->ingest, c, i->upload.table, &i->report, err);
+    if (limited && limit_pages(i, c, -1, NULL) != STATUS_OK)
+        log_line(LOG_WARN, "import", "the limit of pages could not be lifted");
+    i->passed = i->passed || (limited && st == STATUS_DISK_FULL);
     conn_deadline(c, 0, NULL);
     if (st == STATUS_OK)
         i->import_id = last_import(i->arena, c);
@@ -319,6 +356,8 @@ static void run(void *arg, struct worker *w)
     enum status st = progress_check(&i->watch, &err);
     if (st == STATUS_OK)
         st = import(i, &err);
+    if (st != STATUS_OK && i->passed)
+        st = space_disk_passed(i->space, &err);
     finish(i, st, &err);
     forget(i);
 }
@@ -345,6 +384,7 @@ enum status import_start(struct request *rq, struct upload *u, int own_fd, struc
     i->all = all;
     i->fd = own_fd;
     i->site = site_ref(rq->site);
+    i->space = space_cell_borrow(rq->site->shared->space, a);
     i->db = published_ref(rq->db);
     i->upload = copy(a, u);
     i->progress.phase = "waiting";

@@ -10,6 +10,7 @@
 #include "site/actor.h"
 #include "site/csrf.h"
 #include "site/route.h"
+#include "site/space/disk.h"
 #include "site/space/gate.h"
 #include "site/view/view.h"
 #include "site/visitors.h"
@@ -57,6 +58,8 @@ static enum status begin(struct body_sink *s, struct err *err)
         st = visitors_enter(rq->site->visitors, rq, &answered, err);
     if (st == STATUS_OK && answered) /* the view will answer it */
         st = err_set(err, STATUS_FORBIDDEN, "You are not signed in");
+    if (st == STATUS_OK)
+        st = space_disk_check(rq, err);
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (rq->route && rq->route->view == kinds[i]->view)
             s->kind = kinds[i];
@@ -77,6 +80,10 @@ static enum status sink_write(struct http_sink *base, str bytes, struct err *err
     struct body_sink *s = (struct body_sink *)base;
     enum status st = s->admitted ? STATUS_OK : begin(s, err);
     s->admitted = true;
+    if (st == STATUS_OK && space_disk_left(s->site->shared->disk, s->rq.space) < (int64_t)bytes.n)
+        st = space_disk_passed(s->rq.space, err);
+    if (st == STATUS_OK)
+        space_disk_add(s->site->shared->disk, (int64_t)bytes.n);
     if (st == STATUS_OK)
         st = s->kind->write ? s->kind->write(s, bytes, err) : body_write_file(s, bytes, err);
     return st;

@@ -47,6 +47,11 @@ TEST(a_space)
     CHECK_STR(space_owners(sp, a), "Ana");
     space_unref(sp);
 
+    sp = parse(GOOD ", \"suspended\": true, \"suspended_for\": \"unpaid\"}", &err);
+    CHECK(sp->suspended);
+    CHECK_STR(sp->suspended_why, "unpaid");
+    space_unref(sp);
+
     sp = parse(GOOD "}", &err);
     CHECK_STR(sp->title, "museum");
     CHECK(!sp->suspended && !sp->disk_bytes && !sp->accent.n && !space_is_revoked(sp, STR("z1")));

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* disk: how much a space has on disk, against the quota that the hub gives it. The folders are looked at once a second
+ * at most, and only when somebody wants to write; in between, what comes in by uploads is counted. Writes are refused
+ * before the quota is passed; what deletes is not. Any thread but the loop's. */
+#ifndef VITRINE_SITE_SPACE_DISK_H
+#define VITRINE_SITE_SPACE_DISK_H
+
+#include "base/err.h"
+
+struct request;
+struct space;
+struct space_disk;
+
+struct space_disk *space_disk_new(str folder) MUST_USE; /* DIR of --space */
+void space_disk_free(struct space_disk *d);             /* NULL is fine */
+/* Bytes that may still be put there, 0 or less when there are none; INT64_MAX without a quota. */
+int64_t space_disk_left(struct space_disk *d, const struct space *sp);
+/* So many bytes were written just now. */
+void space_disk_add(struct space_disk *d, int64_t bytes);
+
+/* May this request put more there? TOO_LARGE: it brings more than there is room for; DISK_FULL: there is none. */
+enum status space_disk_check(const struct request *rq, struct err *err) MUST_USE;
+/* Said when something that runs for long passes the quota. */
+enum status space_disk_passed(const struct space *sp, struct err *err);
+
+#endif
