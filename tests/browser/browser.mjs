@@ -337,6 +337,57 @@ const actions = {
     await page.locator('.plugin-button').click();
     return [await area.inputValue(), await page.evaluate(() => window.fields), await axeFaults(page)];
   },
+  /* With the keyboard alone: open the dialog, make a link, copy it, follow it as somebody else, withdraw it. */
+  async share(page) {
+    const opener = page.locator('[data-share-open]');
+    await opener.focus();
+    await page.keyboard.press('Enter');
+    const box = page.locator('dialog.share-box[open]');
+    await box.waitFor();
+    const faults = await axeFaults(page),
+      title = await page.evaluate(() => document.activeElement.textContent);
+    await page.keyboard.press('Tab'); /* the heading's link */
+    await page.keyboard.press('Tab'); /* the radio buttons */
+    await page.keyboard.press('ArrowDown');
+    const person = await box.locator('#share-who').isVisible();
+    await page.keyboard.press('ArrowUp');
+    const password = await box.locator('#share-password').isVisible();
+    await box.locator('input[type=submit]').focus();
+    await page.keyboard.press('Enter');
+    const field = box.locator('.share-item input[readonly]').first();
+    await field.waitFor();
+    const url = await field.inputValue(),
+      said = await box.locator('.message-info').textContent();
+    await box.locator('[data-share-copy]').first().focus();
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => /^(Copied|Press)/.test(document.querySelector('[data-share-copy]').textContent));
+    const other = await page.context().browser().newContext(),
+      theirs = await other.newPage();
+    await theirs.goto(url);
+    const seen = {
+      path: new URL(theirs.url()).pathname,
+      banner: await theirs.locator('.share-banner').textContent(),
+      rows: await theirs.locator('.rows-and-columns tbody tr').count(),
+      faults: await axeFaults(theirs),
+    };
+    await theirs.goto(new URL('/d', url).href);
+    seen.database = await theirs.locator('h1').textContent();
+    const framed = await other.newPage();
+    await framed.setContent(`<iframe src="${url}?_embed=1" style="width:600px;height:300px"></iframe>`);
+    const rows = framed.frameLocator('iframe').locator('tbody tr');
+    await rows.first().waitFor();
+    seen.framed = await rows.count();
+    const more = await axeFaults(page);
+    await box.locator('button[value=withdraw]').first().focus();
+    await page.keyboard.press('Enter');
+    await box.locator('button[value=restore]').first().waitFor();
+    seen.after = (await theirs.goto(url)).status();
+    await other.close();
+    await page.keyboard.press('Escape');
+    await box.waitFor({ state: 'hidden' });
+    const back = await page.evaluate(() => document.activeElement.hasAttribute('data-share-open'));
+    return { title, person, password, said, url, seen, back, faults: faults.concat(more) };
+  },
   async plugin(page) {
     return page.evaluate(() => {
       const m = window.__DATASETTE__,

@@ -362,7 +362,7 @@ def test_embed(site):
     one = share(site, table="shown", audience="link", page="?_size=2&_sort=name")
     query = share(site, query="counts", audience="link")
     got = site.get(path_of(one) + "?_embed=1")
-    assert got.status == 200 and "frame-ancestors *" in got.header("content-security-policy")
+    assert got.status == 200 and "frame-ancestors" not in got.header("content-security-policy")
     assert got.header("x-frame-options") is None and got.header("set-cookie") is None
     assert "Ana" in got.text and "hush" not in got.text and "<form" not in got.text and "<script" not in got.text
     following = re.search(r'href="([^"]*_next[^"]*)"', got.text).group(1).replace("&amp;", "&")
@@ -373,7 +373,8 @@ def test_embed(site):
     assert site.get(path_of(one) + ".csv?_size=max").text.count("\n") == 4
     got = site.get(path_of(query) + "?_embed=1")
     assert got.status == 200 and "hush one" in got.text and "<form" not in got.text
-    assert "frame-ancestors *" not in (site.get(path_of(one)).header("content-security-policy") or "")
+    cookie, _ = enter(site, one)
+    assert "frame-ancestors 'self'" in site.get("/d/shown", cookie).header("content-security-policy")
     for it in one, query:
         change(site, it, action="withdraw")
 
@@ -520,6 +521,25 @@ def test_dialog(site):
         "share.restore", "share.withdraw", "share.make"]
     site.ask("POST", f"/-/shares/{one['id']}", {**ANN, **FORM}, "action=withdraw")
     assert site.get(f"/-/shares/{one['id']}", ANN).header("location") == dialog
+
+
+def test_one_click(site):
+    """Make public, and the undo of it, on the page itself."""
+    def press(path):
+        form = re.search(r'<form action="([^"]*)" method="post"><input type="hidden" name="back" value="page">(.*?)</form>',
+                         site.get(path, ANN).text, re.S)
+        assert form, path
+        fields = re.findall(r'name="([^"]*)" value="([^"]*)"', form.group(2)) + [("back", "page")]
+        got = site.ask("POST", form.group(1), {**ANN, **FORM}, urllib.parse.urlencode(fields))
+        assert got.status == 303 and got.header("location") == path, got.headers
+        return form.group(2)
+
+    for path in "/d/shown", "/d/counts", "/d":
+        assert "Make public" in press(path) and site.get(path).status == 200
+        assert "Make private" in press(path) and site.get(path).status == 403
+        assert "Make public" not in site.get(path, ED).text
+    assert site.get("/d/secret").status == 403
+    assert "Share…" not in site.get("/d/adds", ANN).text
 
 
 def test_preview(site):

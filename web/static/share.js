@@ -5,11 +5,24 @@
   'use strict';
   var dialog;
 
+  /* What a button says is read out only while it has the focus: this is read out anyway. */
+  function status() {
+    var line = document.querySelector('[data-share-said]');
+    if (line && (!dialog || !dialog.open || dialog.contains(line))) return line;
+    line = document.createElement('p');
+    line.className = 'visually-hidden';
+    line.dataset.shareSaid = '';
+    line.setAttribute('role', 'status');
+    (dialog && dialog.open ? dialog : document.body).append(line);
+    return line;
+  }
+
   function copy(button) {
     var field = document.getElementById(button.dataset.shareCopy),
       before = button.textContent;
     function say(text) {
       button.textContent = text;
+      status().textContent = text;
       setTimeout(function () {
         button.textContent = before;
       }, 2000);
@@ -39,12 +52,13 @@
     });
   }
 
-  function show(text, url) {
+  function show(text, url, isNew) {
     var page = new DOMParser().parseFromString(text, 'text/html'),
       part = page.querySelector('[data-share-dialog]'),
       messages = page.querySelectorAll('.not-footer > [class^="message-"]'),
       body = dialog.querySelector('.dialog-body'),
-      heading;
+      heading,
+      made;
     if (!part) {
       location.href = url; /* signed out, or an error page */
       return;
@@ -54,14 +68,17 @@
     body.replaceChildren.apply(body, Array.from(messages).concat([part]));
     withFragment(part);
     if (!dialog.open) dialog.showModal();
+    if (isNew && body.querySelector('.message-info'))
+      made = part.querySelector('.share-item:first-child input[readonly]');
     heading.tabIndex = -1;
-    heading.focus();
+    (made || heading).focus();
+    if (made) made.select();
   }
 
-  function load(url, options) {
+  function load(url, options, isNew) {
     return fetch(url, options).then(function (answer) {
       return answer.text().then(function (text) {
-        show(text, answer.url);
+        show(text, answer.url, isNew);
       });
     });
   }
@@ -81,7 +98,11 @@
       var form = event.target,
         fields = new URLSearchParams(new FormData(form, event.submitter));
       event.preventDefault();
-      load(form.getAttribute('action'), { method: 'POST', body: fields }).catch(function () {
+      load(
+        form.getAttribute('action'),
+        { method: 'POST', body: fields },
+        form.classList.contains('share-new'),
+      ).catch(function () {
         form.submit();
       });
     });

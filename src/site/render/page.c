@@ -91,6 +91,7 @@ void page_base_vars(struct request *rq, struct value vars)
     if (rq->space)
         VALUE_SET(vars, "space", space_vars(rq));
     VALUE_SET(vars, "share_banner", guest_banner(rq));
+    VALUE_SET(vars, "share_toggle", share_toggle_of_page(rq));
     str share = share_dialog_of_page(rq);
     VALUE_SET(vars, "share_url", value_str_if(share.n > 0, share));
     VALUE_SET(vars, "body_scripts", value_list(a));

@@ -7,9 +7,13 @@
 #include "codec/url.h"
 #include "http/cookie.h"
 #include "site/links.h"
+#include "site/queries.h"
 #include "site/request.h"
 #include "site/route.h"
 #include "site/view/view.h"
+
+const enum action share_actions[SHARE_KINDS] = {
+    [SHARE_DATABASE] = ACTION_VIEW_DATABASE, [SHARE_TABLE] = ACTION_VIEW_TABLE, [SHARE_QUERY] = ACTION_VIEW_QUERY};
 
 /* "ds_": such a cookie keeps answers out of the cache (is_anonymous() of handle.c). */
 #define COOKIE_NAME "ds_share"
@@ -156,29 +160,59 @@ enum status guest_forward(struct request *rq, const struct share *share, bool ow
 
 /* ---- what the page says ---- */
 
+/* What of this page can be shared by this actor: false = nothing. */
+static bool shareable(struct request *rq, struct share *ret)
+{
+    bool of_database = rq->route && rq->route->view == view_database;
+    bool of_table = rq->route && rq->route->view == view_table;
+    if (!rq->db || value_is_null(rq->actor) || !(of_database || of_table) || !rq->guest || rq->guest->preview ||
+        rq->guest->address.n || !request_allowed(rq, ACTION_SHARE, rq->db->name, (str){0}))
+        return false;
+    *ret = (struct share){.kind = SHARE_DATABASE, .database = rq->db->name, .name = STR("")};
+    if (of_table) {
+        ret->kind = rq->schema && schema_table(rq->schema, rq->params[1]) ? SHARE_TABLE : SHARE_QUERY;
+        ret->name = rq->params[1];
+    }
+    if (ret->kind == SHARE_QUERY && value_truth(VALUE_GET(queries_get(rq, ret->database, ret->name), "is_write")))
+        return false;
+    return request_allowed_by_rules(rq, share_actions[ret->kind], ret->database, ret->name);
+}
+
 str share_dialog_of_page(struct request *rq)
 {
     struct arena *a = rq->arena;
     struct url_pair pairs[3];
+    struct share s;
     size_t n = 0;
-    bool of_database = rq->route && rq->route->view == view_database;
-    bool of_table = rq->route && rq->route->view == view_table;
-    if (!rq->db || value_is_null(rq->actor) || !(of_database || of_table) || !rq->guest || rq->guest->preview ||
-        !request_allowed(rq, ACTION_SHARE, rq->db->name, (str){0}))
+    if (!shareable(rq, &s))
         return (str){0};
-    bool query = of_table && (!rq->schema || !schema_table(rq->schema, rq->params[1]));
-    if (!request_allowed_by_rules(rq,
-                                  of_database ? ACTION_VIEW_DATABASE
-                                  : query     ? ACTION_VIEW_QUERY
-                                              : ACTION_VIEW_TABLE,
-                                  rq->db->name, of_table ? rq->params[1] : (str){0}))
-        return (str){0};
-    pairs[n++] = (struct url_pair){STR("database"), rq->db->name};
-    if (of_table)
-        pairs[n++] = (struct url_pair){query ? STR("query") : STR("table"), rq->params[1]};
-    if (of_table && rq->query_string.n && rq->query_string.n < LIMIT_SHARE_TEXT)
+    pairs[n++] = (struct url_pair){STR("database"), s.database};
+    if (s.name.n)
+        pairs[n++] = (struct url_pair){str_of(share_kind_names[s.kind]), s.name};
+    if (s.name.n && rq->query_string.n && rq->query_string.n < LIMIT_SHARE_TEXT)
         pairs[n++] = (struct url_pair){STR("page"), ARENA_CAT(a, STR("?"), rq->query_string)};
     return ARENA_CAT(a, link_path(rq, STR("-/share?")), url_encode(a, pairs, n));
+}
+
+struct value share_toggle_of_page(struct request *rq)
+{
+    struct value d = value_dict(rq->arena);
+    struct share s, *all;
+    size_t count, i = 0;
+    if (!shareable(rq, &s) ||
+        site_allowed(rq->site, &rq->policy, VALUE_NULL, share_actions[s.kind], s.database, s.name))
+        return VALUE_NULL;
+    shares_list(rq->site->shares, rq->arena, s.database, s.name, false, &all, &count);
+    while (i < count && !(all[i].audience == SHARE_PUBLIC && all[i].kind == s.kind))
+        i++;
+    VALUE_SET(d, "public", value_bool(i < count));
+    VALUE_SET(d, "action",
+              value_str(i < count ? ARENA_CAT(rq->arena, link_path(rq, STR("-/shares/")), all[i].id)
+                                  : link_path(rq, STR("-/share"))));
+    VALUE_SET(d, "database", value_str(s.database));
+    VALUE_SET(d, "kind", value_cstr(share_kind_names[s.kind]));
+    VALUE_SET(d, "name", value_str(s.name));
+    return d;
 }
 
 struct value guest_banner(struct request *rq)
@@ -217,8 +251,8 @@ void guest_headers(struct request *rq)
     response_header_set(r, STR("referrer-policy"), STR("no-referrer"));
     response_header_set(r, STR("x-robots-tag"), STR("noindex, nofollow"));
     response_header_set(r, STR("content-security-policy"),
-                        g->preview    ? STR("sandbox allow-scripts; frame-ancestors 'self'")
-                        : g->embedded ? STR("frame-ancestors *; form-action 'none'")
+                        g->preview    ? STR("sandbox allow-scripts allow-same-origin; frame-ancestors 'self'")
+                        : g->embedded ? STR("form-action 'none'; base-uri 'none'") /* framed by any page */
                                       : STR("frame-ancestors 'self'"));
 }
 

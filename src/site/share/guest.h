@@ -8,6 +8,8 @@
 
 struct request;
 
+extern const enum action share_actions[SHARE_KINDS]; /* what seeing it is called */
+
 struct guest {
     struct share_pass passes[LIMIT_SHARE_PASSES]; /* newest first */
     size_t pass_count;
@@ -34,6 +36,9 @@ void guest_headers(struct request *rq);
 enum status guest_forward(struct request *rq, const struct share *share, bool own_path, struct err *err) MUST_USE;
 /* Address of the dialog that shares this page; empty where there is nothing to share, or not by this actor. */
 str share_dialog_of_page(struct request *rq);
+/* What its button needs that opens this page to everybody, or closes it again: {public, action, database, kind, name};
+ * NONE where there is no such button, since nobody may press it or the rules open the page already. */
+struct value share_toggle_of_page(struct request *rq);
 /* "/db/table?_sort=x#part" of what is shared, with base_url. */
 str share_address(const struct request *rq, const struct share *share);
 /* NULL = the query is the one that was shared, or it is open anyway; else why it is not shown. */

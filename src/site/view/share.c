@@ -9,6 +9,8 @@
  *
  * Only who is signed in and may `share` in the database, and only what the rules let them see themselves: what somebody
  * got by a share is not theirs to pass on. */
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -39,9 +41,6 @@ struct target {
     str database, name, page;
     str sql; /* of a query */
 };
-
-static const enum action action_of_kind[SHARE_KINDS] = {
-    [SHARE_DATABASE] = ACTION_VIEW_DATABASE, [SHARE_TABLE] = ACTION_VIEW_TABLE, [SHARE_QUERY] = ACTION_VIEW_QUERY};
 
 /* ---- who may ---- */
 
@@ -192,7 +191,7 @@ static struct value share_values(struct request *rq, const struct share *shares,
 static struct value everybody(struct request *rq, const struct target *t)
 {
     struct value d = value_dict(rq->arena), why;
-    enum action a = action_of_kind[t->kind];
+    enum action a = share_actions[t->kind];
     struct explained_rule *rules;
     size_t count = explain_rules(rq, VALUE_NULL, a, &rules);
     bool by_rules = site_allowed(rq->site, &rq->policy, VALUE_NULL, a, t->database, t->name);
@@ -287,9 +286,9 @@ static enum status read_share(struct request *rq, struct value body, const struc
     str until = value_get_text(body, STR("day")); /* of the form: a day of one's own */
     if (!until.n || !str_is(value_get_text(body, STR("until")), "day"))
         until = value_get_text(body, STR("until"));
+    *s = (struct share){.kind = t->kind, .database = t->database, .name = t->name, .page = t->page};
     if (audience < 0)
         return err_set(err, STATUS_INVALID, "audience: write link, person or public");
-    *s = (struct share){.kind = t->kind, .database = t->database, .name = t->name, .page = t->page};
     s->audience = (enum share_audience)audience;
     s->maker = actor_name(rq);
     s->maker_name = maker_name(rq);
@@ -341,6 +340,16 @@ static str what_happened(struct request *rq, const struct share *s, bool mailed)
                      STR(" can see this now. Send them the address of the page: they sign in to see it"));
 }
 
+/* Where a form was: the list, the page itself, or else the dialog. */
+static str back_url(struct request *rq, struct value body, const struct share *s)
+{
+    if (str_is(value_get_text(body, STR("back")), "shares"))
+        return link_path(rq, STR("-/shares"));
+    if (str_is(value_get_text(body, STR("back")), "page"))
+        return share_address(rq, s);
+    return dialog_url(rq, s->kind, s->database, s->name, s->page);
+}
+
 static enum status make(struct request *rq, struct err *err)
 {
     struct value body, d = value_dict(rq->arena);
@@ -357,14 +366,14 @@ static enum status make(struct request *rq, struct err *err)
     if (st == STATUS_OK)
         st = shares_add(rq->site->shares, rq->arena, &s, err);
     bool mailed = st == STATUS_OK && ask_for_mail(rq, &s);
-    str dialog = dialog_url(rq, t.kind, t.database, t.name, t.page);
+    str back = back_url(rq, body, &s);
     if (st != STATUS_OK && (is_json || status_http(st) >= 500))
         return write_end(rq, st, err);
     if (st != STATUS_OK)
-        return back_to(rq, dialog, arena_printf(rq->arena, "%s%s%s", err->text, err->hint[0] ? ". " : "", err->hint),
+        return back_to(rq, back, arena_printf(rq->arena, "%s%s%s", err->text, err->hint[0] ? ". " : "", err->hint),
                        MESSAGE_ERROR);
     if (!is_json)
-        return back_to(rq, dialog, what_happened(rq, &s, mailed), MESSAGE_INFO);
+        return back_to(rq, back, what_happened(rq, &s, mailed), MESSAGE_INFO);
     VALUE_SET(d, "ok", value_bool(true));
     VALUE_SET(d, "mailed", value_bool(mailed));
     VALUE_SET(d, "share", share_value(rq, shares_get(rq->site->shares, rq->arena, s.id, &kept) ? &kept : &s));
@@ -426,13 +435,6 @@ static enum status read_change(struct request *rq, struct value body, const stru
     return st;
 }
 
-static str back_url(struct request *rq, struct value body, const struct share *s)
-{
-    if (str_is(value_get_text(body, STR("back")), "shares"))
-        return link_path(rq, STR("-/shares"));
-    return dialog_url(rq, s->kind, s->database, s->name, s->page);
-}
-
 static enum status change(struct request *rq, const struct share *s, struct err *err)
 {
     struct value body, d = value_dict(rq->arena);
@@ -485,6 +487,16 @@ enum status view_share_one(struct request *rq, struct err *err)
 
 /* ---- all of them ---- */
 
+/* Shares of one thing together, the newest first. */
+static int by_thing(const void *x, const void *y)
+{
+    const struct share *a = x, *b = y;
+    int c = str_cmp(a->name, b->name);
+    if (!c && a->made_at != b->made_at)
+        c = a->made_at < b->made_at ? 1 : -1;
+    return c ? c : str_cmp(a->id, b->id);
+}
+
 enum status view_shares(struct request *rq, struct err *err)
 {
     struct arena *a = rq->arena;
@@ -500,8 +512,13 @@ enum status view_shares(struct request *rq, struct err *err)
             continue;
         any = true;
         shares_list(rq->site->shares, a, db, (str){0}, ended, &shares, &count);
+        if (count)
+            qsort(shares, count, sizeof *shares, by_thing);
         for (size_t k = 0; k < count; k++) {
             struct value one = share_value(rq, &shares[k]);
+            VALUE_SET(one, "dialog_thing",
+                      value_str(ARENA_CAT(a, db, STR("/"), shares[k].name, STR("/"),
+                                          str_of(share_kind_names[shares[k].kind]))));
             VALUE_SET(one, "dialog_url", value_str(dialog_url(rq, shares[k].kind, db, shares[k].name, shares[k].page)));
             value_push(list, one);
         }
