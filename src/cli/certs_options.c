@@ -136,6 +136,50 @@ enum status certs_options_apply(struct arena *a, struct certs_options *o, int id
     return set(a, o, id, value, second, err);
 }
 
+static enum status read_key(struct arena *a, struct certs_options *o, int id, bool list, struct value v,
+                            struct err *err)
+{
+    enum status st = STATUS_OK;
+    if (id == CERTS_AGREE)
+        return value_truth(v) ? certs_options_apply(a, o, id, STR(""), STR(""), err) : STATUS_OK;
+    if (id == CERTS_EAB && value_count(v) == 2)
+        return certs_options_apply(a, o, id, value_to_str(a, value_at(v, 0)), value_to_str(a, value_at(v, 1)), err);
+    for (size_t i = 0; list && i < value_count(v) && st == STATUS_OK; i++)
+        st = certs_options_apply(a, o, id, value_to_str(a, value_at(v, i)), STR(""), err);
+    if (list && v.kind == VALUE_LIST)
+        return st;
+    if (v.kind != VALUE_STR)
+        return err_set(err, STATUS_CONFIG, "it must be a text");
+    return certs_options_apply(a, o, id, id == CERTS_ON_DEMAND ? ARENA_CAT(a, STR("ask="), v.s) : v.s, STR(""), err);
+}
+
+enum status certs_options_read(struct arena *a, struct certs_options *o, struct value v, struct err *err)
+{
+    static const struct {
+        const char *key;
+        int id;
+        bool list;
+    } keys[] = {{"mail", CERTS_ACME, false},     {"agree", CERTS_AGREE, false}, {"directory", CERTS_DIRECTORY, false},
+                {"ca", CERTS_CA, false},         {"eab", CERTS_EAB, false},     {"dns", CERTS_DNS, false},
+                {"ask", CERTS_ON_DEMAND, false}, {"names", CERTS_DOMAIN, true}, {"challenge", CERTS_CHALLENGE, false}};
+    if (v.kind != VALUE_DICT)
+        return err_set(err, STATUS_CONFIG, "acme must hold keys and values: {mail: you@example.org, agree: true}");
+    for (size_t i = 0; i < value_count(v); i++) {
+        const struct value_entry *entry = &v.dict->entries[i];
+        enum status st = STATUS_NOT_FOUND;
+        for (size_t k = 0; k < ARRAY_LEN(keys); k++)
+            if (str_is(entry->key, keys[k].key))
+                st = read_key(a, o, keys[k].id, keys[k].list, entry->value, err);
+        if (st == STATUS_NOT_FOUND && !(err && err->text[0]))
+            return err_set(err, STATUS_CONFIG, "acme: \"%.*s\" is no key of it", STR_ARG(str_sub(entry->key, 0, 60)));
+        if (st != STATUS_OK) {
+            err_prefix(err, "acme: %.*s", STR_ARG(str_sub(entry->key, 0, 60)));
+            return st;
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status certs_options_check(const struct certs_options *o, struct err *err)
 {
     if (!o->on && o->args.count) {

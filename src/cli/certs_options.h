@@ -7,6 +7,7 @@
 #include "acme/acme.h"
 #include "acme/dns_update.h"
 #include "cli/command.h"
+#include "codec/value.h"
 #include "edge/edge.h"
 
 struct certs_options {
@@ -65,6 +66,8 @@ void certs_options_init(struct certs_options *o);
 /* id: one of CERTS_*. Files are read now. USAGE, CONFIG, NOT_FOUND, IO. */
 enum status certs_options_apply(struct arena *a, struct certs_options *o, int id, str value, str second,
                                 struct err *err) MUST_USE;
+/* The same from a document: {mail, agree, directory, ca, eab: [KID, FILE], dns, names, challenge, ask}. CONFIG too. */
+enum status certs_options_read(struct arena *a, struct certs_options *o, struct value v, struct err *err) MUST_USE;
 /* When all are read: what is missing. */
 enum status certs_options_check(const struct certs_options *o, struct err *err) MUST_USE;
 /* Checks, and tells the edge, whose listeners are known. It borrows from `o`. */

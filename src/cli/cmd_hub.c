@@ -6,6 +6,7 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "cli/certs_options.h"
 #include "cli/command.h"
 #include "cli/edge_serve.h"
 #include "hub/account.h"
@@ -14,7 +15,7 @@
 
 #define ADMIN_LINK_S 86400
 
-enum { OPT_DIR, OPT_DOMAIN, OPT_LISTEN, OPT_LISTEN_TLS, OPT_ORIGIN, OPT_UDS, OPT_LOG_LEVEL, OPT_HELP };
+enum { OPT_DIR, OPT_DOMAIN, OPT_LISTEN, OPT_LISTEN_TLS, OPT_ORIGIN, OPT_ACME, OPT_UDS, OPT_LOG_LEVEL, OPT_HELP };
 static const struct option options[] = {
     {"--dir", 'd', OPTION_VALUE, "DIR", "Folder of the hub (default: /var/lib/vitrine, or ~/.local/share/vitrine)",
      OPT_DIR},
@@ -25,6 +26,7 @@ static const struct option options[] = {
     {"--listen-tls", 0, OPTION_VALUE, "ADDR", "init: the same with TLS (default :443, of *.localhost none)",
      OPT_LISTEN_TLS},
     {"--origin", 0, OPTION_VALUE, "URL", "init: where people find it, when something stands in front", OPT_ORIGIN},
+    {"--acme", 0, OPTION_VALUE, "MAIL", "init: get certificates; you agree to the terms of Let's Encrypt", OPT_ACME},
     {"--uds", 0, OPTION_VALUE, "PATH", "run: Unix socket where the edge asks it", OPT_UDS},
     {"--log-level", 0, OPTION_VALUE, "LEVEL", "debug, info, warn, error (default info)", OPT_LOG_LEVEL},
     {"--help", 0, OPTION_FLAG, NULL, "Show this text", OPT_HELP},
@@ -32,7 +34,7 @@ static const struct option options[] = {
 
 struct typed {
     struct arena *a;
-    str verb, dir, domain, listen, listen_tls, origin, uds;
+    str verb, dir, domain, listen, listen_tls, origin, acme, uds;
     bool help;
 };
 
@@ -53,7 +55,8 @@ static enum status apply(struct typed *t, int id, str value, struct err *err)
     enum log_level level;
     str *const texts[] = {[OPT_DIR] = &t->dir,       [OPT_DOMAIN] = &t->domain,
                           [OPT_LISTEN] = &t->listen, [OPT_LISTEN_TLS] = &t->listen_tls,
-                          [OPT_ORIGIN] = &t->origin, [OPT_UDS] = &t->uds};
+                          [OPT_ORIGIN] = &t->origin, [OPT_ACME] = &t->acme,
+                          [OPT_UDS] = &t->uds};
     if (id == OPT_HELP) {
         t->help = true;
     } else if (id == OPT_LOG_LEVEL) {
@@ -125,7 +128,12 @@ static enum status init(struct typed *t, struct err *err)
     if (!origin.n)
         origin = ARENA_CAT(t->a, t->listen_tls.n ? STR("https://") : STR("http://"), t->domain,
                            t->listen_tls.n || str_is(port, ":80") ? STR("") : port);
-    str text = hub_config_text(t->a, t->domain, quoted_list(t->a, t->listen), quoted_list(t->a, t->listen_tls), origin);
+    struct certs_options acme;
+    certs_options_init(&acme);
+    if (st == STATUS_OK && t->acme.n)
+        st = certs_options_apply(t->a, &acme, CERTS_ACME, t->acme, STR(""), err);
+    str text = hub_config_text(t->a, t->domain, quoted_list(t->a, t->listen), quoted_list(t->a, t->listen_tls), origin,
+                               t->acme);
     if (st == STATUS_OK)
         st = fs_make_folders(path, 0700, err);
     if (st == STATUS_OK)
@@ -208,6 +216,7 @@ struct up {
     struct edge_config edge;
     struct edge_listen_config listens[LIMIT_HTTP_LISTENERS];
     struct tls_config certs[LIMIT_EDGE_HOSTS];
+    struct certs_options acme;
 };
 
 static enum status add_listens(struct up *u, struct value list, bool tls, struct err *err)
@@ -234,11 +243,30 @@ static enum status add_certs(struct up *u, const struct hub_config *c, struct er
             return err_set(err, STATUS_CONFIG, "hub.yaml: certificates: each needs cert and key, files in PEM form");
         u->certs[u->edge.cert_count++] = (struct tls_config){.cert_path = cert, .key_path = key};
     }
-    if (value_count(c->listen_tls) && !u->edge.cert_count) {
+    if (value_count(c->listen_tls) && !u->edge.cert_count && value_is_null(VALUE_GET(c->root, "acme"))) {
         err_set(err, STATUS_CONFIG, "hub.yaml: listen_tls needs certificates");
-        return err_hint(err, "Name the files under certificates, or leave listen_tls empty.");
+        return err_hint(err, "Name the files under certificates, have them obtained with acme: {mail: you@example.org, "
+                             "agree: true}, or leave listen_tls empty.");
     }
     return STATUS_OK;
+}
+
+/* Hosts get theirs when they have a route; where the DNS can be changed, one is for all spaces. */
+static enum status add_acme(struct arena *a, struct up *u, const struct hub_config *c, struct err *err)
+{
+    struct value v = VALUE_GET(c->root, "acme");
+    certs_options_init(&u->acme);
+    if (value_is_null(v))
+        return STATUS_OK;
+    enum status st = certs_options_read(a, &u->acme, v, err);
+    if (st == STATUS_OK && u->acme.has_dns)
+        st = certs_options_apply(a, &u->acme, CERTS_DOMAIN, ARENA_CAT(a, STR("*."), c->domain), STR(""), err);
+    if (st == STATUS_OK)
+        st = certs_options_edge(&u->acme, &u->edge, err);
+    for (size_t i = 0; i < u->edge.listen_count && st == STATUS_OK; i++)
+        if (u->listens[i].tls && !u->edge.https_port)
+            u->edge.https_port = (uint16_t)addr_port(&u->listens[i].addr);
+    return st == STATUS_OK ? st : (err_prefix(err, "hub.yaml"), st);
 }
 
 /* The hub is the app that the edge finds in DIR/apps. */
@@ -280,6 +308,8 @@ static enum status up(struct typed *t, int *ret_exit, struct err *err)
         st = add_listens(u, c.listen_tls, true, err);
     if (st == STATUS_OK)
         st = add_certs(u, &c, err);
+    if (st == STATUS_OK)
+        st = add_acme(t->a, u, &c, err);
     if (st == STATUS_OK)
         st = write_app(t->a, &c, err);
     u->edge.state = hub_path(t->a, &c, "edge");

@@ -218,8 +218,10 @@ str hub_space_origin(struct arena *a, const struct hub_config *c, str name)
     return ARENA_CAT(a, c->secure ? STR("https://") : STR("http://"), name, STR("."), c->domain, c->port);
 }
 
-str hub_config_text(struct arena *a, str domain, str listen, str listen_tls, str origin)
+str hub_config_text(struct arena *a, str domain, str listen, str listen_tls, str origin, str mail)
 {
+    str acme = mail.n ? arena_printf(a, "acme: {mail: \"%.*s\", agree: true}", STR_ARG(mail))
+                      : STR("#acme: {mail: you@example.org, agree: true}");
     static const char form[] =
         "# The hub's configuration. After a change: vitrine hub check, then vitrine hub reload.\n"
         "# docs/hub.md tells what every key means.\n"
@@ -235,6 +237,11 @@ str hub_config_text(struct arena *a, str domain, str listen, str listen_tls, str
         "# Certificates from files; each with its chain\n"
         "#certificates:\n"
         "#- {cert: /etc/ssl/data.pem, key: /etc/ssl/data.key}\n"
+        "# Certificates that are obtained and renewed (docs/certificates.md): one for each host; with dns "
+        "(exec:PROGRAM "
+        "or\n"
+        "# rfc2136:server=HOST,key=FILE) one for all spaces. agree: to the authority's terms of service\n"
+        "%.*s\n"
         "\n"
         "# Who may make an account: open (everybody), invited (whoever is invited into a space), closed\n"
         "sign_up: open\n"
@@ -256,5 +263,5 @@ str hub_config_text(struct arena *a, str domain, str listen, str listen_tls, str
         "  requests_per_minute: 6000\n"
         "  sleep_seconds: 600       # without a request; the next one wakes it\n";
     return arena_printf(a, form, STR_ARG(domain), STR_ARG(domain), STR_ARG(origin), STR_ARG(listen),
-                        STR_ARG(listen_tls), LIMIT_HUB_SPACES);
+                        STR_ARG(listen_tls), STR_ARG(acme), LIMIT_HUB_SPACES);
 }

@@ -29,8 +29,8 @@ struct hub_config { /* all text lives in the arena it was read into */
 };
 /* DIR/hub.yaml. NOT_FOUND: there is none (vitrine hub init makes it). CONFIG names file, key and what it may be. */
 enum status hub_config_read(struct arena *a, str dir, struct hub_config *ret, struct err *err) MUST_USE;
-/* The commented file that `vitrine hub init` writes. */
-str hub_config_text(struct arena *a, str domain, str listen, str listen_tls, str origin);
+/* The commented file that `vitrine hub init` writes. mail: for the authority that gives certificates; empty = none. */
+str hub_config_text(struct arena *a, str domain, str listen, str listen_tls, str origin, str mail);
 /* "museum" -> "https://museum.data.example.org" */
 str hub_space_origin(struct arena *a, const struct hub_config *c, str name);
 str hub_path(struct arena *a, const struct hub_config *c, const char *below); /* DIR/below; a C string too */
