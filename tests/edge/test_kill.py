@@ -139,7 +139,9 @@ def deploy(edge, tag, *mode):
     return change(edge, "deploy", "web", "--run", command, "--health", "/up", "--timeout", "2")
 
 
-POINTS = {  # what makes the process come by, on top of a deploy of v1
+# What makes the process come by, on top of a deploy of v1. Those of sleep are in test_sleep.py; at edge.stop the service is
+# told to end, at supervisor.start there is none.
+POINTS = {
     "edge.save:1": None, "edge.save:2": None, "edge.saved:2": None, "edge.save:3": None, "edge.saved:3": None,
     "edge.deploy.started:1": None, "edge.deploy.switch:1": None, "edge.deploy.switched:1": None,
     "edge.deploy.done:1": None, "edge.keep:1": None,
@@ -150,7 +152,11 @@ POINTS = {  # what makes the process come by, on top of a deploy of v1
     "heir.alone:1": lambda e: change(e, "edge", "upgrade"), "takeover.switch:1": lambda e: change(e, "edge", "upgrade"),
     "takeover.give:1": lambda e: change(e, "edge", "upgrade"), "takeover.leave:1": lambda e: change(e, "edge", "upgrade"),
     "takeover.hello:1": lambda e: change(e, "edge", "upgrade"), "takeover.ready:1": lambda e: change(e, "edge", "upgrade"),
-    "takeover.adopt:1": lambda e: change(e, "edge", "upgrade"),
+    "takeover.adopt:1": lambda e: change(e, "edge", "upgrade"), "takeover.start:1": lambda e: change(e, "edge", "upgrade"),
+    "takeover.sockets:1": lambda e: change(e, "edge", "upgrade"),
+    "takeover.warm:1": lambda e: change(e, "edge", "upgrade"),
+    "edge.remove:1": lambda e: change(e, "deploy", "two", "--host", "two.test", "--redirect", "https://a.test") and
+    change(e, "remove", "two"),
 }
 
 
