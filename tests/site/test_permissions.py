@@ -11,6 +11,7 @@ import pytest
 
 import serving
 import signing
+import stand_in_hub
 from serving import make
 
 SECRET = "matrix"
@@ -358,6 +359,74 @@ def test_matrix(server, tmp_path, name, root):
                 if got.status != wanted:
                     wrong.append(f"{who}: {method} {path}: {got.status}, not {wanted}: {got.text[:100]!r}")
                 if wanted in (401, 403) and ("hush" in got.text or "private" in (got.header("cache-control") or "")):
+                    wrong.append(f"{who}: {path}: shows what it refuses")
+    assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong[:40])
+
+
+# ---- a space of a hub
+
+ROLES = {"viewer": 1, "editor": 2, "owner": 3}
+LEAST = {name: ROLES[role.lower()] for name, role in re.findall(
+    r'^X\(\w+, "([\w-]+)", "\w+", \w+, \w+, (?:true|false), (\w+)', (SITE / "tbl/actions.h").read_text(), re.M)}
+OPEN = {"/favicon.ico", "/-/s/:token[.*]", "/-/health[.json]", "/-/ready[.json]", "/-/logout", "/-/sign-on"}
+OF_THE_HUB = {"/-/sign-on": 302, "/-/login": 404, "/-/password-tool": 404, "/-/logout": 200, "/-/auth-token": 403}
+
+
+class SpaceModel(Model):
+    """The hub's verdict is the ceiling; where it is yes, it is one more rule at the widest level."""
+
+    def __init__(self, config, public):
+        super().__init__(config, root=False)
+        self.public = public
+
+    def rank(self, actor):
+        return ROLES.get((actor or {}).get("role"), 0)
+
+    def rules(self, actor, action, parent, child):
+        yield from super().rules(actor, action, parent, child)
+        if self.rank(actor) >= LEAST[action]:
+            yield 0, True
+
+    def allowed(self, actor, action, parent=None, child=None):
+        rank = self.rank(actor) or (1 if self.public else 0)
+        return rank >= LEAST[action] and super().allowed(actor, action, parent, child)
+
+
+@pytest.mark.parametrize("visibility", ["private", "public"])
+@pytest.mark.parametrize("name", ["default", "table for ann", "database for nobody", "no SQL anywhere", "debug for bob"])
+def test_roles_of_a_space(server, tmp_path, name, visibility):
+    config = json.loads(json.dumps(CONFIGURATIONS[name][0]).replace('"ann"', '"ueditor"').replace('"bob"', '"uviewer"'))
+    hub = stand_in_hub.Hub(tmp_path, visibility=visibility)
+    make(tmp_path / "data/d.db", SCHEMA)
+    (tmp_path / "data/vitrine.json").write_text(json.dumps(config))
+    s = server("--space", tmp_path)
+    model = SpaceModel(config, visibility == "public")
+    people = {role: {"id": "u" + role, "role": role} for role in ROLES}
+    actors = {"anonymous": ({}, None), "stranger": (None, {"id": "ustranger"}), **{r: (None, a) for r, a in people.items()}}
+    wrong = []
+    for who, (headers, actor) in actors.items():
+        if actor:
+            cookies = stand_in_hub.signed_on(s, hub, actor["id"]).cookies
+            headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in cookies.items())}
+        outside = visibility == "private" and not model.rank(actor)
+        for pattern, cases in ROUTES.items():
+            if "create-database" in pattern:  # a folder is served: test_space.py
+                continue
+            for path, foretold in cases:
+                method, body = "GET", None
+                if path.startswith("POST "):
+                    method, path, body = path.split(" ", 2)
+                if path.startswith("/i.db") or path == "/-/logout":
+                    continue
+                wanted = OF_THE_HUB.get(pattern, foretold(model, actor))
+                if outside and pattern not in OPEN:
+                    wanted = 403 if actor else 401
+                kind = "json" if (body or "").startswith("{") else "x-www-form-urlencoded"
+                form = {"Content-Type": "application/" + kind} if body else {}
+                got = s.ask(method, path, {**headers, **form}, body)
+                if got.status != wanted:
+                    wrong.append(f"{who}: {method} {path}: {got.status}, not {wanted}: {got.text[:100]!r}")
+                if wanted in (401, 403) and "hush" in got.text:
                     wrong.append(f"{who}: {path}: shows what it refuses")
     assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong[:40])
 

@@ -35,6 +35,12 @@ static bool is_outsider(const struct request *rq)
     return rq->space && !rq->space->people.is_public && permit_role(&rq->space->people, rq->actor) == ROLE_NONE;
 }
 
+/* Knows itself whom to let in, and what to tell the others. */
+static bool is_share_link(const struct request *rq)
+{
+    return rq->route && rq->route->view == view_share_link;
+}
+
 bool gate_keeps_out(const struct request *rq)
 {
     return rq->space && (rq->space->suspended || is_outsider(rq));
@@ -88,7 +94,7 @@ enum status gate_enter(struct request *rq, bool *ret_answered, struct err *err)
     }
     /* Reading a database is left to the permissions: somebody may have been given a table or a query of it. */
     bool given = request_is_get(rq) && rq->route && str_starts(str_of(rq->route->pattern), STR("/:db"));
-    given = given || (rq->route && rq->route->view == view_share_link); /* knows itself whom to let in */
+    given = given || is_share_link(rq);
     if (!is_outsider(rq) || given)
         return STATUS_OK;
     return refuse(rq, ret_answered, err);
@@ -97,8 +103,11 @@ enum status gate_enter(struct request *rq, bool *ret_answered, struct err *err)
 enum status gate_leave(struct request *rq, enum status st, struct err *err)
 {
     bool answered = false;
-    if (!is_outsider(rq) || is_open(rq) || (st != STATUS_FORBIDDEN && st != STATUS_NOT_FOUND))
+    int own = st == STATUS_OK ? rq->response->status : 0; /* of views that make their refusals themselves */
+    bool refused = st == STATUS_FORBIDDEN || st == STATUS_NOT_FOUND || own == 403 || own == 404;
+    if (!is_outsider(rq) || is_open(rq) || is_share_link(rq) || !refused)
         return st;
+    response_clear(rq->response);
     st = refuse(rq, &answered, err);
     return answered ? STATUS_OK : st;
 }
