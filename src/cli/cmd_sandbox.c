@@ -283,7 +283,7 @@ static enum status finish(struct job *j, struct err *err)
         "VITRINE_FAULT",
         "VITRINE_LIMITS",
         "UBSAN_OPTIONS",
-        "ASAN_OPTIONS=detect_leaks=0",
+        "ASAN_OPTIONS=detect_leaks=0:disable_coredump=0",
 #endif
     };
     for (size_t i = 0; i < ARRAY_LEN(passed); i++)

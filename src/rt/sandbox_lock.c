@@ -20,7 +20,7 @@
 #include "base/banned.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true /* terabytes of shadow that are no memory */
+#define SANITIZED true /* terabytes of shadow, in this process already, that are no memory */
 #elif defined(__has_feature)
 #define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
 #else
@@ -60,7 +60,7 @@ enum status sandbox_lock_limits(const struct sandbox_config *c, struct err *err)
     };
     enum status st = STATUS_OK;
     for (size_t i = 0; i < ARRAY_LEN(rows) && st == STATUS_OK; i++)
-        if ((rows[i].value || i < 4) && !(SANITIZED && rows[i].resource == RLIMIT_DATA))
+        if ((rows[i].value || i < 4) && !(rows[i].resource == RLIMIT_DATA && SANITIZED))
             st = set_limit(rows[i].resource, rows[i].value, rows[i].name, err);
     return st;
 }

@@ -37,9 +37,11 @@ def site(box):
     before = box.sandbox("--folder", box.space, "--listen", path, "--run", extension, "--require",
                          "namespaces,landlock,seccomp", "--tmp-size", "16M", "--file-size", "64M",
                          *(a for name in box.attack() for a in ("--env", name)))
+    serving.PROGRAM, usual = box.program, serving.PROGRAM  # one that an ordinary user may run
     one = Site(data / "docs.db", "--root", "--secret", SECRET, "--state", box.space / "state", "--template-dir",
                data / "templates", "--load-extension", f"{extension}:sqlite3_attacker_init", before=before, uds=str(path),
                env=environment, **box.identity()).wait()
+    serving.PROGRAM = usual
     one.box = box
     yield one
     one.stop()
