@@ -109,6 +109,7 @@ struct life {
     struct loop_timer deadline; /* of STARTING */
     struct sm rest;
     struct loop_timer restart; /* replaces units that ended */
+    uint32_t looked_at;        /* version */
     uint64_t wakes;
     struct loop_timer quiet;   /* of AWAKE: does anybody still ask? */
     int64_t awake_us;          /* since when */

@@ -79,16 +79,20 @@ static void look_in(struct life *l, int64_t at_us)
 void rest_look(struct life *l)
 {
     enum rest_state now = found(l);
-    if (now == sm_state(&l->rest))
+    bool same = now == sm_state(&l->rest);
+    if (same && l->looked_at == life_serving(l))
         return;
-    sm_move(&l->rest, now);
-    if (now == REST_ASLEEP)
+    l->looked_at = life_serving(l); /* a new version may sleep after another time, or not at all */
+    if (!same)
+        sm_move(&l->rest, now);
+    if (now == REST_ASLEEP && !same)
         (void)FAULT("edge.asleep");
     if (now != REST_AWAKE) {
         loop_timer_cancel(l->edge->loop, &l->quiet);
         return;
     }
     l->awake_us = loop_now_us(l->edge->loop);
+    loop_timer_cancel(l->edge->loop, &l->quiet);
     if (sleeper(l))
         look_in(l, l->awake_us + life_spec(l)->sleep_ms * 1000);
 }

@@ -109,6 +109,9 @@ def test_deploys_of_a_sleeping_app(calm):
     deploy(calm, "d", "v4", "600")
     calm.run("rollback", "d")
     assert calm.get(host="d.test").text.startswith("v3 ")
+    deploy(calm, "d", "v5", None)
+    deploy(calm, "d", "v6", "0.1")  # from now on it sleeps
+    until(calm, "d", "asleep")
     assert "nothing would start it" in deploy(calm, "d", "v5", None, "--asleep", code=2)[1]
     assert "can sleep" in calm.run("deploy", "e", "--to", "127.0.0.1:1", "--sleep", "1", code=2)[1]
 
