@@ -664,6 +664,7 @@ static enum status run(struct edge *e, struct err *err)
     link_keep(e);
     link_tell(e, MSG_MAIN, NULL);
     link_watch(e);
+    rest_freeze(e);
     edge_save(e);
     if (e->arrival && e->config->apps.n && app_folder_start(e, e->config->apps, err) != STATUS_OK)
         log_line(LOG_ERROR, "edge", "the folder of app files is not watched: %s", err->text);
@@ -714,7 +715,6 @@ static void release(struct edge *e)
     tls_server_unref(e->given);
     http_upstream_release(&e->client);
     loop_timer_cancel(e->loop, &e->logs);
-    loop_timer_cancel(e->loop, &e->save_soon);
     loop_free(e->loop);
     while (map_next(e->apps, &pos, NULL, &item)) /* after the mailbox: their messages may lie there */
         free(item);
@@ -741,7 +741,6 @@ enum status edge_run(const struct edge_config *config, struct err *err)
     heir_init(e);
     loop_timer_init(&e->supervisor_again, link_again, e);
     loop_timer_init(&e->watchdog, on_watchdog, e);
-    state_init(e);
     e->started_unix_s = clock_unix_s();
     enum status st = loop_new(&e->loop, err);
     if (st != STATUS_OK) {

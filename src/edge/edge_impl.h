@@ -158,8 +158,8 @@ void rest_wake(void *edge, struct edge_app *app); /* on a loop's thread */
 void rest_ended(struct life *l, int64_t lived_us, bool was_well, const char *why);
 void rest_target(struct life *l, struct edge_target *ret); /* sets asleep, trouble; ret->count is set */
 void rest_value(struct arena *a, const struct life *l, struct value ret);
-void rest_reserve(struct edge *e); /* numbers for instances that no state file tells of */
-void rest_freeze(struct edge *e);  /* before the state file is written for an heir */
+void rest_reserve(struct edge *e); /* numbers for instances that no state file tells of; the caller saves */
+void rest_freeze(struct edge *e);  /* the same, when there are apps that sleep */
 void rest_thaw(struct life *l);
 
 /* ---- jobs: what takes time and is followed by its lines ---- */
@@ -225,7 +225,6 @@ struct edge {
     struct spool spool;
     uint64_t job_id, instance_id, table_version;
     uint64_t instance_reserved; /* numbers up to this are taken, as far as the state file knows */
-    struct loop_timer save_soon;
     struct http_server *control;
     struct signal_source *signals;
     int access_fd, lock_fd;
@@ -254,8 +253,7 @@ void edge_ask(struct edge *e, void (*fn)(struct edge_worker *w, void *arg), void
               void *done_arg);
 /* Gives the workers a table of what is; when all have it, each life is told (life_published). */
 void edge_publish(struct edge *e);
-void edge_save(struct edge *e);      /* the state file; a failure is logged, and told by status */
-void edge_save_soon(struct edge *e); /* once for all changes of some seconds: of what need not be known after a kill */
+void edge_save(struct edge *e); /* the state file; a failure is logged, and told by status */
 const char *edge_path(struct edge *e, struct arena *a, const char *folder, const char *name);
 /* Certificates and access log anew. A mistake changes nothing; no connection is touched. */
 enum status edge_reload(struct edge *e, struct err *err) MUST_USE;
@@ -270,7 +268,6 @@ struct life *edge_life(struct edge *e, str name);  /* NULL: none */
 struct life *edge_life_make(struct edge *e, str name);
 
 /* state.c */
-void state_init(struct edge *e);
 enum status state_restore(struct edge *e, struct err *err) MUST_USE;
 
 /* control.c */

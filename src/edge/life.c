@@ -262,6 +262,8 @@ static void switch_over(struct life *l)
     rest_look(l);
     (void)FAULT("edge.deploy.switch");
     publish(l);
+    if (life_spec(l)->sleep_ms)
+        rest_reserve(l->edge);
     edge_save(l->edge);
     (void)FAULT("edge.deploy.switched");
     job_line(l->job, "version %u %s%s", life_serving(l),
@@ -418,7 +420,8 @@ void life_unit_changed(struct unit *u)
             (void)FAULT("edge.woken");
         rest_look(l);
         publish(l);
-        (life_spec(l)->sleep_ms ? edge_save_soon : edge_save)(l->edge);
+        if (!life_spec(l)->sleep_ms)
+            edge_save(l->edge);
     }
 }
 

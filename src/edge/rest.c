@@ -13,7 +13,7 @@
  * control thread (edge_app.wake), once for all that wait; they go when the first instance is well. So no request is
  * lost on the way to sleep or out of it, and none reaches a process that is being stopped.
  *
- * Nothing of this is written at once: the state file may say of a sleeping app that it runs, or the other way round.
+ * Nothing of this is written: the state file may say of a sleeping app that it runs, or the other way round.
  * After a start of the edge an app with sleep_seconds has the processes that are really there and else sleeps; one that
  * nobody wrote down is ended by its mark (strays.c). What must not be used twice are the numbers of instances, which
  * name sockets: they are taken in blocks (rest_reserve).
@@ -127,17 +127,14 @@ static void on_quiet(void *arg)
     (void)FAULT("edge.sleep");
     rest_look(l);
     edge_publish(l->edge);
-    edge_save_soon(l->edge);
 }
 
 /* ---- awake ---- */
 
 void rest_reserve(struct edge *e)
 {
-    if (e->instance_id + LIMIT_EDGE_REPLICAS < e->instance_reserved)
-        return;
-    e->instance_reserved = e->instance_id + NUMBERS;
-    edge_save(e);
+    if (e->instance_reserved < e->instance_id + NUMBERS / 2)
+        e->instance_reserved = e->instance_id + NUMBERS;
 }
 
 static void start_missing(struct life *l)
@@ -145,8 +142,10 @@ static void start_missing(struct life *l)
     const struct edge_spec *spec = life_spec(l);
     struct err err = ERR_INIT;
     struct unit *u;
-    if (sleeper(l))
+    if (sleeper(l) && l->edge->instance_id + LIMIT_EDGE_REPLICAS > l->edge->instance_reserved) {
         rest_reserve(l->edge);
+        edge_save(l->edge);
+    }
     for (size_t n = life_units_up(l); n < life_wanted(spec); n++) {
         /* `to` is probed for as long as it is wanted, so only what we run is missing here. */
         if (unit_start(l, life_serving(l), spec, 0, &u, &err) != STATUS_OK) {
@@ -180,8 +179,10 @@ void rest_freeze(struct edge *e)
     size_t pos = 0;
     void *item;
     while (map_next(e->lives, &pos, NULL, &item))
-        if (sleeper(item))
-            e->instance_reserved = e->instance_id + NUMBERS;
+        if (sleeper(item)) {
+            rest_reserve(e);
+            return;
+        }
 }
 
 /* On a loop's thread. */

@@ -3,7 +3,8 @@
  *
  * With thousands of apps nearly all of them sleep, and what is to be said of one that sleeps changes only with its
  * versions and its traffic. So that line is kept (life.line), with what it was made from; the others are made anew.
- * Writing 2,000 apps costs about a millisecond and an fsync. */
+ * Writing 2,000 apps costs about a millisecond and an fsync, for which the control thread waits: so it is done
+ * for what apps are to be, and not for their waking and falling asleep (rest.c). */
 #include <stdlib.h>
 
 #include "base/fs.h"
@@ -11,24 +12,6 @@
 #include "base/mem.h"
 #include "edge/edge_impl.h"
 #include "rt/fault.h"
-
-#define SAVE_SOON_MS 5000
-
-static void on_save_soon(void *arg)
-{
-    edge_save(arg);
-}
-
-void state_init(struct edge *e)
-{
-    loop_timer_init(&e->save_soon, on_save_soon, e);
-}
-
-void edge_save_soon(struct edge *e)
-{
-    if (!loop_timer_armed(&e->save_soon))
-        loop_timer_after_ms(e->loop, &e->save_soon, SAVE_SOON_MS);
-}
 
 /* What the line of a sleeping app is made from; equal: it is the same line. */
 static uint64_t line_key(const struct life *l)
@@ -70,7 +53,6 @@ void edge_save(struct edge *e)
     size_t pos = 0;
     void *item;
     const char *between = "";
-    loop_timer_cancel(e->loop, &e->save_soon);
     buf_init(&out, LIMIT_EDGE_STATE);
     buf_printf(&out, "{\"format\": 1, \"next_instance\": %llu, \"apps\": [",
                (unsigned long long)MAX(e->instance_id, e->instance_reserved));
