@@ -16,7 +16,7 @@ build=(gcc libc6-dev make git ca-certificates pkg-config meson ninja-build pytho
     libexpat1-dev libcurl4-openssl-dev libseccomp-dev)
 test=(clang libclang-rt-14-dev clang-format clang-tidy llvm cppcheck ccache curl openssl sqlite3 procps python3-pytest
     python3-cryptography python3-django python3-h11 python3-h2 nghttp2-client python3-hypothesis python3-jinja2
-    python3-yaml python3-openpyxl chromium chromium-driver zstd sqlite-utils pebble bind9)
+    python3-yaml python3-openpyxl python3-aiosmtpd python3-jwt chromium chromium-driver zstd sqlite-utils pebble bind9)
 bench=(nginx-light haproxy caddy wrk apache2-utils strace)
 
 wanted=("${build[@]}")

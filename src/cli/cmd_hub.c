@@ -151,6 +151,8 @@ static enum status check(struct typed *t, struct err *err)
     struct hub_config c;
     enum status st = hub_config_read(t->a, t->dir, &c, err);
     if (st == STATUS_OK)
+        st = hub_check(&c, err);
+    if (st == STATUS_OK)
         printf("hub.yaml is fine: %.*s\n", STR_ARG(c.origin));
     return st;
 }

@@ -26,6 +26,7 @@
 #include "hub/account.h"
 #include "hub/device.h"
 #include "hub/page.h"
+#include "hub/providers.h"
 #include "hub/route.h"
 #include "hub/session.h"
 #include "hub/space.h"
@@ -123,6 +124,8 @@ enum status hub_open(struct hub *h, str dir, struct err *err)
 
 void hub_close(struct hub *h)
 {
+    mailer_free(h->mailer);
+    providers_free(h->providers);
     template_env_free(h->templates);
     throttle_free(h->throttle);
     token_key_free(h->key);
@@ -273,7 +276,8 @@ static void handle(void *app, struct http_exchange *x)
                                .form = value_dict(http->arena)};
     response_init(&rq->response, http->arena);
     rq->route = hub_route_find(rq->a, http->path, rq->params);
-    enum hub_lane lane = rq->route && hub_is_post(rq) ? rq->route->lane : HUB_PAGE;
+    bool own = rq->route && (hub_is_post(rq) || (rq->route->flags & HUB_SLOW));
+    enum hub_lane lane = own ? rq->route->lane : HUB_PAGE;
     if (lane == HUB_PASSWORD && device_is_known(h, http, rq->a))
         lane = HUB_KNOWN;
     if (!pool_submit_flow(h->pool, lane, (uint32_t)str_hash(rq->client), run, rq)) {
@@ -308,6 +312,7 @@ static enum status start_pool(struct hub *h, struct err *err)
                        .flow_max = LIMIT_HUB_SIGN_IN_FLOW,
                        .nice = 2},
         [HUB_CHANGE] = {.name = "hub-change", .threads = 4, .queue_max = LIMIT_HUB_QUEUE},
+        [HUB_OUTSIDE] = {.name = "hub-outside", .threads = 4, .queue_max = LIMIT_HUB_QUEUE},
         [HUB_BACKGROUND] = {.name = "hub-background", .threads = 2, .queue_max = LIMIT_HUB_QUEUE, .nice = 5},
     };
     return pool_new(&(struct pool_config){.lanes = lanes, .lane_count = HUB_LANES}, &h->pool, err);
@@ -389,6 +394,31 @@ static void on_hour(void *arg)
     loop_timer_after_ms(p->hub.loop, &p->hourly, HOUR_MS);
 }
 
+/* What reaches the outside world. */
+static enum status open_outside(struct hub *h, struct err *err)
+{
+    const struct hub_config *c = &h->config;
+    enum status st = mail_config_read(h->arena, VALUE_GET(c->root, "mail"), c->domain, c->origin, &h->mail_config, err);
+    if (st == STATUS_OK)
+        st = providers_new(c->root, &h->providers, err);
+    if (st == STATUS_OK)
+        st = mailer_new(&h->mail_config, h->store, &h->mailer, err);
+    return st == STATUS_OK ? mailer_start(h->mailer, err) : st;
+}
+
+enum status hub_check(const struct hub_config *c, struct err *err)
+{
+    struct arena *a = arena_new(0);
+    struct mail_config mail;
+    struct providers *providers = NULL;
+    enum status st = mail_config_read(a, VALUE_GET(c->root, "mail"), c->domain, c->origin, &mail, err);
+    if (st == STATUS_OK)
+        st = providers_new(c->root, &providers, err);
+    providers_free(providers);
+    arena_free(a);
+    return st;
+}
+
 static enum status start(struct process *p, struct err *err)
 {
     struct hub *h = &p->hub;
@@ -420,6 +450,8 @@ enum status hub_run(const struct hub_run_config *config, struct err *err)
 {
     struct process p = {.config = config};
     enum status st = hub_open(&p.hub, config->dir, err);
+    if (st == STATUS_OK)
+        st = open_outside(&p.hub, err);
     if (st == STATUS_OK)
         st = start(&p, err);
     if (st == STATUS_OK) {

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "hub/config.h"
+#include "hub/mail.h"
 #include "hub/store.h"
 #include "net/addr.h"
 #include "rt/loop.h"
@@ -18,6 +19,7 @@
 #include "rt/throttle.h"
 #include "template/template.h"
 
+struct providers;
 struct token_key;
 
 enum hub_lane {
@@ -25,6 +27,7 @@ enum hub_lane {
     HUB_PASSWORD,   /* what hashes a password: tens of milliseconds of processor time each */
     HUB_KNOWN,      /* the same for browsers that signed in before: they do not wait behind strangers */
     HUB_CHANGE,     /* what waits for the edge: starting and stopping spaces */
+    HUB_OUTSIDE,    /* what waits for others on the web: issuers */
     HUB_BACKGROUND, /* mail, telling spaces, what nobody waits for */
     HUB_LANES
 };
@@ -32,7 +35,10 @@ enum hub_lane {
 struct hub {
     struct arena *arena;
     struct hub_config config;
-    str program; /* this program, absolute: what spaces run */
+    struct mail_config mail_config;
+    struct mailer *mailer;       /* of a hub that runs */
+    struct providers *providers; /* ... who signs people in for us */
+    str program;                 /* this program, absolute: what spaces run */
     struct store *store;
     struct token_key *key; /* signs tickets */
     str secret;            /* 32 bytes of keys/secret: for MACs that only the hub checks */
@@ -53,6 +59,9 @@ struct hub_run_config {
 };
 /* Until SIGTERM. Blocks. */
 enum status hub_run(const struct hub_run_config *config, struct err *err) MUST_USE;
+
+/* Whether the parts of hub.yaml that this process needs are right too: mail, oidc, github. */
+enum status hub_check(const struct hub_config *c, struct err *err) MUST_USE;
 
 /* Opens what requests and commands need: configuration, hub.db, keys; no loop, no pool. */
 enum status hub_open(struct hub *h, str dir, struct err *err) MUST_USE;

@@ -1,13 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mail: what the hub sends. A mail is written into hub.db by the transaction that causes it. */
+/* mail: the hub's e-mails. What is to be said is put into a table of hub.db, in the transaction of what caused it; a
+ * thread makes the text and hands it to a mail server, again and again with growing pauses, until it is taken or
+ * LIMIT_MAIL_AGE_S old. The essay is in mail.c. Texts: web/templates/hub/mail_KIND.txt (first line "Subject: ...") and
+ * .html. */
 #ifndef VITRINE_HUB_MAIL_H
 #define VITRINE_HUB_MAIL_H
 
 #include "codec/value.h"
 #include "db/conn.h"
 
-/* kind: of the text ("verify", "reset", "invitation"); vars: what it says (DICT of texts). Inside of a write. */
+struct store;
+
+/* "mail" of hub.yaml. All texts live in the arena it was read into. */
+struct mail_config {
+    /* smtp://host[:port], smtps://host[:port], a program as "/usr/sbin/sendmail -i -t", "file:DIR" (one file a mail: to
+     * develop), or empty: nothing is sent, and mails are dropped with a line in the log. */
+    str url;
+    str user, password, ca_file;
+    str from, from_name;
+    str host, origin; /* of the hub: "data.example.org", "https://data.example.org" */
+};
+
+/* CONFIG names the key and the remedy. The url may hold user and password as "smtp://user:password@host". Any text may
+ * be {$env: NAME} or {$file: PATH}. `section` UNDEFINED or NONE: no way to send. Blocks (files). */
+enum status mail_config_read(struct arena *a, struct value section, str domain, str origin, struct mail_config *ret,
+                             struct err *err) MUST_USE;
+
+/* Inside of a write. kind: of the text; vars: what it says (DICT of texts; all but "url" are cut and made one line):
+ *
+ *   verify already reset             name, url
+ *   invitation                       url, by, space, role
+ *   share                            url, by, what
+ *   new_device                       device, address, when, url
+ *   address_changed                  new_address, when      to the old address
+ *   link_identity                    url, provider
+ *   account_deleted                  when
+ *
+ * INVALID: the address. BUSY: LIMIT_MAIL_WAITING wait already. To an address that got LIMIT_MAIL_PER_HOUR in the last
+ * hour nothing is sent, with a line in the log: an answer must not tell who has an account. */
 enum status mail_add(struct conn *c, struct arena *a, str to, const char *kind, struct value vars,
                      struct err *err) MUST_USE;
+
+struct mailer;
+
+/* CONFIG: a template that does not compile. The configuration lives longer. */
+enum status mailer_new(const struct mail_config *c, struct store *store, struct mailer **ret, struct err *err) MUST_USE;
+enum status mailer_start(struct mailer *m, struct err *err) MUST_USE; /* the thread that sends */
+void mailer_free(struct mailer *m); /* waits for the mail on its way, LIMIT_MAIL_MS at most; NULL is fine */
+void mailer_wake(struct mailer *m); /* there may be a new one; any thread */
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "hub/providers.h"
 #include "hub/request.h"
 #include "hub/route.h"
 #include "template/eval.h"
@@ -17,6 +18,9 @@ static const struct note {
 } notes[] = {
     {"signed-out", "You are signed out."},
     {"saved", "Saved."},
+    {"linked", "Linked: from now on you can sign in with it too."},
+    {"linked-by-mail", "Linked: now sign in with it."},
+    {"unlinked", "Unlinked: it signs nobody in any more."},
     {"password-changed", "Your password is changed. Other devices were signed out."},
     {"mail-sent", "Look into your mailbox: we sent you a link."},
     {"verified", "Your address is confirmed."},
@@ -60,6 +64,24 @@ static enum status static_url(void *self, struct eval *ev, const struct value_ar
 }
 static const struct value_class static_class = {.name = "function", .call = static_url};
 
+/* The buttons of those who sign people in for us. */
+static struct value providers_of(const struct hub_request *rq)
+{
+    struct value list = value_list(rq->a);
+    const struct providers *all = rq->hub->providers;
+    for (size_t i = 0; all && i < providers_count(all); i++) {
+        const struct provider *p = providers_at(all, i);
+        struct value one = value_dict(rq->a);
+        VALUE_SET(one, "name", value_str(p->name));
+        VALUE_SET(one, "label", value_str(p->label));
+        VALUE_SET(
+            one, "start",
+            value_str(p->oidc ? ARENA_CAT(rq->a, STR("/-/oidc/"), p->name, STR("/start")) : STR("/-/github/start")));
+        value_push(list, one);
+    }
+    return list;
+}
+
 static void add_common(struct hub_request *rq, struct value vars)
 {
     const struct hub_config *c = &rq->hub->config;
@@ -68,6 +90,7 @@ static void add_common(struct hub_request *rq, struct value vars)
     VALUE_SET(vars, "origin", value_str(c->origin));
     VALUE_SET(vars, "path", value_str(rq->http->path));
     VALUE_SET(vars, "note", note_of(rq));
+    VALUE_SET(vars, "providers", providers_of(rq));
     VALUE_SET(vars, "static", value_object(&static_class, NULL));
     VALUE_SET(vars, "sign_up_open", value_bool(c->sign_up == SIGN_UP_OPEN));
     VALUE_SET(vars, "vitrine_version", value_cstr(version_text()));

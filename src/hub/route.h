@@ -14,13 +14,14 @@ enum hub_route_flags {
     HUB_GET = 1,
     HUB_POST = 2,
     HUB_STRONG = 4, /* a password or factor was shown within the last minutes (page: asks for it) */
+    HUB_SLOW = 16,  /* a GET goes to the lane of the route too */
     HUB_API = 8,    /* errors are JSON */
 };
 struct hub_route {
     const char *pattern; /* "/spaces/{}/members" */
     unsigned flags;
     enum hub_access access;
-    enum hub_lane lane; /* of POST; GET is always HUB_PAGE */
+    enum hub_lane lane; /* of POST; GET is HUB_PAGE unless HUB_SLOW */
     enum status (*view)(struct hub_request *rq, struct err *err);
 };
 extern const struct hub_route hub_routes[]; /* ends with a row whose pattern is NULL */

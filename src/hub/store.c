@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,6 +17,9 @@
 struct store {
     struct database *database;
     struct writer *writer;
+    pthread_mutex_t lock; /* of what follows */
+    void (*written)(void *arg);
+    void *arg;
 };
 
 struct step {
@@ -105,6 +109,7 @@ static enum status make_file(const char *path, struct err *err)
 enum status store_open(str path, struct store **ret, struct err *err)
 {
     struct store *s = MEM_NEW(struct store);
+    pthread_mutex_init(&s->lock, NULL);
     const struct database_options o = {
         .name = STR("hub"), .path = path, .foreign_keys = true, .busy_timeout_ms = LIMIT_DB_BUSY_TIMEOUT_MS};
     char *file = mem_cstr(path);
@@ -131,6 +136,7 @@ void store_free(struct store *s)
         return;
     writer_free(s->writer);
     database_unref(s->database);
+    pthread_mutex_destroy(&s->lock);
     free(s);
 }
 
@@ -159,5 +165,20 @@ static enum status run_job(struct writer_job *w, struct conn *c, struct err *err
 enum status store_write(struct store *s, store_write_fn *write, void *arg, struct err *err)
 {
     struct job j = {.write = {.run = run_job}, .fn = write, .arg = arg};
-    return writer_run(s->writer, &j.write, err);
+    enum status st = writer_run(s->writer, &j.write, err);
+    if (st == STATUS_OK) {
+        pthread_mutex_lock(&s->lock);
+        if (s->written)
+            s->written(s->arg);
+        pthread_mutex_unlock(&s->lock);
+    }
+    return st;
+}
+
+void store_when_written(struct store *s, void (*fn)(void *arg), void *arg)
+{
+    pthread_mutex_lock(&s->lock);
+    s->written = fn;
+    s->arg = arg;
+    pthread_mutex_unlock(&s->lock);
 }

@@ -19,6 +19,9 @@ enum status store_read(struct store *s, struct conn **ret, struct err *err) MUST
  * the COMMIT; not on the writer's thread, not on the loop's. */
 typedef enum status store_write_fn(struct conn *c, void *arg, struct err *err);
 enum status store_write(struct store *s, store_write_fn *write, void *arg, struct err *err) MUST_USE;
+/* Calls fn(arg) after each write, on the thread that asked for it, which it must not keep waiting. NULL: no more; when
+ * this returns it is not being called. */
+void store_when_written(struct store *s, void (*fn)(void *arg), void *arg);
 struct database *store_database(struct store *s); /* borrowed */
 
 #endif

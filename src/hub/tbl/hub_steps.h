@@ -68,3 +68,12 @@ X(factors,
   "create table used_challenges (nonce blob primary key, until integer not null) without rowid;"
   "create table devices (user_id text not null references users(id) on delete cascade, hash text not null,"
   " seen_at integer not null, primary key (user_id, hash)) without rowid;")
+X(mails_sent, "alter table mails add column sent_at integer not null default 0;"
+              "create index mails_recipient on mails(recipient, created_at);")
+X(identities,
+  "create table identities (id integer primary key, user text not null references users (id) on delete cascade,"
+  " provider text not null, issuer text not null, subject text not null, who text not null,"
+  " created_at integer not null, used_at integer not null,"
+  " made_admin integer not null default 0, unique (issuer, subject));"
+  "create index identities_user on identities (user);"
+  "create table used_tries (state text primary key, until_s integer not null) without rowid;")

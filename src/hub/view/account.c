@@ -3,6 +3,7 @@
 #include "hub/account.h"
 
 #include "hub/audit.h"
+#include "hub/identity.h"
 #include "hub/space.h"
 #include "hub/view/view.h"
 
@@ -39,5 +40,13 @@ enum status hub_view_account(struct hub_request *rq, struct err *err)
             return st;
         VALUE_SET(vars, "error", value_str(arena_str(rq->a, str_of(why.text))));
     }
+    struct conn *c;
+    struct value identities;
+    enum status st = hub_conn(rq, &c, err);
+    if (st == STATUS_OK)
+        st = identity_list(c, rq->a, hub_user_id(rq), &identities, err);
+    if (st != STATUS_OK)
+        return st;
+    VALUE_SET(vars, "identities", identities);
     return hub_page(rq, why.status == STATUS_OK ? 200 : 400, "account.html", vars, err);
 }

@@ -275,7 +275,7 @@ enum status hub_view_sign_out(struct hub_request *rq, struct err *err)
         return st;
     space_tell(rq->hub);
     hub_cookie(rq, SESSION_COOKIE, STR(""), 0);
-    return hub_go(rq, STR("/"), "signed-out");
+    return hub_go(rq, hub_identity_signed_out(rq), "signed-out");
 }
 
 /* ---- links in mails. A GET changes nothing: programs that look through mail open every link ---- */

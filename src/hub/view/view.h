@@ -10,4 +10,7 @@
 #include "hub/tbl/hub_routes.h"
 #undef X
 
+/* Where somebody goes who signed out: to where the issuer's own sign-out is offered, or the first page. */
+str hub_identity_signed_out(struct hub_request *rq);
+
 #endif
