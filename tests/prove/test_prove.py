@@ -76,7 +76,7 @@ def test_a_restarted_backend_loses_requests_and_the_ledger_survives(app, prove, 
 ], ids=["closes", "cuts", "changes a byte", "adds bytes", "no HTTP", "503"])
 def test_each_lie_is_named(liar, prove, fault, lie):
     server = liar(lie)
-    timeout = ["--timeout", "500"] if fault == "truncated" else []
+    timeout = ["--timeout", "2500"] if fault == "truncated" else []
     status, report, _ = prove(server.url, "--seconds", "2", "-k", "keepalive:5", "--interval", "50", *timeout)
     seen = kind_of(report)
     assert status == 1 and not report["clean"] and not report["counted_on_both_sides"]
