@@ -7,9 +7,9 @@
  *   cgroup, folder, listening socket
  *   clone with new namespaces ------------->  waits
  *   user and group map, "go" -------------->  root of its own (sandbox_root.c), limits, Landlock, no capabilities
- *   cgroup, "go" -------------------------->  (sandbox_lock.c), seccomp (sandbox_calls.c)
+ *                                             (sandbox_lock.c), seccomp (sandbox_calls.c)
  *   lets one execve through  <--------------  its listener, execve
- *   waits for its end; SIGTERM and the like are passed on
+ *   puts it into its cgroup, waits for its end; SIGTERM and the like are passed on
  *
  * Where namespaces are not to be had (no user namespaces for ordinary users, a container without CAP_SYS_ADMIN), the
  * next row of `attempts` is tried, down to none at all: then paths are the same, and Landlock and seccomp stand alone.
@@ -19,7 +19,7 @@
  *  1. Until the program starts, the child runs our code only; what it was told comes from the command line.
  *  2. The parent never looks at anything inside of the sandbox but a number and a wait status.
  *  3. When the parent dies the child dies (PR_SET_PDEATHSIG, set after the last change of identity, which clears it;
- *     a parent that died before then can send no "go", nor let the program start).
+ *     a parent that died before then has closed its end of a pipe).
  *
  * A program that is number 1 of its namespace and does not handle a signal is not ended by it. So SIGTERM to such a
  * program becomes SIGKILL here, as if it were an ordinary process.
@@ -257,7 +257,8 @@ static NORETURN void child(struct birth *b)
         err_sys(&err, STATUS_IO, errno, "cannot bind the program's life to ours");
         give_up(b, WORD_FAILED, &err);
     }
-    if (read(b->orders, &go, 1) != 1) /* we are in our cgroup */
+    struct pollfd parent = {b->orders, POLLIN, 0};
+    if (poll(&parent, 1, 0) != 0) /* it died before it was told of */
         _exit(127);
     default_signals();
     (void)sigprocmask(SIG_SETMASK, &b->mask, NULL);
@@ -363,6 +364,7 @@ static enum status accompany(int channel, bool *ret_no_namespaces, struct err *e
 static enum status give_birth(struct birth *b, const struct sandbox_group *g, pid_t *ret_pid, bool *ret_no_namespaces,
                               struct err *err)
 {
+    static const char no_group[] = "cannot put the program into its cgroup";
     int channel[2], orders[2];
     unsigned long flags = b->attempt->flags & ~(b->config->network ? (unsigned long)CLONE_NEWNET : 0);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) != 0)
@@ -390,16 +392,15 @@ static enum status give_birth(struct birth *b, const struct sandbox_group *g, pi
     } else if ((flags & CLONE_NEWUSER) && !map_users(pid, b->config->user_id)) {
         *ret_no_namespaces = true;
         st = err_sys(err, STATUS_IO, errno, "cannot write the users of the sandbox");
+    } else if (b->config->children && !sandbox_group_add(g, pid)) {
+        st = err_sys(err, STATUS_IO, errno, no_group);
     } else {
-        (void)!write(orders[1], "", 1);
         (void)write_map(pid, "oom_score_adj", "500"); /* when memory runs out, a space goes before who serves all */
-        /* The kernel takes some milliseconds to move a process, in which the child makes its root. */
-        bool moved = sandbox_group_add(g, pid);
-        int why = errno;
-        if (moved)
-            (void)!write(orders[1], "", 1); /* it may have failed by now, and said so */
-        st = moved ? accompany(channel[0], ret_no_namespaces, err)
-                   : err_sys(err, STATUS_IO, why, "cannot put the program into its cgroup");
+        (void)!write(orders[1], "", 1);
+        st = accompany(channel[0], ret_no_namespaces, err);
+        /* The kernel takes 4 to 20 ms to move a process: one that stays alone need not wait for it. */
+        if (st == STATUS_OK && !b->config->children && !sandbox_group_add(g, pid) && errno != ESRCH) /* it ended */
+            st = err_sys(err, STATUS_IO, errno, no_group);
     }
     close(channel[0]);
     close(orders[1]);

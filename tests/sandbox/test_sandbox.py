@@ -134,6 +134,32 @@ def test_limits(box):
     assert (boxes.SANITIZED or str((100 << 20) + 268435456) in words) and "4096" in words and "16384" in words
 
 
+def test_cgroup(box):
+    """Two incarnations share one; it is gone with the last."""
+    boxes.require("cgroups, for the tests are not root", box.who == "root")
+    started = [box.start(*box.sandbox("--folder", box.space, "--memory", "64M", "--processes", 50), "/bin/sleep", "1000",
+                         stderr=subprocess.PIPE) for _ in range(2)]
+    pids = [inner(p) for p in started]
+
+    def groups(pid):
+        lines = pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+        return {line.split(":")[1]: line.split(":")[2] for line in lines if line.endswith("/vitrine-own")}
+    if not until(lambda: all(map(groups, pids))):
+        for p in started:
+            p.terminate()
+        boxes.require("cgroups, for none can be made here: " + started[0].stderr.read().decode(), False)
+    assert groups(pids[0]) == groups(pids[1])
+    top = pathlib.Path("/sys/fs/cgroup")
+    folders = [top / name / group[1:] for name, group in groups(pids[0]).items()]
+    limits = [f.read_text().strip() for d in folders for f in (*d.glob("memory.max"), *d.glob("memory.limit_in_bytes"))]
+    assert limits == [str(64 << 20)]
+    for p in started:
+        p.terminate()
+        p.wait(30)
+        p.stderr.close()
+    assert not [d for d in folders if d.exists()]
+
+
 def test_deep_folders_are_given_to_a_depth(box):
     """LIMIT_SANDBOX_DEPTH: folders deeper than that keep their owner; nothing breaks."""
     boxes.require("owners, for the tests are not root", box.who == "root")
