@@ -457,6 +457,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_MAIL_AGE_S     LOWERABLE(MAIL_AGE_S, 259200)  /* an e-mail that could not be sent is given up */
 #define LIMIT_OUTBOX_FILE    8192 /* bytes of what a space asks for in one file; larger: refused */
 #define LIMIT_OUTBOX_URL     2048 /* bytes of a link in it; longer: refused */
+#define LIMIT_OUTBOX_BURST   50   /* mails of one space in a row; later ones wait, a minute each */
 #define LIMIT_OUTBOX_ROUND   100  /* files of one space looked at in a row; then the others' turn */
 #define LIMIT_IDENTITY_TRY_S LOWERABLE(IDENTITY_TRY_S, 600) /* life of a try to sign in by others; then begun again */
 #define LIMIT_IDENTITIES     20                             /* issuers that one account is linked to; more: TOO_LARGE */

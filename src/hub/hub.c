@@ -25,6 +25,7 @@
 #include "http/forwarded.h"
 #include "hub/account.h"
 #include "hub/device.h"
+#include "hub/outbox_mail.h"
 #include "hub/page.h"
 #include "hub/providers.h"
 #include "hub/route.h"
@@ -38,6 +39,7 @@
 
 #define SECRET_BYTES 32
 #define HOUR_MS      3600000
+#define OUTBOX_MS    2000 /* between two looks at what spaces want to be mailed */
 
 /* ---- small things that everybody needs ---- */
 
@@ -325,7 +327,8 @@ struct process {
     struct signal_source *signals;
     struct gate *gate;
     struct loop_timer gate_timer;
-    struct loop_timer hourly;
+    struct loop_timer hourly, outbox;
+    atomic_bool outbox_busy;
     bool stopping;
 };
 
@@ -394,6 +397,23 @@ static void on_hour(void *arg)
     loop_timer_after_ms(p->hub.loop, &p->hourly, HOUR_MS);
 }
 
+static void look_at_outboxes(void *arg, struct worker *w)
+{
+    struct process *p = arg;
+    (void)w;
+    outbox_mail_all(&p->hub);
+    atomic_store(&p->outbox_busy, false);
+}
+
+static void on_outbox(void *arg)
+{
+    struct process *p = arg;
+    bool idle = !atomic_load(&p->hub.stopping) && !atomic_exchange(&p->outbox_busy, true);
+    if (idle && !pool_submit(p->hub.pool, HUB_BACKGROUND, look_at_outboxes, p))
+        atomic_store(&p->outbox_busy, false);
+    loop_timer_after_ms(p->hub.loop, &p->outbox, OUTBOX_MS);
+}
+
 /* What reaches the outside world. */
 static enum status open_outside(struct hub *h, struct err *err)
 {
@@ -460,12 +480,15 @@ enum status hub_run(const struct hub_run_config *config, struct err *err)
             log_line(LOG_ERROR, "hub", "no worker looks after the spaces");
         loop_timer_init(&p.gate_timer, open_gate, &p);
         open_gate(&p);
+        loop_timer_init(&p.outbox, on_outbox, &p);
+        loop_timer_after_ms(p.hub.loop, &p.outbox, OUTBOX_MS);
         loop_timer_init(&p.hourly, on_hour, &p);
         loop_timer_after_ms(p.hub.loop, &p.hourly, 0);
         notify_send("READY=1");
         st = loop_run(p.hub.loop, err);
         loop_timer_cancel(p.hub.loop, &p.gate_timer);
         loop_timer_cancel(p.hub.loop, &p.hourly);
+        loop_timer_cancel(p.hub.loop, &p.outbox);
         gate_free(p.gate);
     }
     atomic_store(&p.hub.stopping, true);

@@ -2,10 +2,10 @@
 /* outbox: what spaces ask of the hub: mails that go with a share. A space puts files into DIR/spaces/ID/outbox:
  *
  *   NAME.json    {"kind": "share", "to": "ana@example.org", "what": "Prices 2024", "url": "https://SPACE/...",
- *                 "by": "Ben"}      written beside (a name with another end) and renamed
+ *                 "by": "u..."}     written beside (a name with another end) and renamed
  *
  * A space may be in the hands of anybody, so nothing of it is believed: the text is ours, the link leads to the space
- * itself, names are short and hold no links, files are plain ones. */
+ * itself, what it is called is short and no link, who shares is looked up, files are plain ones. */
 #ifndef VITRINE_HUB_OUTBOX_H
 #define VITRINE_HUB_OUTBOX_H
 
@@ -13,7 +13,7 @@
 #include "base/err.h"
 
 struct outbox_mail {
-    str to, what, url, by; /* `what` and `by` are one line of LIMIT_MAIL_WORD bytes at most */
+    str to, what, url, by; /* `what` and `by` are one line of LIMIT_MAIL_WORD bytes at most; `by` is to be looked up */
 };
 
 /* INVALID says what is wrong. `origin` of the space, without a "/" at its end. Pure; any thread. */

@@ -2,6 +2,7 @@
 """Mail, sent to a real mail server. Needs python3-aiosmtpd."""
 import email
 import email.policy
+import json
 import re
 import socket
 import ssl
@@ -174,6 +175,35 @@ def test_encrypted_with_a_password(make_hub, mail_server, certificate):
         assert "eve@example.org is tried again" in log(), log()
         assert why in log(), (url, log())
     assert not smtps.handler.to("eve@example.org") and not starttls.handler.to("eve@example.org")
+
+
+def test_what_spaces_ask_for(make_hub, mail_server):
+    """LIMIT_OUTBOX_BURST; what may be asked for: tests/unit/hub/test_outbox.c."""
+    server = mail_server()
+    hub = make_hub(f'verify_email: false\nmail: {{url: "smtp://127.0.0.1:{server.port}"}}')
+    ana = hub.browser()
+    ana.sign_up("ana@example.org", "Ana")
+    origin = ana.new_space("City museum")
+    outbox = next((hub.folder / "spaces").glob("*")) / "outbox"
+    me = next(iter(hub.space_json("city-museum")["members"]))
+
+    def ask(name, **more):
+        asked = {"kind": "share", "to": "ben@example.org", "what": "Prices", "url": origin + "/data/prices", "by": me, **more}
+        (outbox / f"{name}.tmp").write_text(json.dumps(asked))
+        (outbox / f"{name}.tmp").rename(outbox / f"{name}.json")
+    ask("good")
+    mail = wait_for(lambda: server.handler.to("ben@example.org"))[0]
+    assert mail["subject"] == "Ana shares Prices with you" and origin + "/data/prices" in text_of(mail)
+    ask("else", to="cleo@example.org", by="The Bank", what="Pay at https://evil.example")
+    ask("bad", to="dora@example.org", url="https://evil.example/")
+    mail = wait_for(lambda: server.handler.to("cleo@example.org"))[0]
+    assert mail["subject"] == "Somebody shares a page with you" and "evil" not in text_of(mail)
+    for i in range(limits.LIMIT_OUTBOX_BURST + 5):
+        ask(f"many{i}", to=f"many{i}@example.org")
+    wait_for(lambda: len(server.handler.mails) >= limits.LIMIT_OUTBOX_BURST)
+    wait_for(lambda: len(list(outbox.glob("*.json"))) <= 7)
+    assert list(outbox.glob("*.json")), "the rest waits"
+    assert not server.handler.to("dora@example.org") and not (outbox / "bad.json").exists()
 
 
 @pytest.mark.parametrize("settings, says", [

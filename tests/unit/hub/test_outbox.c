@@ -45,9 +45,8 @@ TEST(what_is_asked_for)
          "not for an address"},
         {"{\"kind\":\"share\",\"to\":\"a@b.c\",\"what\":\"pay at https://evil.org\",\"by\":\"B\",\"url\":\"" ORIGIN
          "/\"}",
-         "holds a link"},
-        {"{\"kind\":\"share\",\"to\":\"a@b.c\",\"what\":\"x\",\"by\":\"www.evil.org\",\"url\":\"" ORIGIN "/\"}",
-         "holds a link"},
+         NULL},
+        {"{\"kind\":\"share\",\"to\":\"a@b.c\",\"what\":\"x\",\"by\":\"www.evil.org\",\"url\":\"" ORIGIN "/\"}", NULL},
         {"{\"kind\":\"share\",\"to\":\"a@b.c\",\"what\":\"x\\r\\nBcc: y\",\"by\":\"B\",\"url\":\"" ORIGIN "/\"}",
          "more than a line"},
         {"{\"kind\":\"share\",\"to\":\"a@b.c\",\"what\":\"\",\"by\":\"B\",\"url\":\"" ORIGIN "/\"}", "what"},
@@ -62,6 +61,7 @@ TEST(what_is_asked_for)
         enum status st = outbox_read(a, str_of(known[i].text), STR(ORIGIN), &m, &err);
         if (st != (known[i].why ? STATUS_INVALID : STATUS_OK) || (known[i].why && !strstr(err.text, known[i].why)))
             test_fail(__FILE__, __LINE__, "%s: %s", known[i].text, err.text);
+        CHECK(st != STATUS_OK || str_find(m.what, STR("evil")) == STR_NPOS); /* "a page" */
         arena_free(a);
     }
 }
