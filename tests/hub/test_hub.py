@@ -184,8 +184,14 @@ def test_sign_on_ticket_and_revocation(hub):
     assert fay.get("/-/sign-on?space=snope&state=abc&to=/").status == 404
     stranger = hub.browser().get(f"/-/sign-on?space={space['id']}&state=abc&to=/")
     assert stranger.status == 303 and stranger.header("location").startswith("/-/sign-in?to=")
-    fay.post("/-/sign-out")
+    other = fay.get(f"/-/sign-on?space={space['id']}&state=abc&to=/db&switch=1")  # another account: signs out first
+    back = f"/-/sign-on?space={space['id']}&state=abc&to=%2Fdb"
+    assert other.status == 200 and "Fay" in other.said and "ticket" not in other.text
+    assert f'name="to" value="{back.replace("&", "&amp;")}"' in other.text
+    assert claims["sid"] not in hub.space_json("field-notes")["revoked"]
+    assert fay.post("/-/sign-out", {"to": back}).header("location") == back
     assert claims["sid"] in hub.space_json("field-notes")["revoked"]
+    assert fay.get(back).header("location").startswith("/-/sign-in?to=")
 
 
 def test_attempts_are_limited_and_others_are_not_locked_out(hub):

@@ -275,6 +275,8 @@ enum status hub_view_sign_out(struct hub_request *rq, struct err *err)
         return st;
     space_tell(rq->hub);
     hub_cookie(rq, SESSION_COOKIE, STR(""), 0);
+    if (hub_field(rq, "to").n) /* back to the space, with another account */
+        return hub_go(rq, hub_safe_path(hub_field(rq, "to")), NULL);
     return hub_go(rq, hub_identity_signed_out(rq), "signed-out");
 }
 
@@ -452,6 +454,15 @@ static enum status note_space(struct conn *c, void *arg, struct err *err)
                    SQL_T(ids[1]));
 }
 
+/* Who is signed in wants to be somebody else: that begins with signing out, by a form of ours. */
+static enum status other_account(struct hub_request *rq, str space, str nonce, str to, struct err *err)
+{
+    struct value vars = value_dict(rq->a);
+    const struct url_pair pairs[] = {{STR("space"), space}, {STR("state"), nonce}, {STR("to"), to}};
+    VALUE_SET(vars, "to", value_str(ARENA_CAT(rq->a, STR("/-/sign-on?"), url_encode(rq->a, pairs, ARRAY_LEN(pairs)))));
+    return hub_page(rq, 200, "sign_out.html", vars, err);
+}
+
 enum status hub_view_sign_on(struct hub_request *rq, struct err *err)
 {
     struct conn *c;
@@ -468,6 +479,8 @@ enum status hub_view_sign_on(struct hub_request *rq, struct err *err)
         err_set(err, STATUS_NOT_FOUND, "There is no such space.");
         return err_hint(err, "Open its address again.");
     }
+    if (hub_arg(rq, "switch").n)
+        return other_account(rq, space, nonce, to, err);
     str ids[] = {rq->session, VALUE_GET(row, "id").s};
     hub_conn_release(rq);
     st = store_write(rq->hub->store, note_space, ids, err); /* before the ticket: a sign-out must find the space */
