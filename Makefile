@@ -43,6 +43,7 @@ soak: build ## hours of mixed load; SECONDS_TO_RUN=3600
 	@tests/soak/edge
 	@tests/soak/hold
 	@tests/soak/moments
+	@tests/soak/spaces
 
 screenshots: build ## pictures of the pages: build/screenshots, and those of the documentation
 	@tests/browser/screenshots build/screenshots
