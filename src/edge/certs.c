@@ -257,6 +257,59 @@ static void failed(struct certs *c, struct cert *t, const struct err *err, int64
     end_job(t, err);
 }
 
+/* ---- the files ---- */
+
+/* The file as it is now. What cannot be used is told and left alone; what we have is kept. */
+static enum status load(struct certs *c, struct cert *t, struct err *err)
+{
+    struct arena *a = arena_new((size_t)LIMIT_TLS_FILE * 4);
+    struct identity *id = NULL;
+    struct x509_facts facts;
+    str pem;
+    enum status st = cert_pem_read(a, c->edge->config->state, str_of(t->name), &pem, err);
+    if (st == STATUS_OK) {
+        const char *what = arena_printf(a, "'%s'", cert_path(a, c->edge->config->state, str_of(t->name), ".pem")).p;
+        st = identity_from_pem(pem, what, &id, err);
+        if (st == STATUS_OK && !identity_covers(id, str_of(t->name)))
+            st = err_set(err, STATUS_CONFIG, "the certificate in %s is not for %s", what, t->name);
+    }
+    if (st == STATUS_OK) {
+        identity_unref(t->identity);
+        t->identity = identity_ref(id);
+        free(t->issuer);
+        t->issuer = x509_read(a, pem, &facts, NULL) == STATUS_OK ? mem_cstr(facts.issuer) : NULL;
+        explicit_bzero((char *)(uintptr_t)pem.p, pem.n);
+    }
+    identity_unref(id);
+    arena_free(a);
+    return st;
+}
+
+/* The file holds another certificate than the one that is shown; it is shown from now on. */
+static bool is_newer(struct certs *c, struct cert *t)
+{
+    int64_t before_s = t->identity ? identity_expires_unix_s(t->identity) : 0;
+    return load(c, t, NULL) == STATUS_OK && identity_expires_unix_s(t->identity) != before_s;
+}
+
+/* What was loaded is shown. result: what the authority says about its renewal; UNDEFINED = nothing. */
+static void succeeded(struct certs *c, struct cert *t, struct value result)
+{
+    int64_t look = VALUE_GET(result, "look_again").i, renew_at_s = VALUE_GET(result, "renew_at").i;
+    struct cert_note note = {.renew_at_s = MAX(0, renew_at_s),
+                             .look_at_s = clock_unix_s() + (look > 0 ? look : LOOK_S),
+                             .tried_at_s = t->note.tried_at_s,
+                             .failures_total = t->note.failures_total,
+                             .demanded = t->note.demanded};
+    cert_note_release(&t->note);
+    t->note = note;
+    certs_save(c, t);
+    log_line(LOG_INFO, "certs", "a certificate for %s, good for %lld days", t->name,
+             (long long)((identity_expires_unix_s(t->identity) - clock_unix_s()) / DAY_S));
+    edge_publish_tls(c->edge);
+    end_job(t, NULL);
+}
+
 static void on_child_end(void *arg, int wait_status)
 {
     struct cert *t = arg;
@@ -267,7 +320,9 @@ static void on_child_end(void *arg, int wait_status)
     proc_free(t->child);
     t->child = NULL;
     certs_drop_challenges(c, str_of(t->name));
-    if (!t->reported) {
+    if (!t->reported && is_newer(c, t)) { /* it died after its work was done */
+        succeeded(c, t, VALUE_UNDEF);
+    } else if (!t->reported) {
         proc_describe(wait_status, how, sizeof(how));
         err_set(&err, STATUS_INTERNAL, "what was to obtain it ended before it was done (%s)", how);
         failed(c, t, &err, 0);
@@ -314,34 +369,6 @@ static void begin(struct certs *c, struct cert *t)
         failed(c, t, &err, 0);
 }
 
-/* ---- the files ---- */
-
-/* The file as it is now. What cannot be used is told and left alone; what we have is kept. */
-static enum status load(struct certs *c, struct cert *t, struct err *err)
-{
-    struct arena *a = arena_new((size_t)LIMIT_TLS_FILE * 4);
-    struct identity *id = NULL;
-    struct x509_facts facts;
-    str pem;
-    enum status st = cert_pem_read(a, c->edge->config->state, str_of(t->name), &pem, err);
-    if (st == STATUS_OK) {
-        const char *what = arena_printf(a, "'%s'", cert_path(a, c->edge->config->state, str_of(t->name), ".pem")).p;
-        st = identity_from_pem(pem, what, &id, err);
-        if (st == STATUS_OK && !identity_covers(id, str_of(t->name)))
-            st = err_set(err, STATUS_CONFIG, "the certificate in %s is not for %s", what, t->name);
-    }
-    if (st == STATUS_OK) {
-        identity_unref(t->identity);
-        t->identity = identity_ref(id);
-        free(t->issuer);
-        t->issuer = x509_read(a, pem, &facts, NULL) == STATUS_OK ? mem_cstr(facts.issuer) : NULL;
-        explicit_bzero((char *)(uintptr_t)pem.p, pem.n);
-    }
-    identity_unref(id);
-    arena_free(a);
-    return st;
-}
-
 void certs_result(struct certs *c, str name, struct value result)
 {
     struct cert *t = certs_find(c, name);
@@ -364,20 +391,7 @@ void certs_result(struct certs *c, str name, struct value result)
     if (hint.n)
         err_hint(&err, "%.*s", STR_ARG(hint));
     if (!text.n && load(c, t, &err) == STATUS_OK) {
-        int64_t look = VALUE_GET(result, "look_again").i;
-        int64_t failures_total = t->note.failures_total, tried_at_s = t->note.tried_at_s;
-        bool demanded = t->note.demanded;
-        cert_note_release(&t->note);
-        t->note = (struct cert_note){.renew_at_s = MAX(0, VALUE_GET(result, "renew_at").i),
-                                     .look_at_s = clock_unix_s() + (look > 0 ? look : LOOK_S),
-                                     .tried_at_s = tried_at_s,
-                                     .failures_total = failures_total,
-                                     .demanded = demanded};
-        certs_save(c, t);
-        log_line(LOG_INFO, "certs", "a certificate for %s, good for %lld days", t->name,
-                 (long long)((identity_expires_unix_s(t->identity) - clock_unix_s()) / DAY_S));
-        edge_publish_tls(c->edge);
-        end_job(t, NULL);
+        succeeded(c, t, result);
         return;
     }
     failed(c, t, &err, retry_after_s);
@@ -577,6 +591,14 @@ static enum status restore(struct certs *c, struct err *err)
         struct cert *t = certs_make(c, name);
         if (load(c, t, &why) != STATUS_OK)
             log_line(LOG_ERROR, "certs", "%s; another one is obtained", why.text);
+        else if (t->note.failures && cert_renew_at_s(t) > clock_unix_s()) { /* it came after them */
+            struct cert_note note = t->note;
+            cert_note_release(&t->note);
+            t->note = (struct cert_note){.renew_at_s = note.renew_at_s,
+                                         .tried_at_s = note.tried_at_s,
+                                         .failures_total = note.failures_total,
+                                         .demanded = note.demanded};
+        }
     }
     closedir(dir);
     arena_free(a);

@@ -101,25 +101,33 @@ class Authority:
     """pebble; http_port and tls_port are where it looks for the names it is asked about."""
 
     def __init__(self, stack, folder, dns_port, http_port, tls_port, env=None, eab=None, validity=None):
-        self.folder, self.port, self.management = folder, *free_ports(2)
+        self.folder = folder
         self.ca, key = make_pair(folder, "authority", "DNS:localhost,IP:127.0.0.1")
-        config = {"listenAddress": f"127.0.0.1:{self.port}", "managementListenAddress": f"127.0.0.1:{self.management}",
-                  "certificate": str(self.ca), "privateKey": str(key), "httpPort": http_port, "tlsPort": tls_port,
-                  "ocspResponderURL": ""}
+        self.config = {"certificate": str(self.ca), "privateKey": str(key), "httpPort": http_port, "tlsPort": tls_port,
+                       "ocspResponderURL": ""}
         if eab:
-            config |= {"externalAccountBindingRequired": True, "externalAccountMACKeys": eab}
+            self.config |= {"externalAccountBindingRequired": True, "externalAccountMACKeys": eab}
         if validity:
-            config["certificateValidityPeriod"] = validity
-        path = folder / "authority.json"
-        path.write_text(json.dumps({"pebble": config}))
-        self.command = [program("pebble"), "-config", path, "-strict", "-dnsserver", f"127.0.0.1:{dns_port}"]
+            self.config["certificateValidityPeriod"] = validity
+        self.command = [program("pebble"), "-config", folder / "authority.json", "-strict", "-dnsserver",
+                        f"127.0.0.1:{dns_port}"]
         self.env = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0", **(env or {})}
-        self.stack, self.log_path = stack, folder / "authority.log"
+        self.stack, self.log_path, self.port = stack, folder / "authority.log", None
         self.start()
 
     def start(self):
-        self.program = Running(self.stack, *self.command, env=self.env, log=self.log_path)
-        wait_until(lambda: listens(self.management) and listens(self.port), self.program.log)
+        """Again: at the same address, with another root and no memory."""
+        for _ in range(5):  # somebody else may take the ports before it does
+            if not self.port:
+                self.port, self.management = free_ports(2)
+            self.config |= {"listenAddress": f"127.0.0.1:{self.port}", "managementListenAddress": f"127.0.0.1:{self.management}"}
+            (self.folder / "authority.json").write_text(json.dumps({"pebble": self.config}))
+            self.program = Running(self.stack, *self.command, env=self.env, log=self.log_path)
+            wait_until(lambda: self.program.process.poll() is not None or (listens(self.management) and listens(self.port)),
+                       self.program.log)
+            if self.program.process.poll() is None:
+                break
+            self.port = None
         context = ssl.create_default_context(cafile=str(self.ca))
         with urllib.request.urlopen(f"https://127.0.0.1:{self.management}/roots/0", context=context, timeout=5) as r:
             (self.folder / "root.pem").write_bytes(r.read())
