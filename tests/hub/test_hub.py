@@ -194,6 +194,22 @@ def test_sign_on_ticket_and_revocation(hub):
     assert fay.get(back).header("location").startswith("/-/sign-in?to=")
 
 
+def test_the_whole_way_into_a_space(hub):
+    """A real space behind the real edge: in by the hub, out within a second after signing out there."""
+    html = {"Accept": "text/html"}
+    ivy, iris = hub.browser(), hub.browser()
+    ivy.sign_up("ivy@example.org", "Ivy")
+    origin = ivy.new_space("Way in")
+    page = ivy.follow(ivy.get(origin + "/", headers=html))
+    assert page.status == 200 and page.url == origin + "/" and "Way in" in page.said and "Ivy" in page.said
+    assert ivy.get(origin + "/-/actor.json").json()["actor"]["role"] == "owner"
+    iris.sign_up("iris@example.org", "Iris")
+    page = iris.follow(iris.get(origin + "/", headers=html))
+    assert page.status == 403 and "not a member" in page.said and "Ask Ivy" in page.said and "Iris" in page.said
+    ivy.post("/-/sign-out")
+    wait_for(lambda: ivy.get(origin + "/-/actor.json").status == 401)
+
+
 def test_attempts_are_limited_and_others_are_not_locked_out(hub):
     hub.browser().sign_up("gil@example.org")
     attacker = {"X-Forwarded-For": "192.0.2.7"}  # from nobody we trust: it counts as us
