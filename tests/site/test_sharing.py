@@ -31,7 +31,7 @@ insert into own_rule values (1, 'hush rule');
 CONFIG = {
     "allow": {"id": ["ann", "ed", "cleo"]},
     "permissions": {"share": {"id": ["ann", "cleo"]}, "store-query": {"id": "ann"}, "update-query": {"id": "ann"},
-                    "execute-sql": {"id": "ann"}},
+                    "execute-sql": {"id": "ann"}, "permissions-debug": {"id": "cleo"}},
     "databases": {"d": {
         "tables": {"own_rule": {"allow": {"id": "ann"}}, "shown": {"title": "People shown", "description": "All of them"}},
         "queries": {"counts": {"sql": "select name, length(name) as n from secret", "title": "How long"},
@@ -397,6 +397,19 @@ def test_people(site):
     # what somebody got is not theirs to pass on
     share(site, GUEST, 403, table="shown", audience="link")
     change(site, one, action="withdraw")
+
+
+def test_why(site):
+    """/-/check tells of a share where the rules alone refuse."""
+    debug = signing.cookie(SECRET, {"id": "cleo"})
+    one = share(site, table="shown", audience="person", who="zoe")
+    got = site.get("/-/check.json?action=view-table&parent=d&child=shown&actor=" + urllib.parse.quote('{"id": "zoe"}'), debug)
+    assert got.status == 200, got
+    why = got.json()
+    assert why["allowed"] is True and one["id"] in why["explanation"]["summary"], why
+    change(site, one, action="withdraw")
+    got = site.get("/-/check.json?action=view-table&parent=d&child=shown&actor=" + urllib.parse.quote('{"id": "zoe"}'), debug)
+    assert got.json()["allowed"] is False and "share" not in got.json()["explanation"]
 
 
 def test_queries(site):

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "site/queries.h"
+#include "site/share/shares.h"
 #include "site/view/resources.h"
 
 /* ---- rules ---- */
@@ -251,6 +252,22 @@ static struct value explain_action(struct request *rq, struct value actor, enum 
     return d;
 }
 
+/* What the rules refuse may have been shared. */
+static void explain_share(struct request *rq, struct value actor, enum action a, str parent, str child,
+                          struct value explanation)
+{
+    struct share_hit hit;
+    if (value_truth(VALUE_GET(explanation, "allowed")) ||
+        shares_level(rq->site->shares, actor, NULL, 0, a, parent, child, &hit) < 0)
+        return;
+    VALUE_SET(explanation, "allowed", value_bool(true));
+    VALUE_SET(explanation, "share", value_str(arena_str(rq->arena, str_of(hit.id))));
+    VALUE_SET(
+        explanation, "summary",
+        value_str(arena_printf(rq->arena, "Allowed because it is shared with %s (share %s); the rules alone refuse it.",
+                               hit.audience == SHARE_PUBLIC ? "everybody" : "this actor", hit.id)));
+}
+
 struct value explain_check(struct request *rq, struct value actor, enum action a, str parent, str child)
 {
     struct arena *arena = rq->arena;
@@ -268,6 +285,8 @@ struct value explain_check(struct request *rq, struct value actor, enum action a
     VALUE_SET(d, "actor", actor);
     VALUE_SET(d, "resource", resource);
     VALUE_SET(d, "explanation", explain_action(rq, actor, a, parent, child));
+    if (allowed)
+        explain_share(rq, actor, a, p, c, VALUE_GET(d, "explanation"));
     if (id.kind != VALUE_UNDEFINED)
         VALUE_SET(d, "actor_id", id);
     return d;
