@@ -42,6 +42,7 @@ soak: build ## hours of mixed load; SECONDS_TO_RUN=3600
 	@tests/soak/uploads
 	@tests/soak/edge
 	@tests/soak/hold
+	@tests/soak/signins
 	@tests/soak/moments
 	@tests/soak/spaces
 
