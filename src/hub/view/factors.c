@@ -175,7 +175,7 @@ static enum status keys_rename(struct conn *c, void *arg, struct err *err)
     return st == STATUS_OK ? passkey_rename(c, k->rq->a, hub_user_id(k->rq), hub_field(k->rq, "key"), name, err) : st;
 }
 
-/* Whoever has no password signs in with passkeys only: one stays. */
+/* Whoever has no password and no other provider signs in with passkeys only: one stays. */
 static enum status keys_remove(struct conn *c, void *arg, struct err *err)
 {
     const struct keys *k = arg;
@@ -184,8 +184,8 @@ static enum status keys_remove(struct conn *c, void *arg, struct err *err)
     enum status st = passkey_remove(c, rq->a, hub_user_id(rq), hub_field(rq, "key"), err);
     if (st == STATUS_OK)
         st = SQL_ROW(c, rq->a, &row, err,
-                     "select password <> '' or exists (select 1 from passkeys where user_id = ?1) as way_in"
-                     " from users where id = ?1",
+                     "select password <> '' or exists (select 1 from passkeys where user_id = ?1) or exists (select 1"
+                     " from identities where user = ?1) as way_in from users where id = ?1",
                      SQL_T(hub_user_id(rq)));
     if (st == STATUS_OK && !VALUE_GET(row, "way_in").i) {
         err_set(err, STATUS_CONFLICT, "This passkey is the last way into your account.");

@@ -18,6 +18,7 @@ static const struct {
     {"account", "select id, email, name, verified_at, created_at, seen_at, deletes_at from users where id = ?1"},
     {"sessions", "select created_at, seen_at, ends_at, agent, address from sessions where user_id = ?1"},
     {"passkeys", "select name, made_at, used_at from passkeys where user_id = ?1"},
+    {"identities", "select provider, issuer, subject, who, created_at, used_at from identities where user = ?1"},
     {"apps", "select since from totp where user_id = ?1 and secret is not null"},
     {"spaces", "select s.id, s.name, s.title, m.role, m.added_at from members m join spaces s on s.id = m.space_id"
                " where m.user_id = ?1"},
