@@ -26,7 +26,7 @@ static struct value when_value(struct arena *a, int64_t unix_s)
 
 static const char *state_of(const struct cert *t, int64_t now_s)
 {
-    if (t->child)
+    if (t->child && !t->reported)
         return t->identity ? "renewing" : "obtaining";
     if (t->identity)
         return identity_expires_unix_s(t->identity) < now_s ? "expired" : t->note.failures ? "renewal failed" : "valid";
@@ -44,10 +44,10 @@ static struct value cert_value(struct arena *a, const struct cert *t)
     VALUE_SET(v, "begins", when_value(a, t->identity ? identity_begins_unix_s(t->identity) : 0));
     VALUE_SET(v, "expires", when_value(a, t->identity ? identity_expires_unix_s(t->identity) : 0));
     VALUE_SET(v, "renew_at", when_value(a, t->identity ? cert_renew_at_s(t) : 0));
-    VALUE_SET(v, "failures", value_int(t->note.failures - (t->child ? 1 : 0)));
+    VALUE_SET(v, "failures", value_int(t->note.failures - (t->child && !t->reported ? 1 : 0)));
     VALUE_SET(v, "error", value_str_if(t->note.error, arena_str(a, str_of(t->note.error))));
     VALUE_SET(v, "hint", value_str_if(t->note.hint, arena_str(a, str_of(t->note.hint))));
-    VALUE_SET(v, "retry_at", when_value(a, t->note.error && !t->child ? t->note.retry_at_s : 0));
+    VALUE_SET(v, "retry_at", when_value(a, t->note.error && (!t->child || t->reported) ? t->note.retry_at_s : 0));
     return v;
 }
 
