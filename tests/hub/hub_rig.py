@@ -129,8 +129,8 @@ class Browser:
 
 
 class Hub:
-    def __init__(self, folder, settings="", env=None, program=None, isolation=None):
-        self.folder, self.port = pathlib.Path(folder) / "hub", free_port()
+    def __init__(self, folder, settings="", env=None, program=None, isolation=None, port=None):
+        self.folder, self.port = pathlib.Path(folder) / "hub", port or free_port()
         self.origin = f"http://{DOMAIN}:{self.port}"
         self.env = {**os.environ, **(env or {})}
         self.program, self.log_path, self.process = str(program or serving.PROGRAM), pathlib.Path(folder) / "hub.log", None

@@ -2,11 +2,16 @@
 """Signing in by others: an issuer and a GitHub that stand in, and lie when told to."""
 import email
 import email.policy
+import html
+import http.cookiejar
 import re
+import shutil
+import subprocess
 import urllib.parse
+import urllib.request
 
 import pytest
-from hub_rig import PASSWORD, Hub, wait_for
+from hub_rig import DOMAIN, HERE, PASSWORD, Hub, free_port, wait_for
 from stand_in import OTHER_KEYS, GitHub, Issuer
 
 import limits
@@ -415,3 +420,59 @@ def test_github(hub, github):
     page = back(ben, q, code="wrong", state=q["state"])
     assert page.status == 400 and "gives no token" in page.said
     assert back(ben, q, code="x", state="y").status == 400
+
+
+# ---- a certified issuer (npm oidc-provider), with its own pages ----
+
+def test_a_certified_issuer(make_hub, tmp_path):
+    """Start, its sign-in and consent pages, back, who it is; and out again by its own page."""
+    port = free_port()
+    origin = f"http://{DOMAIN}:{port}"
+    if not (HERE.parent.parent / "node_modules/oidc-provider").is_dir() or not shutil.which("node"):
+        pytest.skip("npm oidc-provider is not installed")
+    run = subprocess.Popen(["node", HERE / "issuer.mjs", "us", "a secret", f"{origin}/-/oidc/real/callback", origin + "/"],
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        url = run.stdout.readline().strip()
+        if not url:
+            pytest.skip("npm oidc-provider does not run with this node")
+        hub = make_hub(f'oidc: {{issuer: "{url}", client_id: us, client_secret: "a secret", label: Real,'
+                       ' admins: [boss]}', port=port)
+        ana = hub.browser()
+        page = certified(ana, begin(ana, "real", "?to=/-/account"), "boss-ana")
+        assert page.status == 303 and page.header("location") == "/-/account", page
+        assert signed_in_as(ana) == "boss-ana@example.org" and "Boss-ana" in ana.get("/-/account").said
+        assert ana.get("/-/admin").status == 200, "groups came from the userinfo endpoint"
+        out = ana.follow(ana.post("/-/sign-out"))
+        assert f"{url}/session/end?" in html.unescape(out.text)
+        page = certified(hub.browser(), begin(b := hub.browser(), "real"), "no-ben", b)
+        assert page.status == 403 and "did not confirm" in page.said
+    finally:
+        run.stdin.close()
+        run.wait(20)
+
+
+def certified(browser, url, login, back_with=None):
+    """Goes through the issuer's pages as `login`, and comes back with the browser."""
+    jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+    home = browser.hub.origin
+
+    class Stop(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, req, fp, code, msg, headers, newurl):
+            if newurl.startswith(home):
+                raise Back(newurl)
+            return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+    class Back(Exception):
+        pass
+    opener, form = urllib.request.build_opener(jar, Stop), None
+    for _ in range(6):
+        try:
+            answer = opener.open(url, form)
+        except Back as to:
+            return (back_with or browser).get(str(to))
+        text = answer.read().decode()
+        url = urllib.parse.urljoin(answer.geturl(), html.unescape(re.search(r'action="([^"]+)"', text).group(1)))
+        fields = {"prompt": re.search(r'name="prompt" value="([^"]+)"', text).group(1), "login": login, "password": "x"}
+        form = urllib.parse.urlencode(fields).encode()
+    raise AssertionError(f"no way back from {url}")
