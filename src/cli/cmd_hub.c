@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/edge_serve.h"
 #include "hub/account.h"
+#include "hub/backups.h"
 #include "hub/hub.h"
 #include "hub/store.h"
 
@@ -166,10 +167,29 @@ static enum status run(struct typed *t, struct err *err)
     return st == STATUS_OK ? hub_run(&c, err) : st;
 }
 
+/* Now, beside those of the night. */
+static enum status back_up(struct typed *t, struct err *err)
+{
+    struct hub h;
+    struct backups_result r = {0};
+    enum status st = hub_open(&h, t->dir, err);
+    if (st == STATUS_OK && !backups_wanted(&h.config))
+        st = err_set(err, STATUS_CONFIG, "hub.yaml says: backups: false");
+    if (st == STATUS_OK)
+        st = backups_all(&h, &r, err);
+    if (st == STATUS_OK)
+        printf("%lld copies taken and tried in %.*s\n", (long long)r.done, STR_ARG(h.config.backup_folder));
+    if (st == STATUS_OK && r.failed) {
+        st = err_set(err, STATUS_IO, "%lld failed; the lines above say which", (long long)r.failed);
+    }
+    hub_close(&h);
+    return st;
+}
+
 static const struct verb {
     const char *name;
     enum status (*run)(struct typed *t, struct err *err);
-} verbs[] = {{"init", init}, {"check", check}, {"admin-link", print_admin_link}, {"run", run}};
+} verbs[] = {{"init", init}, {"check", check}, {"admin-link", print_admin_link}, {"run", run}, {"backup", back_up}};
 
 static enum status read_typed(struct typed *t, int argc, char **argv, struct err *err)
 {
@@ -199,10 +219,11 @@ int cmd_hub(int argc, char **argv)
     if (t.help || (st == STATUS_OK && !t.verb.n)) {
         printf(
             "Usage: vitrine hub init --domain DOMAIN [OPTIONS]\n"
-            "       vitrine hub check | admin-link | run --uds PATH [--dir DIR]\n\n"
+            "       vitrine hub check | admin-link | backup | run --uds PATH [--dir DIR]\n\n"
             "A data cloud of your own: people sign up, get a space on a subdomain, put files in and share them.\n"
             "init makes its folder and prints a link for the first administrator; vitrine up starts it. check reads\n"
-            "hub.yaml; admin-link prints another such link; run is what the edge starts.\n\nOptions:\n");
+            "hub.yaml; admin-link prints another such link; backup copies everything now; run is what the edge "
+            "starts.\n\nOptions:\n");
         option_print_help(options, ARRAY_LEN(options));
         st = STATUS_OK;
     } else if (st == STATUS_OK) {

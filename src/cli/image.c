@@ -15,13 +15,12 @@
 #include <link.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/limits.h"
 #include "db/copy.h"
-#include "rt/proc.h"
+#include "rt/proc_run.h"
 #include "site/state.h"
 
 #include "base/banned.h"
@@ -236,41 +235,20 @@ enum status image_end(struct image *i, struct err *err)
 
 /* ---- other programs ---- */
 
-struct building {
-    struct loop *loop;
-    int wait_status;
-};
-
-static void on_exit_of(void *arg, int wait_status)
-{
-    struct building *b = arg;
-    b->wait_status = wait_status;
-    loop_stop(b->loop);
-}
-
 enum status image_run(struct image *i, const char *const *words, size_t count, struct err *err)
 {
-    struct building b = {0};
-    struct proc *p = NULL;
     char **argv = arena_alloc(i->a, (count + 1) * sizeof *argv);
     for (size_t k = 0; k < count; k++)
         argv[k] = (char *)(uintptr_t)words[k];
     argv[count] = NULL;
-    const struct proc_config c = {.path = words[0], .argv = argv};
-    enum status st = loop_new(&b.loop, err);
-    if (st != STATUS_OK)
-        return st;
-    st = proc_spawn(b.loop, &c, on_exit_of, &b, &p, err);
+    /* As long as it takes: its output shows how far it is, Ctrl-C ends both. */
+    enum status st = proc_run(&(struct proc_config){.path = words[0], .argv = argv}, 0, NULL, err);
     if (st == STATUS_NOT_FOUND) {
         err_set(err, STATUS_NOT_FOUND, "there is no %s here", words[0]);
         err_hint(err, "Install it, or write what it would work on with --to FOLDER.");
+    } else if (st != STATUS_OK) {
+        err_set(err, STATUS_IO, "%s %s failed", words[0], count > 1 ? words[1] : "");
     }
-    if (st == STATUS_OK)
-        st = loop_run(b.loop, err); /* as long as it takes: its output shows how far it is, Ctrl-C ends both */
-    proc_free(p);
-    loop_free(b.loop);
-    if (st == STATUS_OK && (!WIFEXITED(b.wait_status) || WEXITSTATUS(b.wait_status) != 0))
-        st = err_set(err, STATUS_IO, "%s %s failed", words[0], count > 1 ? words[1] : "");
     return st;
 }
 

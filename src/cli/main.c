@@ -62,6 +62,7 @@ const struct command commands[] = {
     {"prove", "Load a server while it changes, and count what it lost", cmd_prove},
     {"hash-password", "Print the hash of a password for the configuration", cmd_hash_password},
     {"hub", "Make and check a data cloud of your own: accounts, spaces", cmd_hub},
+    {"fleet", "Take all spaces of a hub to another version, in waves", cmd_fleet},
     {"up", "Start the hub with everything in front of it and behind it", cmd_up},
     {"certs", "The certificates of an edge: list, show, renew", cmd_certs},
     {"edge", "Stand in front of apps: routes, TLS, changes without a failed request", cmd_edge},

@@ -109,6 +109,32 @@ static enum status read_spaces(struct value v, struct hub_config *c, struct err 
     return st;
 }
 
+static enum status read_backups(struct arena *a, struct value v, struct hub_config *c, struct err *err)
+{
+    str folder = value_get_text(v, STR("folder")), at = value_get_text(v, STR("at")), hour, minute;
+    int64_t h = 3, m = 0;
+    c->backup_folder = hub_path(a, c, "backups");
+    c->backup_keep = (struct backup_keep){.daily = 7, .weekly = 4, .monthly = 6};
+    if (v.kind == VALUE_BOOL && !v.b)
+        c->backup_folder = STR("");
+    else if (!value_is_null(v) && v.kind != VALUE_DICT)
+        return wrong(err, "backups", "must be false, or hold folder, at, keep_daily, keep_weekly, keep_monthly");
+    if (folder.n && folder.p[0] != '/')
+        return wrong(err, "backups", "folder must be a whole path");
+    if (folder.n)
+        c->backup_folder = folder;
+    if (at.n && (!str_cut(at, ':', &hour, &minute) || !str_to_i64(hour, &h) || !str_to_i64(minute, &m) || h < 0 ||
+                 h > 23 || m < 0 || m > 59))
+        return wrong(err, "backups", "at must be a time of day in UTC, in quotes: \"03:00\"");
+    c->backup_minute = h * 60 + m;
+    enum status st = read_number(VALUE_GET(v, "keep_daily"), "keep_daily", 0, 10000, &c->backup_keep.daily, err);
+    if (st == STATUS_OK)
+        st = read_number(VALUE_GET(v, "keep_weekly"), "keep_weekly", 0, 10000, &c->backup_keep.weekly, err);
+    return st == STATUS_OK
+               ? read_number(VALUE_GET(v, "keep_monthly"), "keep_monthly", 0, 10000, &c->backup_keep.monthly, err)
+               : st;
+}
+
 static enum status read_origin(struct arena *a, struct value root, struct hub_config *c, struct err *err)
 {
     str given = value_get_text(root, STR("origin"));
@@ -166,6 +192,8 @@ static enum status read_all(struct arena *a, struct value root, struct hub_confi
         st = read_spaces(VALUE_GET(root, "spaces"), c, err);
     if (st == STATUS_OK)
         st = read_isolation(VALUE_GET(root, "isolation"), &c->isolation, err);
+    if (st == STATUS_OK)
+        st = read_backups(a, VALUE_GET(root, "backups"), c, err);
     c->verify = !value_is_null(VALUE_GET(root, "mail"));
     if (st == STATUS_OK)
         st = read_flag(VALUE_GET(root, "verify_email"), "verify_email", &c->verify, err);
@@ -258,6 +286,9 @@ str hub_config_text(struct arena *a, str domain, str listen, str listen_tls, str
         "of\n"
         "# spaces), required (a space does not start with less), \"off\"\n"
         "isolation: available\n"
+        "\n"
+        "# Every night at this time (UTC) a copy of everything, tried by restoring it; false: none\n"
+        "backups: {at: \"03:00\", keep_daily: 7, keep_weekly: 4, keep_monthly: 6}\n"
         "\n"
         "# What a new space may use; 0 = no limit\n"
         "spaces:\n"

@@ -5,6 +5,7 @@
 #define VITRINE_HUB_CONFIG_H
 
 #include "codec/value.h"
+#include "replicate/backup.h"
 
 enum hub_isolation { ISOLATION_AVAILABLE, ISOLATION_REQUIRED, ISOLATION_OFF };
 enum hub_sign_up { SIGN_UP_OPEN, SIGN_UP_INVITED, SIGN_UP_CLOSED };
@@ -19,10 +20,13 @@ struct hub_config { /* all text lives in the arena it was read into */
     str port;       /* ":8080" when the origin has one, else empty */
     bool secure;    /* https */
     enum hub_sign_up sign_up;
-    enum hub_isolation isolation;    /* of spaces: with what the machine has, only whole, or none */
-    struct hub_quota quota;          /* of new spaces */
-    int64_t spaces_each;             /* that one person may own */
-    bool verify;                     /* an e-mail address must be confirmed before the account is used */
+    enum hub_isolation isolation; /* of spaces: with what the machine has, only whole, or none */
+    struct hub_quota quota;       /* of new spaces */
+    int64_t spaces_each;          /* that one person may own */
+    bool verify;                  /* an e-mail address must be confirmed before the account is used */
+    str backup_folder;            /* empty: none are taken */
+    int64_t backup_minute;        /* of the day, UTC */
+    struct backup_keep backup_keep;
     struct value listen, listen_tls; /* LISTs of STR: addresses of the edge */
     struct value certificates;       /* LIST of DICT {cert, key} */
     struct value root;               /* the whole document: mail, oidc, github, acme are read by their parts */

@@ -45,31 +45,87 @@ static str quoted(struct arena *a, str word)
 #define USERS_FROM 1900000000u
 #define USERS      200000000u
 
-static unsigned user_of(str space_id)
+unsigned edge_apps_user(str space_id)
 {
+    if (geteuid() != 0)
+        return geteuid();
     uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
     for (size_t i = 0; i < space_id.n; i++)
         hash = (hash ^ (unsigned char)space_id.p[i]) * UINT64_C(1099511628211);
     return USERS_FROM + (unsigned)(hash % USERS);
 }
 
-static str sandbox(struct hub *h, struct arena *a, str program, str folder, str space_id)
+static void push(struct value words, const char *word)
 {
-    const struct hub_config *c = &h->config;
-    str user = geteuid() == 0 ? arena_printf(a, " --user-id %u", user_of(space_id)) : STR("");
-    str require = c->isolation == ISOLATION_REQUIRED ? STR(" --require namespaces,landlock,seccomp") : STR("");
-    str rest = arena_printf(a, " --memory %lld --gate ", (long long)c->quota.memory_bytes);
-    return ARENA_CAT(a, program, STR(" sandbox --folder "), folder, STR(" --listen {socket}"), user, require, rest,
-                     quoted(a, hub_path(a, c, HUB_GATE)), STR(" -- "));
+    value_push(words, value_cstr(word));
 }
 
-/* The program of its version, in its sandbox. */
-static str command(struct hub *h, struct arena *a, str space_id)
+static void push_pair(struct value words, const char *name, str word)
 {
-    str program = quoted(a, h->program);
-    str folder = quoted(a, arena_printf(a, "%.*s/spaces/%.*s", STR_ARG(h->config.dir), STR_ARG(space_id)));
-    str before = h->config.isolation == ISOLATION_OFF ? STR("") : sandbox(h, a, program, folder, space_id);
-    return ARENA_CAT(a, before, program, STR(" serve --space "), folder, STR(" --uds {socket}"));
+    push(words, name);
+    value_push(words, value_str(word));
+}
+
+static str folder_of(struct hub *h, struct arena *a, str space_id)
+{
+    return arena_printf(a, "%.*s/spaces/%.*s", STR_ARG(h->config.dir), STR_ARG(space_id));
+}
+
+/* Up to what comes before "--". */
+static struct value sandbox(struct hub *h, struct arena *a, str program, str space_id)
+{
+    struct value words = value_list(a);
+    value_push(words, value_str(program));
+    push(words, "sandbox");
+    push_pair(words, "--folder", folder_of(h, a, space_id));
+    if (geteuid() == 0)
+        push_pair(words, "--user-id", arena_i64(a, edge_apps_user(space_id)));
+    if (h->config.isolation == ISOLATION_REQUIRED)
+        push_pair(words, "--require", STR("namespaces,landlock,seccomp"));
+    push_pair(words, "--memory", arena_i64(a, h->config.quota.memory_bytes));
+#if defined(VITRINE_FAULTS) && VITRINE_FAULTS /* such programs are told by the environment what to do */
+    push_pair(words, "--env", STR("ASAN_OPTIONS"));
+    push_pair(words, "--env", STR("VITRINE_FAULT"));
+#endif
+    return words;
+}
+
+struct value edge_apps_sandbox(struct hub *h, struct arena *a, str space_id, str writable)
+{
+    struct value words = value_list(a);
+    if (h->config.isolation == ISOLATION_OFF)
+        return words;
+    words = sandbox(h, a, h->program, space_id);
+    if (writable.n)
+        push_pair(words, "--write", writable);
+    push(words, "--");
+    return words;
+}
+
+str edge_apps_program(struct hub *h, struct arena *a, str version)
+{
+    return version.n ? arena_printf(a, "%.*s/versions/%.*s/vitrine", STR_ARG(h->config.dir), STR_ARG(version))
+                     : h->program;
+}
+
+/* The program of the space's version, in its sandbox. */
+static str command(struct hub *h, struct arena *a, str space_id, str version)
+{
+    struct value words = value_list(a);
+    str program = edge_apps_program(h, a, version), out = STR("");
+    if (h->config.isolation != ISOLATION_OFF) {
+        words = sandbox(h, a, program, space_id);
+        push_pair(words, "--listen", STR("{socket}"));
+        push_pair(words, "--gate", hub_path(a, &h->config, HUB_GATE));
+        push(words, "--");
+    }
+    value_push(words, value_str(program));
+    push(words, "serve");
+    push_pair(words, "--space", folder_of(h, a, space_id));
+    push_pair(words, "--uds", STR("{socket}"));
+    for (size_t i = 0; i < value_count(words); i++)
+        out = ARENA_CAT(a, out, i ? STR(" ") : STR(""), quoted(a, value_at(words, i).s));
+    return out;
 }
 
 static enum status hosts_of(struct hub *h, struct conn *c, struct arena *a, str space_id, str name, struct value *ret,
@@ -89,7 +145,7 @@ enum status edge_apps_put(struct hub *h, struct conn *c, str space_id, bool asle
 {
     struct arena *a = arena_new(0);
     struct value row, hosts, quota, spec = value_dict(a);
-    enum status st = SQL_ROW(c, a, &row, err, "select name, quota from spaces where id = ?1", SQL_T(space_id));
+    enum status st = SQL_ROW(c, a, &row, err, "select name, quota, version from spaces where id = ?1", SQL_T(space_id));
     if (st == STATUS_OK && row.kind != VALUE_DICT)
         st = err_set(err, STATUS_NOT_FOUND, "there is no such space");
     if (st == STATUS_OK)
@@ -100,7 +156,7 @@ enum status edge_apps_put(struct hub *h, struct conn *c, str space_id, bool asle
         int64_t sleep_s = VALUE_GET(quota, "sleep_seconds").i, minute = VALUE_GET(quota, "requests_per_minute").i;
         VALUE_SET(spec, "name", value_str(edge_apps_name(a, space_id)));
         VALUE_SET(spec, "host", hosts);
-        VALUE_SET(spec, "run", value_str(command(h, a, space_id)));
+        VALUE_SET(spec, "run", value_str(command(h, a, space_id, VALUE_GET(row, "version").s)));
         VALUE_SET(spec, "health", value_cstr("/-/ready"));
         /* One space that is slow or flooded leaves the others connections and memory. */
         VALUE_SET(spec, "in_hand_max", value_int(SPACE_IN_HAND));

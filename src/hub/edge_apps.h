@@ -10,6 +10,13 @@
  * asleep: nothing is started, the first request does. */
 enum status edge_apps_put(struct hub *h, struct conn *c, str space_id, bool asleep, struct err *err) MUST_USE;
 enum status edge_apps_remove(struct hub *h, str space_id, struct err *err) MUST_USE; /* not there: OK */
+/* The words before a program that runs as the space's user, sees the space's folder and may write `writable` (empty:
+ * none). */
+struct value edge_apps_sandbox(struct hub *h, struct arena *a, str space_id, str writable);
+/* The system's user that a space's processes are: one of its own where we are root, else ours. */
+unsigned edge_apps_user(str space_id);
+/* The program of a version, "" being the hub's own. */
+str edge_apps_program(struct hub *h, struct arena *a, str version);
 /* DICT: name of the app -> what the edge says of it, of all spaces. */
 enum status edge_apps_list(struct hub *h, struct arena *a, struct value *ret, struct err *err) MUST_USE;
 str edge_apps_name(struct arena *a, str space_id); /* "s-abc..." */

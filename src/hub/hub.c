@@ -31,6 +31,7 @@
 #include "hub/route.h"
 #include "hub/session.h"
 #include "hub/space.h"
+#include "hub/upkeep.h"
 #include "net/gate.h"
 #include "net/listener.h"
 #include "rt/notify.h"
@@ -38,9 +39,7 @@
 #include "rt/thread.h"
 
 #define SECRET_BYTES 32
-#define HOUR_MS      3600000
 #define OUTBOX_MS    2000 /* between two looks at what spaces want to be mailed */
-
 /* ---- small things that everybody needs ---- */
 
 str hub_id(struct arena *a, char kind)
@@ -320,14 +319,15 @@ static enum status start_pool(struct hub *h, struct err *err)
     return pool_new(&(struct pool_config){.lanes = lanes, .lane_count = HUB_LANES}, &h->pool, err);
 }
 
+#define UPKEEP_EVERY_MS 10000
+
 struct process {
     struct hub hub;
     const struct hub_run_config *config;
     struct http_server *server;
     struct signal_source *signals;
     struct gate *gate;
-    struct loop_timer gate_timer;
-    struct loop_timer hourly, outbox;
+    struct loop_timer gate_timer, upkeep_timer, outbox;
     atomic_bool outbox_busy;
     bool stopping;
 };
@@ -372,6 +372,29 @@ static void on_signal(void *arg, int signo, int sender)
     p->stopping = true;
 }
 
+/* A round at a time: the next one begins some time after this one has ended, on the loop. */
+static void round_ended(void *arg)
+{
+    struct process *p = arg;
+    if (!p->stopping)
+        loop_timer_after_ms(p->hub.loop, &p->upkeep_timer, UPKEEP_EVERY_MS);
+}
+
+static void round_of_upkeep(void *arg, struct worker *w)
+{
+    struct process *p = arg;
+    (void)w;
+    upkeep_round(&p->hub);
+    loop_post(p->hub.loop, round_ended, p);
+}
+
+static void begin_round(void *arg)
+{
+    struct process *p = arg;
+    if (!pool_submit(p->hub.pool, HUB_BACKGROUND, round_of_upkeep, p))
+        round_ended(p);
+}
+
 static void reconcile(void *arg, struct worker *w)
 {
     struct hub *h = arg;
@@ -379,22 +402,6 @@ static void reconcile(void *arg, struct worker *w)
     (void)w;
     if (space_reconcile(h, &err) != STATUS_OK)
         log_line(LOG_ERROR, "hub", "spaces: %s", err.text);
-}
-
-static void purge(void *arg, struct worker *w)
-{
-    struct err err = ERR_INIT;
-    (void)w;
-    if (account_purge(arg, &err) != STATUS_OK)
-        log_line(LOG_ERROR, "hub", "deleted accounts: %s", err.text);
-}
-
-static void on_hour(void *arg)
-{
-    struct process *p = arg;
-    if (!atomic_load(&p->hub.stopping) && !pool_submit(p->hub.pool, HUB_BACKGROUND, purge, &p->hub))
-        log_line(LOG_WARN, "hub", "deleted accounts wait: too much is to be done");
-    loop_timer_after_ms(p->hub.loop, &p->hourly, HOUR_MS);
 }
 
 static void look_at_outboxes(void *arg, struct worker *w)
@@ -479,16 +486,16 @@ enum status hub_run(const struct hub_run_config *config, struct err *err)
         if (!pool_submit(p.hub.pool, HUB_BACKGROUND, reconcile, &p.hub))
             log_line(LOG_ERROR, "hub", "no worker looks after the spaces");
         loop_timer_init(&p.gate_timer, open_gate, &p);
+        loop_timer_init(&p.upkeep_timer, begin_round, &p);
+        loop_timer_after_ms(p.hub.loop, &p.upkeep_timer, 0);
         open_gate(&p);
         loop_timer_init(&p.outbox, on_outbox, &p);
         loop_timer_after_ms(p.hub.loop, &p.outbox, OUTBOX_MS);
-        loop_timer_init(&p.hourly, on_hour, &p);
-        loop_timer_after_ms(p.hub.loop, &p.hourly, 0);
         notify_send("READY=1");
         st = loop_run(p.hub.loop, err);
         loop_timer_cancel(p.hub.loop, &p.gate_timer);
-        loop_timer_cancel(p.hub.loop, &p.hourly);
         loop_timer_cancel(p.hub.loop, &p.outbox);
+        loop_timer_cancel(p.hub.loop, &p.upkeep_timer);
         gate_free(p.gate);
     }
     atomic_store(&p.hub.stopping, true);

@@ -129,7 +129,7 @@ class Browser:
 
 
 class Hub:
-    def __init__(self, folder, settings="", env=None, program=None, isolation=None, port=None):
+    def __init__(self, folder, settings="", env=None, program=None, isolation=None, port=None, change=None):
         self.folder, self.port = pathlib.Path(folder) / "hub", port or free_port()
         self.origin = f"http://{DOMAIN}:{self.port}"
         self.env = {**os.environ, **(env or {})}
@@ -140,10 +140,12 @@ class Hub:
         config = self.folder / "hub.yaml"
         if SANITIZED: # its shadow memory is larger than any limit; leaks are looked for by ptrace
             config.write_text(re.sub(r"memory_bytes: \d+", "memory_bytes: 0", config.read_text()))
-            self.env["ASAN_OPTIONS"] = self.env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+            self.env["ASAN_OPTIONS"] = self.env.get("ASAN_OPTIONS", "") + ":detect_leaks=0:disable_coredump=0"
         if isolation:
             text = (self.folder / "hub.yaml").read_text()
             (self.folder / "hub.yaml").write_text(text.replace("isolation: available", f'isolation: "{isolation}"'))
+        if change:
+            config.write_text(change(config.read_text()))
         if settings:
             with open(self.folder / "hub.yaml", "a") as f:
                 f.write("\n" + settings + "\n")

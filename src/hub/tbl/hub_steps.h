@@ -77,3 +77,10 @@ X(identities,
   " made_admin integer not null default 0, unique (issuer, subject));"
   "create index identities_user on identities (user);"
   "create table used_tries (state text primary key, until_s integer not null) without rowid;")
+X(backups, "create table backups (space_id text primary key, at integer not null, failed text not null default '',"
+           " bytes integer not null default 0, well_at integer not null default 0) without rowid;")
+X(fleet,
+  "create table fleet_runs (id integer primary key, began_at integer not null, ended_at integer not null default 0,"
+  " version text not null, state text not null, why text not null default '');"
+  "create table fleet_steps (run_id integer not null, space_id text not null, before text not null,"
+  " primary key (run_id, space_id));")

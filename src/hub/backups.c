@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/backups.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "hub/edge_apps.h"
+#include "hub/sql.h"
+#include "replicate/backup.h"
+#include "rt/proc_run.h"
+
+#define OUTPUT_MAX 8192
+
+bool backups_wanted(const struct hub_config *c)
+{
+    return c->backup_folder.n > 0;
+}
+
+int64_t backups_next(const struct hub_config *c, int64_t now_s)
+{
+    int64_t today = now_s - now_s % 86400 + c->backup_minute * 60;
+    return today > now_s ? today : today + 86400;
+}
+
+/* ---- results ---- */
+
+struct result {
+    str space, failed;
+    int64_t bytes;
+};
+
+static enum status write_result(struct conn *c, void *arg, struct err *err)
+{
+    const struct result *r = arg;
+    return SQL_RUN(c, err,
+                   "insert into backups (space_id, at, failed, bytes) values (?1, ?2, ?3, ?4) on conflict (space_id) do"
+                   " update set at = excluded.at, failed = excluded.failed, bytes = excluded.bytes, well_at ="
+                   " case when excluded.failed = '' then excluded.at else well_at end",
+                   SQL_T(r->space), SQL_I(clock_unix_s()), SQL_T(r->failed), SQL_I(r->bytes));
+}
+
+static void note(struct hub *h, str space, const struct err *err, int64_t bytes)
+{
+    struct result r = {space, err ? str_of(err->text) : STR(""), bytes};
+    struct err own = ERR_INIT;
+    if (err)
+        log_line(LOG_ERROR, "backup", "%.*s: %s", STR_ARG(space.n ? space : STR("the hub")), err->text);
+    if (store_write(h->store, write_result, &r, &own) != STATUS_OK)
+        log_line(LOG_ERROR, "backup", "%s", own.text);
+}
+
+/* ---- one space ---- */
+
+static bool is_database(int folder, const char *name)
+{
+    char head[16];
+    struct stat st;
+    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool ok = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+              read(fd, head, sizeof head) == (ssize_t)sizeof head && memcmp(head, "SQLite format 3", 16) == 0;
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* Adds FOLDER/NAME of every database; at most LIMIT_HUB_DATABASES. */
+static enum status find_databases(struct arena *a, str folder, struct value files, struct err *err)
+{
+    char *path = arena_cstr(a, folder);
+    DIR *d = opendir(path);
+    enum status st = STATUS_OK;
+    if (!d)
+        return errno == ENOENT ? STATUS_OK : err_sys(err, STATUS_IO, errno, "cannot read %s", path);
+    for (struct dirent *e; st == STATUS_OK && (e = readdir(d));) {
+        if (e->d_name[0] == '.' || !is_database(dirfd(d), e->d_name))
+            continue;
+        if (value_count(files) == LIMIT_HUB_DATABASES)
+            st = err_set(err, STATUS_TOO_LARGE, "more than %d databases in %s", LIMIT_HUB_DATABASES, path);
+        value_push(files, value_str(ARENA_CAT(a, folder, STR("/"), str_of(e->d_name))));
+    }
+    closedir(d);
+    return st;
+}
+
+/* `vitrine WORDS` as the space's user, seeing the space's folder and, to write, its backups. */
+static enum status run_as_space(struct hub *h, struct arena *a, str space_id, str backups, struct value words,
+                                struct err *err)
+{
+    struct buf out;
+    struct value argv = edge_apps_sandbox(h, a, space_id, backups);
+    char **list = arena_alloc(a, (value_count(argv) + value_count(words) + 2) * sizeof *list);
+    size_t n = 0;
+    for (size_t i = 0; i < value_count(argv); i++)
+        list[n++] = arena_cstr(a, value_at(argv, i).s);
+    list[n++] = arena_cstr(a, h->program);
+    for (size_t i = 0; i < value_count(words); i++)
+        list[n++] = arena_cstr(a, value_at(words, i).s);
+    buf_init(&out, OUTPUT_MAX);
+    enum status st =
+        proc_run(&(struct proc_config){.path = list[0], .argv = list, .new_group = true, .end_group = true},
+                 LIMIT_HUB_BACKUP_MS, &out, err);
+    if (st != STATUS_OK) { /* its last line says why */
+        str text = str_trim(buf_str(&out));
+        size_t line = str_rfind_char(text, '\n');
+        err_set(err, st, "%.*s", STR_ARG(line == STR_NPOS ? text : str_from(text, line + 1)));
+    }
+    buf_release(&out);
+    return st;
+}
+
+static void push(struct value list, const char *word)
+{
+    value_push(list, value_cstr(word));
+}
+
+static enum status take(struct hub *h, struct arena *a, str space_id, str folder, struct err *err)
+{
+    struct value files = value_list(a), words = value_list(a), check = value_list(a);
+    const struct hub_config *c = &h->config;
+    str space = arena_printf(a, "%.*s/spaces/%.*s", STR_ARG(c->dir), STR_ARG(space_id));
+    enum status st = find_databases(a, ARENA_CAT(a, space, STR("/data")), files, err);
+    if (st == STATUS_OK)
+        st = find_databases(a, ARENA_CAT(a, space, STR("/state")), files, err);
+    if (st != STATUS_OK || !value_count(files))
+        return st;
+    push(words, "backup");
+    for (size_t i = 0; i < value_count(files); i++)
+        value_push(words, value_at(files, i));
+    const struct {
+        const char *name;
+        int64_t n;
+    } keep[] = {{"--keep-daily", c->backup_keep.daily},
+                {"--keep-weekly", c->backup_keep.weekly},
+                {"--keep-monthly", c->backup_keep.monthly}};
+    for (size_t i = 0; i < ARRAY_LEN(keep); i++) {
+        if (keep[i].n) {
+            push(words, keep[i].name);
+            value_push(words, value_str(arena_i64(a, keep[i].n)));
+        }
+    }
+    push(words, "--quiet");
+    push(words, "--to");
+    value_push(words, value_str(folder));
+    st = run_as_space(h, a, space_id, folder, words, err);
+    push(check, "restore");
+    value_push(check, value_str(folder));
+    push(check, "--check");
+    push(check, "--quiet");
+    return st == STATUS_OK ? run_as_space(h, a, space_id, folder, check, err) : st;
+}
+
+static int64_t folder_bytes(struct arena *a, str folder)
+{
+    str *names;
+    size_t count;
+    int64_t bytes = 0;
+    if (backup_names(a, folder, &names, &count, NULL) != STATUS_OK)
+        return 0;
+    for (size_t i = 0; i < count; i++) {
+        struct backup_list list;
+        if (backup_list(a, folder, names[i], &list, NULL) == STATUS_OK && list.count)
+            bytes += list.items[list.count - 1].size_bytes;
+    }
+    return bytes;
+}
+
+/* Its own user writes there; the folder above is ours. */
+static enum status give(struct hub *h, str folder, str space_id, struct err *err)
+{
+    unsigned user = h->config.isolation == ISOLATION_OFF ? geteuid() : edge_apps_user(space_id);
+    if (user != geteuid() && lchown(folder.p, user, user) != 0)
+        return err_sys(err, STATUS_IO, errno, "cannot give away %.*s", STR_ARG(folder));
+    return STATUS_OK;
+}
+
+enum status backups_space(struct hub *h, str space_id, struct err *err)
+{
+    struct arena *a = arena_new(0);
+    struct err own = ERR_INIT;
+    str folder = ARENA_CAT(a, h->config.backup_folder, STR("/"), space_id);
+    enum status st = fs_make_folders(ARENA_CAT(a, folder, STR("/")), 0711, &own);
+    if (st == STATUS_OK)
+        st = give(h, folder, space_id, &own);
+    if (st == STATUS_OK)
+        st = take(h, a, space_id, folder, &own);
+    note(h, arena_str(a, space_id), st == STATUS_OK ? NULL : &own, st == STATUS_OK ? folder_bytes(a, folder) : 0);
+    if (st != STATUS_OK && err)
+        *err = own;
+    arena_free(a);
+    return st;
+}
+
+/* ---- all ---- */
+
+static enum status take_hub(struct hub *h, struct err *err)
+{
+    struct arena *a = arena_new(0);
+    struct err own = ERR_INIT;
+    struct backup b = {0};
+    struct backup_list removed;
+    str folder = ARENA_CAT(a, h->config.backup_folder, STR("/hub"));
+    const struct copy_progress none = {0};
+    enum status st = fs_make_folders(ARENA_CAT(a, folder, STR("/")), 0700, &own);
+    if (st == STATUS_OK)
+        st = backup_take(a, hub_path(a, &h->config, "hub.db"), folder, STR("hub"), &none, &b, &own);
+    if (st == STATUS_OK)
+        st = backup_check(a, &b, &none, &own);
+    if (st == STATUS_OK)
+        st = backup_prune(a, folder, STR("hub"), &h->config.backup_keep, &removed, &own);
+    note(h, STR(""), st == STATUS_OK ? NULL : &own, b.size_bytes);
+    if (st != STATUS_OK && err)
+        *err = own;
+    arena_free(a);
+    return st;
+}
+
+/* One run at a time, of whatever process. */
+static enum status lock(struct hub *h, struct arena *a, int *ret_fd, struct err *err)
+{
+    str path = ARENA_CAT(a, h->config.backup_folder, STR("/lock"));
+    enum status st = fs_make_folders(path, 0711, err);
+    if (st == STATUS_OK)
+        st = fs_open(path.p, O_RDWR | O_CREAT, 0600, ret_fd, err);
+    if (st == STATUS_OK && flock(*ret_fd, LOCK_EX | LOCK_NB) != 0) {
+        close(*ret_fd);
+        return err_set(err, STATUS_BUSY, "backups are being taken already");
+    }
+    return st;
+}
+
+enum status backups_all(struct hub *h, struct backups_result *ret, struct err *err)
+{
+    struct arena *a = arena_new(0);
+    struct conn *c = NULL;
+    struct value rows = VALUE_NULL;
+    int fd = -1;
+    *ret = (struct backups_result){0};
+    enum status st = lock(h, a, &fd, err);
+    if (st == STATUS_OK)
+        st = store_read(h->store, &c, err);
+    if (st == STATUS_OK)
+        st = sql_rows(c, a, "select id from spaces where state in ('live', 'suspended') order by id", NULL, 0, &rows,
+                      err);
+    conn_release(c);
+    for (size_t i = 0; st == STATUS_OK && i < value_count(rows) && !atomic_load(&h->stopping); i++)
+        *(backups_space(h, VALUE_GET(value_at(rows, i), "id").s, NULL) == STATUS_OK ? &ret->done : &ret->failed) += 1;
+    if (st == STATUS_OK) /* last: it says what became of the others */
+        *(take_hub(h, NULL) == STATUS_OK ? &ret->done : &ret->failed) += 1;
+    if (fd >= 0)
+        close(fd);
+    arena_free(a);
+    return st;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/upkeep.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "hub/account.h"
+#include "hub/backups.h"
+#include "hub/edge_apps.h"
+#include "hub/space.h"
+
+static enum status forget_space(struct conn *c, void *arg, struct err *err)
+{
+    const str *id = arg;
+    return SQL_RUN(c, err, "delete from spaces where id = ?1 and state = 'deleted' and deletes_at <= ?2", SQL_T(*id),
+                   SQL_I(clock_unix_s()));
+}
+
+static enum status forget_links(struct conn *c, void *arg, struct err *err)
+{
+    int64_t before = clock_unix_s() - LIMIT_HUB_GRACE_S;
+    (void)arg;
+    enum status st = SQL_RUN(c, err, "delete from links where ends_at < ?1", SQL_I(before));
+    if (st == STATUS_OK)
+        st = SQL_RUN(c, err, "delete from invitations where ends_at < ?1", SQL_I(before));
+    return st == STATUS_OK ? SQL_RUN(c, err, "delete from sessions where ends_at < ?1", SQL_I(clock_unix_s())) : st;
+}
+
+/* Folder and app first: the row is what makes the next round try again. */
+static void end_spaces(struct hub *h, struct value rows)
+{
+    for (size_t i = 0; i < value_count(rows) && !atomic_load(&h->stopping); i++) {
+        struct err err = ERR_INIT;
+        str id = VALUE_GET(value_at(rows, i), "id").s;
+        if (edge_apps_remove(h, id, &err) != STATUS_OK || space_erase(h, id, &err) != STATUS_OK ||
+            store_write(h->store, forget_space, &id, &err) != STATUS_OK)
+            log_line(LOG_ERROR, "hub", "space %.*s: %s", STR_ARG(id), err.text);
+        else
+            log_line(LOG_INFO, "hub", "space %.*s: its data is removed", STR_ARG(id));
+    }
+}
+
+static bool backup_is_due(struct hub *h, struct conn *c, struct arena *a)
+{
+    struct value row;
+    int64_t now = clock_unix_s(), due = backups_next(&h->config, now) - 86400;
+    if (!backups_wanted(&h->config) ||
+        sql_row(
+            c, a,
+            "select (select at from backups where space_id = '') as at, (select min(created_at) from users) as began",
+            NULL, 0, &row, NULL) != STATUS_OK)
+        return false;
+    int64_t last = VALUE_GET(row, "at").kind == VALUE_INT ? VALUE_GET(row, "at").i : VALUE_GET(row, "began").i;
+    return VALUE_GET(row, "began").kind == VALUE_INT && last < due; /* a new hub waits for its first night */
+}
+
+static void back_up(struct hub *h)
+{
+    struct backups_result r;
+    struct err err = ERR_INIT;
+    if (backups_all(h, &r, &err) != STATUS_OK)
+        log_line(LOG_ERROR, "backup", "%s", err.text);
+    else
+        log_line(r.failed ? LOG_ERROR : LOG_INFO, "backup", "%lld copies taken and tried, %lld failed",
+                 (long long)r.done, (long long)r.failed);
+}
+
+void upkeep_round(struct hub *h)
+{
+    struct arena *a = arena_new(0);
+    struct conn *c = NULL;
+    struct value rows = VALUE_NULL;
+    struct err err = ERR_INIT;
+    enum status st = store_read(h->store, &c, &err);
+    if (st == STATUS_OK)
+        st = SQL_ROWS(c, a, &rows, &err, "select id from spaces where state = 'deleted' and deletes_at <= ?1",
+                      SQL_I(clock_unix_s()));
+    bool due = st == STATUS_OK && backup_is_due(h, c, a);
+    conn_release(c);
+    if (st == STATUS_OK)
+        st = store_write(h->store, forget_links, NULL, &err);
+    if (st == STATUS_OK)
+        st = account_purge(h, &err);
+    if (st != STATUS_OK)
+        log_line(LOG_ERROR, "hub", "%s", err.text);
+    end_spaces(h, rows);
+    space_tell(h);
+    if (due)
+        back_up(h);
+    arena_free(a);
+}

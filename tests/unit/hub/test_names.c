@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/limits.h"
+#include "hub/request.h"
+#include "hub/route.h"
+#include "hub/space.h"
+#include "test.h"
+
+TEST(names_are_made_of_titles)
+{
+    struct arena *a = arena_new(0);
+    CHECK_STR(space_name_from(a, STR("City Museum")), "city-museum");
+    CHECK_STR(space_name_from(a, STR("  -- Fire & Rescue 2026! ")), "fire-rescue-2026");
+    CHECK_STR(space_name_from(a, STR("www")), "");
+    CHECK_STR(space_name_from(a, STR("\xe6\x97\xa5\xe6\x9c\xac")), "");
+    arena_free(a);
+}
+
+TEST(paths_that_lead_elsewhere_are_not_taken)
+{
+    CHECK_STR(hub_safe_path(STR("/a/b?c=1")), "/a/b?c=1");
+    const str bad[] = {STR(""),      STR("//evil"),  STR("/\\evil"), STR("https://evil"),
+                       STR("/a\nb"), STR("/\tevil"), STR("a")};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        CHECK_STR(hub_safe_path(bad[i]), "/");
+}
+
+TEST(every_address_leads_to_its_own_row)
+{
+    struct arena *a = arena_new(0);
+    for (const struct hub_route *r = hub_routes; r->pattern; r++) {
+        str params[2];
+        char path[128];
+        size_t n = 0;
+        for (const char *p = r->pattern; *p; p++) /* {} -> x */
+            if (*p != '{')
+                path[n++] = *p == '}' ? 'x' : *p;
+        const struct hub_route *found = hub_route_find(a, str_make(path, n), params);
+        CHECK(found == r);
+    }
+    str params[2];
+    CHECK(!hub_route_find(a, STR("/spaces//members"), params));
+    CHECK(!hub_route_find(a, STR("/spaces/a/b/c"), params));
+    CHECK(hub_route_find(a, STR("/spaces/a%2Fb"), params) != NULL);
+    CHECK_STR(params[0], "a/b");
+    arena_free(a);
+}
