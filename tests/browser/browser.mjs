@@ -380,6 +380,7 @@ const actions = {
     const more = await axeFaults(page);
     await box.locator('button[value=withdraw]').first().focus();
     await page.keyboard.press('Enter');
+    await page.waitForFunction(() => !document.querySelector('dialog button[value=withdraw]'));
     await box.locator('button[value=restore]').first().waitFor();
     seen.after = (await theirs.goto(url)).status();
     await other.close();
