@@ -44,11 +44,12 @@
 #include "rt/signal.h"
 #include "rt/takeover.h"
 
-#define AGAIN_FIRST_MS 20
-#define AGAIN_MAX_MS   30000
-#define STABLE_US      INT64_C(300000) /* one that served so long died by accident: the next one comes at once */
-#define TRIES_MAX      5               /* of an edge that was never ready */
-#define STORED_NAME    "edge"          /* of sockets that systemd keeps for us */
+#define AGAIN_FIRST_MS  20
+#define AGAIN_MAX_MS    30000
+#define AGAIN_SERVED_MS 80 /* ... of one that served: a start costs some 20 ms, silence costs every visitor more */
+#define STABLE_US       INT64_C(300000) /* one that served so long died by accident: the next one comes at once */
+#define TRIES_MAX       5               /* of an edge that was never ready */
+#define STORED_NAME     "edge"          /* of sockets that systemd keeps for us */
 
 struct supervisor {
     struct loop *loop;
@@ -203,7 +204,8 @@ static void plan_start(struct supervisor *s)
 {
     int64_t lived_us = loop_refresh_now_us(s->loop) - s->began_us;
     s->failures = s->served && lived_us > STABLE_US ? 1 : s->failures + 1;
-    int64_t wait_ms = s->failures <= 2 ? 0 : MIN(AGAIN_MAX_MS, (int64_t)AGAIN_FIRST_MS << MIN(s->failures, 12u));
+    int64_t most_ms = s->served ? AGAIN_SERVED_MS : AGAIN_MAX_MS;
+    int64_t wait_ms = s->failures <= 2 ? 0 : MIN(most_ms, (int64_t)AGAIN_FIRST_MS << MIN(s->failures, 12u));
     loop_timer_after_ms(s->loop, &s->again, wait_ms);
 }
 
