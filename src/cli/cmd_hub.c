@@ -9,8 +9,10 @@
 #include "cli/certs_options.h"
 #include "cli/command.h"
 #include "cli/edge_serve.h"
+#include "codec/digest.h"
 #include "hub/account.h"
 #include "hub/backups.h"
+#include "hub/edge_apps.h"
 #include "hub/hub.h"
 #include "hub/store.h"
 
@@ -158,6 +160,53 @@ static enum status check(struct typed *t, struct err *err)
     return st;
 }
 
+/* The hub is the app that the edge finds in DIR/apps. With another hub.yaml it is another version of it, which the edge
+ * starts before it stops the one that runs. */
+static enum status write_app(struct arena *a, const struct hub_config *c, struct err *err)
+{
+    char program[4096], hash[DIGEST_HEX_MAX];
+    struct value v = value_dict(a), env = value_dict(a);
+    struct buf json;
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program);
+    if (n <= 0 || (size_t)n >= sizeof program)
+        return err_set(err, STATUS_IO, "where this program lies is not to be found out: is /proc mounted?");
+    enum status st = digest_sha256_file(hub_path(a, c, "hub.yaml").p, hash, err);
+    if (st != STATUS_OK)
+        return st;
+    VALUE_SET(env, "VITRINE_HUB_CONFIG", value_str(arena_str(a, str_make(hash, 16))));
+    VALUE_SET(v, "host", value_str(c->domain));
+    VALUE_SET(v, "run",
+              value_str(arena_printf(a, "%.*s hub run --dir %.*s --uds {socket}",
+                                     STR_ARG(edge_apps_quoted(a, str_make(program, (size_t)n))),
+                                     STR_ARG(edge_apps_quoted(a, c->dir)))));
+    VALUE_SET(v, "health", value_cstr("/-/health"));
+    VALUE_SET(v, "env", env);
+    str path = hub_path(a, c, "apps/hub.json");
+    st = fs_make_folders(path, 0700, err);
+    buf_init(&json, LIMIT_EDGE_CONTROL);
+    value_to_json_indent(&json, v, VALUE_JSON_UTF8, 2);
+    if (st == STATUS_OK)
+        st = fs_write_atomic(path.p, buf_str(&json), 0600, err);
+    buf_release(&json);
+    return st;
+}
+
+/* Addresses and certificates are the edge's: its upgrade reads them. */
+static enum status reload(struct typed *t, struct err *err)
+{
+    struct hub_config c;
+    enum status st = hub_config_read(t->a, t->dir, &c, err);
+    if (st == STATUS_OK)
+        st = hub_check(&c, err);
+    if (st == STATUS_OK)
+        st = write_app(t->a, &c, err);
+    if (st == STATUS_OK)
+        printf("The edge takes the hub to this hub.yaml. New addresses or certificates: vitrine edge upgrade --state "
+               "%.*s/edge\n",
+               STR_ARG(c.dir));
+    return st;
+}
+
 static enum status run(struct typed *t, struct err *err)
 {
     struct hub_run_config c = {.dir = t->dir, .grace_ms = 10000};
@@ -189,7 +238,8 @@ static enum status back_up(struct typed *t, struct err *err)
 static const struct verb {
     const char *name;
     enum status (*run)(struct typed *t, struct err *err);
-} verbs[] = {{"init", init}, {"check", check}, {"admin-link", print_admin_link}, {"run", run}, {"backup", back_up}};
+} verbs[] = {{"init", init}, {"check", check},   {"admin-link", print_admin_link},
+             {"run", run},   {"reload", reload}, {"backup", back_up}};
 
 static enum status read_typed(struct typed *t, int argc, char **argv, struct err *err)
 {
@@ -219,7 +269,7 @@ int cmd_hub(int argc, char **argv)
     if (t.help || (st == STATUS_OK && !t.verb.n)) {
         printf(
             "Usage: vitrine hub init --domain DOMAIN [OPTIONS]\n"
-            "       vitrine hub check | admin-link | backup | run --uds PATH [--dir DIR]\n\n"
+            "       vitrine hub check | reload | admin-link | backup | run --uds PATH [--dir DIR]\n\n"
             "A data cloud of your own: people sign up, get a space on a subdomain, put files in and share them.\n"
             "init makes its folder and prints a link for the first administrator; vitrine up starts it. check reads\n"
             "hub.yaml; admin-link prints another such link; backup copies everything now; run is what the edge "
@@ -290,30 +340,6 @@ static enum status add_acme(struct arena *a, struct up *u, const struct hub_conf
         if (u->listens[i].tls && !u->edge.https_port)
             u->edge.https_port = (uint16_t)addr_port(&u->listens[i].addr);
     return st == STATUS_OK ? st : (err_prefix(err, "hub.yaml"), st);
-}
-
-/* The hub is the app that the edge finds in DIR/apps. */
-static enum status write_app(struct arena *a, const struct hub_config *c, struct err *err)
-{
-    char program[4096];
-    struct value v = value_dict(a);
-    struct buf json;
-    ssize_t n = readlink("/proc/self/exe", program, sizeof program);
-    if (n <= 0 || (size_t)n >= sizeof program)
-        return err_set(err, STATUS_IO, "where this program lies is not to be found out: is /proc mounted?");
-    VALUE_SET(v, "host", value_str(c->domain));
-    VALUE_SET(
-        v, "run",
-        value_str(arena_printf(a, "'%.*s' hub run --dir '%.*s' --uds {socket}", (int)n, program, STR_ARG(c->dir))));
-    VALUE_SET(v, "health", value_cstr("/-/health"));
-    str path = hub_path(a, c, "apps/hub.json");
-    enum status st = fs_make_folders(path, 0700, err);
-    buf_init(&json, LIMIT_EDGE_CONTROL);
-    value_to_json_indent(&json, v, VALUE_JSON_UTF8, 2);
-    if (st == STATUS_OK)
-        st = fs_write_atomic(path.p, buf_str(&json), 0600, err);
-    buf_release(&json);
-    return st;
 }
 
 static enum status up(struct typed *t, int *ret_exit, struct err *err)

@@ -22,7 +22,7 @@ static str state_of(struct hub *h, struct arena *a)
 }
 
 /* A word of a shell command: no byte of it means anything to the shell. */
-static str quoted(struct arena *a, str word)
+str edge_apps_quoted(struct arena *a, str word)
 {
     struct buf b;
     buf_init(&b, LIMIT_EDGE_RUN);
@@ -124,7 +124,7 @@ static str command(struct hub *h, struct arena *a, str space_id, str version)
     push_pair(words, "--space", folder_of(h, a, space_id));
     push_pair(words, "--uds", STR("{socket}"));
     for (size_t i = 0; i < value_count(words); i++)
-        out = ARENA_CAT(a, out, i ? STR(" ") : STR(""), quoted(a, value_at(words, i).s));
+        out = ARENA_CAT(a, out, i ? STR(" ") : STR(""), edge_apps_quoted(a, value_at(words, i).s));
     return out;
 }
 

@@ -15,6 +15,8 @@ enum status edge_apps_remove(struct hub *h, str space_id, struct err *err) MUST_
 struct value edge_apps_sandbox(struct hub *h, struct arena *a, str space_id, str writable);
 /* The system's user that a space's processes are: one of its own where we are root, else ours. */
 unsigned edge_apps_user(str space_id);
+/* A word of a shell command: no byte of it means anything to the shell. */
+str edge_apps_quoted(struct arena *a, str word);
 /* The program of a version, "" being the hub's own. */
 str edge_apps_program(struct hub *h, struct arena *a, str version);
 /* DICT: name of the app -> what the edge says of it, of all spaces. */

@@ -220,6 +220,20 @@ def test_attempts_are_limited_and_others_are_not_locked_out(hub):
     assert limited.status == 429 and int(limited.header("retry-after")) > 0 and "Wait" in limited.said
 
 
+def test_reload_takes_up_the_configuration_and_refuses_a_wrong_one(make_hub):
+    hub = make_hub()
+    assert hub.browser().sign_up("first@example.org").status == 303
+    config = hub.folder / "hub.yaml"
+    good = config.read_text()
+    config.write_text(good.replace("sign_up: open", "sign_up: closed"))
+    assert hub.run("hub", "reload", "--dir", hub.folder).returncode == 0
+    wait_for(lambda: hub.browser().sign_up("later@example.org").status == 403)
+    config.write_text(good.replace("sign_up: open", "sign_up: sometimes"))
+    refused = hub.run("hub", "reload", "--dir", hub.folder)
+    assert refused.returncode and "open, invited or closed" in refused.stderr, refused
+    assert hub.browser().sign_in("first@example.org").status == 303, "the old one goes on"
+
+
 def test_restart_keeps_everything(make_hub):
     hub = make_hub()
     ana = hub.browser()
