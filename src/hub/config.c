@@ -236,6 +236,11 @@ enum status hub_config_read(struct arena *a, str dir, struct hub_config *ret, st
     return st;
 }
 
+bool hub_sends_mail(const struct hub_config *c)
+{
+    return !value_is_null(VALUE_GET(c->root, "mail"));
+}
+
 str hub_path(struct arena *a, const struct hub_config *c, const char *below)
 {
     return arena_printf(a, "%.*s/%s", STR_ARG(c->dir), below);

@@ -35,6 +35,7 @@ struct hub_config { /* all text lives in the arena it was read into */
 enum status hub_config_read(struct arena *a, str dir, struct hub_config *ret, struct err *err) MUST_USE;
 /* The commented file that `vitrine hub init` writes. mail: for the authority that gives certificates; empty = none. */
 str hub_config_text(struct arena *a, str domain, str listen, str listen_tls, str origin, str mail);
+bool hub_sends_mail(const struct hub_config *c);
 /* "museum" -> "https://museum.data.example.org" */
 str hub_space_origin(struct arena *a, const struct hub_config *c, str name);
 str hub_path(struct arena *a, const struct hub_config *c, const char *below); /* DIR/below; a C string too */

@@ -34,7 +34,8 @@ static enum status members_value(struct conn *c, struct arena *a, str id, struct
         struct value p = value_at(people, i), m = value_dict(a);
         VALUE_SET(m, "role", VALUE_GET(p, "role"));
         VALUE_SET(m, "name", VALUE_GET(p, "name"));
-        VALUE_SET(m, "email", VALUE_GET(p, "email"));
+        if (VALUE_GET(p, "verified_at").i) /* a space may open what is shared with an address: it must be theirs */
+            VALUE_SET(m, "email", VALUE_GET(p, "email"));
         value_set(out, VALUE_GET(p, "id").s, m);
     }
     if (st == STATUS_OK)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """People, spaces and members, asked over HTTP."""
+import base64
 import json
 import re
 
@@ -139,20 +140,40 @@ def test_members_invitations_and_the_last_owner(hub):
     joined = guest.post("/-/invitation", {"token": token})
     assert joined.status == 303 and joined.header("location").startswith("http://archive.")
     assert hub.browser().get("http" + link).status == 404, "an invitation is for one"
-    roles = {m["email"]: m["role"] for m in hub.space_json("archive")["members"].values()}
-    assert roles == {"owner@example.org": "owner", "guest@example.org": "viewer"}
+    roles = {m["name"]: m["role"] for m in hub.space_json("archive")["members"].values()}
+    assert roles == {"Olga": "owner", "Gus": "viewer"}
     assert guest.get("/spaces/archive").status == 403
     assert guest.post("/spaces/archive/invitations", {"email": "x@example.org", "role": "owner"}).status == 403
-    ids = {m["email"]: i for i, m in hub.space_json("archive")["members"].items()}
-    assert guest.post("/spaces/archive/members", {"user": ids["owner@example.org"], "role": "none"}).status == 403
-    last = owner.post("/spaces/archive/members", {"user": ids["owner@example.org"], "role": "none"})
+    ids = {m["name"]: i for i, m in hub.space_json("archive")["members"].items()}
+    assert guest.post("/spaces/archive/members", {"user": ids["Olga"], "role": "none"}).status == 403
+    last = owner.post("/spaces/archive/members", {"user": ids["Olga"], "role": "none"})
     assert last.status == 409 and "last owner" in last.said
-    assert owner.post("/spaces/archive/members", {"user": ids["guest@example.org"], "role": "owner"}).status == 303
+    assert owner.post("/spaces/archive/members", {"user": ids["Gus"], "role": "owner"}).status == 303
     # Two owners who leave at the same moment: one stays.
-    results = at_once(lambda: owner.post("/spaces/archive/members", {"user": ids["owner@example.org"], "role": "none"}),
-                      lambda: guest.post("/spaces/archive/members", {"user": ids["guest@example.org"], "role": "none"}))
+    results = at_once(lambda: owner.post("/spaces/archive/members", {"user": ids["Olga"], "role": "none"}),
+                      lambda: guest.post("/spaces/archive/members", {"user": ids["Gus"], "role": "none"}))
     assert sorted(r.status for r in results) == [303, 409]
     assert [m["role"] for m in hub.space_json("archive")["members"].values()] == ["owner"]
+
+
+def test_an_address_counts_only_when_it_was_proven(hub, make_hub, tmp_path):
+    """What is shared with an address is opened by tickets and members that have it."""
+    thief = hub.browser()
+    thief.sign_up("boss@example.org", "Thief")  # no mail is sent here: nobody has proven anything
+    thief.new_space("Loot")
+    space = hub.space_json("loot")
+    assert [set(m) for m in space["members"].values()] == [{"role", "name"}]
+    page = thief.get(f"/-/sign-on?space={space['id']}&state=abc&to=/")
+    payload = page.header("location").split("ticket=")[1].split("&")[0].split(".")[1]
+    assert "email" not in json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    mails = tmp_path / "mails"
+    mails.mkdir()
+    other = make_hub(f'mail: {{url: "file:{mails}", from: "Data <data@example.org>"}}\nverify_email: false')
+    owner = other.browser()
+    owner.sign_up("owner@example.org")
+    owner.new_space("Trap")
+    page = owner.follow(owner.post("/spaces/trap/invitations", {"email": "boss@example.org", "role": "viewer"}))
+    assert page.status == 200 and "on its way" in page.said and "token=" not in page.text
 
 
 def test_quota_of_spaces_holds_against_a_race(make_hub):
@@ -176,7 +197,6 @@ def test_sign_on_ticket_and_revocation(hub):
     page = fay.get(f"/-/sign-on?space={space['id']}&state=abc&to=/db")
     assert page.status == 303
     assert page.header("location").startswith(space["origin"] + "/-/sign-on?ticket=v1.")
-    import base64
     payload = page.header("location").split("ticket=")[1].split("&")[0].split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     assert claims["aud"] == space["id"] and claims["use"] == "sign-on" and claims["nonce"] == "abc"

@@ -126,7 +126,7 @@ static enum status write_invite(struct conn *c, void *arg, struct err *err)
     VALUE_SET(vars, "space", value_str(i->title));
     VALUE_SET(vars, "role", value_str(i->role));
     VALUE_SET(vars, "by", VALUE_GET(i->rq->user, "name"));
-    if (st == STATUS_OK && !value_is_null(VALUE_GET(i->rq->hub->config.root, "mail")))
+    if (st == STATUS_OK && hub_sends_mail(&i->rq->hub->config))
         st = mail_add(c, a, i->email, "invitation", vars, err);
     return st == STATUS_OK ? hub_audit(c, i->rq, "member.invited", i->space, i->email, err) : st;
 }
@@ -172,7 +172,11 @@ enum status hub_view_invite(struct hub_request *rq, struct err *err)
     i.url = ARENA_CAT(rq->a, rq->hub->config.origin, STR("/-/invitation?token="), secret);
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_invite, &i, err);
-    return st == STATUS_OK ? show(rq, space, i.url, NULL, err) : st;
+    if (st != STATUS_OK)
+        return st;
+    /* A link that came by mail proves an address: whoever invites must not have it too. */
+    return hub_sends_mail(&rq->hub->config) ? hub_go(rq, members_path(rq), "invited")
+                                            : show(rq, space, i.url, NULL, err);
 }
 
 /* ---- the one who was invited ---- */

@@ -172,7 +172,7 @@ static enum status sign_up(struct hub_request *rq, struct err *err)
         st = password_hash(rq->a, password, PASSWORD_ARGON2ID, &s.hash, err);
     if (st != STATUS_OK)
         return st;
-    s.verified = s.invited || !rq->hub->config.verify;
+    s.verified = s.invited && hub_sends_mail(&rq->hub->config); /* the link came to that address, and only there */
     s.secret = hub_secret(rq->a, &s.link);
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_sign_up, &s, err);
