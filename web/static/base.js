@@ -32,6 +32,25 @@
     });
   });
 
+  /* ---- links whose script is fetched when they are used first: then they are clicked again */
+  document.addEventListener('click', function (event) {
+    var link = event.target.closest('a[data-script]');
+    if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    if (link.dataset.loading) return;
+    link.dataset.loading = 'yes';
+    var script = document.createElement('script');
+    script.src = link.dataset.script;
+    script.onload = function () {
+      link.removeAttribute('data-script');
+      link.click();
+    };
+    script.onerror = function () {
+      location.href = link.href;
+    };
+    document.head.append(script);
+  });
+
   /* ---- menus */
   function openMenus() {
     return Array.from(document.querySelectorAll('details.details-menu[open]'));
