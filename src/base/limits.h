@@ -376,9 +376,14 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_HUB_PASSKEYS      20                                  /* of one account; more: refused */
 #define LIMIT_HUB_STRONG_S      LOWERABLE(HUB_STRONG_S, 900) /* a password shown is good for dangerous acts so long */
 #define LIMIT_HUB_DATABASES     1000 /* databases of a space that are backed up; more: the backup fails */
-#define LIMIT_HUB_BACKUP_MS     LOWERABLE(HUB_BACKUP_MS, 3600000)  /* backup of one space; longer: it fails */
-#define LIMIT_HUB_PROGRAM       LOWERABLE(HUB_PROGRAM, 1073741824) /* a program for the fleet; larger: refused */
-#define LIMIT_HUB_FLEET_THREADS 16 /* size: spaces that change at the same time, at most */
+#define LIMIT_HUB_BACKUP_MS     LOWERABLE(HUB_BACKUP_MS, 3600000)     /* backup of one space; longer: it fails */
+#define LIMIT_HUB_PROGRAM       LOWERABLE(HUB_PROGRAM, 1073741824)    /* a program for the fleet; larger: refused */
+#define LIMIT_HUB_START_BYTES   LOWERABLE(HUB_START_BYTES, 104857600) /* file of a visitor; larger: 413 */
+#define LIMIT_HUB_START_FILES   LOWERABLE(HUB_START_FILES, 200)       /* such files waiting at once; more: 503 */
+#define LIMIT_HUB_START_TOTAL   LOWERABLE(HUB_START_TOTAL, INT64_C(5368709120)) /* bytes of all of them; more: 503 */
+#define LIMIT_HUB_START_S       LOWERABLE(HUB_START_S, 86400)   /* how long one waits; then it is removed */
+#define LIMIT_HUB_START_MS      LOWERABLE(HUB_START_MS, 300000) /* its import; longer: refused */
+#define LIMIT_HUB_FLEET_THREADS 16                              /* size: spaces that change at the same time, at most */
 
 /* prove */
 #define LIMIT_PROVE_HEAD  65536    /* head of an answer, or of a question we ask; longer: a fault */

@@ -16,9 +16,6 @@
 #include "hub/edge_apps.h"
 #include "hub/sql.h"
 #include "replicate/backup.h"
-#include "rt/proc_run.h"
-
-#define OUTPUT_MAX 8192
 
 bool backups_wanted(const struct hub_config *c)
 {
@@ -91,32 +88,6 @@ static enum status find_databases(struct arena *a, str folder, struct value file
     return st;
 }
 
-/* `vitrine WORDS` as the space's user, seeing the space's folder and, to write, its backups. */
-static enum status run_as_space(struct hub *h, struct arena *a, str space_id, str backups, struct value words,
-                                struct err *err)
-{
-    struct buf out;
-    struct value argv = edge_apps_sandbox(h, a, space_id, backups);
-    char **list = arena_alloc(a, (value_count(argv) + value_count(words) + 2) * sizeof *list);
-    size_t n = 0;
-    for (size_t i = 0; i < value_count(argv); i++)
-        list[n++] = arena_cstr(a, value_at(argv, i).s);
-    list[n++] = arena_cstr(a, h->program);
-    for (size_t i = 0; i < value_count(words); i++)
-        list[n++] = arena_cstr(a, value_at(words, i).s);
-    buf_init(&out, OUTPUT_MAX);
-    enum status st =
-        proc_run(&(struct proc_config){.path = list[0], .argv = list, .new_group = true, .end_group = true},
-                 LIMIT_HUB_BACKUP_MS, &out, err);
-    if (st != STATUS_OK) { /* its last line says why */
-        str text = str_trim(buf_str(&out));
-        size_t line = str_rfind_char(text, '\n');
-        err_set(err, st, "%.*s", STR_ARG(line == STR_NPOS ? text : str_from(text, line + 1)));
-    }
-    buf_release(&out);
-    return st;
-}
-
 static void push(struct value list, const char *word)
 {
     value_push(list, value_cstr(word));
@@ -150,12 +121,12 @@ static enum status take(struct hub *h, struct arena *a, str space_id, str folder
     push(words, "--quiet");
     push(words, "--to");
     value_push(words, value_str(folder));
-    st = run_as_space(h, a, space_id, folder, words, err);
+    st = edge_apps_run(h, a, space_id, folder, words, LIMIT_HUB_BACKUP_MS, err);
     push(check, "restore");
     value_push(check, value_str(folder));
     push(check, "--check");
     push(check, "--quiet");
-    return st == STATUS_OK ? run_as_space(h, a, space_id, folder, check, err) : st;
+    return st == STATUS_OK ? edge_apps_run(h, a, space_id, folder, check, LIMIT_HUB_BACKUP_MS, err) : st;
 }
 
 static int64_t folder_bytes(struct arena *a, str folder)

@@ -7,9 +7,11 @@
 #include "base/log.h"
 #include "http/edge_call.h"
 #include "hub/sql.h"
+#include "rt/proc_run.h"
 
 #define SPACE_IN_HAND 256 /* requests and event streams at once */
 #define SPACE_WAITING 1000
+#define OUTPUT_MAX    8192 /* of a command in the sandbox of a space: its end is kept */
 
 str edge_apps_name(struct arena *a, str space_id)
 {
@@ -90,16 +92,53 @@ static struct value sandbox(struct hub *h, struct arena *a, str program, str spa
     return words;
 }
 
-struct value edge_apps_sandbox(struct hub *h, struct arena *a, str space_id, str writable)
+/* A command ends with "vitrine: SENTENCE" and, indented, what to do; before that the sandbox may have said something.
+ */
+static enum status own_words(str said, enum status st, struct err *err)
 {
-    struct value words = value_list(a);
-    if (h->config.isolation == ISOLATION_OFF)
-        return words;
-    words = sandbox(h, a, h->program, space_id);
-    if (writable.n)
-        push_pair(words, "--write", writable);
-    push(words, "--");
-    return words;
+    static const char mark[] = "vitrine: ";
+    str line, rest = str_trim(said), text = {0}, hint = {0};
+    while (rest.n) {
+        str_cut(rest, '\n', &line, &rest);
+        if (str_starts(line, str_of(mark))) {
+            text = str_from(line, sizeof mark - 1);
+            hint = (str){0};
+        } else if (text.n && str_starts(line, STR("  "))) {
+            hint = str_trim(line);
+        }
+    }
+    if (!text.n)
+        return st; /* proc_run said how it ended */
+    err_set(err, st, "%.*s", STR_ARG(text));
+    return hint.n ? err_hint(err, "%.*s", STR_ARG(hint)) : st;
+}
+
+enum status edge_apps_run(struct hub *h, struct arena *a, str space_id, str writable, struct value words,
+                          int64_t timeout_ms, struct err *err)
+{
+    struct buf out;
+    struct value argv = value_list(a);
+    if (h->config.isolation != ISOLATION_OFF) {
+        argv = sandbox(h, a, h->program, space_id);
+        if (writable.n)
+            push_pair(argv, "--write", writable);
+        push(argv, "--");
+    }
+    value_push(argv, value_str(h->program));
+    for (size_t i = 0; i < value_count(words); i++)
+        value_push(argv, value_at(words, i));
+    char **list = arena_alloc(a, (value_count(argv) + 1) * sizeof *list);
+    for (size_t i = 0; i < value_count(argv); i++)
+        list[i] = arena_cstr(a, value_at(argv, i).s);
+    list[value_count(argv)] = NULL;
+    buf_init(&out, OUTPUT_MAX);
+    enum status st =
+        proc_run(&(struct proc_config){.path = list[0], .argv = list, .new_group = true, .end_group = true}, timeout_ms,
+                 &out, err);
+    if (st == STATUS_IO)
+        st = own_words(buf_str(&out), st, err);
+    buf_release(&out);
+    return st;
 }
 
 str edge_apps_program(struct hub *h, struct arena *a, str version)

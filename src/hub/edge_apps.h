@@ -10,9 +10,11 @@
  * asleep: nothing is started, the first request does. */
 enum status edge_apps_put(struct hub *h, struct conn *c, str space_id, bool asleep, struct err *err) MUST_USE;
 enum status edge_apps_remove(struct hub *h, str space_id, struct err *err) MUST_USE; /* not there: OK */
-/* The words before a program that runs as the space's user, sees the space's folder and may write `writable` (empty:
- * none). */
-struct value edge_apps_sandbox(struct hub *h, struct arena *a, str space_id, str writable);
+/* `vitrine WORDS` (LIST of STR) to its end, as the space's user in the space's sandbox: it sees the space's folder and
+ * may write `writable` too (empty: none). Fails with the program's own words, sentence and remedy: IO, TIMEOUT.
+ * Blocks. */
+enum status edge_apps_run(struct hub *h, struct arena *a, str space_id, str writable, struct value words,
+                          int64_t timeout_ms, struct err *err) MUST_USE;
 /* The system's user that a space's processes are: one of its own where we are root, else ours. */
 unsigned edge_apps_user(str space_id);
 /* A word of a shell command: no byte of it means anything to the shell. */

@@ -22,7 +22,6 @@
 #include "codec/digest.h"
 #include "codec/token.h"
 #include "codec/url.h"
-#include "http/forwarded.h"
 #include "hub/account.h"
 #include "hub/device.h"
 #include "hub/outbox_mail.h"
@@ -32,6 +31,7 @@
 #include "hub/session.h"
 #include "hub/space.h"
 #include "hub/upkeep.h"
+#include "hub/view/start.h"
 #include "net/gate.h"
 #include "net/listener.h"
 #include "rt/notify.h"
@@ -107,6 +107,7 @@ enum status hub_open(struct hub *h, str dir, struct err *err)
     char program[PATH_MAX];
     *h = (struct hub){.arena = arena_new(0)};
     pthread_mutex_init(&h->tell, NULL);
+    pthread_mutex_init(&h->incoming, NULL);
     ssize_t n = readlink("/proc/self/exe", program, sizeof program);
     if (n <= 0 || (size_t)n >= sizeof program)
         return err_set(err, STATUS_IO, "where this program lies is not to be found out: is /proc mounted?");
@@ -132,20 +133,11 @@ void hub_close(struct hub *h)
     token_key_free(h->key);
     store_free(h->store);
     pthread_mutex_destroy(&h->tell);
+    pthread_mutex_destroy(&h->incoming);
     arena_free(h->arena);
 }
 
 /* ---- one request, on a worker ---- */
-
-static bool same_origin(const struct hub_request *rq)
-{
-    str site = http_header(rq->http, STR("sec-fetch-site")), origin = http_header(rq->http, STR("origin"));
-    if (origin.n && !str_is(origin, "null"))
-        return str_eq_nocase(origin, rq->hub->config.origin);
-    if (site.n)
-        return str_is(site, "same-origin");
-    return !http_header(rq->http, STR("cookie")).n; /* no browser: no cookie that could be used behind one's back */
-}
 
 static enum status read_pairs(struct arena *a, str text, struct value *ret, struct err *err)
 {
@@ -208,7 +200,7 @@ static enum status dispatch(struct hub_request *rq, struct err *err)
     if (!(get && (rq->route->flags & HUB_GET)) && !(hub_is_post(rq) && (rq->route->flags & HUB_POST)))
         return err_set(err, STATUS_METHOD, "This page does not take %.*s.",
                        STR_ARG(str_sub(rq->http->method_text, 0, 20)));
-    if (hub_is_post(rq) && !same_origin(rq)) {
+    if (hub_is_post(rq) && !hub_same_origin(rq)) {
         err_set(err, STATUS_FORBIDDEN, "This form was sent by a page of another site.");
         return err_hint(err, "Open the page here and send the form from there.");
     }
@@ -242,14 +234,6 @@ static void run(void *arg, struct worker *w)
 
 /* ---- loop ---- */
 
-static str client_of(struct arena *a, const struct http_request *http)
-{
-    struct forwarded f;
-    struct proxy_list edge = {.unix_peers = true}; /* whoever reaches our socket is the edge */
-    forwarded_find(&edge, &http->headers, http->peer, &f);
-    return arena_str(a, str_of(f.client));
-}
-
 static bool host_is_ours(const struct hub *h, str host)
 {
     str name, port;
@@ -267,15 +251,7 @@ static void handle(void *app, struct http_exchange *x)
         http_exchange_fail(x, 421, STR("This host is not served here.\n"));
         return;
     }
-    struct hub_request *rq = ARENA_NEW(http->arena, struct hub_request);
-    *rq = (struct hub_request){.hub = h,
-                               .exchange = x,
-                               .http = http,
-                               .a = http->arena,
-                               .client = client_of(http->arena, http),
-                               .args = value_dict(http->arena),
-                               .form = value_dict(http->arena)};
-    response_init(&rq->response, http->arena);
+    struct hub_request *rq = hub_request_new(h, x);
     rq->route = hub_route_find(rq->a, http->path, rq->params);
     bool own = rq->route && (hub_is_post(rq) || (rq->route->flags & HUB_SLOW));
     enum hub_lane lane = own ? rq->route->lane : HUB_PAGE;
@@ -293,8 +269,12 @@ static void handle(void *app, struct http_exchange *x)
 static int64_t body_limit(void *app, const struct http_request *http)
 {
     (void)app;
-    (void)http;
-    return LIMIT_HUB_FORM;
+    return start_is_upload(http) ? INT64_MAX / 2 : LIMIT_HUB_FORM; /* its sink says it when it is too large */
+}
+
+static struct http_sink *body_sink(void *app, struct http_exchange *x)
+{
+    return start_is_upload(http_exchange_request(x)) ? start_sink_new(app, x) : NULL;
 }
 
 static enum status start_pool(struct hub *h, struct err *err)
@@ -314,6 +294,7 @@ static enum status start_pool(struct hub *h, struct err *err)
                        .nice = 2},
         [HUB_CHANGE] = {.name = "hub-change", .threads = 4, .queue_max = LIMIT_HUB_QUEUE},
         [HUB_OUTSIDE] = {.name = "hub-outside", .threads = 4, .queue_max = LIMIT_HUB_QUEUE},
+        [HUB_BODY] = {.name = "hub-body", .threads = 2, .queue_max = LIMIT_HUB_QUEUE, .nice = 2},
         [HUB_BACKGROUND] = {.name = "hub-background", .threads = 2, .queue_max = LIMIT_HUB_QUEUE, .nice = 5},
     };
     return pool_new(&(struct pool_config){.lanes = lanes, .lane_count = HUB_LANES}, &h->pool, err);
@@ -463,12 +444,13 @@ static enum status start(struct process *p, struct err *err)
     struct http_server_config c = {.loop = h->loop,
                                    .pool = h->pool,
                                    .stream_lane = HUB_BACKGROUND,
-                                   .sink_lane = HUB_BACKGROUND,
+                                   .sink_lane = HUB_BODY,
                                    .listens = listens,
                                    .listen_count = 1,
                                    .app = h,
                                    .handler = handle,
-                                   .body_limit = body_limit};
+                                   .body_limit = body_limit,
+                                   .body_sink = body_sink};
     http_limits_default(&c.limits);
     return http_server_new(&c, &p->server, err);
 }

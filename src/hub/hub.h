@@ -28,6 +28,7 @@ enum hub_lane {
     HUB_KNOWN,      /* the same for browsers that signed in before: they do not wait behind strangers */
     HUB_CHANGE,     /* what waits for the edge: starting and stopping spaces */
     HUB_OUTSIDE,    /* what waits for others on the web: issuers */
+    HUB_BODY,       /* files that come in */
     HUB_BACKGROUND, /* mail, telling spaces, what nobody waits for */
     HUB_LANES
 };
@@ -46,7 +47,8 @@ struct hub {
     struct throttle *throttle;
     struct loop *loop;
     struct pool *pool;
-    pthread_mutex_t tell; /* one writer of space.json at a time, so that the newest is written last */
+    pthread_mutex_t incoming; /* who takes room for a file (waiting.h) */
+    pthread_mutex_t tell;     /* one writer of space.json at a time, so that the newest is written last */
     atomic_bool stopping;
 };
 

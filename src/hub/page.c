@@ -38,6 +38,7 @@ static const struct note {
     {"session-ended", "Signed out there, and in all spaces that were opened from there."},
     {"account-deleted", "Your account is deleted. Sign in within seven days to keep it after all."},
     {"kept", "Your account stays."},
+    {"file-dropped", "The file is removed."},
     {"resumed", "The space is open again."},
 };
 

@@ -4,6 +4,40 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "http/cookie.h"
+#include "http/forwarded.h"
+
+static str client_of(struct arena *a, const struct http_request *http)
+{
+    struct forwarded f;
+    struct proxy_list edge = {.unix_peers = true}; /* whoever reaches our socket is the edge */
+    forwarded_find(&edge, &http->headers, http->peer, &f);
+    return arena_str(a, str_of(f.client));
+}
+
+struct hub_request *hub_request_new(struct hub *h, struct http_exchange *x)
+{
+    const struct http_request *http = http_exchange_request(x);
+    struct hub_request *rq = ARENA_NEW(http->arena, struct hub_request);
+    *rq = (struct hub_request){.hub = h,
+                               .exchange = x,
+                               .http = http,
+                               .a = http->arena,
+                               .client = client_of(http->arena, http),
+                               .args = value_dict(http->arena),
+                               .form = value_dict(http->arena)};
+    response_init(&rq->response, http->arena);
+    return rq;
+}
+
+bool hub_same_origin(const struct hub_request *rq)
+{
+    str site = http_header(rq->http, STR("sec-fetch-site")), origin = http_header(rq->http, STR("origin"));
+    if (origin.n && !str_is(origin, "null"))
+        return str_eq_nocase(origin, rq->hub->config.origin);
+    if (site.n)
+        return str_is(site, "same-origin");
+    return !http_header(rq->http, STR("cookie")).n; /* no browser: no cookie that could be used behind one's back */
+}
 
 str hub_field(const struct hub_request *rq, const char *name)
 {
@@ -32,6 +66,31 @@ str hub_day(struct arena *a, int64_t unix_s)
         return STR("");
     clock_format_iso_ms(unix_s * 1000000, iso);
     return arena_printf(a, "%.10s %.5s UTC", iso, iso + 11);
+}
+
+struct value hub_when(struct arena *a, int64_t unix_s, int64_t now_s)
+{
+    static const struct {
+        int64_t below_s, unit_s; /* ages below this are said in units of that */
+        const char *name;
+    } units[] = {{3600, 60, "minute"}, {86400, 3600, "hour"}, {30 * 86400, 86400, "day"}};
+    char iso[CLOCK_ISO_LEN + 1];
+    struct value v = value_dict(a);
+    int64_t age = now_s - unix_s;
+    if (!unix_s)
+        return VALUE_NULL;
+    clock_format_iso_ms(unix_s * 1000000, iso);
+    str words = age < 60 ? STR("just now") : arena_printf(a, "%.10s", iso);
+    for (size_t i = 0; age >= 60 && i < ARRAY_LEN(units); i++) {
+        int64_t n = age / units[i].unit_s;
+        if (age >= units[i].below_s)
+            continue;
+        words = arena_printf(a, "%lld %s%s ago", (long long)n, units[i].name, n == 1 ? "" : "s");
+        break;
+    }
+    VALUE_SET(v, "words", value_str(words));
+    VALUE_SET(v, "iso", value_str(arena_printf(a, "%.19sZ", iso)));
+    return v;
 }
 
 enum status hub_conn(struct hub_request *rq, struct conn **ret, struct err *err)

@@ -32,7 +32,13 @@ str hub_field(const struct hub_request *rq, const char *name);
 str hub_arg(const struct hub_request *rq, const char *name);
 str hub_user_id(const struct hub_request *rq); /* empty: nobody */
 bool hub_is_post(const struct hub_request *rq);
+/* The request as views see it; its route is not known yet. */
+struct hub_request *hub_request_new(struct hub *h, struct http_exchange *x);
+/* Not sent by a page of another site. */
+bool hub_same_origin(const struct hub_request *rq);
 str hub_day(struct arena *a, int64_t unix_s); /* "2026-11-21 20:27 UTC"; empty for 0 */
+/* As people say it, {"words": "3 days ago", "iso": "2026-11-18T20:27:00Z"}; NONE for 0. */
+struct value hub_when(struct arena *a, int64_t unix_s, int64_t now_s);
 /* A connection that reads, until the answer. */
 enum status hub_conn(struct hub_request *rq, struct conn **ret, struct err *err) MUST_USE;
 /* What was read before is older than a write that this request made: the next hub_conn sees it. */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "hub/device.h"
+#include "hub/waiting.h"
 
 #define SEEN_EVERY_S 600 /* how exactly "last seen" is kept: a write each time */
 
@@ -94,6 +95,8 @@ static enum status begin(struct conn *c, void *arg, struct err *err)
                     SQL_I(b->strong ? b->now : 0), SQL_T(b->agent), SQL_T(b->rq->client));
     if (st == STATUS_OK)
         st = SQL_RUN(c, err, "update users set seen_at = ?2 where id = ?1", SQL_T(b->user_id), SQL_I(b->now));
+    if (st == STATUS_OK) /* what this browser brought is nobody else's from now on */
+        st = waiting_give(c, b->rq, b->user_id, err);
     if (st == STATUS_OK)
         st = device_note(c, b->rq, b->user_id, err);
     return st;

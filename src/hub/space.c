@@ -229,10 +229,17 @@ static enum status unmake(struct conn *c, void *arg, struct err *err)
     return SQL_RUN(c, err, "delete from spaces where id = ?1 and state = 'making'", SQL_T(*id));
 }
 
+struct live {
+    str id;
+    const struct space_contents *contents;
+};
+
 static enum status go_live(struct conn *c, void *arg, struct err *err)
 {
-    const str *id = arg;
-    return SQL_RUN(c, err, "update spaces set state = 'live' where id = ?1 and state = 'making'", SQL_T(*id));
+    const struct live *l = arg;
+    enum status st =
+        SQL_RUN(c, err, "update spaces set state = 'live' where id = ?1 and state = 'making'", SQL_T(l->id));
+    return st == STATUS_OK && l->contents ? l->contents->kept(c, l->contents->arg, err) : st;
 }
 
 static enum status make_folders(struct hub *h, struct arena *a, str id, struct err *err)
@@ -245,7 +252,8 @@ static enum status make_folders(struct hub *h, struct arena *a, str id, struct e
     return st;
 }
 
-enum status space_make(struct hub_request *rq, str name, str title, str *ret_id, struct err *err)
+enum status space_make(struct hub_request *rq, str name, str title, const struct space_contents *contents, str *ret_id,
+                       struct err *err)
 {
     struct hub *h = rq->hub;
     struct make m = {rq, hub_id(rq->a, 's'), name, title, quota_json(rq->a, &h->config.quota)};
@@ -255,6 +263,8 @@ enum status space_make(struct hub_request *rq, str name, str title, str *ret_id,
         return st;
     hub_conn_release(rq);
     st = make_folders(h, rq->a, m.id, err);
+    if (st == STATUS_OK && contents)
+        st = contents->put(rq, m.id, contents->arg, err);
     if (st == STATUS_OK) {
         space_tell(h);
         st = hub_conn(rq, &c, err);
@@ -263,7 +273,7 @@ enum status space_make(struct hub_request *rq, str name, str title, str *ret_id,
         st = edge_apps_put(h, c, m.id, false, err);
     hub_conn_release(rq);
     if (st == STATUS_OK)
-        st = store_write(h->store, go_live, &m.id, err);
+        st = store_write(h->store, go_live, &(struct live){m.id, contents}, err);
     if (st == STATUS_OK) {
         *ret_id = m.id;
         return st;

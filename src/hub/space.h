@@ -22,8 +22,18 @@ enum status space_name_check(str name, struct err *err) MUST_USE;
 /* "City museum" -> "city-museum": a name that space_name_check takes, or empty. */
 str space_name_from(struct arena *a, str title);
 
-/* Makes one, with its owner, and waits until it answers. After a failure nothing of it is left. */
-enum status space_make(struct hub_request *rq, str name, str title, str *ret_id, struct err *err) MUST_USE;
+/* What a new space begins with. */
+struct space_contents {
+    /* Puts it into the folders of the space, which does not run yet. */
+    enum status (*put)(struct hub_request *rq, str space_id, void *arg, struct err *err);
+    /* Inside of the write that makes the space live. */
+    enum status (*kept)(struct conn *c, void *arg, struct err *err);
+    void *arg;
+};
+/* Makes one, with its owner, and waits until it answers. contents: NULL = empty. After a failure nothing of it is
+ * left. */
+enum status space_make(struct hub_request *rq, str name, str title, const struct space_contents *contents, str *ret_id,
+                       struct err *err) MUST_USE;
 /* The row, with "role" as the user's role in it ("" = none; teams count). NOT_FOUND unless the user is a member or an
  * administrator: that a space exists is nobody else's business. */
 enum status space_find(struct hub_request *rq, str name, struct value *ret, struct err *err) MUST_USE;

@@ -8,6 +8,7 @@
 #include "hub/backups.h"
 #include "hub/edge_apps.h"
 #include "hub/space.h"
+#include "hub/waiting.h"
 
 static enum status forget_space(struct conn *c, void *arg, struct err *err)
 {
@@ -81,6 +82,8 @@ void upkeep_round(struct hub *h)
         st = store_write(h->store, forget_links, NULL, &err);
     if (st == STATUS_OK)
         st = account_purge(h, &err);
+    if (st == STATUS_OK)
+        st = waiting_upkeep(h, &err);
     if (st != STATUS_OK)
         log_line(LOG_ERROR, "hub", "%s", err.text);
     end_spaces(h, rows);

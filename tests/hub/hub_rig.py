@@ -118,10 +118,10 @@ class Browser:
     def post(self, url, form=None, **more):
         return self.ask("POST", url, form or {}, **more)
 
-    def follow(self, page, most=10):
+    def follow(self, page, most=10, **more):
         """As far as redirects lead."""
         while page.status in (301, 302, 303, 307, 308) and most:
-            page, most = self.get(urllib.parse.urljoin(page.url, page.header("location"))), most - 1
+            page, most = self.get(urllib.parse.urljoin(page.url, page.header("location")), **more), most - 1
         return page
 
     def sign_up(self, email, name="", password=PASSWORD, **more):

@@ -84,3 +84,7 @@ X(fleet,
   " version text not null, state text not null, why text not null default '');"
   "create table fleet_steps (run_id integer not null, space_id text not null, before text not null,"
   " primary key (run_id, space_id));")
+X(waiting,
+  "create table waiting (hash text primary key, name text not null, bytes integer not null, at integer not null,"
+  " user_id text not null default '') without rowid;"
+  "create index waiting_user on waiting(user_id);")

@@ -7,6 +7,15 @@
 #include "hub/space.h"
 #include "hub/view/view.h"
 
+static void say_when(struct arena *a, struct value rows, const char *column)
+{
+    int64_t now = clock_unix_s();
+    for (size_t i = 0; i < value_count(rows); i++) {
+        struct value row = value_at(rows, i);
+        value_set(row, str_of(column), hub_when(a, value_get(row, str_of(column)).i, now));
+    }
+}
+
 enum status hub_view_admin(struct hub_request *rq, struct err *err)
 {
     struct value vars = value_dict(rq->a), spaces, people, log, apps;
@@ -39,6 +48,9 @@ enum status hub_view_admin(struct hub_request *rq, struct err *err)
         VALUE_SET(s, "origin", value_str(hub_space_origin(rq->a, &rq->hub->config, VALUE_GET(s, "name").s)));
         VALUE_SET(s, "app", value_get(apps, edge_apps_name(rq->a, VALUE_GET(s, "id").s)));
     }
+    say_when(rq->a, spaces, "created_at");
+    say_when(rq->a, people, "seen_at");
+    say_when(rq->a, log, "at");
     VALUE_SET(vars, "spaces", spaces);
     VALUE_SET(vars, "people", people);
     VALUE_SET(vars, "log", log);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* home — the first page: what this is, or one's spaces. */
 #include "hub/space.h"
+#include "hub/view/start.h"
 #include "hub/view/view.h"
+#include "hub/waiting.h"
 
 static void add_origins(struct hub_request *rq, struct value spaces)
 {
@@ -13,11 +15,16 @@ static void add_origins(struct hub_request *rq, struct value spaces)
 
 enum status hub_view_home(struct hub_request *rq, struct err *err)
 {
-    struct value vars = value_dict(rq->a), spaces;
+    struct value vars = value_dict(rq->a), spaces, file;
     struct conn *c;
+    enum status st = waiting_find(rq, &file, err);
+    if (st != STATUS_OK)
+        return st;
+    VALUE_SET(vars, "file", file);
+    VALUE_SET(vars, "most_bytes", value_int(start_most_bytes(rq->hub)));
     if (value_is_null(rq->user))
         return hub_page(rq, 200, "landing.html", vars, err);
-    enum status st = hub_conn(rq, &c, err);
+    st = hub_conn(rq, &c, err);
     if (st == STATUS_OK)
         st = space_list(c, rq->a, hub_user_id(rq), &spaces, err);
     if (st != STATUS_OK)

@@ -19,6 +19,7 @@
 #include "hub/session.h"
 #include "hub/space.h"
 #include "hub/view/view.h"
+#include "hub/waiting.h"
 
 /* Of a password nobody has: what an unknown address is compared with, so that it takes as long. */
 #define NOBODY "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm9ib2R5$Q2hlY2tlZCBzbyB0aGF0IGl0IHRha2VzIGFzIGxvbmc"
@@ -85,15 +86,21 @@ static void was_right(struct hub_request *rq, str email, bool known)
 /* The form again, with what was typed and what is wrong with it. */
 static enum status form_again(struct hub_request *rq, const char *page, const struct err *why, struct err *err)
 {
-    struct value vars = value_dict(rq->a);
+    struct value vars = value_dict(rq->a), file;
+    str to = hub_safe_path(hub_is_post(rq) ? hub_field(rq, "to") : hub_arg(rq, "to"));
     VALUE_SET(vars, "error", why ? value_str(arena_str(rq->a, str_of(why->text))) : VALUE_NULL);
     VALUE_SET(vars, "hint", why && why->hint[0] ? value_str(arena_str(rq->a, str_of(why->hint))) : VALUE_NULL);
     VALUE_SET(vars, "email", value_str(hub_is_post(rq) ? hub_field(rq, "email") : hub_arg(rq, "email")));
     VALUE_SET(vars, "name", value_str(hub_field(rq, "name")));
     VALUE_SET(vars, "token", value_str(hub_is_post(rq) ? hub_field(rq, "token") : hub_arg(rq, "token")));
-    VALUE_SET(vars, "to", value_str(hub_safe_path(hub_is_post(rq) ? hub_field(rq, "to") : hub_arg(rq, "to"))));
     VALUE_SET(vars, "verify", value_bool(rq->hub->config.verify));
-    enum status st = str_is(str_of(page), "sign_in.html") ? second_offer(rq, vars, err) : STATUS_OK;
+    enum status st = waiting_find(rq, &file, err);
+    VALUE_SET(vars, "file", file);
+    if (str_is(to, "/") && file.kind == VALUE_DICT)
+        to = STR("/-/start");
+    VALUE_SET(vars, "to", value_str(to));
+    if (st == STATUS_OK && str_is(str_of(page), "sign_in.html"))
+        st = second_offer(rq, vars, err);
     if (st != STATUS_OK)
         return st;
     return hub_page(rq, why ? status_http(why->status) : 200, page, vars, err);
@@ -121,6 +128,8 @@ static enum status write_sign_up(struct conn *c, void *arg, struct err *err)
               value_str(ARENA_CAT(s->rq->a, s->rq->hub->config.origin, str_of(path), s->taken ? STR("") : s->secret)));
     if (!s->taken)
         st = account_add(c, s->rq, s->id, s->email, s->name, s->hash, s->verified, err);
+    if (st == STATUS_OK && !s->taken) /* also for who goes on from a mail, in another browser */
+        st = waiting_give(c, s->rq, s->id, err);
     if (st == STATUS_OK && !s->taken && !s->verified)
         st = account_link_add(c, s->link, "verify", s->id, s->email, LIMIT_HUB_LINK_S, err);
     if (st == STATUS_OK && s->rq->hub->config.verify && !s->verified)

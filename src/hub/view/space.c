@@ -31,7 +31,7 @@ static enum status make(struct hub_request *rq, str *ret_name, struct err *err)
     if (st == STATUS_OK)
         st = space_name_check(name, err);
     if (st == STATUS_OK)
-        st = space_make(rq, name, title, &id, err);
+        st = space_make(rq, name, title, NULL, &id, err);
     *ret_name = name;
     return st;
 }

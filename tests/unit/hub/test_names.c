@@ -44,3 +44,19 @@ TEST(every_address_leads_to_its_own_row)
     CHECK_STR(params[0], "a/b");
     arena_free(a);
 }
+
+TEST(times_are_said_in_words)
+{
+    static const struct {
+        int64_t age_s;
+        const char *words;
+    } cases[] = {{0, "just now"},       {-5, "just now"},          {60, "1 minute ago"},      {3599, "59 minutes ago"},
+                 {7200, "2 hours ago"}, {3 * 86400, "3 days ago"}, {40 * 86400, "2026-10-12"}};
+    struct arena *a = arena_new(0);
+    int64_t now = 1795253280; /* 2026-11-21T09:28:00Z */
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        CHECK_STR(VALUE_GET(hub_when(a, now - cases[i].age_s, now), "words").s, cases[i].words);
+    CHECK_STR(VALUE_GET(hub_when(a, now, now), "iso").s, "2026-11-21T09:28:00Z");
+    CHECK(value_is_null(hub_when(a, 0, now)));
+    arena_free(a);
+}
