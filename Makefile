@@ -1,5 +1,5 @@
 # Verbs only; meson does the work. `make help` lists them.
-.PHONY: help setup build demo test test-quick bench fmt lint soak screenshots fuzz clean
+.PHONY: help setup build deb demo test test-quick bench fmt lint soak screenshots fuzz clean
 .DEFAULT_GOAL := help
 MESON_RELEASE := --buildtype=release -Doptimization=2 -Db_lto=true -Dstripped=true -Dtests=false
 
@@ -13,6 +13,9 @@ build: setup ## the release program, everything inside: build/vitrine
 	@test -f build/build.ninja || meson setup build $(MESON_RELEASE)
 	@ninja -C build
 	@echo "built: build/vitrine"
+
+deb: build ## a Debian package of it: build/vitrine_VERSION_ARCHITECTURE.deb
+	@packaging/deb/build build/vitrine build/NOTICE build
 
 demo: build ## build, then serve the sample database; PORT=8001
 	@exec build/vitrine serve examples/demo/*.db --port $(or $(PORT),8001)

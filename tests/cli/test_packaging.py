@@ -15,6 +15,7 @@ from serving import TOP, run
 
 UNITS = TOP / "packaging/systemd"
 DOCKERFILE = (TOP / "packaging/docker/Dockerfile").read_text()
+DOCKERFILE_HUB = (TOP / "packaging/docker/Dockerfile.hub").read_text()
 systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze")
 
 
@@ -45,6 +46,21 @@ def test_the_service_is_shut_in(units):
     # Apps of others live in this one: what they may need (a JIT, namespaces) is left to them.
     status, out = analyze("security", "--offline=true", "--threshold=35", units / "vitrine-edge.service")
     assert status == 0, out[-2000:]
+    # Root, for sandboxes of others: what those take cannot be refused, all else is.
+    status, out = analyze("security", "--offline=true", "--threshold=50", units / "vitrine-hub.service")
+    assert status == 0, out[-2000:]
+
+
+def test_the_hub_keeps_what_sandboxes_need():
+    """A kernel gives no /proc to a user namespace when parts of its own are covered; a cgroup must be delegated."""
+    text = (UNITS / "vitrine-hub.service").read_text()
+    settings = dict(re.findall(r"^(\w+)=(.*)$", text, re.M))
+    assert not {"ProtectKernelTunables", "ProtectKernelLogs", "ProtectProc", "ProcSubset", "ProtectControlGroups",
+                "ProtectHostname", "RestrictNamespaces", "User", "DynamicUser"} & set(settings)
+    assert settings["Delegate"] == "yes" and settings["Type"] == "notify" and settings["KillMode"] == "mixed"
+    capabilities = set(re.findall(r"CAP_\w+", text))
+    assert capabilities == {"CAP_NET_BIND_SERVICE", "CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_CHOWN",
+                            "CAP_FOWNER", "CAP_DAC_OVERRIDE", "CAP_KILL", "CAP_SYS_RESOURCE"}
 
 
 def options(verb):
@@ -59,6 +75,61 @@ def test_options_in_units_and_image_exist():
     used = options_of("vitrine.service") | set(re.findall(r'"(--[a-z-]+)"', DOCKERFILE))
     assert used and used <= options("serve"), used - options("serve")
     assert options_of("vitrine-edge.service") <= options("edge"), options("edge")
+    used = options_of("vitrine-hub.service") | set(re.findall(r'"(--[a-z-]+)"', DOCKERFILE_HUB.split("\nCMD ")[1]))
+    assert used and used <= options("up"), used
+    assert "--state" in options("list") and '["/vitrine", "list", "--state", "/var/lib/vitrine/edge"]' in DOCKERFILE_HUB
+
+
+def test_the_image_of_the_hub_is_small():
+    stages = DOCKERFILE_HUB.split("\nFROM ")
+    assert stages[-1].startswith("scratch\n") and len(stages) == 3
+    assert "HEALTHCHECK" in stages[-1] and "\nRUN " not in stages[-1] and '["up", "--dir", "/var/lib/vitrine"]' in stages[-1]
+    assert "/image/bin/sh" in stages[1], "the edge starts apps with a shell"
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="no dpkg-deb")
+def test_the_debian_package(tmp_path):
+    """Built from this very program; installed into an empty root, and purged: data stays."""
+    notice = tmp_path / "NOTICE"
+    notice.write_text("what is bundled\n")
+    env = {**os.environ, "DPKG_DEB_COMPRESSOR_TYPE": "none"}
+    done = subprocess.run([TOP / "packaging/deb/build", serving.PROGRAM, notice, tmp_path], capture_output=True, text=True,
+                          env=env)
+    assert done.returncode == 0, done.stderr
+    package = done.stdout.strip()
+    field = lambda name: subprocess.run(["dpkg-deb", "-f", package, name], capture_output=True, text=True).stdout.strip()
+    assert run("--version")[1].startswith(f"vitrine {field('Version')} ")
+    assert {"libc6", "libssl3", "libcurl4"} <= set(re.findall(r"[a-z0-9.+-]+", field("Depends"))), field("Depends")
+    listed = subprocess.run(["dpkg-deb", "-c", package], capture_output=True, text=True).stdout
+    assert re.search(r"^-rwxr-xr-x root/root .* \./usr/bin/vitrine$", listed, re.M), listed
+    for name in ("usr/lib/systemd/system/vitrine-hub.service", "usr/share/doc/vitrine/docs/hub.md",
+                 "usr/share/doc/vitrine/NOTICE", "usr/share/doc/vitrine/copyright", "usr/share/doc/vitrine/changelog.gz"):
+        assert re.search(rf"^-rw-r--r-- root/root .* \./{re.escape(name)}$", listed, re.M), (name, listed)
+    assert "hub.yaml" not in listed and "conffiles" not in subprocess.run(
+        ["dpkg-deb", "--ctrl-tarfile", package], capture_output=True).stdout.decode(errors="replace")
+    if os.geteuid() != 0:
+        pytest.skip("installing needs root")
+    root = tmp_path / "root"
+    (root / "var/lib/dpkg/info").mkdir(parents=True)
+    (root / "var/lib/dpkg/updates").mkdir()
+    (root / "var/lib/dpkg/status").write_text("")
+    (root / "var/lib/dpkg/available").write_text("")
+
+    def dpkg(*arguments):
+        done = subprocess.run(["dpkg", f"--root={root}", "--force-depends", "--force-script-chrootless", *arguments],
+                              capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    said = dpkg("-i", package)
+    assert "vitrine hub init --domain" in said and "systemctl enable --now vitrine-hub" in said, said
+    folder = root / "var/lib/vitrine"
+    assert folder.stat().st_mode & 0o7777 == 0o700 and not list(folder.iterdir())
+    assert (root / "usr/bin/vitrine").read_bytes() == serving.PROGRAM.read_bytes()
+    (folder / "hub.yaml").write_text("domain: data.example.org\n")
+    assert "hub init" not in dpkg("-i", package)
+    assert "The data stays" in dpkg("-P", "vitrine")
+    assert (folder / "hub.yaml").exists() and not (root / "usr/bin/vitrine").exists()
 
 
 def test_the_image_is_small_and_unprivileged():
