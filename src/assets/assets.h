@@ -3,7 +3,7 @@
  * by tools/embed.py. Everything here is constant, lives as long as the process and may be used from any thread.
  *
  * Paths: "templates/table.html" for web/templates/table.html, "static/app.css" for web/static/app.css and for what the
- * bundler makes. */
+ * bundler makes; "ship/remote.sh", "systemd/X.service" for what lies in packaging/. */
 #ifndef VITRINE_ASSETS_ASSETS_H
 #define VITRINE_ASSETS_ASSETS_H
 

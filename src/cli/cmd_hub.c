@@ -2,6 +2,7 @@
 /* cmd_hub — vitrine hub: making a hub, checking it, the process behind the edge; and vitrine up, which starts all. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -160,20 +161,24 @@ static enum status check(struct typed *t, struct err *err)
     return st;
 }
 
-/* The hub is the app that the edge finds in DIR/apps. With another hub.yaml it is another version of it, which the edge
- * starts before it stops the one that runs. */
+/* The hub is the app that the edge finds in DIR/apps. With another hub.yaml or program it is another version of it,
+ * which the edge starts before it stops the one that runs: an upgrade of the edge takes the hub along. */
 static enum status write_app(struct arena *a, const struct hub_config *c, struct err *err)
 {
     char program[4096], hash[DIGEST_HEX_MAX];
     struct value v = value_dict(a), env = value_dict(a);
     struct buf json;
+    struct stat file;
     ssize_t n = readlink("/proc/self/exe", program, sizeof program);
-    if (n <= 0 || (size_t)n >= sizeof program)
+    if (n <= 0 || (size_t)n >= sizeof program || stat("/proc/self/exe", &file) != 0)
         return err_set(err, STATUS_IO, "where this program lies is not to be found out: is /proc mounted?");
     enum status st = digest_sha256_file(hub_path(a, c, "hub.yaml").p, hash, err);
     if (st != STATUS_OK)
         return st;
     VALUE_SET(env, "VITRINE_HUB_CONFIG", value_str(arena_str(a, str_make(hash, 16))));
+    VALUE_SET(env, "VITRINE_PROGRAM",
+              value_str(arena_printf(a, "%lld-%lld-%lld", (long long)file.st_size, (long long)file.st_mtim.tv_sec,
+                                     (long long)file.st_mtim.tv_nsec)));
     VALUE_SET(v, "host", value_str(c->domain));
     VALUE_SET(v, "run",
               value_str(arena_printf(a, "%.*s hub run --dir %.*s --uds {socket}",

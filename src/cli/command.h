@@ -68,6 +68,7 @@ int cmd_upgrade(int argc, char **argv);
 int cmd_upsert(int argc, char **argv);
 int cmd_hub(int argc, char **argv);
 int cmd_fleet(int argc, char **argv);
+int cmd_ship(int argc, char **argv);
 int cmd_up(int argc, char **argv);
 int cmd_edge(int argc, char **argv);
 int cmd_edge_apply(int argc, char **argv);

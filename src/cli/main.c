@@ -64,6 +64,7 @@ const struct command commands[] = {
     {"hub", "Make and check a data cloud of your own: accounts, spaces", cmd_hub},
     {"fleet", "Take all spaces of a hub to another version, in waves", cmd_fleet},
     {"up", "Start the hub with everything in front of it and behind it", cmd_up},
+    {"ship", "Install a hub on another machine over ssh, and start it or take it to this version", cmd_ship},
     {"certs", "The certificates of an edge: list, show, renew", cmd_certs},
     {"edge", "Stand in front of apps: routes, TLS, changes without a failed request", cmd_edge},
     {"deploy", "Put an app, or its new version, behind the edge", cmd_deploy},
