@@ -383,7 +383,11 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_HUB_START_TOTAL   LOWERABLE(HUB_START_TOTAL, INT64_C(5368709120)) /* bytes of all of them; more: 503 */
 #define LIMIT_HUB_START_S       LOWERABLE(HUB_START_S, 86400)   /* how long one waits; then it is removed */
 #define LIMIT_HUB_START_MS      LOWERABLE(HUB_START_MS, 300000) /* its import; longer: refused */
-#define LIMIT_HUB_FLEET_THREADS 16                              /* size: spaces that change at the same time, at most */
+#define LIMIT_HUB_DOMAINS       LOWERABLE(HUB_DOMAINS, 20) /* hosts of its own that a space may have; more: refused */
+#define LIMIT_HUB_TEAMS         LOWERABLE(HUB_TEAMS, 100)  /* teams that one person may manage; more: refused */
+#define LIMIT_HUB_TEAM_PEOPLE   LOWERABLE(HUB_TEAM_PEOPLE, 1000) /* people of a team; more: refused */
+#define LIMIT_HUB_FILES         LOWERABLE(HUB_FILES, 100000) /* files looked at for one page about disk: "more than" */
+#define LIMIT_HUB_FLEET_THREADS 16                           /* size: spaces that change at the same time, at most */
 
 /* prove */
 #define LIMIT_PROVE_HEAD  65536    /* head of an answer, or of a question we ask; longer: a fault */

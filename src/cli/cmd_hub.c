@@ -161,6 +161,8 @@ static enum status check(struct typed *t, struct err *err)
     return st;
 }
 
+#define ANSWER_S 3600 /* what is downloaded is copied before the answer begins */
+
 /* The hub is the app that the edge finds in DIR/apps. With another hub.yaml or program it is another version of it,
  * which the edge starts before it stops the one that runs: an upgrade of the edge takes the hub along. */
 static enum status write_app(struct arena *a, const struct hub_config *c, struct err *err)
@@ -185,6 +187,7 @@ static enum status write_app(struct arena *a, const struct hub_config *c, struct
                                      STR_ARG(edge_apps_quoted(a, str_make(program, (size_t)n))),
                                      STR_ARG(edge_apps_quoted(a, c->dir)))));
     VALUE_SET(v, "health", value_cstr("/-/health"));
+    VALUE_SET(v, "answer_seconds", value_int(ANSWER_S));
     VALUE_SET(v, "env", env);
     str path = hub_path(a, c, "apps/hub.json");
     st = fs_make_folders(path, 0700, err);

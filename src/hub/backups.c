@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/backups.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "hub/copies.h"
 #include "hub/edge_apps.h"
 #include "hub/sql.h"
 #include "replicate/backup.h"
@@ -57,37 +55,6 @@ static void note(struct hub *h, str space, const struct err *err, int64_t bytes)
 
 /* ---- one space ---- */
 
-static bool is_database(int folder, const char *name)
-{
-    char head[16];
-    struct stat st;
-    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    bool ok = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-              read(fd, head, sizeof head) == (ssize_t)sizeof head && memcmp(head, "SQLite format 3", 16) == 0;
-    if (fd >= 0)
-        close(fd);
-    return ok;
-}
-
-/* Adds FOLDER/NAME of every database; at most LIMIT_HUB_DATABASES. */
-static enum status find_databases(struct arena *a, str folder, struct value files, struct err *err)
-{
-    char *path = arena_cstr(a, folder);
-    DIR *d = opendir(path);
-    enum status st = STATUS_OK;
-    if (!d)
-        return errno == ENOENT ? STATUS_OK : err_sys(err, STATUS_IO, errno, "cannot read %s", path);
-    for (struct dirent *e; st == STATUS_OK && (e = readdir(d));) {
-        if (e->d_name[0] == '.' || !is_database(dirfd(d), e->d_name))
-            continue;
-        if (value_count(files) == LIMIT_HUB_DATABASES)
-            st = err_set(err, STATUS_TOO_LARGE, "more than %d databases in %s", LIMIT_HUB_DATABASES, path);
-        value_push(files, value_str(ARENA_CAT(a, folder, STR("/"), str_of(e->d_name))));
-    }
-    closedir(d);
-    return st;
-}
-
 static void push(struct value list, const char *word)
 {
     value_push(list, value_cstr(word));
@@ -98,9 +65,9 @@ static enum status take(struct hub *h, struct arena *a, str space_id, str folder
     struct value files = value_list(a), words = value_list(a), check = value_list(a);
     const struct hub_config *c = &h->config;
     str space = arena_printf(a, "%.*s/spaces/%.*s", STR_ARG(c->dir), STR_ARG(space_id));
-    enum status st = find_databases(a, ARENA_CAT(a, space, STR("/data")), files, err);
+    enum status st = copies_find(a, ARENA_CAT(a, space, STR("/data")), files, err);
     if (st == STATUS_OK)
-        st = find_databases(a, ARENA_CAT(a, space, STR("/state")), files, err);
+        st = copies_find(a, ARENA_CAT(a, space, STR("/state")), files, err);
     if (st != STATUS_OK || !value_count(files))
         return st;
     push(words, "backup");
@@ -144,15 +111,6 @@ static int64_t folder_bytes(struct arena *a, str folder)
     return bytes;
 }
 
-/* Its own user writes there; the folder above is ours. */
-static enum status give(struct hub *h, str folder, str space_id, struct err *err)
-{
-    unsigned user = h->config.isolation == ISOLATION_OFF ? geteuid() : edge_apps_user(space_id);
-    if (user != geteuid() && lchown(folder.p, user, user) != 0)
-        return err_sys(err, STATUS_IO, errno, "cannot give away %.*s", STR_ARG(folder));
-    return STATUS_OK;
-}
-
 enum status backups_space(struct hub *h, str space_id, struct err *err)
 {
     struct arena *a = arena_new(0);
@@ -160,7 +118,7 @@ enum status backups_space(struct hub *h, str space_id, struct err *err)
     str folder = ARENA_CAT(a, h->config.backup_folder, STR("/"), space_id);
     enum status st = fs_make_folders(ARENA_CAT(a, folder, STR("/")), 0711, &own);
     if (st == STATUS_OK)
-        st = give(h, folder, space_id, &own);
+        st = copies_give(h, folder, space_id, &own);
     if (st == STATUS_OK)
         st = take(h, a, space_id, folder, &own);
     note(h, arena_str(a, space_id), st == STATUS_OK ? NULL : &own, st == STATUS_OK ? folder_bytes(a, folder) : 0);

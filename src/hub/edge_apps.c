@@ -247,3 +247,35 @@ enum status edge_apps_list(struct hub *h, struct arena *a, struct value *ret, st
         *ret = out;
     return st;
 }
+
+static bool is_host_of(struct value spec, str host)
+{
+    struct value hosts = VALUE_GET(spec, "host");
+    for (size_t i = 0; i < value_count(hosts); i++) {
+        str one = value_at(hosts, i).kind == VALUE_STR ? value_at(hosts, i).s : STR("");
+        bool below = str_starts(one, STR("*.")) && str_ends(host, str_from(one, 1)) && host.n > one.n - 1;
+        if (below || str_eq_nocase(one, host))
+            return true;
+    }
+    return false;
+}
+
+enum status edge_apps_host_taken(struct hub *h, str host, str space_id, bool *ret, struct err *err)
+{
+    struct arena *a = arena_new(0);
+    struct value v;
+    bool taken = false;
+    enum status st = edge_call(a, state_of(h, a), "GET", STR("/status"), VALUE_UNDEF, &v, err);
+    struct value apps = st == STATUS_OK ? VALUE_GET(v, "apps") : VALUE_NULL;
+    for (size_t i = 0; i < value_count(apps); i++) {
+        struct value app = value_at(apps, i), versions = VALUE_GET(app, "versions");
+        if (str_eq(value_get_text(app, STR("name")), edge_apps_name(a, space_id)))
+            continue;
+        for (size_t k = 0; k < value_count(versions); k++)
+            taken = taken || is_host_of(VALUE_GET(value_at(versions, k), "spec"), host);
+    }
+    arena_free(a);
+    if (st == STATUS_OK)
+        *ret = taken;
+    return st;
+}

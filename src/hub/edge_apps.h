@@ -23,6 +23,9 @@ str edge_apps_quoted(struct arena *a, str word);
 str edge_apps_program(struct hub *h, struct arena *a, str version);
 /* DICT: name of the app -> what the edge says of it, of all spaces. */
 enum status edge_apps_list(struct hub *h, struct arena *a, struct value *ret, struct err *err) MUST_USE;
+/* Whether an app of somebody else than this space answers for the host, by name or by "*.". The edge itself lets two.
+ */
+enum status edge_apps_host_taken(struct hub *h, str host, str space_id, bool *ret, struct err *err) MUST_USE;
 str edge_apps_name(struct arena *a, str space_id); /* "s-abc..." */
 
 #endif

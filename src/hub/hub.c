@@ -23,6 +23,7 @@
 #include "codec/token.h"
 #include "codec/url.h"
 #include "hub/account.h"
+#include "hub/copies.h"
 #include "hub/device.h"
 #include "hub/outbox_mail.h"
 #include "hub/page.h"
@@ -293,6 +294,7 @@ static enum status start_pool(struct hub *h, struct err *err)
                        .flow_max = LIMIT_HUB_SIGN_IN_FLOW,
                        .nice = 2},
         [HUB_CHANGE] = {.name = "hub-change", .threads = 4, .queue_max = LIMIT_HUB_QUEUE},
+        [HUB_COPY] = {.name = "hub-copy", .threads = 2, .queue_max = LIMIT_HUB_QUEUE, .nice = 5},
         [HUB_OUTSIDE] = {.name = "hub-outside", .threads = 4, .queue_max = LIMIT_HUB_QUEUE},
         [HUB_BODY] = {.name = "hub-body", .threads = 2, .queue_max = LIMIT_HUB_QUEUE, .nice = 2},
         [HUB_BACKGROUND] = {.name = "hub-background", .threads = 2, .queue_max = LIMIT_HUB_QUEUE, .nice = 5},
@@ -381,6 +383,7 @@ static void reconcile(void *arg, struct worker *w)
     struct hub *h = arg;
     struct err err = ERR_INIT;
     (void)w;
+    copies_sweep(h);
     if (space_reconcile(h, &err) != STATUS_OK)
         log_line(LOG_ERROR, "hub", "spaces: %s", err.text);
 }

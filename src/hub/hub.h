@@ -27,6 +27,7 @@ enum hub_lane {
     HUB_PASSWORD,   /* what hashes a password: tens of milliseconds of processor time each */
     HUB_KNOWN,      /* the same for browsers that signed in before: they do not wait behind strangers */
     HUB_CHANGE,     /* what waits for the edge: starting and stopping spaces */
+    HUB_COPY,       /* what copies whole databases: minutes */
     HUB_OUTSIDE,    /* what waits for others on the web: issuers */
     HUB_BODY,       /* files that come in */
     HUB_BACKGROUND, /* mail, telling spaces, what nobody waits for */

@@ -196,20 +196,33 @@ static str quota_json(struct arena *a, const struct hub_quota *q)
                         (long long)q->requests_per_minute, (long long)q->sleep_seconds);
 }
 
-static enum status insert(struct conn *c, void *arg, struct err *err)
+static enum status room(struct conn *c, const struct hub_request *rq, struct err *err)
 {
-    const struct make *m = arg;
-    const struct hub_request *rq = m->rq;
     struct value row;
-    int64_t now = clock_unix_s(), most = rq->hub->config.spaces_each;
+    int64_t most = rq->hub->config.spaces_each;
     enum status st = SQL_ROW(c, rq->a, &row, err,
                              "select count(*) as n from members m join spaces s on s.id = m.space_id"
                              " where m.user_id = ?1 and m.role = 'owner' and s.state <> 'deleted'",
                              SQL_T(hub_user_id(rq)));
-    if (st == STATUS_OK && most && VALUE_GET(row, "n").i >= most) {
-        err_set(err, STATUS_CONFLICT, "You own %lld spaces, and nobody may own more here.", (long long)most);
-        return err_hint(err, "Delete one, or ask an administrator of %.*s.", STR_ARG(rq->hub->config.domain));
-    }
+    if (st != STATUS_OK || !most || VALUE_GET(row, "n").i < most)
+        return st;
+    err_set(err, STATUS_CONFLICT, "You own %lld spaces, and nobody may own more here.", (long long)most);
+    return err_hint(err, "Delete one, or ask an administrator of %.*s.", STR_ARG(rq->hub->config.domain));
+}
+
+enum status space_room(struct hub_request *rq, struct err *err)
+{
+    struct conn *c;
+    enum status st = hub_conn(rq, &c, err);
+    return st == STATUS_OK ? room(c, rq, err) : st;
+}
+
+static enum status insert(struct conn *c, void *arg, struct err *err)
+{
+    const struct make *m = arg;
+    const struct hub_request *rq = m->rq;
+    int64_t now = clock_unix_s();
+    enum status st = room(c, rq, err);
     if (st == STATUS_OK)
         st = SQL_RUN(c, err, "insert into spaces (id, name, title, quota, created_at) values (?1, ?2, ?3, ?4, ?5)",
                      SQL_T(m->id), SQL_T(m->name), SQL_T(m->title), SQL_T(m->quota), SQL_I(now));
@@ -239,7 +252,7 @@ static enum status go_live(struct conn *c, void *arg, struct err *err)
     const struct live *l = arg;
     enum status st =
         SQL_RUN(c, err, "update spaces set state = 'live' where id = ?1 and state = 'making'", SQL_T(l->id));
-    return st == STATUS_OK && l->contents ? l->contents->kept(c, l->contents->arg, err) : st;
+    return st == STATUS_OK && l->contents && l->contents->kept ? l->contents->kept(c, l->contents->arg, err) : st;
 }
 
 static enum status make_folders(struct hub *h, struct arena *a, str id, struct err *err)

@@ -26,7 +26,7 @@ str space_name_from(struct arena *a, str title);
 struct space_contents {
     /* Puts it into the folders of the space, which does not run yet. */
     enum status (*put)(struct hub_request *rq, str space_id, void *arg, struct err *err);
-    /* Inside of the write that makes the space live. */
+    /* Inside of the write that makes the space live; NULL = there is nothing to write. */
     enum status (*kept)(struct conn *c, void *arg, struct err *err);
     void *arg;
 };
@@ -34,6 +34,8 @@ struct space_contents {
  * left. */
 enum status space_make(struct hub_request *rq, str name, str title, const struct space_contents *contents, str *ret_id,
                        struct err *err) MUST_USE;
+/* CONFLICT: the user owns as many spaces as one may. */
+enum status space_room(struct hub_request *rq, struct err *err) MUST_USE;
 /* The row, with "role" as the user's role in it ("" = none; teams count). NOT_FOUND unless the user is a member or an
  * administrator: that a space exists is nobody else's business. */
 enum status space_find(struct hub_request *rq, str name, struct value *ret, struct err *err) MUST_USE;

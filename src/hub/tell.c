@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "codec/token.h"
+#include "hub/domain.h"
 #include "hub/space.h"
 
 static struct value json_of(struct arena *a, str text)
@@ -56,21 +57,35 @@ static enum status revoked_value(struct conn *c, struct arena *a, str id, struct
     return st;
 }
 
+static enum status hosts_value(struct conn *c, struct arena *a, str id, struct value *ret, struct err *err)
+{
+    struct value rows, out = value_list(a);
+    enum status st = domain_list(c, a, id, &rows, err);
+    for (size_t i = 0; st == STATUS_OK && i < value_count(rows); i++)
+        value_push(out, VALUE_GET(value_at(rows, i), "host"));
+    if (st == STATUS_OK)
+        *ret = out;
+    return st;
+}
+
 static enum status make_text(struct hub *h, struct conn *c, struct arena *a, struct value row, str *ret,
                              struct err *err)
 {
-    struct value v = value_dict(a), members, revoked;
+    struct value v = value_dict(a), members, revoked, hosts;
     struct buf json;
     str id = VALUE_GET(row, "id").s;
     enum status st = members_value(c, a, id, &members, err);
     if (st == STATUS_OK)
         st = revoked_value(c, a, id, &revoked, err);
+    if (st == STATUS_OK)
+        st = hosts_value(c, a, id, &hosts, err);
     if (st != STATUS_OK)
         return st;
     VALUE_SET(v, "id", VALUE_GET(row, "id"));
     VALUE_SET(v, "name", VALUE_GET(row, "name"));
     VALUE_SET(v, "title", VALUE_GET(row, "title"));
     VALUE_SET(v, "origin", value_str(hub_space_origin(a, &h->config, VALUE_GET(row, "name").s)));
+    VALUE_SET(v, "hosts", hosts);
     VALUE_SET(v, "hub", value_str(h->config.origin));
     VALUE_SET(v, "keys", keys_value(h, a));
     VALUE_SET(v, "visibility", VALUE_GET(row, "visibility"));

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* admin — all spaces and people, for administrators. */
 #include "base/clock.h"
+#include "base/limits.h"
 #include "hub/audit.h"
 #include "hub/edge_apps.h"
 #include "hub/session.h"
 #include "hub/space.h"
+#include "hub/usage.h"
 #include "hub/view/view.h"
 
 static void say_when(struct arena *a, struct value rows, const char *column)
@@ -24,8 +26,9 @@ enum status hub_view_admin(struct hub_request *rq, struct err *err)
     if (st == STATUS_OK)
         st = sql_rows(
             c, rq->a,
-            "select s.id, s.name, s.title, s.state, s.visibility, s.created_at, (select count(*) from members m"
-            " where m.space_id = s.id) as members from spaces s order by s.name",
+            "select s.id, s.name, s.title, s.state, s.visibility, s.created_at, s.quota, s.version, s.pinned, b.at as"
+            " backup_at, b.failed = '' as backup_good, (select count(*) from members m where m.space_id = s.id) as"
+            " members from spaces s left join backups b on b.space_id = s.id order by s.name",
             NULL, 0, &spaces, err);
     if (st == STATUS_OK)
         st = sql_rows(
@@ -43,10 +46,12 @@ enum status hub_view_admin(struct hub_request *rq, struct err *err)
         return st;
     if (edge_apps_list(rq->hub, rq->a, &apps, NULL) != STATUS_OK)
         apps = value_dict(rq->a);
+    hub_conn_release(rq);
+    int64_t files = LIMIT_HUB_FILES;
     for (size_t i = 0; i < value_count(spaces); i++) {
         struct value s = value_at(spaces, i);
         VALUE_SET(s, "origin", value_str(hub_space_origin(rq->a, &rq->hub->config, VALUE_GET(s, "name").s)));
-        VALUE_SET(s, "app", value_get(apps, edge_apps_name(rq->a, VALUE_GET(s, "id").s)));
+        usage_add(rq->hub, rq->a, apps, s, &files);
     }
     say_when(rq->a, spaces, "created_at");
     say_when(rq->a, people, "seen_at");

@@ -6,7 +6,7 @@
 #include "hub/account.h"
 #include "hub/audit.h"
 #include "hub/mail.h"
-#include "hub/space.h"
+#include "hub/team.h"
 #include "hub/view/view.h"
 
 static str members_path(struct hub_request *rq)
@@ -61,9 +61,20 @@ static enum status change_member(struct hub_request *rq, struct value space, str
     return hub_go(rq, leaves ? STR("/") : members_path(rq), m.role == ROLE_NONE ? "removed" : "role-changed");
 }
 
+static enum status change_team(struct hub_request *rq, struct value space, struct err *err)
+{
+    str role = hub_field(rq, "role");
+    enum status st = space_require(rq, space, ROLE_OWNER, err);
+    if (st == STATUS_OK && space_role_parse(role) == ROLE_NONE && !str_is(role, "none"))
+        st = err_set(err, STATUS_INVALID, "The role must be owner, editor, viewer or none.");
+    if (st == STATUS_OK)
+        st = team_give(rq, hub_field(rq, "team"), VALUE_GET(space, "id").s, space_role_parse(role), err);
+    return st == STATUS_OK ? hub_go(rq, members_path(rq), "role-changed") : st;
+}
+
 static enum status show(struct hub_request *rq, struct value space, str link, const struct err *why, struct err *err)
 {
-    struct value vars = value_dict(rq->a), people, invitations;
+    struct value vars = value_dict(rq->a), people, invitations, teams, own_teams;
     struct conn *c;
     str id = VALUE_GET(space, "id").s;
     enum status st = hub_conn(rq, &c, err);
@@ -74,10 +85,16 @@ static enum status show(struct hub_request *rq, struct value space, str link, co
                       "select id, email, role, ends_at from invitations where space_id = ?1 and used_at = 0 and"
                       " ends_at > ?2 order by created_at desc",
                       SQL_T(id), SQL_I(clock_unix_s()));
+    if (st == STATUS_OK)
+        st = team_of_space(c, rq->a, id, &teams, err);
+    if (st == STATUS_OK)
+        st = team_list(c, rq->a, hub_user_id(rq), &own_teams, err);
     if (st != STATUS_OK)
         return st;
     VALUE_SET(vars, "space", space);
     VALUE_SET(vars, "people", people);
+    VALUE_SET(vars, "teams", teams);
+    VALUE_SET(vars, "own_teams", own_teams);
     VALUE_SET(vars, "invitations", invitations);
     VALUE_SET(vars, "invitation_url", value_str_if(link.n > 0, link));
     VALUE_SET(vars, "may_change", value_bool(space_require(rq, space, ROLE_OWNER, NULL) == STATUS_OK));
@@ -93,7 +110,7 @@ enum status hub_view_members(struct hub_request *rq, struct err *err)
     enum status st = space_find(rq, rq->params[0], &space, err);
     if (st != STATUS_OK || !hub_is_post(rq))
         return st == STATUS_OK ? show(rq, space, (str){0}, NULL, err) : st;
-    st = change_member(rq, space, &why);
+    st = hub_field(rq, "team").n ? change_team(rq, space, &why) : change_member(rq, space, &why);
     if (st == STATUS_CONFLICT || st == STATUS_INVALID)
         return show(rq, space, (str){0}, &why, err);
     if (st != STATUS_OK)

@@ -7,6 +7,7 @@
 #include "hub/account.h"
 #include "hub/audit.h"
 #include "hub/edge_apps.h"
+#include "hub/usage.h"
 #include "hub/view/view.h"
 
 static void add_error(struct hub_request *rq, struct value vars, const struct err *why)
@@ -127,6 +128,33 @@ static str space_path(struct hub_request *rq, str name, const char *below)
     return arena_printf(rq->a, "/spaces/%.*s%s", STR_ARG(name), below);
 }
 
+/* What the space uses. `space` gets more keys. */
+static enum status add_use(struct hub_request *rq, struct value space, struct value vars, struct err *err)
+{
+    struct value backup, people, apps;
+    struct conn *c;
+    int64_t files = LIMIT_HUB_FILES;
+    str id = VALUE_GET(space, "id").s;
+    enum status st = hub_conn(rq, &c, err);
+    if (st == STATUS_OK)
+        st = SQL_ROW(c, rq->a, &backup, err, "select at, failed = '' as good from backups where space_id = ?1",
+                     SQL_T(id));
+    if (st == STATUS_OK)
+        st = space_people(c, rq->a, id, &people, err);
+    if (st != STATUS_OK)
+        return st;
+    hub_conn_release(rq);
+    if (backup.kind == VALUE_DICT) {
+        VALUE_SET(space, "backup_at", VALUE_GET(backup, "at"));
+        VALUE_SET(space, "backup_good", VALUE_GET(backup, "good"));
+    }
+    if (edge_apps_list(rq->hub, rq->a, &apps, NULL) != STATUS_OK)
+        apps = value_dict(rq->a);
+    usage_add(rq->hub, rq->a, apps, space, &files);
+    VALUE_SET(vars, "people", value_int((int64_t)value_count(people)));
+    return STATUS_OK;
+}
+
 enum status hub_view_space(struct hub_request *rq, struct err *err)
 {
     struct value vars = value_dict(rq->a), space;
@@ -147,6 +175,9 @@ enum status hub_view_space(struct hub_request *rq, struct err *err)
         }
         add_error(rq, vars, &why);
     }
+    st = add_use(rq, space, vars, err);
+    if (st != STATUS_OK)
+        return st;
     VALUE_SET(vars, "space", space);
     struct value theme;
     if (value_from_json(rq->a, VALUE_GET(space, "theme").s, &theme, NULL) == STATUS_OK)

@@ -59,6 +59,11 @@ enum status sign_on_start(struct request *rq, str to, bool other_account, struct
 {
     struct arena *a = rq->arena;
     str nonce;
+    if (space_is_other_host(rq->space, rq->http->host)) { /* the hub leads back to the origin: begin there */
+        go(rq, ARENA_CAT(a, rq->space->origin, STR("/-/sign-on?to="), url_quote_plus(a, own_path(rq, to)),
+                         other_account ? STR("&switch=1") : STR("")));
+        return STATUS_OK;
+    }
     enum status st = session_nonce_set(rq, &nonce, err);
     if (st != STATUS_OK)
         return st;

@@ -185,6 +185,7 @@ static enum status fill(struct space *sp, struct value root, struct err *err)
     if (st == STATUS_OK)
         read_theme(sp, root);
     sp->https = str_starts(sp->origin, STR("https:"));
+    sp->hosts = VALUE_GET(root, "hosts"); /* whatever it is: looked at as a list of texts */
     return st;
 }
 
@@ -226,6 +227,18 @@ void space_unref(struct space *sp)
 {
     if (sp && atomic_fetch_sub(&sp->refs, 1) == 1)
         arena_free(sp->arena);
+}
+
+bool space_is_other_host(const struct space *sp, str host)
+{
+    str name, port;
+    str_cut(host, ':', &name, &port);
+    for (size_t i = 0; sp->hosts.kind == VALUE_LIST && i < value_count(sp->hosts); i++) {
+        struct value one = value_at(sp->hosts, i);
+        if (one.kind == VALUE_STR && str_eq_nocase(one.s, name))
+            return true;
+    }
+    return false;
 }
 
 bool space_is_revoked(const struct space *sp, str session)

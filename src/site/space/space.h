@@ -17,6 +17,7 @@ struct space {
     uint64_t generation; /* differs when the text does: a part of the key of cached answers */
     str id, name, title; /* title: the name when there is none */
     str origin, hub;     /* "https://museum.example.org", without a slash at the end */
+    struct value hosts;  /* LIST of further hosts that lead here ("www.example.org") */
     bool https;          /* of origin */
     const struct token_public *keys;
     size_t key_count;
@@ -38,6 +39,8 @@ enum status space_read(const char *path, struct space **ret, struct err *err) MU
 struct space *space_ref(struct space *sp);
 void space_unref(struct space *sp); /* any thread; NULL is fine */
 
+/* Whether `host` ("www.example.org:8080") is one of the further hosts: without a way back from the hub. */
+bool space_is_other_host(const struct space *sp, str host);
 bool space_is_revoked(const struct space *sp, str session);
 /* "Ana and Bo": whom to ask. Names only; empty when there is none. */
 str space_owners(const struct space *sp, struct arena *a);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* domains — hosts of their owners' own that lead to a space. */
+#include "hub/domain.h"
+
+#include "base/clock.h"
+#include "hub/space.h"
+#include "hub/view/view.h"
+
+static str lower(struct arena *a, str s)
+{
+    char *p = arena_cstr(a, s);
+    for (size_t i = 0; i < s.n; i++)
+        if (p[i] >= 'A' && p[i] <= 'Z')
+            p[i] = (char)(p[i] - 'A' + 'a');
+    return str_make(p, s.n);
+}
+
+static enum status change_domains(struct hub_request *rq, str space, struct err *err)
+{
+    static const struct throttle_rule rule = {20, 30000}; /* each asks name servers, and the edge for a certificate */
+    str host = lower(rq->a, hub_field(rq, "host"));
+    if (hub_field(rq, "remove").n)
+        return domain_remove(rq, space, hub_field(rq, "remove"), err);
+    enum status st = domain_host_check(&rq->hub->config, host, err);
+    if (st != STATUS_OK)
+        return st;
+    int64_t wait =
+        throttle_take(rq->hub->throttle, ARENA_CAT(rq->a, STR("domain "), hub_user_id(rq)), rule, clock_mono_ms());
+    if (wait)
+        return err_set(err, STATUS_RATE, "That were many hosts. Wait %lld seconds.", (long long)wait);
+    hub_conn_release(rq);
+    st = domain_leads_here(&rq->hub->config, host, err);
+    return st == STATUS_OK ? domain_add(rq, space, host, err) : st;
+}
+
+enum status hub_view_domains(struct hub_request *rq, struct err *err)
+{
+    struct value vars = value_dict(rq->a), space, domains;
+    struct err why = ERR_INIT;
+    struct conn *c;
+    enum status st = space_find(rq, rq->params[0], &space, err);
+    if (st == STATUS_OK)
+        st = space_require(rq, space, ROLE_OWNER, err);
+    if (st != STATUS_OK)
+        return st;
+    str id = VALUE_GET(space, "id").s;
+    if (hub_is_post(rq)) {
+        st = str_is(VALUE_GET(space, "state").s, "live") ? change_domains(rq, id, &why)
+                                                         : err_set(&why, STATUS_CONFLICT, "The space is not open.");
+        if (st == STATUS_OK)
+            return hub_go(rq, rq->http->path, "saved");
+        if (st != STATUS_INVALID && st != STATUS_CONFLICT && st != STATUS_NOT_FOUND && st != STATUS_RATE) {
+            *err = why;
+            return st;
+        }
+        VALUE_SET(vars, "error", value_str(arena_str(rq->a, str_of(why.text))));
+        VALUE_SET(vars, "hint", value_str_if(why.hint[0] != 0, arena_str(rq->a, str_of(why.hint))));
+    }
+    st = hub_conn(rq, &c, err);
+    if (st == STATUS_OK)
+        st = domain_list(c, rq->a, id, &domains, err);
+    if (st != STATUS_OK)
+        return st;
+    VALUE_SET(vars, "space", space);
+    VALUE_SET(vars, "domains", domains);
+    VALUE_SET(vars, "scheme", value_cstr(rq->hub->config.secure ? "https" : "http"));
+    VALUE_SET(vars, "port", value_str(rq->hub->config.port));
+    VALUE_SET(vars, "host", value_str(hub_field(rq, "host")));
+    return hub_page(rq, why.status == STATUS_OK ? 200 : status_http(why.status), "domains.html", vars, err);
+}

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A space as one file, and a space made of another: consistent copies, nothing left over."""
+import io
+import os
+import signal
+import sqlite3
+import tarfile
+import threading
+
+import pytest
+from hub_rig import wait_for
+from limits import lowered
+
+
+def data_of(hub, name):
+    return hub.folder / "spaces" / wait_for(lambda: hub.space_json(name))["id"] / "data"
+
+
+def put(hub, name, file, rows=3):
+    """A database in a space, as its own user."""
+    data = data_of(hub, name)
+    db = sqlite3.connect(data / file)
+    db.execute("pragma journal_mode = wal")
+    db.execute("create table t (id integer primary key, name text)")
+    db.executemany("insert into t (name) values (?)", [(f"row {i}",) for i in range(rows)])
+    db.commit()
+    db.close()
+    for path in data.glob(file + "*"):
+        os.chown(path, data.stat().st_uid, data.stat().st_gid)
+
+
+def person(hub, email):
+    browser = hub.browser()
+    assert browser.sign_up(email).status == 303
+    return browser
+
+
+def rows(path):
+    db = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
+    try:
+        assert db.execute("pragma integrity_check").fetchone() == ("ok",)
+        return db.execute("select count(*) from t").fetchone()[0]
+    finally:
+        db.close()
+
+
+def left_over(hub):
+    folder = hub.folder / "copies"
+    return sorted(folder.iterdir()) if folder.exists() else []
+
+
+def test_download(hub, tmp_path):
+    ana = person(hub, "take@example.org")
+    ana.new_space("Take along", "take")
+    assert tarfile.open(fileobj=io.BytesIO(ana.get("/spaces/take/download").body)).getnames() == [], "an empty one"
+    long = "n" * 120 + " münchen.db"
+    for name in ("things.db", long):
+        put(hub, "take", name, 5)
+    put(hub, "take", "things.sqlite", 7)  # the same name but for its end
+    data = data_of(hub, "take")
+    (data / "notes.txt").write_text("no database")
+    (data / "way-out.db").symlink_to("/etc/passwd")
+    page = ana.get("/spaces/take")
+    assert 'href="/spaces/take/download"' in page.text
+    answer = ana.get("/spaces/take/download")
+    assert answer.status == 200 and answer.header("content-disposition") == 'attachment; filename="take.tar"', answer
+    archive = tarfile.open(fileobj=io.BytesIO(answer.body))
+    assert sorted(archive.getnames()) == sorted(f"take/{n}" for n in ("things.db", "things.sqlite", long))
+    assert all(m.isreg() and m.mode == 0o600 for m in archive)
+    archive.extractall(tmp_path)
+    assert rows(tmp_path / "take/things.db") == 5 and rows(tmp_path / "take" / long) == 5
+    assert rows(tmp_path / "take/things.sqlite") == 7
+    wait_for(lambda: not left_over(hub))
+    # One that is damaged is named, and nothing of the machine is.
+    bad = data / "bad.db"
+    bad.write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    os.chown(bad, data.stat().st_uid, data.stat().st_gid)
+    refused = ana.get("/spaces/take/download")
+    assert refused.status == 409 and "bad.db" in refused.said and str(hub.folder) not in refused.text
+    assert not left_over(hub)
+
+
+def test_download_while_somebody_writes(hub, tmp_path):
+    ana = person(hub, "busy@example.org")
+    ana.new_space("Busy")
+    put(hub, "busy", "pairs.db", 0)
+    path, ended = data_of(hub, "busy") / "pairs.db", threading.Event()
+
+    def write():  # always two rows at once
+        db = sqlite3.connect(path, timeout=30)
+        while not ended.is_set():
+            with db:
+                db.execute("insert into t (name) values ('one')")
+                db.execute("insert into t (name) values ('two')")
+        db.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        wait_for(lambda: sqlite3.connect(path).execute("select count(*) from t").fetchone()[0] > 10)
+        answer = ana.get("/spaces/busy/download")
+    finally:
+        ended.set()
+        writer.join()
+    assert answer.status == 200, answer
+    tarfile.open(fileobj=io.BytesIO(answer.body)).extractall(tmp_path)
+    count = rows(tmp_path / "busy/pairs.db")
+    assert count > 10 and count % 2 == 0
+
+
+def test_a_download_that_nobody_takes_leaves_nothing(hub):
+    ana = person(hub, "gone@example.org")
+    ana.new_space("Gone", "gone-away")
+    put(hub, "gone-away", "big.db", 200000)
+    import http.client
+    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=60)
+    cookies = "; ".join(f"{k}={v}" for k, v in ana.jar["data.localhost"].items())
+    connection.request("GET", "/spaces/gone-away/download", headers={"Host": f"data.localhost:{hub.port}", "Cookie": cookies})
+    answer = connection.getresponse()
+    assert answer.status == 200 and len(answer.read(1000)) == 1000
+    connection.close()
+    wait_for(lambda: not left_over(hub))
+
+
+def test_downloads_ask_again_who_it_is(make_hub):
+    hub = make_hub(env=lowered(HUB_STRONG_S=1))
+    ana = person(hub, "again@example.org")
+    ana.new_space("Again")
+    wait_for(lambda: ana.get("/spaces/again/download").header("location") == "/-/confirm?to=/spaces/again/download")
+
+
+def test_clone(hub):
+    ana = person(hub, "clone@example.org")
+    ana.new_space("First", "first")
+    put(hub, "first", "things.db", 4)
+    (data_of(hub, "first") / "vitrine.yaml").write_text("title: not copied\n")
+    page = ana.get("/spaces/first/clone")
+    assert page.status == 200 and 'value="Copy of First"' in page.text
+    made = ana.post("/spaces/first/clone", {"title": "Second", "name": "second"})
+    assert made.status == 303, made
+    origin = made.header("location").rstrip("/")
+    assert sorted(p.name for p in data_of(hub, "second").iterdir() if p.suffix in (".db", ".yaml")) == ["things.db"]
+    assert ana.post("/spaces/second", {"title": "Second", "visibility": "public"}).status == 303
+    told = hub.space_json("second")
+    assert told["visibility"] == "public" and [m["role"] for m in told["members"].values()] == ["owner"]
+    assert wait_for(lambda: ana.get(origin + "/things/t.json").json().get("rows"))[3]["name"] == "row 3"
+    assert not left_over(hub)
+    for form, status, says in [({"title": "", "name": "x"}, 400, "title"), ({"title": "T", "name": "Bad!"}, 400, "letters"),
+                               ({"title": "T", "name": "first"}, 409, "already")]:
+        refused = ana.post("/spaces/first/clone", form)
+        assert refused.status == status and says in refused.said, refused
+    assert not left_over(hub)
+
+
+def test_clones_count(make_hub):
+    hub = make_hub(change=lambda text: text.replace("each: 50", "each: 2").replace("disk_bytes: 5368709120", "disk_bytes: 100000"))
+    ana = person(hub, "count@example.org")
+    ana.new_space("One", "one-one")
+    put(hub, "one-one", "things.db", 20000)
+    refused = ana.post("/spaces/one-one/clone", {"title": "Two", "name": "two-two"})
+    assert refused.status == 409 and "100000" in refused.said, refused
+    (data_of(hub, "one-one") / "things.db").unlink()
+    put(hub, "one-one", "small.db", 2)
+    assert ana.post("/spaces/one-one/clone", {"title": "Two", "name": "two-two"}).status == 303
+    refused = ana.post("/spaces/one-one/clone", {"title": "Three", "name": "three"})
+    assert refused.status == 409 and "You own 2 spaces" in refused.said
+    assert len(list((hub.folder / "spaces").iterdir())) == 2 and not left_over(hub)
+
+
+def test_a_hub_that_is_killed_sweeps_up(make_hub):
+    """What a process left that was killed between two steps: a folder of copies, a space half made."""
+    hub = make_hub()
+    ana = person(hub, "kill@example.org")
+    ana.new_space("Whole")
+    hub.stop()
+    left = hub.folder / "copies/cabcdefghijkl/n0"
+    left.mkdir(parents=True)
+    (left / "x.db").write_text("half")
+    half = hub.folder / "spaces/shalfhalfhalf"
+    (half / "data").mkdir(parents=True)
+    (half / "data/things.db").write_text("half")
+    db = sqlite3.connect(hub.folder / "hub.db")
+    with db:
+        db.execute("insert into spaces (id, name, title, created_at) values ('shalfhalfhalf', 'half', 'Half', 1)")
+    db.close()
+    hub.start()
+    wait_for(lambda: not left_over(hub) and not half.exists())
+    assert ana.post("/-/new", {"title": "Half", "name": "half"}).status == 303, "its name is free again"
+
+
+@pytest.mark.parametrize("signo", [signal.SIGKILL])
+def test_killed_while_it_clones(make_hub, signo):
+    hub = make_hub()
+    ana = person(hub, "killed@example.org")
+    ana.new_space("Source")
+    put(hub, "source", "big.db", 400000)
+    asked = threading.Thread(target=lambda: ana.post("/spaces/source/clone", {"title": "Target", "name": "target"}))
+    asked.start()
+    wait_for(lambda: left_over(hub))
+    import json
+    status = json.loads(hub.run("status", "--state", hub.folder / "edge", "--json").stdout)
+    pid = next(a for a in status["apps"] if a["name"] == "hub")["instances"][0]["pid"]
+    os.kill(pid, signo)
+    asked.join()
+    wait_for(lambda: hub.browser().get("/-/health").status == 200)
+    wait_for(lambda: not left_over(hub))
+
+    def whole_or_nothing():
+        known = hub.space_json("target")
+        ids = [p.name for p in (hub.folder / "spaces").iterdir()]
+        return len(ids) == (2 if known else 1)
+
+    wait_for(whole_or_nothing)
