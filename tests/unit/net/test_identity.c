@@ -139,7 +139,7 @@ static void begin(struct ends *e, struct tls_server *t, const char *host, const 
     e->client = SSL_new(e->ctx);
     CHECK(e->client && SSL_set_fd(e->client, p[1]) == 1);
     if (host)
-        CHECK(SSL_set_tlsext_host_name(e->client, host) == 1);
+        CHECK(SSL_set_tlsext_host_name(e->client, (char *)(uintptr_t)host) == 1);
     if (alpn)
         CHECK(SSL_set_alpn_protos(e->client, (const unsigned char *)alpn, (unsigned)strlen(alpn)) == 0);
     SSL_set_connect_state(e->client);
