@@ -17,6 +17,7 @@
 #include "http/edge_call.h"
 #include "net/ask.h"
 #include "net/x509.h"
+#include "rt/fault.h"
 #include "rt/loop.h"
 #include "rt/proc.h"
 
@@ -219,6 +220,7 @@ enum status certs_obtain(const struct certs_job *j, struct err *err)
     VALUE_SET(v, "look_again", value_int(result.look_again_s));
     if (tell(j, "result", v, &told) != STATUS_OK)
         log_line(LOG_ERROR, "certs", "%.*s: the edge was not told: %s", STR_ARG(j->name), told.text);
+    (void)FAULT("certs.told");
     return st;
 }
 

@@ -117,7 +117,7 @@ void certs_call_renew(struct edge *e, struct http_exchange *x, str name)
         return;
     }
     t->job = job_new(e, "certificate", name);
-    t->now = !t->child;
+    t->now = !t->child || t->reported; /* one that has said how it went tells nobody any more */
     struct value v = value_dict(http_exchange_arena(x));
     VALUE_SET(v, "job", value_int((int64_t)t->job->id));
     control_value(x, 202, v);

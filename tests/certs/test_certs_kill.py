@@ -63,3 +63,15 @@ def test_the_edge(make_world, monkeypatch):
     assert e.orders() == 0 and e.cert("a.example.org")["failures"] == 1  # the try counts as failed: no hurry
     e.run("certs", "renew", "a.example.org")
     assert e.get("a.example.org", "/hello")[2] == b"hello"
+
+
+@pytest.mark.skipif(not FAULTS, reason="built without fault points")
+def test_renewed_before_the_last_child_is_gone(make_world, monkeypatch):
+    w = make_world()
+    monkeypatch.setenv("VITRINE_FAULT", "certs.told:1:sleep:2000")
+    e = w.edge()
+    e.deploy(options=APP)
+    e.wait_cert("a.example.org")
+    serial = e.serial("a.example.org")
+    e.run("certs", "renew", "a.example.org")
+    assert e.serial("a.example.org") != serial

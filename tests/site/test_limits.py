@@ -184,7 +184,7 @@ def test_files_of_templates(server, rows, tmp_path):
 def big(tmp_path_factory):
     return make(tmp_path_factory.mktemp("figures") / "big.db", """
         create table t (id integer primary key, kind text, n integer);
-        with recursive c(i) as (select 1 union all select i + 1 from c where i < 60000)
+        with recursive c(i) as (select 1 union all select i + 1 from c where i < 600000)
             insert into t select i, 'kind ' || (i * 7919 % 40), i % 1000 from c;
         update t set kind = id || printf('%.*c', 3000, 'l') where id <= 30;
         create view v as select * from t where n > 10""")
