@@ -139,9 +139,10 @@ def write(path, data):
         lines.append(f"| {name} | {count} | {which} | {cost['allocations'][0]:.1f} | "
                      f"{cost['allocations'][1]:,.0f} |")
     lines += ["", "## Row JSON beside a slow query", "",
-              "At a fixed rate, times counted from when a request was due; the client never waits for a processor where it may "
-              "ask for that. In turns, the middle one of five runs each. One query that counts for about a second is "
-              "always under way.", "", "| | rate | p50 alone | p99 alone | p50 beside | p99 beside | slow query |",
+              "At a fixed rate, times counted from when a request was due; the client never waits for a processor, "
+              "where it may ask for that. In turns, the middle one of five runs each. One query that counts for a "
+              "second or so is always under way.", "",
+              "| | rate | p50 alone | p99 alone | p50 beside | p99 beside | slow query |",
               "|---|---|---|---|---|---|---|"]
     for name, (quiet, busy, took) in data.get("slow", {}).items():
         lines.append(f"| {name} | {data['slow_rate']:,}/s | {quiet['p50_us']:.0f} us | {quiet['p99_us']:.0f} us | "
