@@ -29,7 +29,7 @@ for name in ("VITRINE_STATE", "VITRINE_INTERNAL", "STATE_DIRECTORY"):
 DATA = TOP / "tests/data"
 PROGRAM = pathlib.Path(os.environ.get("VITRINE") or os.environ.get("VITRINE_BIN") or TOP / "build/vitrine").resolve()
 HOST = "127.0.0.1"
-READY_SECONDS = 30
+READY_SECONDS = 60
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|SUMMARY: \w+Sanitizer|assertion",
                        re.IGNORECASE)
 
@@ -173,7 +173,7 @@ class Server:
         assert answer.status == status, (sql, answer)
         return answer.json()
 
-    def raw(self, data, timeout=10):
+    def raw(self, data, timeout=60):
         """Sends bytes, returns all bytes until the server closes."""
         with socket.create_connection((HOST, self.port), timeout=timeout) as s:
             s.sendall(data)

@@ -193,7 +193,7 @@ def test_open_shows_the_site(server, chinook, tmp_path):
     opener.write_text(f"#!/bin/sh\nprintf '%s' \"$1\" > {told}.new && mv {told}.new {told}\n")
     opener.chmod(0o755)
     site = server(chinook, "--open", env={"PATH": f"{opener.parent}:{os.environ['PATH']}"})
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not told.exists() and time.monotonic() < end:
         time.sleep(0.02)
     assert told.read_text().rstrip("/") == f"http://{serving.HOST}:{site.port}"

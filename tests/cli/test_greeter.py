@@ -24,10 +24,10 @@ def starting(tmp_path):
     one = serving.Server(make(tmp_path / "d.db", "create table t (a); insert into t values (1)"), "--metadata",
                          tmp_path / "metadata.json", port=port, env=lowered(GREET_AFTER_MS=1))  # LIMIT_GREET_AFTER_MS
     one.port = port
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while True:
         try:
-            socket.create_connection((serving.HOST, port), timeout=10).close()
+            socket.create_connection((serving.HOST, port), timeout=60).close()
             break
         except ConnectionRefusedError:
             assert time.monotonic() < end
@@ -52,7 +52,7 @@ def test_told_while_it_starts(starting):
     assert head.status == 503 and head.body == b"" and int(head.header("content-length")) == len(page.body)
     assert server.ask("POST", "/d/t/-/insert", {}, b"x" * 100_000).status == 503
     for junk in (b"\r\n\r\n", b"GET", b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 5000, b"\x16\x03\x01" * 100):
-        with socket.create_connection((serving.HOST, server.port), timeout=10) as s:
+        with socket.create_connection((serving.HOST, server.port), timeout=60) as s:
             with contextlib.suppress(OSError):  # it may have hung up already
                 s.sendall(junk)
                 s.shutdown(socket.SHUT_WR)
@@ -64,7 +64,7 @@ def test_told_while_it_starts(starting):
 
 def test_one_that_says_nothing_holds_nobody_up(starting):
     server, go_on = starting
-    silent = socket.create_connection((serving.HOST, server.port), timeout=10)
+    silent = socket.create_connection((serving.HOST, server.port), timeout=60)
     assert server.get("/").status == 503
     started = threading.Thread(target=go_on)
     started.start()

@@ -17,7 +17,7 @@ sys.path.insert(0, str(HERE.parent))
 import serving  # noqa: E402
 
 APP = HERE / "app.py"
-WAIT_SECONDS = 15
+WAIT_SECONDS = 60
 
 
 def alive(pid):
@@ -46,7 +46,7 @@ class Reply:
 class Strict:
     """A client that takes nothing for granted: one connection, no retry, every byte accounted for."""
 
-    def __init__(self, address, timeout=20):
+    def __init__(self, address, timeout=60):
         if isinstance(address, str):
             self.s = socket.socket(socket.AF_UNIX)
             self.s.settimeout(timeout)
@@ -202,7 +202,7 @@ class Edge:
     def try_get(self, path="/hello"):
         """The answer's text; None when there was no whole answer."""
         try:
-            with self.client(timeout=5) as c:
+            with self.client(timeout=60) as c:
                 got = c.get(path)
                 return got.text if got.status == 200 else None
         except (OSError, EOFError, AssertionError):
@@ -210,7 +210,7 @@ class Edge:
 
     def try_pid(self):
         try:
-            with Strict(f"{self.state}/control.sock", timeout=5) as c:
+            with Strict(f"{self.state}/control.sock", timeout=60) as c:
                 return json.loads(c.get("/status").text)["pid"]
         except (OSError, EOFError):
             return None

@@ -357,7 +357,7 @@ def test_a_damaged_state_file_is_refused_and_kept(edge):
     whole = file.read_text()
     file.write_text(whole[:50])
     done = subprocess.run([str(edge.process.args[0]), "edge", "--listen", "127.0.0.1:0", "--state", str(edge.state)],
-                          capture_output=True, timeout=20)
+                          capture_output=True, timeout=60)
     assert done.returncode == 78 and b"state.json" in done.stderr and file.read_text() == whole[:50]
     file.write_text(whole)
     edge.start()
@@ -366,7 +366,7 @@ def test_a_damaged_state_file_is_refused_and_kept(edge):
 
 def test_one_edge_a_state_folder(edge):
     done = subprocess.run([str(edge.process.args[0]), "edge", "--listen", "127.0.0.1:0", "--state", str(edge.state)],
-                          capture_output=True, timeout=20)
+                          capture_output=True, timeout=60)
     assert done.returncode == 6 and b"runs already" in done.stderr
 
 

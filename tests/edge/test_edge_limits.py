@@ -110,7 +110,7 @@ def test_what_is_asked_for_and_kept(small):
     whole = file.read_text()
     file.write_text(whole.ljust(5001))
     done = subprocess.run([str(edge.process.args[0]), "edge", "--listen", "127.0.0.1:0", "--state", str(edge.state)],
-                          capture_output=True, timeout=20, text=True)
+                          capture_output=True, timeout=60, text=True)
     assert done.returncode == 78 and "state.json" in done.stderr and "5000" in done.stderr
     file.write_text(whole)
     edge.start()

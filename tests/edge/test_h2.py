@@ -29,7 +29,7 @@ class H2:
     """One connection. h2 itself raises on everything that breaks RFC 9113."""
 
     def __init__(self, address, window=None, context=None):
-        self.s = socket.create_connection(address, timeout=20)
+        self.s = socket.create_connection(address, timeout=60)
         if context:
             self.s = context.wrap_socket(self.s, server_hostname="a.test")
         self.c = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
@@ -362,7 +362,7 @@ def test_curl_and_h2load(shared, tmp_path):
 
 
 def test_no_prior_knowledge_is_http1(shared):
-    with socket.create_connection(shared.address, timeout=10) as s:
+    with socket.create_connection(shared.address, timeout=60) as s:
         for part in (b"PRI * HTTP/2.0\r\n", b"\r\nSM\r\n\r", b"\n", b"\0\0\0\4\0\0\0\0\0"):  # in pieces
             s.sendall(part)
             time.sleep(0)

@@ -119,7 +119,7 @@ def test_the_app_dies_while_nobody_looks(tough):
 
 def test_an_edge_that_never_started_is_not_started_again(tmp_path):
     done = subprocess.run([serving.PROGRAM, "edge", "--listen", "127.0.0.1:0", "--state", tmp_path / "s", "--listen-tls",
-                           "127.0.0.1:0", "--cert", "none.pem", "none.key"], capture_output=True, timeout=20)
+                           "127.0.0.1:0", "--cert", "none.pem", "none.key"], capture_output=True, timeout=60)
     assert done.returncode != 0 and b"none.pem" in done.stderr and b"started again" not in done.stderr
 
 

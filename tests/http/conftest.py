@@ -105,7 +105,7 @@ class Client:
         self.send("\r\n".join(lines) + "\r\n\r\n" + (body or ""))
         return self.answer(method)
 
-    def closed(self, seconds=5):
+    def closed(self, seconds=30):
         """True when the server ended the connection and sent nothing more."""
         self.sock.settimeout(seconds)
         try:
@@ -135,7 +135,7 @@ class Server:
         host, port = self.listens[0].rsplit(":", 1)
         return host, int(port)
 
-    def connect(self, timeout=20, tls=None):
+    def connect(self, timeout=60, tls=None):
         if self.listens[0].startswith("unix:"):
             sock = socket.socket(socket.AF_UNIX)
             sock.connect(self.listens[0].removeprefix("unix:"))
@@ -158,7 +158,7 @@ class Server:
     def stats(self):
         return json.loads(self.get("/stats").body)
 
-    def wait_for(self, check, seconds=10):
+    def wait_for(self, check, seconds=30):
         """Asks /stats until check(stats) holds; returns them."""
         end = time.monotonic() + seconds
         while True:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a careless, broken or hostile client gets: the right status, a closed connection, and nobody else suffers."""
+import contextlib
 import socket
 import time
 
@@ -113,25 +114,25 @@ SHORT = ("head_ms=300", "body_ms=300", "body_total_ms=1500", "idle_ms=300", "wri
 def test_idle_connections_are_closed(start):
     server = start(*SHORT)
     client = server.connect()
-    assert client.closed(2)
+    assert client.closed()
     client = server.connect()
     client.get("/hello")
-    assert client.closed(2)
+    assert client.closed()
     assert server.stats()["timeouts"] == 0
 
 
 def test_slow_head_is_408(start):
     server = start(*SHORT)
-    began = time.monotonic()
     client = server.connect().send("GET /hello HTTP/1.1\r\n")
     slow = server.connect()
-    for i in range(100):  # a byte now and then must not keep it open
+    for i in range(1000):  # a byte now and then must not keep it open
         try:
             slow.send("GET /hello HTTP/1.1\r\nHost: "[i % 28])
         except OSError:
             break
-        assert time.monotonic() - began < 5
         time.sleep(0.05)
+    else:
+        raise AssertionError("it was kept open")
     assert slow.rest().startswith(b"HTTP/1.1 408 ")
     assert client.answer().status == 408
     assert client.closed()
@@ -141,23 +142,21 @@ def test_slow_head_is_408(start):
 def test_only_an_empty_line_then_silence_is_just_closed(start):
     server = start(*SHORT)
     client = server.connect().send("\r\n")
-    assert client.closed(2)
+    assert client.closed()
 
 
 def test_slow_body_is_408(start):
     server = start(*SHORT)
     client = server.connect().send(POST + "Content-Length: 5\r\n\r\nab")
     assert client.answer().status == 408
-    began = time.monotonic()
     slow = server.connect().send(POST + "Content-Length: 500\r\n\r\n")
-    try:
-        while time.monotonic() - began < 8:  # each piece in time, all together too slow
+    sent = 0
+    with contextlib.suppress(OSError):
+        while sent < 499:  # each piece in time, all together too slow
             slow.send("a")
+            sent += 1
             time.sleep(0.05)
-    except OSError:
-        pass
-    assert slow.rest().startswith(b"HTTP/1.1 408 ")
-    assert 1.2 < time.monotonic() - began < 5
+    assert 3 < sent < 499 and slow.rest().startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_client_that_does_not_read_is_cut(start):
@@ -187,14 +186,13 @@ def test_a_client_that_reads_slowly_is_served(start):
 
 
 def test_slow_loris_does_not_slow_others(start):
-    server = start("head_ms=2000")
+    server = start("head_ms=60000")
     for _ in range(300):
         server.connect().send("GET /hello HTTP/1.1\r\nHost: h\r\nX: ")
-    began = time.monotonic()
     client = server.connect()
     for _ in range(200):
         assert client.get("/hello").status == 200
-    assert time.monotonic() - began < 2
+    assert server.stats()["connections"] == 302  # all of them are waited for still
 
 
 # ---- clients that leave ----
@@ -223,12 +221,10 @@ def test_half_closed_client_gets_a_long_answer(server):
 
 def test_client_gone_while_a_worker_runs(server):
     for _ in range(5):
-        client = server.connect().send("GET /work?ms=10000 HTTP/1.1\r\nHost: h\r\n\r\n")
+        client = server.connect().send("GET /work?ms=60000 HTTP/1.1\r\nHost: h\r\n\r\n")
         server.wait_for(lambda s: s["handling"] == 2)
         client.close()
-    began = time.monotonic()
     now = server.wait_for(lambda s: s["late_answers"] == 5 and s["connections"] == 1)
-    assert time.monotonic() - began < 3
     assert now["on_gone_calls"] == 5 and now["gone"] == 5
 
 

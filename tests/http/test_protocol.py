@@ -158,9 +158,9 @@ def test_worker_answers(server):
 
 def test_full_queue_is_503(start):
     server = start("threads=1", "queue=1")
-    request = "GET /work?ms=500 HTTP/1.1\r\nHost: h\r\n\r\n"
+    request = "GET /work?ms=4000 HTTP/1.1\r\nHost: h\r\n\r\n"
     clients = [server.connect().send(request)]
-    time.sleep(0.2)  # the worker has taken it
+    time.sleep(0.5)  # the worker has taken it
     clients += [server.connect().send(request) for _ in range(3)]
     assert sorted(c.answer().status for c in clients) == [200, 200, 503, 503]
 

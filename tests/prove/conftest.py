@@ -27,7 +27,7 @@ class Program:
     def stop(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        errors = self.process.communicate(timeout=15)[1].decode()
+        errors = self.process.communicate(timeout=60)[1].decode()
         assert self.process.returncode == 0, (self.process.returncode, errors)
         assert not serving.SANITIZER.search(errors), errors
 

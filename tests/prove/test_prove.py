@@ -117,7 +117,7 @@ def test_what_only_both_books_tell(liar, prove, fault, copies, other):
 
 def test_a_changed_upload_is_noticed_by_the_backend(app):
     backend = app()
-    connection = serving.http.client.HTTPConnection("127.0.0.1", backend.port, timeout=10)
+    connection = serving.http.client.HTTPConnection("127.0.0.1", backend.port, timeout=60)
     connection.request("POST", "/echo?run=7&id=1&size=5", body=b"not the pattern")
     answer = connection.getresponse()
     assert answer.status == 422 and answer.read() == b""

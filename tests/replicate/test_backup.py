@@ -90,7 +90,7 @@ def test_beside_a_writer(tmp_path):
         c.execute("insert into u select * from t")
 
     def write():
-        c = sqlite3.connect(db, timeout=2)
+        c = sqlite3.connect(db, timeout=60)
         try:
             while not stop.is_set():
                 with c:

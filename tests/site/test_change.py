@@ -14,7 +14,7 @@ SCRIPT = "create table t (id integer primary key, n integer); insert into t valu
 
 
 def writer(path):
-    return sqlite3.connect(path, isolation_level=None, timeout=10)
+    return sqlite3.connect(path, isolation_level=None, timeout=60)
 
 
 @pytest.mark.parametrize("wal", [False, True], ids=["rollback journal", "write-ahead log"])

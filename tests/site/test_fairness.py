@@ -28,7 +28,7 @@ def metric(site, name, labels=""):
 
 def until(condition):
     import time
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.01)

@@ -14,7 +14,7 @@ ENDLESS = "with recursive c(x) as (select 1 union all select x + 1 from c) selec
 
 
 def until(condition):
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.01)

@@ -28,7 +28,7 @@ TUS = {"Tus-Resumable": "1.0.0"}
 
 
 def until(condition):
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not (got := condition()):
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.01)

@@ -18,7 +18,7 @@ from serving import HOST, make
 SCRIPT = "create table t (id integer primary key, n integer); insert into t values (1, {n});"
 
 
-def until(condition, seconds=20):
+def until(condition, seconds=60):
     """Waits for a condition, not for a time."""
     end = time.monotonic() + seconds
     while not condition():
@@ -196,7 +196,7 @@ class Reader(threading.Thread):
 def test_nothing_fails_while_everything_changes(server, folder):
     """Readers of a database that is committed to, of one that is replaced, and of the lists, beside files that come and
     go and configuration that changes. After each commit and each replacement the very next answer has it."""
-    live = sqlite3.connect(make(folder / "live.db", SCRIPT.format(n=0), wal=True), isolation_level=None, timeout=10)
+    live = sqlite3.connect(make(folder / "live.db", SCRIPT.format(n=0), wal=True), isolation_level=None, timeout=60)
     put(folder, "swap.db", 0)
     site = server(folder.serve)
     readers = [Reader(site, paths) for paths in (

@@ -40,7 +40,7 @@ def entry(site, table="things"):
 
 
 def until(condition, what):
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         if condition(what()):
             return what()
