@@ -166,6 +166,19 @@ enum status hub_json(struct hub_request *rq, int status, struct value v)
     return STATUS_OK;
 }
 
+void hub_put_error(struct hub_request *rq, struct value vars, const struct err *why)
+{
+    if (!why || why->status == STATUS_OK)
+        return;
+    VALUE_SET(vars, "error", value_str(arena_str(rq->a, str_of(why->text))));
+    VALUE_SET(vars, "hint", value_str_if(why->hint[0] != 0, arena_str(rq->a, str_of(why->hint))));
+}
+
+bool hub_in_form(enum status st)
+{
+    return st == STATUS_INVALID || st == STATUS_CONFLICT || st == STATUS_RATE;
+}
+
 void hub_answer_error(struct hub_request *rq, const struct err *err)
 {
     int status = status_http(err->status);

@@ -53,6 +53,10 @@ enum status hub_go_outside(struct hub_request *rq, str url) MUST_USE; /* to an a
 enum status hub_json(struct hub_request *rq, int status, struct value v) MUST_USE;
 /* The page of an error: status, sentence, remedy. */
 void hub_answer_error(struct hub_request *rq, const struct err *err);
+/* Gives a page with a form the sentence and the remedy that templates/hub/_error.html shows. NULL, OK: nothing. */
+void hub_put_error(struct hub_request *rq, struct value vars, const struct err *why);
+/* It is about what was typed (wrong, taken, too often): the form says so beside itself. The rest is an error page. */
+bool hub_in_form(enum status st);
 /* A path on this host, or "/" : "//host", "/\host", control characters lead elsewhere. */
 str hub_safe_path(str path);
 /* Set-Cookie for a cookie of this host only; life_s 0 = take it away. */

@@ -13,5 +13,7 @@ enum status second_begin(struct hub_request *rq, str user_id, str to, const char
 struct passkey_ask second_ask(struct hub_request *rq, const char *purpose);
 /* Sets vars.passkey_options for a form that signs in. */
 enum status second_offer(struct hub_request *rq, struct value vars, struct err *err) MUST_USE;
+/* As hub_in_form, where people show who they are: that they did not is said in the form too. */
+bool second_in_form(enum status st);
 
 #endif

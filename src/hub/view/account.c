@@ -38,7 +38,7 @@ enum status hub_view_account(struct hub_request *rq, struct err *err)
         }
         if (why.status == STATUS_OK)
             return st;
-        VALUE_SET(vars, "error", value_str(arena_str(rq->a, str_of(why.text))));
+        hub_put_error(rq, vars, &why);
     }
     struct conn *c;
     struct value identities;

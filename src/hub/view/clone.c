@@ -70,12 +70,11 @@ enum status hub_view_clone(struct hub_request *rq, struct err *err)
         st = make_clone(rq, space, &name, &why);
         if (st == STATUS_OK)
             return hub_go_outside(rq, ARENA_CAT(rq->a, hub_space_origin(rq->a, &rq->hub->config, name), STR("/")));
-        if (st != STATUS_INVALID && st != STATUS_CONFLICT && st != STATUS_RATE) {
+        if (!hub_in_form(st)) {
             *err = why;
             return st;
         }
-        VALUE_SET(vars, "error", value_str(arena_str(rq->a, str_of(why.text))));
-        VALUE_SET(vars, "hint", value_str_if(why.hint[0] != 0, arena_str(rq->a, str_of(why.hint))));
+        hub_put_error(rq, vars, &why);
     }
     VALUE_SET(vars, "space", space);
     VALUE_SET(vars, "title",

@@ -49,12 +49,11 @@ enum status hub_view_domains(struct hub_request *rq, struct err *err)
                                                          : err_set(&why, STATUS_CONFLICT, "The space is not open.");
         if (st == STATUS_OK)
             return hub_go(rq, rq->http->path, "saved");
-        if (st != STATUS_INVALID && st != STATUS_CONFLICT && st != STATUS_NOT_FOUND && st != STATUS_RATE) {
+        if (!hub_in_form(st) && st != STATUS_NOT_FOUND) {
             *err = why;
             return st;
         }
-        VALUE_SET(vars, "error", value_str(arena_str(rq->a, str_of(why.text))));
-        VALUE_SET(vars, "hint", value_str_if(why.hint[0] != 0, arena_str(rq->a, str_of(why.hint))));
+        hub_put_error(rq, vars, &why);
     }
     st = hub_conn(rq, &c, err);
     if (st == STATUS_OK)

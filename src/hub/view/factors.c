@@ -11,19 +11,10 @@
 #include "hub/second.h"
 #include "hub/view/view.h"
 
-static void put_error(struct hub_request *rq, struct value vars, const struct err *why)
+/* A code that is wrong, a passkey that is gone or one too many: said in the page. */
+static bool in_form(enum status st)
 {
-    if (why->status == STATUS_OK)
-        return;
-    VALUE_SET(vars, "error", value_str(arena_str(rq->a, str_of(why->text))));
-    VALUE_SET(vars, "hint", value_str(arena_str(rq->a, str_of(why->hint))));
-}
-
-/* Sentences for people come back with the page; the rest is an error page. */
-static bool is_formal(enum status st)
-{
-    return st == STATUS_FORBIDDEN || st == STATUS_INVALID || st == STATUS_CONFLICT || st == STATUS_NOT_FOUND ||
-           st == STATUS_TOO_LARGE;
+    return second_in_form(st) || st == STATUS_NOT_FOUND || st == STATUS_TOO_LARGE;
 }
 
 /* ---- the app and recovery codes ---- */
@@ -127,7 +118,7 @@ static enum status app_page(struct hub_request *rq, const struct app *p, const s
     VALUE_SET(vars, "app", value_bool(state.totp));
     VALUE_SET(vars, "left", value_int(state.recovery_left));
     VALUE_SET(vars, "codes", codes);
-    put_error(rq, vars, why);
+    hub_put_error(rq, vars, why);
     return hub_page(rq, why->status == STATUS_OK ? 200 : status_http(why->status), "app.html", vars, err);
 }
 
@@ -140,7 +131,7 @@ enum status hub_view_app(struct hub_request *rq, struct err *err)
         enum status st = app_act(rq, &p, &why);
         if (st == STATUS_OK && !p.has_codes) /* codes are shown once: by the answer itself */
             return hub_go(rq, STR("/-/account/app"), str_is(hub_field(rq, "do"), "off") ? "factor-off" : NULL);
-        if (st != STATUS_OK && !is_formal(st)) {
+        if (st != STATUS_OK && !in_form(st)) {
             *err = why;
             return st;
         }
@@ -221,7 +212,7 @@ static enum status keys_page(struct hub_request *rq, const struct err *why, stru
     }
     VALUE_SET(vars, "passkeys", list);
     VALUE_SET(vars, "passkey_options", value_str(json));
-    put_error(rq, vars, why);
+    hub_put_error(rq, vars, why);
     return hub_page(rq, why->status == STATUS_OK ? 200 : status_http(why->status), "passkeys.html", vars, err);
 }
 
@@ -242,7 +233,7 @@ enum status hub_view_passkeys(struct hub_request *rq, struct err *err)
         if (st == STATUS_OK)
             return hub_go(rq, STR("/-/account/passkeys"), key_acts[i].note);
     }
-    if (is_formal(st))
+    if (in_form(st))
         return keys_page(rq, &why, err);
     *err = why;
     return st;

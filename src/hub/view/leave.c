@@ -104,10 +104,7 @@ static enum status leave_page(struct hub_request *rq, const struct err *why, str
     VALUE_SET(vars, "spaces", spaces);
     VALUE_SET(vars, "days", value_int(LIMIT_HUB_GRACE_S / 86400));
     VALUE_SET(vars, "until", value_str(hub_day(rq->a, VALUE_GET(rq->user, "deletes_at").i)));
-    if (why->status != STATUS_OK) {
-        VALUE_SET(vars, "error", value_str(arena_str(rq->a, str_of(why->text))));
-        VALUE_SET(vars, "hint", value_str(arena_str(rq->a, str_of(why->hint))));
-    }
+    hub_put_error(rq, vars, why);
     return hub_page(rq, why->status == STATUS_OK ? 200 : status_http(why->status), "leave.html", vars, err);
 }
 

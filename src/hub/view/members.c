@@ -98,8 +98,7 @@ static enum status show(struct hub_request *rq, struct value space, str link, co
     VALUE_SET(vars, "invitations", invitations);
     VALUE_SET(vars, "invitation_url", value_str_if(link.n > 0, link));
     VALUE_SET(vars, "may_change", value_bool(space_require(rq, space, ROLE_OWNER, NULL) == STATUS_OK));
-    VALUE_SET(vars, "error", value_str_if(why != NULL, why ? arena_str(rq->a, str_of(why->text)) : (str){0}));
-    VALUE_SET(vars, "hint", value_str_if(why != NULL, why ? arena_str(rq->a, str_of(why->hint)) : (str){0}));
+    hub_put_error(rq, vars, why);
     return hub_page(rq, why ? status_http(why->status) : 200, "members.html", vars, err);
 }
 
@@ -111,7 +110,7 @@ enum status hub_view_members(struct hub_request *rq, struct err *err)
     if (st != STATUS_OK || !hub_is_post(rq))
         return st == STATUS_OK ? show(rq, space, (str){0}, NULL, err) : st;
     st = hub_field(rq, "team").n ? change_team(rq, space, &why) : change_member(rq, space, &why);
-    if (st == STATUS_CONFLICT || st == STATUS_INVALID)
+    if (hub_in_form(st))
         return show(rq, space, (str){0}, &why, err);
     if (st != STATUS_OK)
         *err = why;

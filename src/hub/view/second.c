@@ -89,10 +89,9 @@ enum status second_offer(struct hub_request *rq, struct value vars, struct err *
     return offer(rq, "sign-in", STR(""), vars, err);
 }
 
-static void put_error(struct hub_request *rq, struct value vars, const struct err *why)
+static void put_again(struct hub_request *rq, struct value vars, const struct err *why)
 {
-    VALUE_SET(vars, "error", why ? value_str(arena_str(rq->a, str_of(why->text))) : VALUE_NULL);
-    VALUE_SET(vars, "hint", why && why->hint[0] ? value_str(arena_str(rq->a, str_of(why->hint))) : VALUE_NULL);
+    hub_put_error(rq, vars, why);
     VALUE_SET(vars, "to", value_str(hub_safe_path(hub_is_post(rq) ? hub_field(rq, "to") : hub_arg(rq, "to"))));
 }
 
@@ -143,10 +142,9 @@ static enum status use_code(struct hub_request *rq, struct code *k, struct err *
     return st;
 }
 
-static bool is_formal(enum status st)
+bool second_in_form(enum status st)
 {
-    return st == STATUS_FORBIDDEN || st == STATUS_RATE || st == STATUS_INVALID || st == STATUS_CONFLICT ||
-           st == STATUS_UNAUTHENTICATED;
+    return hub_in_form(st) || st == STATUS_FORBIDDEN || st == STATUS_UNAUTHENTICATED;
 }
 
 static enum status second_page(struct hub_request *rq, str user, const struct err *why, struct err *err)
@@ -159,7 +157,7 @@ static enum status second_page(struct hub_request *rq, str user, const struct er
         st = factor_state(c, user, &state, err);
     if (st == STATUS_OK && state.passkeys)
         st = second_offer(rq, vars, err);
-    put_error(rq, vars, why);
+    put_again(rq, vars, why);
     return st == STATUS_OK ? hub_page(rq, why ? status_http(why->status) : 200, "second.html", vars, err) : st;
 }
 
@@ -180,7 +178,7 @@ enum status hub_view_second(struct hub_request *rq, struct err *err)
     if (!hub_is_post(rq))
         return second_page(rq, k.user, NULL, err);
     st = use_code(rq, &k, &why);
-    if (st != STATUS_OK && is_formal(st))
+    if (st != STATUS_OK && second_in_form(st))
         return second_page(rq, k.user, &why, err);
     if (st != STATUS_OK) {
         *err = why;
@@ -218,7 +216,7 @@ static enum status sign_in_again(struct hub_request *rq, const struct err *why, 
 {
     struct value vars = value_dict(rq->a);
     enum status st = second_offer(rq, vars, err);
-    put_error(rq, vars, why);
+    put_again(rq, vars, why);
     return st == STATUS_OK ? hub_page(rq, status_http(why->status), "sign_in.html", vars, err) : st;
 }
 
@@ -230,7 +228,7 @@ enum status hub_view_passkey(struct hub_request *rq, struct err *err)
     enum status st = store_write(rq->hub->store, write_passkey, &t, &why);
     if (st == STATUS_OK)
         return finish(rq, t.user, hub_field(rq, "to"), NULL, err);
-    if (is_formal(st))
+    if (second_in_form(st))
         return sign_in_again(rq, &why, err);
     *err = why;
     return st;
@@ -291,7 +289,7 @@ enum status hub_view_confirm(struct hub_request *rq, struct err *err)
             st = hub_session_confirm(rq, &why);
         if (st == STATUS_OK)
             return hub_go(rq, hub_safe_path(hub_field(rq, "to")), NULL);
-        if (!is_formal(st)) {
+        if (!second_in_form(st)) {
             *err = why;
             return st;
         }
@@ -300,6 +298,6 @@ enum status hub_view_confirm(struct hub_request *rq, struct err *err)
     VALUE_SET(vars, "password", VALUE_GET(row, "password"));
     if (state.passkeys && (st = offer(rq, "confirm", hub_user_id(rq), vars, err)) != STATUS_OK)
         return st;
-    put_error(rq, vars, why.status == STATUS_OK ? NULL : &why);
+    put_again(rq, vars, &why);
     return hub_page(rq, why.status == STATUS_OK ? 200 : status_http(why.status), "confirm.html", vars, err);
 }

@@ -7,6 +7,7 @@
 #include "codec/password.h"
 #include "codec/password_rules.h"
 #include "hub/audit.h"
+#include "hub/second.h"
 #include "hub/space.h"
 #include "hub/view/view.h"
 
@@ -175,12 +176,11 @@ enum status hub_view_password(struct hub_request *rq, struct err *err)
             space_tell(rq->hub);
             return hub_go(rq, STR("/-/account"), "password-changed");
         }
-        if (st != STATUS_INVALID && st != STATUS_FORBIDDEN && st != STATUS_RATE) {
+        if (!second_in_form(st)) {
             *err = why;
             return st;
         }
-        VALUE_SET(vars, "error", value_str(arena_str(rq->a, str_of(why.text))));
-        VALUE_SET(vars, "hint", value_str(arena_str(rq->a, str_of(why.hint))));
+        hub_put_error(rq, vars, &why);
     }
     VALUE_SET(vars, "has_password", value_bool(old_hash.n > 0));
     return hub_page(rq, why.status == STATUS_OK ? 200 : status_http(why.status), "password.html", vars, err);

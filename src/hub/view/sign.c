@@ -88,8 +88,7 @@ static enum status form_again(struct hub_request *rq, const char *page, const st
 {
     struct value vars = value_dict(rq->a), file;
     str to = hub_safe_path(hub_is_post(rq) ? hub_field(rq, "to") : hub_arg(rq, "to"));
-    VALUE_SET(vars, "error", why ? value_str(arena_str(rq->a, str_of(why->text))) : VALUE_NULL);
-    VALUE_SET(vars, "hint", why && why->hint[0] ? value_str(arena_str(rq->a, str_of(why->hint))) : VALUE_NULL);
+    hub_put_error(rq, vars, why);
     VALUE_SET(vars, "email", value_str(hub_is_post(rq) ? hub_field(rq, "email") : hub_arg(rq, "email")));
     VALUE_SET(vars, "name", value_str(hub_field(rq, "name")));
     VALUE_SET(vars, "token", value_str(hub_is_post(rq) ? hub_field(rq, "token") : hub_arg(rq, "token")));
@@ -197,12 +196,6 @@ static enum status sign_up(struct hub_request *rq, struct err *err)
     return st == STATUS_OK ? hub_go(rq, hub_safe_path(hub_field(rq, "to")), NULL) : st;
 }
 
-static bool is_formal(enum status st) /* what the form shows beside itself */
-{
-    return st == STATUS_INVALID || st == STATUS_CONFLICT || st == STATUS_RATE || st == STATUS_FORBIDDEN ||
-           st == STATUS_UNAUTHENTICATED;
-}
-
 enum status hub_view_sign_up(struct hub_request *rq, struct err *err)
 {
     struct err why = ERR_INIT;
@@ -211,7 +204,7 @@ enum status hub_view_sign_up(struct hub_request *rq, struct err *err)
     enum status st = sign_up(rq, &why);
     if (st == STATUS_OK)
         return st;
-    if (is_formal(st))
+    if (second_in_form(st))
         return form_again(rq, "sign_up.html", &why, err);
     *err = why;
     return st;
@@ -258,7 +251,7 @@ enum status hub_view_sign_in(struct hub_request *rq, struct err *err)
     enum status st = sign_in(rq, &why);
     if (st == STATUS_OK)
         return st;
-    if (is_formal(st))
+    if (second_in_form(st))
         return form_again(rq, "sign_in.html", &why, err);
     *err = why;
     return st;

@@ -10,17 +10,6 @@
 #include "hub/usage.h"
 #include "hub/view/view.h"
 
-static void add_error(struct hub_request *rq, struct value vars, const struct err *why)
-{
-    VALUE_SET(vars, "error", value_str(arena_str(rq->a, str_of(why->text))));
-    VALUE_SET(vars, "hint", why->hint[0] ? value_str(arena_str(rq->a, str_of(why->hint))) : VALUE_NULL);
-}
-
-static bool shown_in_form(enum status st)
-{
-    return st == STATUS_INVALID || st == STATUS_CONFLICT;
-}
-
 /* ---- making ---- */
 
 static enum status make(struct hub_request *rq, str *ret_name, struct err *err)
@@ -46,11 +35,11 @@ enum status hub_view_new_space(struct hub_request *rq, struct err *err)
         enum status st = make(rq, &name, &why);
         if (st == STATUS_OK)
             return hub_go_outside(rq, ARENA_CAT(rq->a, hub_space_origin(rq->a, &rq->hub->config, name), STR("/")));
-        if (!shown_in_form(st)) {
+        if (!hub_in_form(st)) {
             *err = why;
             return st;
         }
-        add_error(rq, vars, &why);
+        hub_put_error(rq, vars, &why);
     }
     VALUE_SET(vars, "title", value_str(hub_field(rq, "title")));
     VALUE_SET(vars, "name", value_str(hub_field(rq, "name")));
@@ -169,11 +158,11 @@ enum status hub_view_space(struct hub_request *rq, struct err *err)
         st = save(rq, space, &name, &why);
         if (st == STATUS_OK)
             return hub_go(rq, space_path(rq, name, ""), "saved");
-        if (!shown_in_form(st)) {
+        if (!hub_in_form(st)) {
             *err = why;
             return st;
         }
-        add_error(rq, vars, &why);
+        hub_put_error(rq, vars, &why);
     }
     st = add_use(rq, space, vars, err);
     if (st != STATUS_OK)

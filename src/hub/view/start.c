@@ -212,12 +212,6 @@ static enum status take(struct hub_request *rq, struct start *s, struct err *err
 
 /* ---- pages ---- */
 
-static void add_error(struct hub_request *rq, struct value vars, const struct err *why)
-{
-    VALUE_SET(vars, "error", value_str(arena_str(rq->a, str_of(why->text))));
-    VALUE_SET(vars, "hint", why->hint[0] ? value_str(arena_str(rq->a, str_of(why->hint))) : VALUE_NULL);
-}
-
 static enum status bring(struct hub_request *rq, struct err *err)
 {
     struct value vars = value_dict(rq->a);
@@ -234,7 +228,7 @@ static enum status bring(struct hub_request *rq, struct err *err)
         *err = why;
         return st;
     }
-    add_error(rq, vars, &why);
+    hub_put_error(rq, vars, &why);
     VALUE_SET(vars, "most_bytes", value_int(start_most_bytes(rq->hub)));
     return hub_page(rq, status_http(st), "landing.html", vars, err);
 }
@@ -243,8 +237,7 @@ static enum status page(struct hub_request *rq, struct value file, const struct 
 {
     struct value vars = value_dict(rq->a);
     str title = hub_is_post(rq) ? hub_field(rq, "title") : fill_title(rq->a, VALUE_GET(file, "name").s);
-    if (why)
-        add_error(rq, vars, why);
+    hub_put_error(rq, vars, why);
     VALUE_SET(vars, "file", file);
     VALUE_SET(vars, "title", value_str(title));
     return hub_page(rq, why ? status_http(why->status) : 200, "start.html", vars, err);

@@ -4,17 +4,6 @@
 #include "hub/team.h"
 #include "hub/view/view.h"
 
-static void say_why(struct hub_request *rq, struct value vars, const struct err *why)
-{
-    VALUE_SET(vars, "error", value_str(arena_str(rq->a, str_of(why->text))));
-    VALUE_SET(vars, "hint", value_str_if(why->hint[0] != 0, arena_str(rq->a, str_of(why->hint))));
-}
-
-static bool is_told(enum status st)
-{
-    return st == STATUS_INVALID || st == STATUS_CONFLICT;
-}
-
 enum status hub_view_teams(struct hub_request *rq, struct err *err)
 {
     struct value vars = value_dict(rq->a), teams;
@@ -27,11 +16,11 @@ enum status hub_view_teams(struct hub_request *rq, struct err *err)
             made = team_make(rq, hub_field(rq, "name"), &id, &why);
         if (made == STATUS_OK)
             return hub_go(rq, ARENA_CAT(rq->a, STR("/-/teams/"), id), NULL);
-        if (!is_told(made)) {
+        if (!hub_in_form(made)) {
             *err = why;
             return made;
         }
-        say_why(rq, vars, &why);
+        hub_put_error(rq, vars, &why);
     }
     enum status st = hub_conn(rq, &c, err);
     if (st == STATUS_OK)
@@ -59,8 +48,7 @@ static enum status show(struct hub_request *rq, struct value team, const struct 
     VALUE_SET(vars, "people", people);
     VALUE_SET(vars, "spaces", spaces);
     VALUE_SET(vars, "may_change", value_bool(team_require(rq, team, NULL) == STATUS_OK));
-    if (why)
-        say_why(rq, vars, why);
+    hub_put_error(rq, vars, why);
     return hub_page(rq, why ? status_http(why->status) : 200, "team.html", vars, err);
 }
 
@@ -100,7 +88,7 @@ enum status hub_view_team(struct hub_request *rq, struct err *err)
     st = change(rq, team, &left, &why);
     if (st == STATUS_OK)
         return hub_go(rq, left ? STR("/-/teams") : rq->http->path, "saved");
-    if (is_told(st))
+    if (hub_in_form(st))
         return show(rq, team, &why, err);
     *err = why;
     return st;
