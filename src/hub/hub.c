@@ -121,6 +121,7 @@ enum status hub_open(struct hub *h, str dir, struct err *err)
     if (st == STATUS_OK)
         st = open_secret(h, err);
     h->templates = hub_templates_new();
+    h->statics = hub_static_new(h->arena);
     h->throttle = throttle_new();
     return st;
 }
@@ -130,6 +131,7 @@ void hub_close(struct hub *h)
     mailer_free(h->mailer);
     providers_free(h->providers);
     template_env_free(h->templates);
+    hub_static_release(h->statics);
     throttle_free(h->throttle);
     token_key_free(h->key);
     store_free(h->store);
@@ -246,7 +248,7 @@ static void handle(void *app, struct http_exchange *x)
 {
     struct hub *h = app;
     const struct http_request *http = http_exchange_request(x);
-    if (hub_static(x))
+    if (hub_static(h->statics, x))
         return;
     if (!host_is_ours(h, http->host) && !str_is(http->path, "/-/health")) {
         http_exchange_fail(x, 421, STR("This host is not served here.\n"));

@@ -19,6 +19,7 @@
 #include "rt/throttle.h"
 #include "template/template.h"
 
+struct hub_static;
 struct providers;
 struct token_key;
 
@@ -45,6 +46,7 @@ struct hub {
     struct token_key *key; /* signs tickets */
     str secret;            /* 32 bytes of keys/secret: for MACs that only the hub checks */
     struct template_env *templates;
+    struct hub_static *statics; /* loop's thread */
     struct throttle *throttle;
     struct loop *loop;
     struct pool *pool;

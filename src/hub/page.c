@@ -228,7 +228,42 @@ struct template_env *hub_templates_new(void)
 
 /* ---- static files ---- */
 
-bool hub_static(struct http_exchange *x)
+struct hub_static {
+    struct http_blob **blobs; /* in the order of the assets; NULL: not made yet */
+};
+
+struct hub_static *hub_static_new(struct arena *a)
+{
+    struct hub_static *s = ARENA_NEW(a, struct hub_static);
+    s->blobs = ARENA_ARRAY(a, struct http_blob *, asset_count());
+    return s;
+}
+
+void hub_static_release(struct hub_static *s)
+{
+    for (size_t i = 0; s && i < asset_count(); i++)
+        http_blob_unref(s->blobs[i]);
+}
+
+/* Compressed when the program was built: nothing is packed on the loop's thread. */
+static struct http_blob *static_blob(struct hub_static *s, const struct asset *asset)
+{
+    struct http_blob **slot = &s->blobs[asset - asset_at(0)];
+    if (*slot)
+        return *slot;
+    struct arena *a = arena_new(0);
+    struct http_headers headers = {0};
+    bool ok = http_headers_add(&headers, a, STR("content-type"), str_of(asset->mime)) &&
+              http_headers_add(&headers, a, STR("etag"), arena_printf(a, "\"%.32s\"", asset->etag)) &&
+              http_headers_add(&headers, a, STR("cache-control"), STR("max-age=31536000, immutable, public")) &&
+              http_headers_add(&headers, a, STR("x-content-type-options"), STR("nosniff"));
+    ASSERT(ok);
+    *slot = http_blob_new(200, &headers, asset->data, asset->gz, HTTP_BLOB_STATIC);
+    arena_free(a);
+    return *slot;
+}
+
+bool hub_static(struct hub_static *s, struct http_exchange *x)
 {
     static const char prefix[] = "/-/static/";
     const struct http_request *http = http_exchange_request(x);
@@ -239,17 +274,12 @@ bool hub_static(struct http_exchange *x)
         asset_find(ARENA_CAT(http->arena, STR("static/"), str_from(http->path, sizeof prefix - 1)));
     response_init(&r, http->arena);
     if (asset && (http->method == HTTP_GET || http->method == HTTP_HEAD)) {
-        response_header(&r, STR("content-type"), str_of(asset->mime));
-        response_header(&r, STR("etag"), arena_printf(http->arena, "\"%.32s\"", asset->etag));
-        response_header(&r, STR("cache-control"), STR("max-age=31536000, immutable, public"));
-        response_header(&r, STR("x-content-type-options"), STR("nosniff"));
-        response_body_text(&r, asset->data);
+        response_body_blob(&r, http_blob_ref(static_blob(s, asset)));
     } else {
         r.status = asset ? 405 : 404;
         response_header(&r, STR("content-type"), STR("text/plain; charset=utf-8"));
         response_body_text(&r, asset ? STR("Only GET and HEAD.\n") : STR("There is no such file.\n"));
     }
-    response_prepare(&r, http);
     http_exchange_respond(x, &r);
     return true;
 }

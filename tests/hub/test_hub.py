@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """People, spaces and members, asked over HTTP."""
 import base64
+import gzip
 import json
 import re
 
@@ -49,6 +50,25 @@ def test_sign_up_sign_in_sign_out(hub):
     assert hub.browser().sign_in("ana@example.org", to="/-/account").header("location") == "/-/account"
     for bad in ("https://evil.example", "//evil.example", "/\\evil.example", "/a\r\nSet-Cookie: x=1"):
         assert hub.browser().sign_in("ana@example.org", to=bad).header("location") == "/"
+
+
+def test_files_of_pages_are_kept_packed_and_known_again(hub):
+    browser = hub.browser()
+    links = set(re.findall(r'(?:src|href)="(/-/static/[^"]+)"', browser.get("/").text))
+    style = next(link for link in links if ".css" in link)
+    plain = browser.get(style)
+    assert plain.status == 200 and plain.header("content-type") == "text/css; charset=utf-8", plain
+    assert plain.header("content-encoding") is None and plain.header("vary") == "Accept-Encoding"
+    assert "immutable" in plain.header("cache-control") and plain.header("x-content-type-options") == "nosniff"
+    for _ in range(2):
+        packed = browser.get(style, headers={"Accept-Encoding": "gzip"})
+        assert packed.header("content-encoding") == "gzip" and gzip.decompress(packed.body) == plain.body
+        assert len(packed.body) == int(packed.header("content-length"))
+    known = browser.get(style, headers={"If-None-Match": plain.header("etag")})
+    assert known.status == 304 and not known.body and known.header("etag") == plain.header("etag")
+    assert browser.ask("HEAD", style).header("content-length") == str(len(plain.body))
+    assert browser.post(style).status == 405
+    assert browser.get("/-/static/none.css").status == 404
 
 
 @pytest.mark.parametrize("form, says", [
