@@ -2,8 +2,6 @@
 /* cmd_fleet — vitrine fleet: all spaces of a hub to another version. */
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -26,7 +24,8 @@ enum {
     OPT_HELP
 };
 static const struct option options[] = {
-    {"--dir", 'd', OPTION_VALUE, "DIR", "Folder of the hub (default: $VITRINE_HUB, /var/lib/vitrine)", OPT_DIR},
+    {"--dir", 'd', OPTION_VALUE, "DIR", "Folder (default: $VITRINE_HUB, /var/lib/vitrine, ~/.local/share/vitrine)",
+     OPT_DIR},
     {"--program", 0, OPTION_VALUE, "FILE", "The new version; a copy of it is kept (default: this program)",
      OPT_PROGRAM},
     {"--canary", 0, OPTION_VALUE, "NAME", "A space that goes first; may be repeated", OPT_CANARY},
@@ -153,8 +152,7 @@ static enum status show_status(struct hub *h, struct arena *a, const struct give
 static enum status run(struct arena *a, const struct given *g, struct err *err)
 {
     struct hub h;
-    const char *own = getenv("VITRINE_HUB");
-    str dir = given_has(g, OPT_DIR) ? given_text(g, OPT_DIR) : own && *own ? str_of(own) : STR("/var/lib/vitrine");
+    str dir = given_text(g, OPT_DIR);
     str verb = g->words.count ? g->words.items[0] : STR(""), name = g->words.count > 1 ? g->words.items[1] : STR("");
     bool pins = str_is(verb, "pin") || str_is(verb, "unpin");
     if (!str_is(verb, "upgrade") && !str_is(verb, "status") && !pins) {
@@ -163,7 +161,10 @@ static enum status run(struct arena *a, const struct given *g, struct err *err)
     }
     if (g->words.count != (pins ? 2 : 1))
         return err_set(err, STATUS_USAGE, pins ? "which space?" : "one word too many");
-    enum status st = hub_open(&h, dir, err);
+    enum status st = dir.n ? STATUS_OK : hub_usual_dir(a, &dir, err);
+    if (st != STATUS_OK)
+        return st;
+    st = hub_open(&h, dir, err);
     interrupted = &h;
     if (st == STATUS_OK && pins)
         st = fleet_pin(&h, name, str_is(verb, "pin"), err);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_hub — vitrine hub: making a hub, checking it, the process behind the edge; and vitrine up, which starts all. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,7 +20,7 @@
 
 enum { OPT_DIR, OPT_DOMAIN, OPT_LISTEN, OPT_LISTEN_TLS, OPT_ORIGIN, OPT_ACME, OPT_UDS, OPT_LOG_LEVEL, OPT_HELP };
 static const struct option options[] = {
-    {"--dir", 'd', OPTION_VALUE, "DIR", "Folder of the hub (default: /var/lib/vitrine, or ~/.local/share/vitrine)",
+    {"--dir", 'd', OPTION_VALUE, "DIR", "Folder (default: $VITRINE_HUB, /var/lib/vitrine, ~/.local/share/vitrine)",
      OPT_DIR},
     {"--domain", 0, OPTION_VALUE, "DOMAIN", "init: host of the hub; spaces are below it. data.localhost needs nothing",
      OPT_DOMAIN},
@@ -41,18 +40,6 @@ struct typed {
     str verb, dir, domain, listen, listen_tls, origin, acme, uds;
     bool help;
 };
-
-static str usual_dir(struct arena *a)
-{
-    const char *own = getenv("VITRINE_HUB"), *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    if (own && *own)
-        return str_of(own);
-    if (geteuid() == 0)
-        return STR("/var/lib/vitrine");
-    if (data && *data == '/')
-        return arena_printf(a, "%s/vitrine", data);
-    return home && *home ? arena_printf(a, "%s/.local/share/vitrine", home) : STR("");
-}
 
 static enum status apply(struct typed *t, int id, str value, struct err *err)
 {
@@ -258,11 +245,7 @@ static enum status read_typed(struct typed *t, int argc, char **argv, struct err
     while ((st = option_next(&r, &id, &value, &second, err)) == STATUS_AGAIN)
         if ((st = apply(t, id, value, err)) != STATUS_OK)
             return st;
-    if (!t->dir.n)
-        t->dir = usual_dir(t->a);
-    if (st == STATUS_OK && !t->dir.n)
-        return err_set(err, STATUS_USAGE, "no folder: HOME is not set; give --dir DIR");
-    return st;
+    return st == STATUS_OK && !t->dir.n ? hub_usual_dir(t->a, &t->dir, err) : st;
 }
 
 int cmd_hub(int argc, char **argv)

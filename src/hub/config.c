@@ -2,6 +2,7 @@
 #include "hub/config.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/limits.h"
@@ -209,6 +210,22 @@ static enum status read_all(struct arena *a, struct value root, struct hub_confi
         c->sign_up = SIGN_UP_CLOSED;
     else
         return wrong(err, "sign_up", "must be open, invited or closed");
+    return STATUS_OK;
+}
+
+enum status hub_usual_dir(struct arena *a, str *ret, struct err *err)
+{
+    const char *own = getenv("VITRINE_HUB"), *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    if (own && *own)
+        *ret = str_of(own);
+    else if (geteuid() == 0)
+        *ret = STR("/var/lib/vitrine");
+    else if (data && *data == '/')
+        *ret = arena_printf(a, "%s/vitrine", data);
+    else if (home && *home)
+        *ret = arena_printf(a, "%s/.local/share/vitrine", home);
+    else
+        return err_set(err, STATUS_USAGE, "no folder: HOME is not set; give --dir DIR");
     return STATUS_OK;
 }
 

@@ -31,6 +31,9 @@ struct hub_config { /* all text lives in the arena it was read into */
     struct value certificates;       /* LIST of DICT {cert, key} */
     struct value root;               /* the whole document: mail, oidc, github, acme are read by their parts */
 };
+/* The folder of the hub when nobody names one: $VITRINE_HUB; /var/lib/vitrine for root, else "vitrine" in
+ * $XDG_DATA_HOME or ~/.local/share. USAGE: there is no home either. Reads the environment: before threads start. */
+enum status hub_usual_dir(struct arena *a, str *ret, struct err *err) MUST_USE;
 /* DIR/hub.yaml. NOT_FOUND: there is none (vitrine hub init makes it). CONFIG names file, key and what it may be. */
 enum status hub_config_read(struct arena *a, str dir, struct hub_config *ret, struct err *err) MUST_USE;
 /* The commented file that `vitrine hub init` writes. mail: for the authority that gives certificates; empty = none. */

@@ -3,9 +3,12 @@
 import base64
 import gzip
 import json
+import os
 import re
+import subprocess
 
 import pytest
+import serving
 from hub_rig import DOMAIN, PASSWORD, at_once, wait_for
 
 
@@ -27,6 +30,13 @@ def test_first_administrator_by_a_link_that_works_once(make_hub):
     refused = [admin.post(f"/-/admin/people/{i}", {"do": "unmake-admin"}) for i in ids]
     assert sorted(r.status for r in refused) == [303, 409], refused
     assert admin.get("/-/admin").status == 200
+
+
+@pytest.mark.parametrize("command", [["hub", "check"], ["up"], ["fleet", "status"]], ids=" ".join)
+def test_every_command_looks_in_the_same_folder(command, tmp_path):
+    done = subprocess.run([serving.PROGRAM, *command], env={**os.environ, "VITRINE_HUB": str(tmp_path)}, capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == 5 and f"there is no hub in '{tmp_path}'" in done.stderr, done
 
 
 def test_sign_up_sign_in_sign_out(hub):

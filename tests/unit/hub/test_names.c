@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "base/limits.h"
 #include "hub/request.h"
 #include "hub/route.h"
@@ -12,6 +15,27 @@ TEST(names_are_made_of_titles)
     CHECK_STR(space_name_from(a, STR("  -- Fire & Rescue 2026! ")), "fire-rescue-2026");
     CHECK_STR(space_name_from(a, STR("www")), "");
     CHECK_STR(space_name_from(a, STR("\xe6\x97\xa5\xe6\x9c\xac")), "");
+    arena_free(a);
+}
+
+TEST(the_folder_that_nobody_named)
+{
+    struct arena *a = arena_new(0);
+    struct err e = ERR_INIT;
+    str dir = {0};
+    bool root = geteuid() == 0;
+    CHECK(setenv("VITRINE_HUB", "/srv/hub", 1) == 0 && setenv("XDG_DATA_HOME", "/data", 1) == 0);
+    CHECK_INT(hub_usual_dir(a, &dir, NULL), STATUS_OK);
+    CHECK_STR(dir, "/srv/hub");
+    CHECK(setenv("VITRINE_HUB", "", 1) == 0 && setenv("HOME", "/home/ana", 1) == 0);
+    CHECK_INT(hub_usual_dir(a, &dir, NULL), STATUS_OK);
+    CHECK_STR(dir, root ? "/var/lib/vitrine" : "/data/vitrine");
+    CHECK(setenv("XDG_DATA_HOME", "relative", 1) == 0);
+    CHECK_INT(hub_usual_dir(a, &dir, NULL), STATUS_OK);
+    CHECK_STR(dir, root ? "/var/lib/vitrine" : "/home/ana/.local/share/vitrine");
+    CHECK(unsetenv("HOME") == 0);
+    CHECK_INT(hub_usual_dir(a, &dir, &e), root ? STATUS_OK : STATUS_USAGE);
+    CHECK(root || strstr(e.text, "--dir DIR") != NULL);
     arena_free(a);
 }
 
