@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/fs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -145,4 +146,51 @@ enum status fs_make_folders(str path, mode_t mode, struct err *err)
     }
     free(at);
     return st;
+}
+
+static enum status not_removed(const char *root, const char *name, struct err *err)
+{
+    if (errno == ENOENT)
+        return STATUS_OK;
+    if (name == root)
+        return err_sys(err, STATUS_IO, errno, "cannot remove '%s'", root);
+    return err_sys(err, STATUS_IO, errno, "cannot remove '%s', in '%s'", name, root);
+}
+
+/* Entry by entry from the folder that is open: no name is looked up through a folder that may have been exchanged. */
+static enum status remove_at(int folder, const char *name, int depth, const char *root, struct err *err)
+{
+    if (unlinkat(folder, name, 0) == 0)
+        return STATUS_OK;
+    if (errno != EISDIR)
+        return not_removed(root, name, err);
+    if (depth == FS_TREE_DEPTH) {
+        err_set(err, STATUS_TOO_LARGE, "cannot remove '%s': it holds more than %d folders inside each other", root,
+                FS_TREE_DEPTH);
+        return err_hint(err, "Remove it by hand.");
+    }
+    int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!dir) {
+        enum status st = not_removed(root, name, err);
+        if (fd >= 0)
+            (void)close(fd);
+        return st;
+    }
+    enum status first = STATUS_OK;
+    for (struct dirent *e; (e = readdir(dir));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        enum status st = remove_at(fd, e->d_name, depth + 1, root, first == STATUS_OK ? err : NULL);
+        first = first == STATUS_OK ? st : first;
+    }
+    (void)closedir(dir);
+    if (first == STATUS_OK && unlinkat(folder, name, AT_REMOVEDIR) != 0)
+        first = not_removed(root, name, err);
+    return first;
+}
+
+enum status fs_remove_tree(const char *path, struct err *err)
+{
+    return remove_at(AT_FDCWD, path, 0, path, err);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fs: whole small files in, whole small files out. Every descriptor is close-on-exec. All of it blocks: never on a loop
- * thread after start-up. Any thread. */
+/* fs: whole small files in, whole small files out, whole folders gone. Every descriptor is close-on-exec. All of it
+ * blocks: never on a loop thread after start-up. Any thread. */
 #ifndef VITRINE_BASE_FS_H
 #define VITRINE_BASE_FS_H
 
@@ -22,6 +22,10 @@ enum status fs_write_atomic(const char *path, str bytes, mode_t mode, struct err
 enum status fs_write_fd(int fd, const char *name, str bytes, struct err *err) MUST_USE;
 /* Makes the folders above the last part of `path` that do not exist ("a/b/c": a and a/b; "a/b/": both). */
 enum status fs_make_folders(str path, mode_t mode, struct err *err) MUST_USE;
+#define FS_TREE_DEPTH 128 /* folders inside each other that are removed */
+/* Removes `path` with all below it; a link goes, what it leads to stays, even when somebody puts links there meanwhile.
+ * What is not there is fine. Goes on after a failure and tells the first: IO, FORBIDDEN, TOO_LARGE (FS_TREE_DEPTH). */
+enum status fs_remove_tree(const char *path, struct err *err) MUST_USE;
 /* open(2) with O_CLOEXEC, EINTR retried and the reason in words. */
 enum status fs_open(const char *path, int flags, mode_t mode, int *ret_fd, struct err *err) MUST_USE;
 

@@ -366,7 +366,7 @@ static enum status package(struct arena *a, const struct host *h, const struct g
         printf("%.*s is ready: docker build -t NAME %.*s, or what your host does with a Dockerfile.\n",
                STR_ARG(i.folder), STR_ARG(i.folder));
     if (build || st != STATUS_OK)
-        image_remove(&i);
+        (void)!fs_remove_tree(arena_cstr(a, i.folder), NULL); /* what went wrong before is the news */
     return st;
 }
 

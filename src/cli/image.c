@@ -11,7 +11,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <link.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -250,18 +249,4 @@ enum status image_run(struct image *i, const char *const *words, size_t count, s
         err_set(err, STATUS_IO, "%s %s failed", words[0], count > 1 ? words[1] : "");
     }
     return st;
-}
-
-static int remove_one(const char *path, const struct stat *s, int kind, struct FTW *at)
-{
-    (void)s;
-    (void)kind;
-    (void)at;
-    (void)remove(path);
-    return 0;
-}
-
-void image_remove(struct image *i)
-{
-    (void)nftw(arena_cstr(i->a, i->folder), remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

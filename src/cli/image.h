@@ -28,6 +28,5 @@ enum status image_end(struct image *i, struct err *err) MUST_USE;
 /* Runs a program (docker, flyctl) to its end, in `words`, the program first; its output goes where ours goes.
  * NOT_FOUND: it is not here. IO: it failed. */
 enum status image_run(struct image *i, const char *const *words, size_t count, struct err *err) MUST_USE;
-void image_remove(struct image *i); /* the folder with all in it */
 
 #endif

@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -63,17 +62,11 @@ enum status copies_give(struct hub *h, str folder, str space_id, struct err *err
 
 /* ---- the folder ---- */
 
-static int erase_one(const char *path, const struct stat *st, int kind, struct FTW *walk)
-{
-    (void)st;
-    (void)walk;
-    return kind == FTW_DP || kind == FTW_D ? rmdir(path) : unlink(path);
-}
-
 static void erase(const char *path)
 {
-    if (nftw(path, erase_one, 32, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
-        log_line(LOG_ERROR, "hub", "cannot remove %s: errno %d", path, errno);
+    struct err err = ERR_INIT;
+    if (fs_remove_tree(path, &err) != STATUS_OK)
+        log_line(LOG_ERROR, "hub", "%s", err.text);
 }
 
 static enum status begin(struct hub *h, struct arena *a, str space_id, struct copies *c, struct err *err)

@@ -2,11 +2,6 @@
 /* space — rules for names, making, who is in. What a space is told is in tell.c. */
 #include "hub/space.h"
 
-#include <errno.h>
-#include <ftw.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/limits.h"
@@ -300,20 +295,11 @@ enum status space_make(struct hub_request *rq, str name, str title, const struct
 
 /* ---- taking away ---- */
 
-static int erase_one(const char *path, const struct stat *st, int kind, struct FTW *walk)
-{
-    (void)st;
-    (void)walk;
-    return kind == FTW_DP || kind == FTW_D ? rmdir(path) : unlink(path);
-}
-
 enum status space_erase(struct hub *h, str space_id, struct err *err)
 {
     struct arena *a = arena_new(0);
     str path = arena_printf(a, "%.*s/spaces/%.*s", STR_ARG(h->config.dir), STR_ARG(space_id));
-    enum status st = STATUS_OK;
-    if (nftw(path.p, erase_one, 32, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
-        st = err_sys(err, STATUS_IO, errno, "cannot remove %.*s", STR_ARG(path));
+    enum status st = fs_remove_tree(path.p, err);
     arena_free(a);
     return st;
 }

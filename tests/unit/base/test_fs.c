@@ -104,3 +104,59 @@ TEST(fs_descriptors_are_close_on_exec)
     CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     (void)close(fd);
 }
+
+static void put(struct arena *a, const char *name)
+{
+    char *path = in_folder(a, name);
+    CHECK(fs_make_folders(str_of(path), 0755, NULL) == STATUS_OK);
+    CHECK(fs_write_atomic(path, STR("x"), 0600, NULL) == STATUS_OK);
+}
+
+TEST(fs_removes_a_tree_and_no_more)
+{
+    struct arena *a = fs_begin();
+    struct err e = ERR_INIT;
+    put(a, "keep/file");
+    put(a, "tree/one/two/.hidden");
+    put(a, "tree/one/three");
+    CHECK(symlink("../../keep", in_folder(a, "tree/one/link")) == 0);
+    CHECK(symlink("nowhere", in_folder(a, "tree/dangling")) == 0);
+    CHECK(mkfifo(in_folder(a, "tree/pipe"), 0600) == 0);
+    CHECK_INT(fs_remove_tree(in_folder(a, "tree"), &e), STATUS_OK);
+    CHECK_INT(files_in_folder(), 1);
+    CHECK(access(in_folder(a, "keep/file"), F_OK) == 0);
+    CHECK_INT(fs_remove_tree(in_folder(a, "tree"), &e), STATUS_OK); /* not there */
+    CHECK(symlink("keep", in_folder(a, "link")) == 0);
+    CHECK_INT(fs_remove_tree(in_folder(a, "link"), &e), STATUS_OK); /* the link itself */
+    CHECK(access(in_folder(a, "keep/file"), F_OK) == 0);
+    CHECK_INT(fs_remove_tree(in_folder(a, "keep/file"), &e), STATUS_OK); /* a file */
+    CHECK_INT(fs_remove_tree(folder, &e), STATUS_OK);
+    CHECK(access(folder, F_OK) != 0);
+    arena_free(a);
+}
+
+TEST(fs_removes_what_it_can)
+{
+    struct arena *a = fs_begin();
+    struct err e = ERR_INIT;
+    put(a, "file");
+    CHECK(fs_remove_tree(in_folder(a, "file/below"), &e) != STATUS_OK);
+    CHECK(strstr(e.text, "file/below': Not a directory") != NULL);
+    CHECK(unlink(in_folder(a, "file")) == 0);
+    err_clear(&e);
+    /* As deep as may be goes; one folder more stays, what is beside it goes. */
+    for (int extra = 0; extra < 2; extra++) {
+        str path = str_of(in_folder(a, "deep"));
+        for (int i = 0; i < FS_TREE_DEPTH - 1 + extra; i++)
+            path = ARENA_CAT(a, path, STR("/d"));
+        CHECK(fs_make_folders(ARENA_CAT(a, path, STR("/")), 0700, NULL) == STATUS_OK);
+        put(a, "deep/file");
+        CHECK_INT(fs_remove_tree(in_folder(a, "deep"), &e), extra ? STATUS_TOO_LARGE : STATUS_OK);
+        CHECK_INT(files_in_folder(), extra);
+    }
+    CHECK(strstr(e.text, "more than 128 folders inside each other") != NULL && e.hint[0]);
+    CHECK(access(in_folder(a, "deep/file"), F_OK) != 0);
+    CHECK_INT(fs_remove_tree(in_folder(a, "deep/d"), &e), STATUS_OK);
+    CHECK_INT(fs_remove_tree(folder, &e), STATUS_OK);
+    arena_free(a);
+}
