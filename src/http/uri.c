@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/uri.h"
 
+#include "base/limits.h"
 #include "http/headers.h"
 
 static bool is_alnum(char c)
@@ -122,6 +123,16 @@ enum status uri_parse_target(str target, bool is_options, bool is_connect, struc
         t.path = STR("/");
     *ret = t;
     return STATUS_OK;
+}
+
+bool uri_is_own_path(str path)
+{
+    if (!path.n || path.n > LIMIT_SIGN_IN_NEXT || path.p[0] != '/' || (path.n > 1 && path.p[1] == '/'))
+        return false;
+    for (size_t i = 0; i < path.n; i++)
+        if ((unsigned char)path.p[i] <= 0x20 || (unsigned char)path.p[i] >= 0x7f || path.p[i] == '\\')
+            return false;
+    return true;
 }
 
 static enum status not_found(struct err *err, str raw_path)

@@ -21,6 +21,10 @@ enum status uri_parse_target(str target, bool is_options, bool is_connect, struc
                              struct err *err) MUST_USE;
 /* host[:port] of a Host field or an authority: reg-name, IPv4 or [IPv6], port digits up to 65535. Empty is fine. */
 bool uri_authority_ok(str authority);
+/* An address that a visitor named may be put into Location: a path of this host, with or without a query. It begins
+ * with one "/" and holds nothing that browsers skip or read otherwise ("//host", "/\\host", "/\n/host"); at most
+ * LIMIT_SIGN_IN_NEXT bytes. What is %-encoded stays a part of the path (WHATWG URL, path state). */
+bool uri_is_own_path(str path);
 /* A raw, %-encoded path to a relative file path below a root: decoded once, "." and empty segments dropped, ".."
  * resolved. Returns OK (*ret may be empty: the root itself), NOT_FOUND when it would leave the root or holds NUL, a
  * control byte, a backslash or a broken %-escape. A trailing "/" is kept. */

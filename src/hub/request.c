@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "http/cookie.h"
 #include "http/forwarded.h"
+#include "http/uri.h"
 
 static str client_of(struct arena *a, const struct http_request *http)
 {
@@ -109,12 +110,7 @@ void hub_conn_release(struct hub_request *rq)
 
 str hub_safe_path(str path)
 {
-    if (!path.n || path.n > 2048 || path.p[0] != '/' || (path.n > 1 && path.p[1] == '/'))
-        return STR("/");
-    for (size_t i = 0; i < path.n; i++)
-        if ((unsigned char)path.p[i] <= 0x20 || (unsigned char)path.p[i] >= 0x7f || path.p[i] == '\\')
-            return STR("/");
-    return path;
+    return uri_is_own_path(path) ? path : STR("/");
 }
 
 /* Over https the prefix keeps other hosts, and with them spaces, from setting or reading it (RFC 6265bis 4.1.3.2). */

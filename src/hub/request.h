@@ -57,7 +57,7 @@ void hub_answer_error(struct hub_request *rq, const struct err *err);
 void hub_put_error(struct hub_request *rq, struct value vars, const struct err *why);
 /* It is about what was typed (wrong, taken, too often): the form says so beside itself. The rest is an error page. */
 bool hub_in_form(enum status st);
-/* A path on this host, or "/" : "//host", "/\host", control characters lead elsewhere. */
+/* The address that a form or a link names to go on to, or "/" where it leads elsewhere (uri_is_own_path). */
 str hub_safe_path(str path);
 /* Set-Cookie for a cookie of this host only; life_s 0 = take it away. */
 void hub_cookie(struct hub_request *rq, const char *name, str value, int64_t life_s);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "site/links.h"
 
-#include "base/limits.h"
 #include "codec/digest.h"
 #include "codec/url.h"
 
@@ -10,16 +9,6 @@ str link_path(const struct request *rq, str path)
     if (path.n && path.p[0] == '/')
         path = str_from(path, 1);
     return ARENA_CAT(rq->arena, rq->site->config.settings.base_url, path);
-}
-
-bool link_is_own(str path)
-{
-    if (!path.n || path.n > LIMIT_SIGN_IN_NEXT || path.p[0] != '/' || (path.n > 1 && path.p[1] == '/'))
-        return false;
-    for (size_t i = 0; i < path.n; i++)
-        if ((unsigned char)path.p[i] <= 0x20 || (unsigned char)path.p[i] >= 0x7f || path.p[i] == '\\')
-            return false;
-    return true;
 }
 
 str link_database(const struct request *rq, str db)

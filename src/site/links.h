@@ -7,9 +7,6 @@
 #include "site/request.h"
 
 str link_path(const struct request *rq, str path); /* "/x" or "x" -> base_url + "x" */
-/* A path of this host that a browser may be sent to: begins with one "/", nothing in it that browsers skip or read
- * otherwise ("/\\host", "/\n/host"), at most LIMIT_SIGN_IN_NEXT bytes. */
-bool link_is_own(str path);
 str link_database(const struct request *rq, str db);
 str link_query(const struct request *rq, str db, str sql); /* custom SQL page */
 str link_table(const struct request *rq, str db, str table);

@@ -27,6 +27,7 @@
 #include "codec/b64.h"
 #include "codec/digest.h"
 #include "codec/url.h"
+#include "http/uri.h"
 #include "site/audit.h"
 #include "site/internal.h"
 #include "site/links.h"
@@ -45,7 +46,7 @@ static str state_of(struct arena *a, str nonce)
 
 static str own_path(const struct request *rq, str to)
 {
-    return link_is_own(to) ? to : link_path(rq, STR("/"));
+    return uri_is_own_path(to) ? to : link_path(rq, STR("/"));
 }
 
 static void go(struct request *rq, str to)
@@ -78,7 +79,8 @@ enum status sign_on_start(struct request *rq, str to, bool other_account, struct
 
 str sign_on_link(const struct request *rq, bool other_account)
 {
-    str to = request_is_get(rq) && link_is_own(request_full_path(rq)) ? request_full_path(rq) : link_path(rq, STR("/"));
+    str to =
+        request_is_get(rq) && uri_is_own_path(request_full_path(rq)) ? request_full_path(rq) : link_path(rq, STR("/"));
     return ARENA_CAT(rq->arena, link_path(rq, STR("/-/sign-on")), STR("?to="), url_quote_plus(rq->arena, to),
                      other_account ? STR("&switch=1") : STR(""));
 }

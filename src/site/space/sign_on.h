@@ -5,7 +5,7 @@
 
 #include "site/request.h"
 
-/* Answers with a redirect to the hub, which sends the browser back to `to` (a path of ours, see link_is_own()). */
+/* Answers with a redirect to the hub, which sends the browser back to `to` (a path of ours, see uri_is_own_path()). */
 enum status sign_on_start(struct request *rq, str to, bool other_account, struct err *err) MUST_USE;
 /* "/-/sign-on?to=...": where a link "Sign in" leads. */
 str sign_on_link(const struct request *rq, bool other_account);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* login — signing in with a name and a password of the configuration, and making hashes for it. Addresses, fields and
  * template names are those of datasette-auth-passwords. */
-#include "base/limits.h"
 #include "codec/password.h"
+#include "http/uri.h"
 #include "site/access.h"
 #include "site/accounts.h"
 #include "site/actor.h"
@@ -32,7 +32,7 @@ static enum status respond_form(struct request *rq, int http_status, str next, c
     if (!accounts_count(rq->site->accounts))
         error = "This instance does not have any configured accounts";
     VALUE_SET(d, "error", value_cstr(error));
-    VALUE_SET(d, "next", value_str(link_is_own(next) ? next : STR("")));
+    VALUE_SET(d, "next", value_str(uri_is_own_path(next) ? next : STR("")));
     return page_respond(rq, http_status, names, 1, d, false, err);
 }
 
@@ -50,7 +50,7 @@ static enum status sign_in(struct request *rq, struct err *err)
                           access_client(rq->site, rq->http, rq->note), &actor, &wait_s, &why);
     if (st == STATUS_OK) {
         actor_set_cookie(rq, actor, 0, true);
-        respond_redirect(rq, 302, link_is_own(next) ? next : link_path(rq, STR("")));
+        respond_redirect(rq, 302, uri_is_own_path(next) ? next : link_path(rq, STR("")));
         return STATUS_OK;
     }
     add_retry_after(rq, wait_s);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/uri.h"
+
+#include "base/limits.h"
 #include "test.h"
 
 static struct uri_target good(const char *text)
@@ -90,6 +92,26 @@ TEST(authorities)
         CHECK(uri_authority_ok(str_of(fine[i])));
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         CHECK(!uri_authority_ok(str_of(bad[i])));
+}
+
+TEST(own_paths)
+{
+    static const char *const own[] = {"/",        "/a/b?c=1&d=//x", "/a//b",    "/a#b", "/:80",        "/%2f%2fhost",
+                                      "/%5chost", "/a%0ab",         "/.//host", "/@",   "/http://host"};
+    static const char *const elsewhere[] = {"",        "a",        "//",         "//host",      "///host", "/\\host",
+                                            "/\\",     "/a\\b",    "\\\\host",   "\\/host",     " /a",     "/a b",
+                                            "/\thost", "/\n/host", "/a\r\nX: y", "http://h",    "//h@x",   "?a",
+                                            "#a",      "/a\x7f",   "/\xc3\xa4",  "javascript:x"};
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        CHECK(uri_is_own_path(str_of(own[i])));
+    for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++)
+        CHECK(!uri_is_own_path(str_of(elsewhere[i])));
+    CHECK(!uri_is_own_path((str){"/a\0b", 4}));
+    char longest[LIMIT_SIGN_IN_NEXT + 1];
+    memset(longest, 'n', sizeof longest);
+    longest[0] = '/';
+    CHECK(uri_is_own_path(str_make(longest, sizeof longest - 1)));
+    CHECK(!uri_is_own_path(str_make(longest, sizeof longest)));
 }
 
 TEST(file_paths)
