@@ -136,7 +136,7 @@ static bool holds_data(str name)
 enum status zip_list(struct arena *a, const struct source *s, struct zip_entry **ret, size_t *ret_count,
                      struct err *err)
 {
-    struct zip_reader *z;
+    struct zip_reader *z = NULL;
     VEC(struct zip_entry) entries = {0};
     enum status st = reader_new(s, &z, err);
     if (st != STATUS_OK)
@@ -144,7 +144,7 @@ enum status zip_list(struct arena *a, const struct source *s, struct zip_entry *
     uint64_t index = 0;
     int rc = unzGoToFirstFile(z->zip);
     for (; rc == UNZ_OK; rc = unzGoToNextFile(z->zip), index++) {
-        unz_file_info64 info;
+        unz_file_info64 info = {0};
         char name[1024];
         if (index >= (uint64_t)LIMIT_INGEST_ZIP_ENTRIES) {
             zip_close(z);
@@ -168,8 +168,8 @@ enum status zip_list(struct arena *a, const struct source *s, struct zip_entry *
 
 enum status zip_open(const struct source *s, uint64_t index, struct zip_reader **ret, struct err *err)
 {
-    struct zip_reader *z;
-    unz_file_info64 info;
+    struct zip_reader *z = NULL;
+    unz_file_info64 info = {0};
     enum status st = reader_new(s, &z, err);
     if (st != STATUS_OK)
         return st;

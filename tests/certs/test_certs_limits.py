@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The walls around certificates: what happens at each is what src/base/limits.h says."""
 import contextlib
-import subprocess
 import socket
 import ssl
+import subprocess
 import threading
 import time
 

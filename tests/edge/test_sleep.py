@@ -4,10 +4,10 @@ import html.parser
 import json
 import os
 import re
-import time
 import signal
 import sys
 import threading
+import time
 
 import pytest
 

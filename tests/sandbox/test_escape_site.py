@@ -13,8 +13,8 @@ import box as boxes
 import serving
 
 sys.path.append(str(serving.TOP / "tests/site"))
-from writing import SECRET, Site, bearer, make  # noqa: E402
 from test_escape import ROWS, SIGSYS  # noqa: E402
+from writing import SECRET, Site, bearer, make  # noqa: E402
 
 MARK = "TOP-SECRET-7"
 

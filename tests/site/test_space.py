@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import serving
 import signing
 from limits import lowered
-from stand_in_hub import BROWSER, FORM, HUB, ORIGIN, Browser, Hub, signed_on, state_of, until
 from serving import make, run
+from stand_in_hub import BROWSER, FORM, HUB, ORIGIN, Browser, Hub, signed_on, state_of, until
 
 SCHEMA = "create table t (id integer primary key, name text); insert into t values (1, 'hush'), (2, 'two');"
 HASH = "pbkdf2_sha256$1$salt$Eg+2z/z4syxD5yJSVsT4N6hlSMkszDVICAWYfLcL4Xs="  # password

@@ -3,9 +3,9 @@
 import base64
 import gzip
 import hashlib
+import html
 import http.client
 import json
-import html
 import os
 import re
 import shutil

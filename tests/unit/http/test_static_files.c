@@ -209,7 +209,6 @@ static bool stays(int count, int size)
     CHECK_INT(serve("a.css"), STATUS_OK);
     struct http_response first = r;
     for (int i = 0; i < count; i++) {
-        (void)snprintf(name, sizeof name, "%s/f%d", root, i);
         char path[128];
         (void)snprintf(path, sizeof path, "%s/f%d", root, i);
         int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
