@@ -297,11 +297,11 @@ static enum status finish(struct job *j, struct err *err)
 
 static int help(void)
 {
-    printf(
-        "Usage: vitrine sandbox [OPTIONS] -- PROGRAM [ARGUMENTS]\n\n"
-        "Runs a program that sees its own folder, the system's libraries and nothing else: namespaces, a root of\n"
-        "its own, Landlock, seccomp, no capabilities, limits. Paths are the same inside. Its exit status is ours.\n\n"
-        "Options:\n");
+    printf("Usage: vitrine sandbox [OPTIONS] -- PROGRAM [ARGUMENTS]\n\n"
+           "Runs a program that sees its own folder, the system's libraries and nothing else: namespaces, a root of\n"
+           "its own, Landlock, seccomp, no capabilities, limits. Paths are the same inside. Its exit status is ours;\n"
+           "250 means that it was ended for lack of memory.\n\n"
+           "Options:\n");
     option_print_help(options, ARRAY_LEN(options));
     return 0;
 }

@@ -250,10 +250,17 @@ uint64_t proc_raise_files(void)
     return before;
 }
 
+bool proc_out_of_memory(int wait_status)
+{
+    return WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == PROC_EXIT_MEMORY;
+}
+
 void proc_describe(int wait_status, char *out, size_t out_size)
 {
     if (WIFSIGNALED(wait_status))
         snprintf(out, out_size, "killed by %s (%d)", signal_name(WTERMSIG(wait_status)), WTERMSIG(wait_status));
+    else if (proc_out_of_memory(wait_status))
+        snprintf(out, out_size, "ended for lack of memory");
     else
         snprintf(out, out_size, "exited with %d", WEXITSTATUS(wait_status));
 }

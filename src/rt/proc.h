@@ -51,6 +51,10 @@ enum status proc_own_arguments(struct arena *a, char ***ret, struct err *err) MU
 const char *proc_own_program(const char *name);
 /* As many descriptors for this process as the system allows; returns how many it were before. */
 uint64_t proc_raise_files(void);
+/* The exit status by which `vitrine sandbox` says that its program was ended for lack of memory: none that a shell
+ * makes of a signal. */
+#define PROC_EXIT_MEMORY 250
+bool proc_out_of_memory(int wait_status);
 /* "exited with 3", "killed by SIGKILL" into out. */
 void proc_describe(int wait_status, char *out, size_t out_size);
 

@@ -5,11 +5,11 @@
  *   parent                                    child
  *   ------                                    -----
  *   cgroup, folder, listening socket
- *   clone with new namespaces ------------->  waits
+ *   clone with new namespaces ------------->  waits, in the cgroup where the kernel can do that (else it is moved)
  *   user and group map, "go" -------------->  root of its own (sandbox_root.c), limits, Landlock, no capabilities
  *                                             (sandbox_lock.c), seccomp (sandbox_calls.c)
  *   lets one execve through  <--------------  its listener, execve
- *   puts it into its cgroup, waits for its end; SIGTERM and the like are passed on
+ *   waits for its end, and says when it was for lack of memory; SIGTERM and the like are passed on
  *
  * Where namespaces are not to be had (no user namespaces for ordinary users, a container without CAP_SYS_ADMIN), the
  * next row of `attempts` is tried, down to none at all: then paths are the same, and Landlock and seccomp stand alone.
@@ -34,9 +34,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,10 +45,14 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "rt/cgroup.h"
 #include "rt/fdpass.h"
+#include "rt/proc.h"
 #include "rt/sandbox_impl.h"
 
 #include "base/banned.h"
+
+#define NICE_WITHOUT_GROUP 10 /* of a program whose processor time cannot be limited */
 
 static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
@@ -71,7 +75,9 @@ static const struct {
      "--security-opt seccomp=unconfined or --cap-add SYS_ADMIN."},
     {SANDBOX_LANDLOCK, "landlock", "It needs Linux 5.13 or later, and \"landlock\" in the kernel's option lsm=."},
     {SANDBOX_SECCOMP, "seccomp", "It needs a kernel with CONFIG_SECCOMP_FILTER, Linux 5.5 or later."},
-    {SANDBOX_CGROUP, "cgroup", "Run it as root, or under a systemd unit with Delegate=yes."},
+    {SANDBOX_CGROUP, "cgroup",
+     "Run it under a systemd unit with Delegate=yes (by hand: systemd-run --scope -p Delegate=yes vitrine ...), or in "
+     "a container that may write to /sys/fs/cgroup."},
 };
 
 const char *sandbox_part_name(enum sandbox_part part)
@@ -253,6 +259,8 @@ static NORETURN void child(struct birth *b)
     sandbox_lock_files(b->config, b->binds, &b->missing); /* before limits, for it opens files */
     if (sandbox_lock_limits(b->config, &err) != STATUS_OK || sandbox_lock_capabilities(&err) != STATUS_OK)
         give_up(b, WORD_FAILED, &err);
+    if (b->config->cpu_percent && b->missing.parts & SANDBOX_CGROUP) /* no bound; but the others come first */
+        (void)setpriority(PRIO_PROCESS, 0, NICE_WITHOUT_GROUP);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) {
         err_sys(&err, STATUS_IO, errno, "cannot bind the program's life to ours");
         give_up(b, WORD_FAILED, &err);
@@ -361,7 +369,7 @@ static enum status accompany(int channel, bool *ret_no_namespaces, struct err *e
     return st;
 }
 
-static enum status give_birth(struct birth *b, const struct sandbox_group *g, pid_t *ret_pid, bool *ret_no_namespaces,
+static enum status give_birth(struct birth *b, const struct cgroup *g, pid_t *ret_pid, bool *ret_no_namespaces,
                               struct err *err)
 {
     static const char no_group[] = "cannot put the program into its cgroup";
@@ -374,7 +382,8 @@ static enum status give_birth(struct birth *b, const struct sandbox_group *g, pi
         close(channel[1]);
         return err_sys(err, STATUS_IO, errno, "no channel to the sandbox");
     }
-    pid_t pid = (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
+    bool inside;
+    pid_t pid = cgroup_clone(g, flags, &inside);
     if (pid == 0) {
         close(channel[0]);
         close(orders[1]);
@@ -392,14 +401,14 @@ static enum status give_birth(struct birth *b, const struct sandbox_group *g, pi
     } else if ((flags & CLONE_NEWUSER) && !map_users(pid, b->config->user_id)) {
         *ret_no_namespaces = true;
         st = err_sys(err, STATUS_IO, errno, "cannot write the users of the sandbox");
-    } else if (b->config->children && !sandbox_group_add(g, pid)) {
+    } else if (!inside && b->config->children && !cgroup_add(g, pid)) {
         st = err_sys(err, STATUS_IO, errno, no_group);
     } else {
         (void)write_map(pid, "oom_score_adj", "500"); /* when memory runs out, a space goes before who serves all */
         (void)!write(orders[1], "", 1);
         st = accompany(channel[0], ret_no_namespaces, err);
         /* The kernel takes 4 to 20 ms to move a process: one that stays alone need not wait for it. */
-        if (st == STATUS_OK && !b->config->children && !sandbox_group_add(g, pid) && errno != ESRCH) /* it ended */
+        if (st == STATUS_OK && !inside && !b->config->children && !cgroup_add(g, pid) && errno != ESRCH) /* it ended */
             st = err_sys(err, STATUS_IO, errno, no_group);
     }
     close(channel[0]);
@@ -432,7 +441,21 @@ static bool is_handled(pid_t pid, int signo)
     return handled;
 }
 
-static int wait_for_end(pid_t pid, const sigset_t *wanted)
+/* The log says it, and whoever started us reads it from the status. */
+static bool out_of_memory(const struct sandbox_config *c, const struct cgroup *g, int signo)
+{
+    enum cgroup_end how = cgroup_end(g);
+    if (how == CGROUP_FINE)
+        return false;
+    log_line(LOG_ERROR, "sandbox", "%s: %s was ended for lack of memory: %s (--memory, %llu MB)", c->name,
+             signo == SIGKILL ? "the program" : "a process of it",
+             how == CGROUP_FULL ? "it used up what it may have"
+                                : "the machine had none left, though it kept to its limit",
+             (unsigned long long)(c->memory_bytes >> 20));
+    return signo == SIGKILL;
+}
+
+static int wait_for_end(const struct sandbox_config *c, const struct cgroup *g, pid_t pid, const sigset_t *wanted)
 {
     int status = 0, ended_by = 0;
     for (;;) {
@@ -446,16 +469,17 @@ static int wait_for_end(pid_t pid, const sigset_t *wanted)
         ended_by = spared ? signo : 0;
         (void)kill(pid, spared ? SIGKILL : signo);
     }
-    if (WIFEXITED(status))
+    int signo = ended_by ? ended_by : WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    if (out_of_memory(c, g, signo))
+        return PROC_EXIT_MEMORY;
+    if (!signo)
         return WEXITSTATUS(status);
-    int signo = ended_by ? ended_by : WTERMSIG(status);
     if (signo == SIGSYS)
         log_line(LOG_ERROR, "sandbox", "the program was ended: it made a system call that is not allowed");
     return 128 + signo;
 }
 
-static enum status run(struct birth *b, const struct sandbox_group *g, const sigset_t *wanted, int *ret_exit,
-                       struct err *err)
+static enum status run(struct birth *b, const struct cgroup *g, const sigset_t *wanted, int *ret_exit, struct err *err)
 {
     const struct sandbox_config *c = b->config;
     const struct sandbox_missing before = b->missing;
@@ -476,7 +500,7 @@ static enum status run(struct birth *b, const struct sandbox_group *g, const sig
             return st;
         st = give_birth(b, g, &pid, &no_namespaces, &fault);
         if (st == STATUS_OK) {
-            *ret_exit = wait_for_end(pid, wanted);
+            *ret_exit = wait_for_end(c, g, pid, wanted);
             return STATUS_OK;
         }
         if (err)
@@ -488,11 +512,20 @@ static enum status run(struct birth *b, const struct sandbox_group *g, const sig
     return st;
 }
 
+static void make_group(const struct sandbox_config *c, struct cgroup *ret, struct sandbox_missing *missing)
+{
+    const struct cgroup_limits limits = {c->memory_bytes, c->cpu_percent, c->processes};
+    struct err err = ERR_INIT;
+    if ((limits.memory_bytes || limits.cpu_percent || limits.processes) &&
+        cgroup_make(c->name, &limits, ret, &err) != STATUS_OK)
+        sandbox_missing_add(missing, SANDBOX_CGROUP, "%s", err.text);
+}
+
 enum status sandbox_run(const struct sandbox_config *c, int *ret_exit, struct err *err)
 {
     struct arena *a = arena_new(0);
     struct sandbox_binds binds = {0};
-    struct sandbox_group group = {0};
+    struct cgroup group = CGROUP_NONE;
     struct birth b = {.config = c, .binds = &binds, .listen = -1};
     sigset_t wanted;
     enum status st = STATUS_OK;
@@ -509,9 +542,9 @@ enum status sandbox_run(const struct sandbox_config *c, int *ret_exit, struct er
     if (st == STATUS_OK && c->listen)
         st = make_listener(c->listen, &b.listen, err);
     if (st == STATUS_OK) {
-        sandbox_group_make(c, &group, &b.missing);
+        make_group(c, &group, &b.missing);
         st = run(&b, &group, &wanted, ret_exit, err);
-        sandbox_group_remove(&group);
+        cgroup_remove(&group);
     }
     if (b.listen >= 0) {
         close(b.listen);

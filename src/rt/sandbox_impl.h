@@ -43,12 +43,4 @@ void sandbox_calls_lock(const struct sandbox_config *c, int *ret_listener, struc
 /* Lets the call that waits through: true when there was one. */
 bool sandbox_calls_let_start(int listener);
 
-/* sandbox_group.c: one cgroup a name, shared by all that run under it at once. */
-struct sandbox_group {
-    char paths[3][512]; /* of controllers; empty = none */
-};
-void sandbox_group_make(const struct sandbox_config *c, struct sandbox_group *g, struct sandbox_missing *missing);
-bool sandbox_group_add(const struct sandbox_group *g, pid_t pid);
-void sandbox_group_remove(const struct sandbox_group *g); /* when nobody is in it any more */
-
 #endif

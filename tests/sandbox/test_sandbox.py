@@ -137,8 +137,9 @@ def test_limits(box):
 def test_cgroup(box):
     """Two incarnations share one; it is gone with the last."""
     boxes.require("cgroups, for the tests are not root", box.who == "root")
-    started = [box.start(*box.sandbox("--folder", box.space, "--memory", "64M", "--processes", 50), "/bin/sleep", "1000",
-                         stderr=subprocess.PIPE) for _ in range(2)]
+    limits = ("--memory", "64M", "--processes", 50, "--cpu", 30)
+    started = [box.start(*box.sandbox("--folder", box.space, *limits), "/bin/sleep", "1000", stderr=subprocess.PIPE)
+               for _ in range(2)]
     pids = [inner(p) for p in started]
 
     def groups(pid):
@@ -151,13 +152,55 @@ def test_cgroup(box):
     assert groups(pids[0]) == groups(pids[1])
     top = pathlib.Path("/sys/fs/cgroup")
     folders = [top / name / group[1:] for name, group in groups(pids[0]).items()]
-    limits = [f.read_text().strip() for d in folders for f in (*d.glob("memory.max"), *d.glob("memory.limit_in_bytes"))]
-    assert limits == [str(64 << 20)]
+
+    def values(*names):
+        return [f.read_text().strip() for d in folders for name in names for f in d.glob(name)]
+    assert values("memory.max", "memory.limit_in_bytes") == [str(64 << 20)]
+    assert values("pids.max") == ["50"] and values("cpu.max", "cpu.cfs_quota_us")[0].split()[0] == "30000"
+    assert values("memory.high") in ([], [str(60 << 20)]) and values("memory.swap.max") in ([], ["0"])
     for p in started:
         p.terminate()
         p.wait(30)
         p.stderr.close()
     assert not [d for d in folders if d.exists()]
+
+
+def test_out_of_memory(box):
+    """The limit holds, the one that is over it ends, and the log and the exit status say why."""
+    boxes.require("cgroups, for the tests are not root", box.who == "root")
+    status, _, err = box.run(*box.sandbox("--require", "cgroup"), "/bin/true")
+    boxes.require("cgroups, for none can be made here: " + err, status != 78)
+    assert status == 0, err
+    hungry = ("/bin/dd", "if=/dev/zero", "of=/dev/null", "bs=300M", "count=1")  # ends well where nothing is held
+    status, _, err = box.run(*box.sandbox("--memory", "64M"), *hungry, timeout=300)
+    assert status == 250 and "the program was ended for lack of memory: it used up what it may have" in err, (status, err)
+    assert "--memory, 64 MB" in err
+    status, out, err = shell(box, f"{' '.join(hungry)}; echo $?", "--memory", "64M", timeout=300)
+    assert (status, out) == (0, "137\n") and "a process of it was ended for lack of memory" in err, (status, out, err)
+
+
+def test_processor_time(box):
+    """A limit that a busy program meets; where there is none it is at least polite."""
+    loop = [*box.sandbox(*SHELL, "--folder", box.space, "--cpu", 3), "/bin/sh", "-c", "while :; do :; done"]
+    process = box.start(*loop, stderr=subprocess.PIPE)
+    pid = inner(process)
+
+    def throttled():
+        lines = pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+        groups = [line.split(":")[1:] for line in lines if line.endswith("/vitrine-own")]
+        stats = [pathlib.Path("/sys/fs/cgroup") / names.split(",")[0] / group[1:] / "cpu.stat" for names, group in groups]
+        return any(int(line.split()[1]) for stat in stats if stat.exists() for line in stat.read_text().splitlines()
+                   if line.startswith("nr_throttled "))
+
+    def polite():
+        return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[16]) == 10
+    try:
+        assert until(lambda: throttled() or polite())
+        assert throttled() != polite()
+    finally:
+        process.terminate()
+        process.wait(30)
+        process.stderr.close()
 
 
 def test_deep_folders_are_given_to_a_depth(box):
