@@ -114,7 +114,9 @@ void edge_ask(struct edge *e, void (*fn)(struct edge_worker *w, void *arg), void
 
 static void add_life(struct edge *e, struct edge_table *t, struct life *l)
 {
-    const struct edge_spec *spec = life_spec(l);
+    /* What is being started for the first time has no instance yet: who would find nothing there waits for it. */
+    bool coming = !life_spec(l) && sm_state(&l->sm) == LIFE_STARTING;
+    const struct edge_spec *spec = coming ? &l->coming.spec : life_spec(l);
     struct edge_instance *instances[LIMIT_EDGE_REPLICAS + LIMIT_EDGE_HOSTS];
     struct edge_target like = {.app = l->app, .instances = instances, .pause = l->pause};
     if (!spec || sm_state(&l->sm) == LIFE_REMOVING)
@@ -149,7 +151,10 @@ static void add_life(struct edge *e, struct edge_table *t, struct life *l)
                                    .redirect = spec->redirect,
                                    .https_port = https ? e->config->https_port : 0,
                                    .redirect_status = (int)spec->redirect_status};
-        edge_table_add_route(t, &route);
+        if (coming)
+            edge_table_add_coming(t, &route);
+        else
+            edge_table_add_route(t, &route);
     }
 }
 
@@ -646,13 +651,13 @@ static enum status run(struct edge *e, struct err *err)
     else if (st == STATUS_OK)
         strays_end(e);
     if (st == STATUS_OK)
-        edge_publish(e); /* waits for the workers in their mailboxes */
+        edge_publish(e);                                     /* waits for the workers in their mailboxes */
+    if (st == STATUS_OK && !e->arrival && e->config->apps.n) /* before the first request: it may be for one of these */
+        st = app_folder_start(e, e->config->apps, err);
     for (unsigned i = 0; st == STATUS_OK && i < e->worker_count; i++)
         edge_worker_set_peers(e->workers[i], e->workers, e->worker_count);
     for (unsigned i = 0; st == STATUS_OK && i < e->worker_count; i++)
         st = edge_worker_start(e->workers[i], err);
-    if (st == STATUS_OK && !e->arrival && e->config->apps.n)
-        st = app_folder_start(e, e->config->apps, err);
     if (st == STATUS_OK)
         st = heir_arrived(e, err);
     if (st != STATUS_OK) {

@@ -44,6 +44,7 @@ struct unit {
     uint32_t version;
     struct proc *proc;  /* NULL: elsewhere, or ended */
     bool exited;        /* its process ended by itself */
+    bool out_of_memory; /* ... for lack of memory */
     bool own;           /* started while an upgrade was under way: the next edge does not know it */
     bool adopted;       /* an edge before this one started it */
     bool down;          /* READY, but its probes fail */
@@ -155,7 +156,7 @@ void rest_look(struct life *l);                   /* units or versions changed; 
 bool rest_runs_nothing(const struct life *l);     /* ASLEEP, DROWSY or DOWN */
 void rest_wake(void *edge, struct edge_app *app); /* on a loop's thread */
 /* One ended that should not have: plans the next try, and publishes. */
-void rest_ended(struct life *l, int64_t lived_us, bool was_well, const char *why);
+void rest_ended(struct life *l, int64_t lived_us, enum edge_trouble trouble, const char *why);
 void rest_target(struct life *l, struct edge_target *ret); /* sets asleep, trouble; ret->count is set */
 void rest_value(struct arena *a, const struct life *l, struct value ret);
 void rest_reserve(struct edge *e); /* numbers for instances that no state file tells of; the caller saves */

@@ -304,6 +304,8 @@ static void begin(struct life *l)
     }
     edge_save(l->edge); /* after a kill -9 the next edge ends what was being started */
     (void)FAULT("edge.deploy.started");
+    if (!l->version_count)
+        publish(l); /* its visitors wait */
     if (spec->redirect.n)
         switch_over(l);
     else
@@ -405,12 +407,15 @@ void life_unit_changed(struct unit *u)
     }
     if (u->exited && st <= UNIT_READY) {
         int64_t lived_us = loop_now_us(l->edge->loop) - u->began_us;
-        bool ours = u->version == life_serving(l), was_well = u->ready_us != 0;
+        bool ours = u->version == life_serving(l);
+        enum edge_trouble trouble = u->out_of_memory ? EDGE_OUT_OF_MEMORY
+                                    : u->ready_us    ? EDGE_CRASHED
+                                                     : EDGE_NOT_STARTED;
         char why[sizeof(u->exit_text)];
         memcpy(why, u->exit_text, sizeof(why));
         unit_retire(u); /* may free the last one of a life that is on its way out */
         if (ours)
-            rest_ended(l, lived_us, was_well, why);
+            rest_ended(l, lived_us, trouble, why);
         else
             publish(l);
         return;
@@ -432,7 +437,7 @@ void life_unit_late(struct unit *u)
     (void)snprintf(why, sizeof(why), "was not healthy within %.3g s", (double)life_spec(l)->deploy_ms / 1000);
     log_line(LOG_WARN, "edge", "%s %s", u->instance->name, why);
     unit_retire(u);
-    rest_ended(l, 0, false, why);
+    rest_ended(l, 0, EDGE_NOT_STARTED, why);
 }
 
 /* ---- pause ---- */
@@ -603,7 +608,7 @@ void life_restore(struct life *l, struct value saved)
     for (size_t i = spec->sleep_ms && !l->units ? life_wanted(spec) : life_units_up(l); i < life_wanted(spec); i++)
         if (unit_restore(l, life_serving(l), spec, i, units, &u, &err) != STATUS_OK) {
             log_line(LOG_ERROR, "edge", "%s: %s", l->app->name, err.text);
-            rest_ended(l, 0, false, err.text);
+            rest_ended(l, 0, EDGE_NOT_STARTED, err.text);
             return;
         }
     rest_look(l);

@@ -122,10 +122,8 @@ static str lower(struct arena *a, str s)
     return str_make(copy, s.n);
 }
 
-void edge_table_add_route(struct edge_table *t, const struct edge_route *like)
+static void copy_route(struct edge_table *t, const struct edge_route *like, struct edge_route *r)
 {
-    t->routes = add_item(t->arena, t->routes, t->route_count, &t->route_room, sizeof(*t->routes));
-    struct edge_route *r = &t->routes[t->route_count++];
     *r = *like;
     r->host = lower(t->arena, like->host);
     str path = like->path;
@@ -133,6 +131,18 @@ void edge_table_add_route(struct edge_table *t, const struct edge_route *like)
         path.n--;
     r->path = arena_str(t->arena, path.n ? path : STR("/"));
     r->redirect = arena_str(t->arena, like->redirect);
+}
+
+void edge_table_add_route(struct edge_table *t, const struct edge_route *like)
+{
+    t->routes = add_item(t->arena, t->routes, t->route_count, &t->route_room, sizeof(*t->routes));
+    copy_route(t, like, &t->routes[t->route_count++]);
+}
+
+void edge_table_add_coming(struct edge_table *t, const struct edge_route *like)
+{
+    t->coming = add_item(t->arena, t->coming, t->coming_count, &t->coming_room, sizeof(*t->coming));
+    copy_route(t, like, &t->coming[t->coming_count++]);
 }
 
 void edge_table_add_token(struct edge_table *t, str token, str text)
@@ -311,6 +321,23 @@ const struct edge_route *edge_table_find(const struct edge_table *t, str host, s
             }
     }
     return r ? r : find_path(t, STR(""), path);
+}
+
+static bool covers(const struct edge_route *r, str host, str path)
+{
+    bool below = r->host.n && r->host.p[0] == '*' && host.n > r->host.n - 1 &&
+                 str_eq_nocase(str_from(host, host.n - (r->host.n - 1)), str_from(r->host, 1));
+    bool inside = r->path.n == 1 || (str_starts(path, r->path) && (path.n == r->path.n || path.p[r->path.n] == '/'));
+    return inside && (!r->host.n || below || str_eq_nocase(host, r->host));
+}
+
+const struct edge_route *edge_table_find_coming(const struct edge_table *t, str host, str path)
+{
+    host = bare_host(host);
+    for (size_t i = 0; i < t->coming_count; i++)
+        if (covers(&t->coming[i], host, path))
+            return &t->coming[i];
+    return NULL;
 }
 
 struct edge_target *edge_table_target(const struct edge_table *t, const struct edge_app *app)

@@ -113,7 +113,7 @@ uint32_t edge_instance_busy(const struct edge_instance *i);                   /*
 /* ---- the table ---- */
 enum edge_pause { EDGE_RUNNING, EDGE_PAUSED, EDGE_PAUSED_WRITES, EDGE_STOPPED };
 
-enum edge_trouble { EDGE_WELL, EDGE_CRASHED, EDGE_NOT_STARTED };
+enum edge_trouble { EDGE_WELL, EDGE_CRASHED, EDGE_OUT_OF_MEMORY, EDGE_NOT_STARTED };
 
 struct edge_target { /* an app as a table sees it */
     struct edge_app *app;
@@ -166,17 +166,23 @@ struct edge_table {
     size_t target_count, target_room, route_room;
     struct edge_token *tokens;
     size_t token_count, token_room;
+    struct edge_route *coming; /* of apps whose first version is being started */
+    size_t coming_count, coming_room;
 };
 struct edge_table *edge_table_new(uint64_t version) MUST_USE; /* empty, one reference */
 /* Copies all text. A host is lower-cased; a path loses its trailing slash. Before edge_table_finish. */
 struct edge_target *edge_table_add_target(struct edge_table *t, const struct edge_target *like);
 void edge_table_add_route(struct edge_table *t, const struct edge_route *like);
+void edge_table_add_coming(struct edge_table *t, const struct edge_route *like);
 void edge_table_add_token(struct edge_table *t, str token, str text);
 void edge_table_finish(struct edge_table *t); /* sorts: exact hosts, then wildcards, then any; longer paths first */
 struct edge_table *edge_table_ref(struct edge_table *t);
 void edge_table_unref(struct edge_table *t); /* NULL is fine; any thread */
 /* host as in the request, maybe with a port; path raw. NULL: no route. */
 const struct edge_route *edge_table_find(const struct edge_table *t, str host, str path);
+/* Where edge_table_find has none: will there be one in a moment? Looks at each: they are few, and it is asked rarely.
+ */
+const struct edge_route *edge_table_find_coming(const struct edge_table *t, str host, str path);
 struct edge_target *edge_table_target(const struct edge_table *t, const struct edge_app *app); /* NULL: gone */
 
 /* The text for an address below /.well-known/acme-challenge/ (RFC 8555 section 8.3); empty (p NULL) = not ours. */

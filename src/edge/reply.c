@@ -86,6 +86,8 @@ void reply_trouble(struct edge_request *r, const struct edge_target *target)
         const char *title, *text;
     } what[] = {[EDGE_WELL] = {"", ""},
                 [EDGE_CRASHED] = {"This site has stopped working", "It ended unexpectedly and is being started again."},
+                [EDGE_OUT_OF_MEMORY] = {"This site has run out of memory",
+                                        "It needed more than it may have, and is being started again."},
                 [EDGE_NOT_STARTED] = {"This site could not be started", "Each try to start it has failed so far."}};
     int64_t left_us = target->again_us - loop_now_us(r->conn->worker->loop);
     reply_page(r, &(struct edge_page){.status = 503,

@@ -144,6 +144,8 @@ static void dispatch(struct edge_request *r)
         return;
     }
     const struct edge_route *route = edge_table_find(r->conn->worker->table, x->host, x->target.path);
+    if (!route)
+        route = edge_table_find_coming(r->conn->worker->table, x->host, x->target.path);
     if (!route) {
         reply_nowhere(r);
         return;

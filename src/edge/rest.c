@@ -150,7 +150,7 @@ static void start_missing(struct life *l)
         /* `to` is probed for as long as it is wanted, so only what we run is missing here. */
         if (unit_start(l, life_serving(l), spec, 0, &u, &err) != STATUS_OK) {
             log_line(LOG_ERROR, "edge", "%s: %s", l->app->name, err.text);
-            rest_ended(l, 0, false, err.text);
+            rest_ended(l, 0, EDGE_NOT_STARTED, err.text);
             return;
         }
         u->own = heir_frozen(l->edge);
@@ -224,13 +224,13 @@ void rest_thaw(struct life *l)
         on_restart(l);
 }
 
-void rest_ended(struct life *l, int64_t lived_us, bool was_well, const char *why)
+void rest_ended(struct life *l, int64_t lived_us, enum edge_trouble trouble, const char *why)
 {
     bool news = lived_us > STABLE_US || !l->failures;
     if (news)
         l->trouble_since_s = clock_unix_s();
     l->failures = lived_us > STABLE_US ? 0 : l->failures + 1;
-    l->trouble = was_well ? EDGE_CRASHED : EDGE_NOT_STARTED;
+    l->trouble = trouble;
     (void)snprintf(l->trouble_text, sizeof(l->trouble_text), "%s", why);
     if (!l->edge->stopping && !loop_timer_armed(&l->restart)) {
         l->pause_ms = l->failures < 2 ? RESTART_FIRST_MS

@@ -36,6 +36,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "rt/cgroup.h"
 #include "rt/fault.h"
 #include "rt/fdpass.h"
 #include "rt/msg.h"
@@ -65,6 +66,7 @@ struct supervisor {
     struct proc *child;            /* the edge we started last */
     struct proc *serving;          /* the one that said it serves, when it is another one */
     bool ready, stopped, stopping; /* ready: some edge was */
+    uint64_t unheard;              /* signals that came while nobody was known to pass them on to */
     bool served;                   /* the one we started last was */
     int wait_status;               /* of `child`, when it ended */
     unsigned failures;
@@ -229,7 +231,9 @@ static void check_end(struct supervisor *s)
     bool killed = s->wait_status >= 0 && WIFSIGNALED(s->wait_status) && s->failures < TRIES_MAX;
     if (s->stopped || s->stopping || (!s->ready && !killed)) {
         bool exited = s->wait_status >= 0 && WIFEXITED(s->wait_status);
-        s->exit_code = s->stopped ? 0 : exited && WEXITSTATUS(s->wait_status) ? WEXITSTATUS(s->wait_status) : 1;
+        bool told = s->stopping && s->wait_status >= 0 && WIFSIGNALED(s->wait_status) &&
+                    (WTERMSIG(s->wait_status) == SIGTERM || WTERMSIG(s->wait_status) == SIGINT);
+        s->exit_code = s->stopped || told ? 0 : exited && WEXITSTATUS(s->wait_status) ? WEXITSTATUS(s->wait_status) : 1;
         loop_stop(s->loop);
         return;
     }
@@ -250,16 +254,37 @@ static void on_serving_end(void *arg, int wait_status)
     s->serving = NULL;
 }
 
+static void pass_on(struct supervisor *s, int signo)
+{
+    struct proc *edge = s->serving ? s->serving : s->child;
+    if (edge)
+        (void)proc_kill(edge, signo);
+    else
+        s->unheard |= UINT64_C(1) << signo;
+}
+
+/* Whoever serves from now on is told what its predecessor was told on its way out, or nobody was. */
+static void repeat(struct supervisor *s)
+{
+    uint64_t signals = s->unheard;
+    s->unheard = 0;
+    for (int signo = 1; signo < 64; signo++)
+        if (signals >> signo & 1)
+            pass_on(s, signo);
+    if (s->stopping && !s->stopped && !(signals >> SIGTERM & 1))
+        pass_on(s, SIGTERM);
+}
+
 static void note_serving(struct supervisor *s, pid_t pid)
 {
     proc_disown(s->serving);
     s->serving = NULL;
     s->ready = s->served = true;
-    if (s->child && proc_pid(s->child) == pid)
-        return;
     struct err err = ERR_INIT;
-    if (proc_adopt(s->loop, pid, proc_start_ticks(pid), on_serving_end, s, &s->serving, &err) != STATUS_OK)
+    if ((!s->child || proc_pid(s->child) != pid) &&
+        proc_adopt(s->loop, pid, proc_start_ticks(pid), on_serving_end, s, &s->serving, &err) != STATUS_OK)
         log_line(LOG_WARN, "edge", "signals cannot be passed on: %s", err.text);
+    repeat(s);
 }
 
 static bool program_replaced(const char *program)
@@ -273,7 +298,7 @@ static bool program_replaced(const char *program)
 static void renew(struct supervisor *s)
 {
     const char *program = proc_own_program(s->argv[0]);
-    if (!program_replaced(program))
+    if (s->stopping || s->stopped || !program_replaced(program)) /* one that was told to end must not forget it */
         return;
     log_line(LOG_INFO, "edge", "the supervisor becomes the new program");
     if (s->channel != SUPERVISOR_FD) {
@@ -364,7 +389,6 @@ static void reap_strangers(const struct supervisor *s)
 static void on_signal(void *arg, int signo, int sender_pid)
 {
     struct supervisor *s = arg;
-    struct proc *edge = s->serving ? s->serving : s->child;
     (void)sender_pid;
     if (signo == SIGCHLD) {
         reap_strangers(s);
@@ -378,8 +402,7 @@ static void on_signal(void *arg, int signo, int sender_pid)
             return;
         }
     }
-    if (edge)
-        (void)proc_kill(edge, signo);
+    pass_on(s, signo);
 }
 
 /* ---- life ---- */
@@ -403,6 +426,7 @@ static enum status join(struct supervisor *s, int channel, struct err *err)
 {
     struct buf b;
     char text[48];
+    (void)FAULT("supervisor.join");
     s->channel = channel;
     s->ready = true;
     s->began_us = loop_now_us(s->loop);
@@ -417,6 +441,16 @@ static enum status join(struct supervisor *s, int channel, struct err *err)
     return st;
 }
 
+/* So that groups for what the edge starts can be made beside ours. Where the tree is not ours, whoever needs one says
+ * what it goes without. */
+static void settle(void)
+{
+    struct err err = ERR_INIT;
+    enum status st = cgroup_settle(&err);
+    if (st != STATUS_OK && st != STATUS_FORBIDDEN && st != STATUS_NOT_FOUND)
+        log_line(LOG_WARN, "edge", "what is started gets no cgroups: %s", err.text);
+}
+
 static enum status run(struct supervisor *s, int channel, struct err *err)
 {
     enum status st = proc_own_arguments(s->arena, &s->argv, err);
@@ -425,6 +459,7 @@ static enum status run(struct supervisor *s, int channel, struct err *err)
     if (st != STATUS_OK)
         return st;
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+    settle();
     if (channel < 0)
         take_systemd(s);
     st = channel < 0 ? start(s, err) : join(s, channel, err);

@@ -109,6 +109,7 @@ static void on_exit_of(void *arg, int wait_status)
     proc_free(u->proc);
     u->proc = NULL;
     u->exited = true;
+    u->out_of_memory = wait_status != -1 && proc_out_of_memory(wait_status);
     if (sm_state(&u->sm) == UNIT_STOPPING) {
         loop_timer_cancel(u->life->edge->loop, &u->timer);
         sm_move(&u->sm, UNIT_GONE);

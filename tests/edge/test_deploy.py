@@ -10,6 +10,7 @@ import threading
 
 import pytest
 
+import serving
 from edge_rig import APP, Strict
 
 
@@ -123,6 +124,49 @@ def test_a_first_version_that_fails_leaves_nothing(edge):
     edge.deploy(mode=("unhealthy",), options=("--health", "/up", "--timeout", "0.5"), code=3)
     assert edge.status()["apps"] == []
     assert edge.get().status == 404
+
+
+class FirstDeploy:
+    """A first version that is not well while a flag is there, and somebody who waits for it."""
+
+    def __init__(self, edge, flag):
+        self.edge, self.flag, self.code = edge, flag, None
+        flag.write_text("")
+        command = f"{sys.executable} {APP} {{port}} v1 flapping {flag}"
+        self.thread = threading.Thread(target=self.deploy, args=(command,))
+        self.thread.start()
+        edge.wait(lambda: self.app().get("state") == "starting", "not being started")
+        self.client = edge.client(timeout=120)
+        self.client.request("/")
+        edge.wait(lambda: self.app()["waiting"] == 1, "the request does not wait")
+
+    def deploy(self, command):
+        self.code = serving.run("deploy", "web", "--run", command, "--health", "/up", "--timeout", "120", "--hold", "120",
+                                "--state", self.edge.state, timeout=180)[0]
+
+    def app(self):
+        with Strict(f"{self.edge.state}/control.sock") as control:
+            return json.loads(control.get("/apps/web").text)
+
+    def end(self):
+        with self.client as c:
+            got = c.answer()
+        self.thread.join()
+        return got
+
+
+def test_visitors_wait_for_a_first_version(edge, tmp_path):
+    first = FirstDeploy(edge, tmp_path / "ill")
+    first.flag.unlink()
+    got = first.end()
+    assert got.status == 200 and got.text.startswith("v1 ") and first.code == 0
+
+
+def test_visitors_of_a_first_version_that_fails_are_told(edge, tmp_path):
+    first = FirstDeploy(edge, tmp_path / "ill")
+    os.kill(first.app()["instances"][0]["pid"], signal.SIGKILL)
+    assert first.end().status == 404 and first.code == 3
+    assert edge.status()["apps"] == []
 
 
 def test_a_command_that_cannot_run_is_told(edge):

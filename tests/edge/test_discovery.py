@@ -33,6 +33,16 @@ def answers(edge, host, text, status=200):
     edge.wait(looks, f"{host} does not answer {status} {text}")
 
 
+def test_who_comes_before_the_first_apps_waits(make_edge, tmp_path):
+    folder = tmp_path / "apps"
+    folder.mkdir()
+    put(folder, "shop", None, text=FILE.format(host="shop.test", python=sys.executable, app=APP, tag="one late 1"))
+    edge = make_edge("--apps", folder, "--grace", "2")
+    got = edge.get(host="shop.test")
+    assert got.status == 200 and got.text.startswith("one ")
+    assert edge.get(host="other.test").status == 404
+
+
 def test_a_folder_of_app_files(make_edge, tmp_path):
     folder = tmp_path / "apps"
     folder.mkdir()

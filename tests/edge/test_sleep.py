@@ -250,6 +250,20 @@ def test_a_crash_is_told_with_the_next_try(calm, tmp_path):
     assert calm.get(host="crash.test").text.startswith("v1 ")
 
 
+def test_lack_of_memory_is_told_as_such(calm, tmp_path):
+    """250: what `vitrine sandbox` ends with then."""
+    flag = tmp_path / "hungry"
+    run = f"test -e {flag} && exit 250; exec {sys.executable} {APP} {{socket}} v1"
+    deploy(calm, "hungry", "v1", None, run=run)
+    flag.write_text("")
+    pid, = pids(calm, "hungry")
+    os.kill(pid, signal.SIGKILL)
+    calm.wait(lambda: calm.status("hungry").get("next_try_seconds", 0) > 1, "no growing pauses")
+    _, page = read_page(calm, "hungry.test", 503)
+    assert "run out of memory" in page.words and "needed more than it may have" in page.words
+    assert calm.status("hungry")["problem"] == "ended for lack of memory"
+
+
 def test_a_start_that_fails_is_told_and_tried_when_asked(calm, tmp_path):
     flag = tmp_path / "broken"
     deploy(calm, "s", "v1", "0.05", run=f"test -e {flag} && exit 3; exec {sys.executable} {APP} {{socket}} v1")

@@ -212,15 +212,24 @@ def test_listening_elsewhere(make_edge, tmp_path, kind, monkeypatch):
     assert "READY=1" in told and "RELOADING=1" in told and "FDSTORE=1" in told and "MAINPID" not in told
 
 
-def test_the_supervisor_becomes_the_new_program(tmp_path, make_edge, monkeypatch):
+def own_program(tmp_path, monkeypatch):
     program = tmp_path / "vitrine"
     shutil.copy(serving.PROGRAM, program)
     monkeypatch.setattr(serving, "PROGRAM", str(program))
-    edge = make_edge()
-    edge.deploy()
-    other = tmp_path / "new"
+    return program
+
+
+def replace(program):
+    other = program.with_name("new")
     shutil.copy(program, other)
     other.rename(program)
+
+
+def test_the_supervisor_becomes_the_new_program(tmp_path, make_edge, monkeypatch):
+    program = own_program(tmp_path, monkeypatch)
+    edge = make_edge()
+    edge.deploy()
+    replace(program)
     with edge.client() as c:
         assert c.get("/hello").text == "hello"
         upgrade(edge)
@@ -228,3 +237,23 @@ def test_the_supervisor_becomes_the_new_program(tmp_path, make_edge, monkeypatch
         assert os.readlink(f"/proc/{edge.pid}/exe") == str(program)
         os.kill(edge.pid, signal.SIGKILL)
     edge.wait(lambda: edge.try_get() == "hello", "not started again by the new supervisor")
+
+
+@pytest.mark.skipif(b"supervisor.join" not in serving.PROGRAM.read_bytes(), reason="built without fault points")
+@pytest.mark.parametrize("moment", ["edge.keep:1", "heir.alone:1", "supervisor.join:1"])
+def test_told_to_end_in_the_middle_of_an_upgrade(tmp_path, make_edge, monkeypatch, moment):
+    """When the old process has given everything away and the new one is not yet known; before the supervisor becomes the
+    new program; and before that program knows which process serves. The word comes to whoever serves in the end."""
+    program = own_program(tmp_path, monkeypatch)
+    monkeypatch.setenv("VITRINE_FAULT", f"{moment}:sleep:2000")
+    edge = make_edge("--grace", "2")
+    edge.deploy()
+    app = edge.status("web")["instances"][0]["pid"]
+    replace(program)
+    said = {"edge.keep:1": "takes over", "heir.alone:1": "takes over", "supervisor.join:1": "becomes the new program"}
+    edge.run("edge", "upgrade", "--no-wait")
+    edge.wait(lambda: said[moment] in edge.log(), "no upgrade")
+    edge.process.send_signal(signal.SIGTERM)
+    edge.process.wait(60)
+    assert edge.process.returncode == 0, edge.log()
+    edge.wait_for(lambda: not alive(app), "the app is left over")

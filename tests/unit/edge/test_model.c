@@ -84,6 +84,29 @@ TEST(hashing_finds_what_looking_at_all_finds)
     CHECK(found > 1000);
 }
 
+TEST(what_is_coming_is_found_last)
+{
+    static const char *const cases[][3] = {{"new.test", "/", "new"},     {"NEW.test:80", "/x", "new"},
+                                           {"a.new.test", "/", "below"}, {"x.y.new.test", "/", "below"},
+                                           {"other.test", "/p", "path"}, {"other.test", "/p/q", "path"},
+                                           {"other.test", "/pq", NULL},  {"other.test", "/", NULL},
+                                           {".new.test", "/", NULL},     {"", "/p", "path"}};
+    struct edge_table *t = edge_table_new(1);
+    edge_table_add_coming(t, &(struct edge_route){.host = STR("New.test"), .path = STR("/"), .redirect = STR("new")});
+    edge_table_add_coming(t,
+                          &(struct edge_route){.host = STR("*.new.test"), .path = STR("/"), .redirect = STR("below")});
+    edge_table_add_coming(t, &(struct edge_route){.host = STR(""), .path = STR("/p/"), .redirect = STR("path")});
+    edge_table_finish(t);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct edge_route *r = edge_table_find_coming(t, str_of(cases[i][0]), str_of(cases[i][1]));
+        CHECK(!edge_table_find(t, str_of(cases[i][0]), str_of(cases[i][1])));
+        CHECK(!r == !cases[i][2]);
+        if (r)
+            CHECK_STR(r->redirect, cases[i][2]);
+    }
+    edge_table_unref(t);
+}
+
 TEST(an_empty_table_has_no_route)
 {
     struct edge_table *t = edge_table_new(1);
