@@ -106,7 +106,7 @@ static enum status fs_sync_folder_of(struct arena *a, const char *path, struct e
     return st;
 }
 
-enum status fs_write_atomic(const char *path, str bytes, mode_t mode, struct err *err)
+enum status fs_write_atomic_group(const char *path, str bytes, mode_t mode, gid_t gid, struct err *err)
 {
     struct arena *a = arena_new(0);
     char *temp = arena_cstr(a, arena_printf(a, "%s.tmp-XXXXXX", path));
@@ -118,6 +118,8 @@ enum status fs_write_atomic(const char *path, str bytes, mode_t mode, struct err
         return st;
     }
     st = fs_write_fd(fd, temp, bytes, err);
+    if (st == STATUS_OK && gid != (gid_t)-1 && fchown(fd, (uid_t)-1, gid) != 0)
+        st = err_sys(err, STATUS_IO, errno, "cannot give '%s' to group %u", temp, (unsigned)gid);
     if (st == STATUS_OK && fchmod(fd, mode) != 0)
         st = err_sys(err, STATUS_IO, errno, "cannot set the mode of '%s'", temp);
     if (st == STATUS_OK && fsync(fd) != 0)
@@ -132,6 +134,11 @@ enum status fs_write_atomic(const char *path, str bytes, mode_t mode, struct err
         st = fs_sync_folder_of(a, path, err);
     arena_free(a);
     return st;
+}
+
+enum status fs_write_atomic(const char *path, str bytes, mode_t mode, struct err *err)
+{
+    return fs_write_atomic_group(path, bytes, mode, (gid_t)-1, err);
 }
 
 enum status fs_make_folders(str path, mode_t mode, struct err *err)

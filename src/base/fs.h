@@ -18,6 +18,8 @@ enum status fs_read_fd(int fd, const char *name, size_t max_bytes, struct arena 
 /* Replaces `path` as a whole: temporary file beside it, fsync, rename, fsync of the folder. After a failure the old
  * file is untouched and no temporary file is left. Returns OK, DISK_FULL, FORBIDDEN, NOT_FOUND (no such folder), IO. */
 enum status fs_write_atomic(const char *path, str bytes, mode_t mode, struct err *err) MUST_USE;
+/* The same for a file of the group `gid`; (gid_t)-1: of ours. */
+enum status fs_write_atomic_group(const char *path, str bytes, mode_t mode, gid_t gid, struct err *err) MUST_USE;
 /* Writes all of `bytes` to fd, however many write(2) it takes. */
 enum status fs_write_fd(int fd, const char *name, str bytes, struct err *err) MUST_USE;
 /* Makes the folders above the last part of `path` that do not exist ("a/b/c": a and a/b; "a/b/": both). */

@@ -4,12 +4,15 @@
  * spaces.changed counts what happened to what stands there; spaces.told is the count that the file was written at. One
  * thread writes at a time (hub.tell), and it reads hub.db after it has the lock: so the file that is written last is
  * the newest, and a failure or a crash leaves told behind changed, which the next call mends. */
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "codec/token.h"
 #include "hub/domain.h"
+#include "hub/edge_apps.h"
 #include "hub/space.h"
 
 static struct value json_of(struct arena *a, str text)
@@ -122,8 +125,10 @@ static enum status tell_one(struct hub *h, struct conn *c, struct arena *a, stru
     enum status st = make_text(h, c, a, row, &text, err);
     if (st == STATUS_OK)
         st = fs_make_folders(path, 0700, err);
+    /* Names and addresses of people: for the space's own user, which is in no group but its own, and nobody else. */
+    bool root = geteuid() == 0;
     if (st == STATUS_OK)
-        st = fs_write_atomic(path.p, text, 0644, err);
+        st = fs_write_atomic_group(path.p, text, root ? 0640 : 0600, root ? edge_apps_user(told.id) : (gid_t)-1, err);
     return st == STATUS_OK ? store_write(h->store, mark_told, &told, err) : st;
 }
 

@@ -406,7 +406,7 @@ static enum status open_space(struct site_shared *sh, const struct site_options 
     if (!sp->https && str_find(sp->origin, STR("localhost")) == STR_NPOS)
         log_line(LOG_WARN, "space", "%.*s is not https: cookies cannot be kept apart from those of other hosts",
                  STR_ARG(sp->origin));
-    sh->space = space_cell_new(sp);
+    sh->space = space_cell_new(sp, o->space);
     sh->requests = throttle_new();
     sh->disk = space_disk_new(folder);
     return STATUS_OK;

@@ -74,6 +74,26 @@ def test_the_way_in(space):
         "id": "ueditor", "name": "Edi Editor", "email": "ueditor@example.org", "role": "editor"}
 
 
+def test_who_was_let_in_a_moment_ago(space):
+    """The hub writes who is in, then sends the person: whoever comes before the space has looked is known all the same."""
+    hub, s = space
+    members = dict(hub.space["members"])
+    for n in range(8):
+        browser = Browser(s)
+        ticket = hub.ticket(f"unew{n}", browser.begin("/d/t"))
+        members[f"unew{n}"] = {"role": "viewer", "name": f"New {n}", "email": "new@example.org"}
+        hub.tell(members=dict(members))
+        back = browser.get("/-/sign-on?" + urllib.parse.urlencode({"ticket": ticket, "to": "/d/t"}))
+        assert (back.status, back.header("location")) == (302, "/d/t"), back
+        page = browser.get("/d/t")
+        assert page.status == 200 and "hush" in page.text, (n, page.status)
+        assert browser.actor().json()["actor"]["role"] == "viewer"
+    # Who is not in stays out, and what the site was told otherwise is in force too.
+    stranger = signed_on(s, hub, "ustranger")
+    assert stranger.get("/d/t").status == 403
+    told(hub, s, lambda: s.get("/-/actor.json").status == 200, visibility="public")
+
+
 @pytest.mark.parametrize("to", ["//evil.example", "/\\evil.example", "https://evil.example/", "evil", "/a\r\nX: y",
                                 "javascript:alert(1)", "/" + "a" * 5000])
 def test_no_open_redirect(space, to):

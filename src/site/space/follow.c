@@ -2,7 +2,6 @@
 #include "site/space/follow.h"
 
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -13,38 +12,26 @@
 
 struct space_follow {
     struct space_follow_config config;
-    char *path;
+    struct space *told; /* what `changed` was last called for */
     struct watch *watch;
     struct loop_timer timer;
     struct loop_message message;
     bool busy, again;
-    /* Of the look that runs; a worker's until its message is there. */
-    struct stat seen;
-    struct space *result;
 };
-
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
 
 static void look(struct space_follow *f);
 
+/* Who signs on may have read the file too (space_cell_read): so what the cell has is compared with what was told. */
 static void on_read(void *arg)
 {
     struct space_follow *f = arg;
-    struct space *now = f->result, *old = space_cell_get(f->config.cell);
-    bool settings = now && now->sql_ms != old->sql_ms;
-    f->result = NULL;
+    struct space *now = space_cell_get(f->config.cell), *old = f->told;
     f->busy = false;
-    if (now && now->generation != old->generation) {
-        space_cell_set(f->config.cell, now);
+    f->told = now;
+    if (now->generation != old->generation) {
         LOG_WITH(LOG_INFO, "space", STR("the hub changed the space"), LOG_STR("space", now->id),
                  LOG_I64("members", (int64_t)value_count(now->people.members)));
-        f->config.changed(f->config.arg, settings);
-    } else {
-        space_unref(now);
+        f->config.changed(f->config.arg, now->sql_ms != old->sql_ms);
     }
     space_unref(old);
     if (f->again)
@@ -54,14 +41,10 @@ static void on_read(void *arg)
 static void read_on_worker(void *arg, struct worker *w)
 {
     struct space_follow *f = arg;
-    struct stat now;
     struct err err = ERR_INIT;
     (void)w;
-    if (stat(f->path, &now) == 0 && !same_file(&now, &f->seen)) {
-        f->seen = now;
-        if (space_read(f->path, &f->result, &err) != STATUS_OK)
-            log_line(LOG_ERROR, "space", "%s; what it said before stays in force", err.text);
-    }
+    if (space_cell_read(f->config.cell, &err) != STATUS_OK)
+        log_line(LOG_ERROR, "space", "%s; what it said before stays in force", err.text);
     f->message = (struct loop_message){.fn = on_read, .arg = f};
     loop_post_message(f->config.loop, &f->message);
 }
@@ -93,7 +76,7 @@ struct space_follow *space_follow_new(const struct space_follow_config *c)
     struct space_follow *f = MEM_NEW(struct space_follow);
     struct err err = ERR_INIT;
     f->config = *c;
-    f->path = mem_cstr(c->path);
+    f->told = space_cell_get(c->cell);
     enum status st = watch_new(c->loop, DEBOUNCE_MS, on_change, f, &f->watch, &err);
     if (st == STATUS_OK)
         st = watch_add(f->watch, c->path, WATCH_FILE, NULL, &err);
@@ -112,7 +95,6 @@ void space_follow_free(struct space_follow *f)
         f->again = false;
     loop_timer_cancel(f->config.loop, &f->timer);
     watch_free(f->watch);
-    space_unref(f->result);
-    free(f->path);
+    space_unref(f->told);
     free(f);
 }

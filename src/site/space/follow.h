@@ -15,7 +15,7 @@ struct space_follow_config {
     struct loop *loop;
     struct pool *pool;
     unsigned lane;
-    str path; /* kept */
+    str path; /* of the cell */
     struct space_cell *cell;
     /* After each change, on the loop's thread; `settings`: limits that the configuration takes part in changed. */
     void (*changed)(void *arg, bool settings);

@@ -14,6 +14,8 @@
  *  - `to` is a path of this host, or the front page is meant.
  *  - A failure is a page with a link. It never redirects by itself, so there is no way to go round in circles.
  *
+ * Who was let in a moment ago may come before the space has read who its people are: it reads again (is_member).
+ *
  * A second tab that comes back when the first has used S up finds its user signed in already, and just goes on.
  *
  * Not here: what the cookie of the session says (session.c), who is sent here (gate.c). Tests:
@@ -101,6 +103,20 @@ static enum status once(struct request *rq, str state, struct err *err)
     return st == STATUS_OK && !added ? err_set(err, STATUS_INVALID, "the ticket was used before") : st;
 }
 
+/* Whom the hub names and we do not know may have been let in a moment ago: the hub writes space.json before it answers.
+ * Only here a request takes another picture than the one it began with. A file that was read is not read again, so
+ * strangers with tickets cost a stat(2) each. */
+static bool is_member(struct request *rq, str user)
+{
+    struct err why = ERR_INIT;
+    if (permit_role(&rq->space->people, session_member(rq->space, rq->arena, user)) != ROLE_NONE)
+        return true;
+    if (space_cell_read(rq->site->shared->space, &why) != STATUS_OK)
+        log_line(LOG_ERROR, "space", "%s; what it said before stays in force", why.text);
+    rq->space = space_cell_borrow(rq->site->shared->space, rq->arena);
+    return permit_role(&rq->space->people, session_member(rq->space, rq->arena, user)) != ROLE_NONE;
+}
+
 static enum status check_ticket(struct request *rq, str ticket, struct session *ret, struct err *err)
 {
     const struct space *sp = rq->space;
@@ -127,7 +143,7 @@ static enum status check_ticket(struct request *rq, str ticket, struct session *
         return err_set(err, STATUS_INVALID, "the ticket belongs to another browser");
     if (space_is_revoked(sp, ret->id))
         return err_set(err, STATUS_INVALID, "the session was ended");
-    ret->member = permit_role(&sp->people, session_member(sp, rq->arena, ret->user)) != ROLE_NONE;
+    ret->member = is_member(rq, ret->user);
     return once(rq, state, err);
 }
 

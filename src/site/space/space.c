@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/fs.h"
 #include "base/limits.h"
@@ -264,14 +265,19 @@ str space_owners(const struct space *sp, struct arena *a)
 /* ---- the cell ---- */
 
 struct space_cell {
-    pthread_mutex_t lock; /* held for a few instructions */
+    pthread_mutex_t lock; /* of `now`; held for a few instructions */
     struct space *now;
+    pthread_mutex_t reading; /* held around a look at the file, and what follows */
+    char *path;
+    struct stat seen;
 };
 
-struct space_cell *space_cell_new(struct space *first)
+struct space_cell *space_cell_new(struct space *first, str path)
 {
     struct space_cell *c = MEM_NEW(struct space_cell);
     pthread_mutex_init(&c->lock, NULL);
+    pthread_mutex_init(&c->reading, NULL);
+    c->path = mem_cstr(path);
     c->now = first;
     return c;
 }
@@ -281,6 +287,8 @@ void space_cell_free(struct space_cell *c)
     if (!c)
         return;
     space_unref(c->now);
+    free(c->path);
+    pthread_mutex_destroy(&c->reading);
     pthread_mutex_destroy(&c->lock);
     free(c);
 }
@@ -295,13 +303,37 @@ struct space *space_cell_get(struct space_cell *c)
     return sp;
 }
 
-void space_cell_set(struct space_cell *c, struct space *sp)
+static void put(struct space_cell *c, struct space *sp)
 {
     pthread_mutex_lock(&c->lock);
     struct space *old = c->now;
-    c->now = sp;
+    bool new = sp->generation != old->generation;
+    if (new)
+        c->now = sp;
     pthread_mutex_unlock(&c->lock);
-    space_unref(old);
+    space_unref(new ? old : sp);
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+enum status space_cell_read(struct space_cell *c, struct err *err)
+{
+    struct stat file;
+    struct space *sp;
+    enum status st = STATUS_OK;
+    pthread_mutex_lock(&c->reading);
+    if (stat(c->path, &file) == 0 && !same_file(&file, &c->seen)) {
+        c->seen = file;
+        st = space_read(c->path, &sp, err);
+        if (st == STATUS_OK)
+            put(c, sp);
+    }
+    pthread_mutex_unlock(&c->reading);
+    return st;
 }
 
 static void unref_deferred(void *arg)

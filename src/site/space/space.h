@@ -45,12 +45,14 @@ bool space_is_revoked(const struct space *sp, str session);
 /* "Ana and Bo": whom to ask. Names only; empty when there is none. */
 str space_owners(const struct space *sp, struct arena *a);
 
-/* Where the one of now is. Any thread. */
+/* Where the one of now is, as the file `path` (kept) said it. Any thread. */
 struct space_cell;
-struct space_cell *space_cell_new(struct space *first) MUST_USE; /* takes the reference */
-void space_cell_free(struct space_cell *c);                      /* NULL is fine */
-struct space *space_cell_get(struct space_cell *c) MUST_USE;     /* a reference; NULL when c is NULL */
-void space_cell_set(struct space_cell *c, struct space *sp);     /* takes the reference */
+struct space_cell *space_cell_new(struct space *first, str path) MUST_USE; /* takes the reference */
+void space_cell_free(struct space_cell *c);                                /* NULL is fine */
+struct space *space_cell_get(struct space_cell *c) MUST_USE;               /* a reference; NULL when c is NULL */
+/* Reads the file if it is not the one that was read last, and puts what it says into the cell. Reads go one after the
+ * other, so that the newest stays. After a failure, which is told once a file, the cell is as it was. Blocks. */
+enum status space_cell_read(struct space_cell *c, struct err *err) MUST_USE;
 /* The same for as long as `a` lives. */
 const struct space *space_cell_borrow(struct space_cell *c, struct arena *a);
 

@@ -46,6 +46,8 @@ TEST(fs_write_then_read)
     CHECK(got.p[got.n] == '\0');
     struct stat st;
     CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
+    CHECK(fs_write_atomic_group(path, STR("two\0three"), 0640, getegid(), &e) == STATUS_OK);
+    CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0640 && st.st_gid == getegid());
     CHECK_INT(files_in_folder(), 1); /* no temporary file stays */
     CHECK(fs_read_file(path, 8, a, &got, &e) == STATUS_TOO_LARGE);
     CHECK(str_find(str_of(e.text), STR("it has 9 bytes, at most 8")) != STR_NPOS);

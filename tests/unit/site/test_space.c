@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* space.json: what is read strictly, what is left out, what of a later version is ignored; shades of the theme. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/arena.h"
+#include "base/fs.h"
 #include "base/limits.h"
 #include "site/space/space.h"
 #include "site/space/theme.h"
@@ -135,16 +137,30 @@ TEST(limits_of_a_space)
 TEST(one_takes_the_place_of_another)
 {
     struct err err = ERR_INIT;
-    struct space *one = parse(GOOD "}", &err), *two = parse(GOOD ", \"suspended\": true}", &err);
+    struct space *one = parse(GOOD "}", &err);
     struct arena *a = arena_new(0);
-    CHECK(one->generation != two->generation);
-    struct space_cell *c = space_cell_new(one);
-    const struct space *held = space_cell_borrow(c, a);
-    space_cell_set(c, two);
+    char path[] = "/tmp/space-XXXXXX";
+    int fd = mkstemp(path);
+    CHECK(fd >= 0);
+    close(fd);
+    CHECK_INT(fs_write_atomic(path, STR(GOOD "}"), 0600, &err), STATUS_OK);
+    struct space_cell *c = space_cell_new(one, str_of(path));
+    const struct space *held = space_cell_borrow(c, a), *same;
+    CHECK_INT(space_cell_read(c, &err), STATUS_OK);
+    same = space_cell_borrow(c, a);
+    CHECK(same == held); /* it says what it said */
+    CHECK_INT(fs_write_atomic(path, STR(GOOD ", \"suspended\": true}"), 0600, &err), STATUS_OK);
+    CHECK_INT(space_cell_read(c, &err), STATUS_OK);
     CHECK(!held->suspended); /* still there */
-    struct space *now = space_cell_get(c);
+    const struct space *now = space_cell_borrow(c, a);
     CHECK(now->suspended);
-    space_unref(now);
+    CHECK_INT(fs_write_atomic(path, STR("{"), 0600, &err), STATUS_OK);
+    CHECK(space_cell_read(c, &err) != STATUS_OK);
+    CHECK_INT(space_cell_read(c, &err), STATUS_OK); /* told once */
+    same = space_cell_borrow(c, a);
+    CHECK(same == now);
+    CHECK_INT(unlink(path), 0);
+    CHECK_INT(space_cell_read(c, &err), STATUS_OK);
     arena_free(a);
     space_cell_free(c);
     space_cell_free(NULL);
