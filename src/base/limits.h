@@ -465,6 +465,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 /* hub */
 #define LIMIT_MAIL_WORD      100 /* bytes of a name or title inside of an e-mail; the rest is cut off */
 #define LIMIT_MAIL_PER_HOUR  20  /* e-mails to one address in an hour; more: RATE */
+#define LIMIT_MAIL_NOTICES   5 /* of those about the same thing that happened to an account; more: a line in the log */
 #define LIMIT_MAIL_WAITING   LOWERABLE(MAIL_WAITING, 10000) /* e-mails that wait to be sent; more: BUSY */
 #define LIMIT_MAIL_MS        LOWERABLE(MAIL_MS, 60000)      /* handing one over; longer: tried again later */
 #define LIMIT_MAIL_AGE_S     LOWERABLE(MAIL_AGE_S, 259200)  /* an e-mail that could not be sent is given up */
@@ -474,6 +475,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_OUTBOX_ROUND   100  /* files of one space looked at in a row; then the others' turn */
 #define LIMIT_IDENTITY_TRY_S LOWERABLE(IDENTITY_TRY_S, 600) /* life of a try to sign in by others; then begun again */
 #define LIMIT_IDENTITIES     20                             /* issuers that one account is linked to; more: TOO_LARGE */
+#define LIMIT_GROUP_RULES    500                            /* rules of the map of one issuer; more: CONFIG */
 #define LIMIT_OIDC_URL       2048   /* bytes of an address that an issuer gives; longer: INVALID */
 #define LIMIT_OIDC_GROUPS    1000   /* groups of one person that are looked at; more are left out */
 #define LIMIT_OIDC_DOCUMENT  262144 /* bytes of anything an issuer or GitHub answers; more: TOO_LARGE */

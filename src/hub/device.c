@@ -70,3 +70,45 @@ void device_remember(struct hub_request *rq)
     str id = device_id(rq);
     hub_cookie(rq, COOKIE, ARENA_CAT(rq->a, id, STR("."), mac_of(rq->hub, rq->a, id)), LIFE_S);
 }
+
+/* ---- what it is called ---- */
+
+struct known {
+    const char *part, *name;
+};
+/* The first that is found names it: browsers carry the names of those they descend from. */
+static const struct known programs[] = {{"Edg/", "Edge"},      {"OPR/", "Opera"},    {"Firefox/", "Firefox"},
+                                        {"Chrome/", "Chrome"}, {"CriOS/", "Chrome"}, {"FxiOS/", "Firefox"},
+                                        {"Safari/", "Safari"}, {"curl/", "curl"},    {"python", "Python"}};
+static const struct known machines[] = {{"iPhone", "iPhone"}, {"iPad", "iPad"},       {"Android", "Android"},
+                                        {"CrOS", "ChromeOS"}, {"Windows", "Windows"}, {"Mac OS X", "macOS"},
+                                        {"Linux", "Linux"}};
+
+static str name_in(str agent, const struct known *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_find(agent, str_of(list[i].part)) != STR_NPOS)
+            return str_of(list[i].name);
+    return (str){0};
+}
+
+str device_name(struct arena *a, str agent)
+{
+    str program = name_in(agent, programs, ARRAY_LEN(programs)),
+        machine = name_in(agent, machines, ARRAY_LEN(machines));
+    if (program.n && machine.n)
+        return ARENA_CAT(a, program, STR(" on "), machine);
+    if (program.n || machine.n)
+        return program.n ? program : machine;
+    return agent.n ? str_sub(agent, 0, str_find_char(agent, '/')) : STR("Unknown browser");
+}
+
+str device_place(struct arena *a, str address)
+{
+    bool v6 = str_find_char(address, ':') != STR_NPOS;
+    size_t at = 0;
+    for (int parts = 0; at < address.n; at++)
+        if (address.p[at] == (v6 ? ':' : '.') && ++parts == 3)
+            return ARENA_CAT(a, str_sub(address, 0, at + 1), STR("…"));
+    return address;
+}

@@ -19,4 +19,9 @@ enum status device_note(struct conn *c, struct hub_request *rq, str user_id, str
 /* The cookie that says so: after that write. */
 void device_remember(struct hub_request *rq);
 
+/* "Firefox on Linux", of the header User-Agent. */
+str device_name(struct arena *a, str agent);
+/* "192.0.2.17" -> "192.0.2.…", "2001:db8:1:2::7" -> "2001:db8:1:…": enough to know one's own network again. */
+str device_place(struct arena *a, str address);
+
 #endif

@@ -176,19 +176,36 @@ static enum status ask_group(struct asked *k, str group, bool *ret, struct err *
     return st;
 }
 
+static str group_at(const struct github_config *c, size_t i)
+{
+    size_t gates = c->group_count + c->admin_count;
+    return i < c->group_count ? c->groups[i] : i < gates ? c->admins[i - c->group_count] : c->mapped[i - gates];
+}
+
+static bool was_asked(const struct github_config *c, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (str_eq(group_at(c, j), group_at(c, i)))
+            return true;
+    return false;
+}
+
 static enum status ask_groups(struct asked *k, struct err *err)
 {
     const struct github_config *c = k->config;
-    size_t n = c->group_count + c->admin_count;
+    size_t gates = c->group_count + c->admin_count, n = gates + c->mapped_count;
     bool allowed = !c->group_count;
+    k->person.says_groups = true;
     k->person.groups = ARENA_ARRAY(k->arena, str, n + 1);
     for (size_t i = 0; i < n; i++) {
-        str group = i < c->group_count ? c->groups[i] : c->admins[i - c->group_count];
+        str group = group_at(c, i);
         bool member;
+        if (was_asked(c, i))
+            continue;
         enum status st = ask_group(k, group, &member, err);
         if (st != STATUS_OK)
             return st;
-        allowed |= member;
+        allowed |= member && i < gates;
         if (member)
             k->person.groups[k->person.group_count++] = group;
     }

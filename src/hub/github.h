@@ -11,7 +11,8 @@ struct github_config {
     str name, label, client_id, client_secret, ca_file;
     str url, api;               /* https://github.com and https://api.github.com, or those of a GitHub Enterprise */
     const str *groups, *admins; /* "org", "org/team" or "@login"; groups: who may sign in, empty = everybody */
-    size_t group_count, admin_count;
+    const str *mapped;          /* ... which give more than that */
+    size_t group_count, admin_count, mapped_count;
 };
 
 /* The nonce of the try is not used: there is no token to carry it. */

@@ -25,9 +25,9 @@
 #include "hub/account.h"
 #include "hub/copies.h"
 #include "hub/device.h"
+#include "hub/groups.h"
 #include "hub/outbox_mail.h"
 #include "hub/page.h"
-#include "hub/providers.h"
 #include "hub/route.h"
 #include "hub/session.h"
 #include "hub/space.h"
@@ -386,6 +386,9 @@ static void reconcile(void *arg, struct worker *w)
     struct err err = ERR_INIT;
     (void)w;
     copies_sweep(h);
+    if (groups_prune(h, &err) != STATUS_OK)
+        log_line(LOG_ERROR, "hub", "groups: %s", err.text);
+    err_clear(&err);
     if (space_reconcile(h, &err) != STATUS_OK)
         log_line(LOG_ERROR, "hub", "spaces: %s", err.text);
 }

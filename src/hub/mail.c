@@ -43,8 +43,22 @@
 #define KEEP_S    86400 /* rows of mails that were sent */
 #define LOOK_S    60    /* the queue is looked at this often without being woken */
 
-static const char *const kinds[] = {"verify",     "already",         "reset",         "invitation",     "share",
-                                    "new_device", "address_changed", "link_identity", "account_deleted"};
+static const struct kind {
+    const char *name, *file; /* mail_FILE.txt and .html */
+    bool notice;             /* says what happened to an account: LIMIT_MAIL_NOTICES, and never in the way of it */
+} kinds[] = {
+#define X(name, file, notice) {#name, #file, notice},
+#include "hub/tbl/mail_kinds.h"
+#undef X
+};
+
+static const struct kind *find_kind(str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (str_is(name, kinds[i].name))
+            return &kinds[i];
+    return NULL;
+}
 
 struct mailer {
     const struct mail_config *config;
@@ -101,6 +115,7 @@ static struct value variables(struct arena *a, const struct mailer *m, const str
         const struct value_entry *e = &given.dict->entries[i];
         value_set(v, e->key, str_is(e->key, "url") ? e->value : one_line(a, e->value));
     }
+    VALUE_SET(v, "kind", value_str(w->kind));
     VALUE_SET(v, "origin", value_str(m->config->origin));
     VALUE_SET(v, "host", value_str(m->config->host));
     VALUE_SET(v, "to", value_str(w->to));
@@ -113,8 +128,11 @@ static enum status render(struct mailer *m, struct arena *a, const struct waitin
                           struct err *err)
 {
     struct buf b;
+    const struct kind *kind = find_kind(w->kind);
+    if (!kind)
+        return err_set(err, STATUS_INVALID, "no mail is called \"%.*s\"", STR_ARG(w->kind));
     buf_init(&b, LIMIT_LETTER);
-    str name = arena_printf(a, "hub/mail_%.*s.%s", STR_ARG(w->kind), suffix);
+    str name = arena_printf(a, "hub/mail_%s.%s", kind->file, suffix);
     enum status st = template_render(m->env, name, variables(a, m, w), NULL, a, &b, err);
     if (st == STATUS_OK)
         *ret = arena_str(a, buf_str(&b));
@@ -150,37 +168,40 @@ static enum status compose(struct mailer *m, struct arena *a, const struct waiti
 
 /* ---- into the queue ---- */
 
-static enum status count(struct conn *c, struct arena *a, const char *sql, str to, int64_t *ret, struct err *err)
+struct counts {
+    int64_t recent, alike, waiting; /* to the address in the last hour, of this kind; to anybody, not sent yet */
+};
+
+static enum status count(struct conn *c, struct arena *a, str to, const char *kind, struct counts *ret, struct err *err)
 {
     struct value row = VALUE_UNDEF;
-    const struct db_value args[] = {SQL_T(to), SQL_I(clock_unix_s() - 3600)};
-    enum status st = sql_row(c, a, sql, args, to.n ? ARRAY_LEN(args) : 0, &row, err);
-    *ret = VALUE_GET(row, "n").i;
+    enum status st = SQL_ROW(c, a, &row, err,
+                             "select count(*) as recent, coalesce(sum(kind = ?3), 0) as alike, (select count(*) from"
+                             " mails where sent_at = 0) as waiting from mails where recipient = ?1 collate nocase and"
+                             " created_at > ?2",
+                             SQL_T(to), SQL_I(clock_unix_s() - 3600), SQL_T(str_of(kind)));
+    *ret = (struct counts){VALUE_GET(row, "recent").i, VALUE_GET(row, "alike").i, VALUE_GET(row, "waiting").i};
     return st;
 }
 
 enum status mail_add(struct conn *c, struct arena *a, str to, const char *kind, struct value vars, struct err *err)
 {
     struct buf json;
-    int64_t recent = 0, waiting = 0;
-    bool known = false;
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-        known |= strcmp(kind, kinds[i]) == 0;
+    struct counts n = {0};
+    const struct kind *known = find_kind(str_of(kind));
     ASSERT(known);
     enum status st = letter_address(to, err);
     if (st == STATUS_OK)
-        st = count(c, a, "select count(*) as n from mails where recipient = ?1 collate nocase and created_at > ?2", to,
-                   &recent, err);
-    if (st == STATUS_OK)
-        st = count(c, a, "select count(*) as n from mails where sent_at = 0", (str){0}, &waiting, err);
+        st = count(c, a, to, kind, &n, err);
     if (st != STATUS_OK)
         return st;
-    if (recent >= LIMIT_MAIL_PER_HOUR) {
-        log_line(LOG_WARN, "mail", "%s to %.*s is not sent: it got %lld in the last hour", kind, STR_ARG(to),
-                 (long long)recent);
+    bool full = n.waiting >= LIMIT_MAIL_WAITING;
+    if (n.recent >= LIMIT_MAIL_PER_HOUR || (known->notice && (full || n.alike >= LIMIT_MAIL_NOTICES))) {
+        log_line(LOG_WARN, "mail", "%s to %.*s is not sent: it got %lld in the last hour%s", kind, STR_ARG(to),
+                 (long long)n.recent, full ? ", and too many wait" : "");
         return STATUS_OK;
     }
-    if (waiting >= LIMIT_MAIL_WAITING)
+    if (full)
         return err_set(err, STATUS_BUSY, "Too many e-mails wait to be sent. Try again later.");
     buf_init(&json, LIMIT_HUB_FORM);
     value_to_json(&json, vars, VALUE_JSON_UTF8);
@@ -376,7 +397,7 @@ static enum status check_templates(struct mailer *m, struct err *err)
     enum status st = STATUS_OK;
     for (size_t i = 0; i < ARRAY_LEN(kinds) * 2 && st == STATUS_OK; i++) {
         char name[64];
-        (void)snprintf(name, sizeof name, "hub/mail_%s.%s", kinds[i / 2], i % 2 ? "html" : "txt");
+        (void)snprintf(name, sizeof name, "hub/mail_%s.%s", kinds[i / 2].file, i % 2 ? "html" : "txt");
         st = template_check(m->env, str_of(name), err);
     }
     return st;

@@ -31,13 +31,21 @@ enum status mail_config_read(struct arena *a, struct value section, str domain, 
  *   verify already reset             name, url
  *   invitation                       url, by, space, role
  *   share                            url, by, what
- *   new_device                       device, address, when, url
- *   address_changed                  new_address, when      to the old address
+ *   new_address                      name, url               to the new address
  *   link_identity                    url, provider
- *   account_deleted                  when
  *
- * INVALID: the address. BUSY: LIMIT_MAIL_WAITING wait already. To an address that got LIMIT_MAIL_PER_HOUR in the last
- * hour nothing is sent, with a line in the log: an answer must not tell who has an account. */
+ * Notices (notice.h); all have device, address, when, url:
+ *
+ *   new_device password_changed app_on app_off codes_made
+ *   address_changed                  new_address             to the old address
+ *   account_deleted                  until
+ *   code_used codes_low              left
+ *   passkey_added passkey_removed identity_linked identity_unlinked      what
+ *
+ * INVALID: the address. BUSY: LIMIT_MAIL_WAITING wait already. A notice that is one too many (LIMIT_MAIL_NOTICES of its
+ * kind in an hour), or finds too many waiting, is a line in the log and OK: what it tells of has happened. To an
+ * address that got LIMIT_MAIL_PER_HOUR in the last hour nothing is sent, with a line in the log: an answer must not
+ * tell who has an account. */
 enum status mail_add(struct conn *c, struct arena *a, str to, const char *kind, struct value vars,
                      struct err *err) MUST_USE;
 

@@ -183,7 +183,7 @@ static struct value claim_at(struct value claims, str path)
 
 bool oidc_wants_userinfo(const struct oidc_config *c, struct value claims)
 {
-    bool groups = c->group_count || c->admin_count;
+    bool groups = c->group_count || c->admin_count || c->maps_groups;
     return !value_has(claims, STR("email")) || !value_has(claims, STR("name")) ||
            (groups && claim_at(claims, c->groups_claim).kind == VALUE_UNDEFINED);
 }
@@ -209,6 +209,7 @@ enum status oidc_add_userinfo(struct value claims, struct value userinfo, struct
 static void take_groups(struct arena *a, struct value v, struct identity_person *p)
 {
     size_t n = v.kind == VALUE_LIST ? MIN(value_count(v), (size_t)LIMIT_OIDC_GROUPS) : value_is_text(v);
+    p->says_groups = v.kind != VALUE_UNDEFINED;
     p->groups = ARENA_ARRAY(a, str, n + 1);
     for (size_t i = 0; i < n; i++) {
         struct value item = v.kind == VALUE_LIST ? value_at(v, i) : v;

@@ -18,6 +18,7 @@ struct oidc_config {
     bool internal;              /* its endpoints may be on other hosts of this network */
     const str *groups, *admins; /* who may sign in (empty = everybody), who is an administrator */
     size_t group_count, admin_count;
+    bool maps_groups; /* groups give more than that: they must be known */
 };
 
 /* Endpoints; empty = it has none. */
@@ -35,6 +36,7 @@ struct identity_person {
     str login;           /* what people call it: a user name; may be empty */
     str *groups;
     size_t group_count;
+    bool says_groups; /* false: nothing was said of groups, which is not the same as none */
 };
 
 /* INVALID: not the document of this issuer, an endpoint that is missing or not encrypted. Texts live in `a`. */

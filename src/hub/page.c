@@ -22,6 +22,7 @@ static const struct note {
     {"linked-by-mail", "Linked: now sign in with it."},
     {"unlinked", "Unlinked: it signs nobody in any more."},
     {"password-changed", "Your password is changed. Other devices were signed out."},
+    {"address-changed", "Your address is changed. Use it from now on to sign in."},
     {"mail-sent", "Look into your mailbox: we sent you a link."},
     {"verified", "Your address is confirmed."},
     {"invited", "The invitation is on its way."},

@@ -275,6 +275,21 @@ static enum status of_user(struct conn *c, enum status st, struct err *err)
                : st;
 }
 
+enum status passkey_name(struct conn *c, struct arena *a, str user, str id, str *ret, struct err *err)
+{
+    struct value row;
+    str raw;
+    if (!b64url_decode(a, id, &raw))
+        return err_set(err, STATUS_INVALID, "the name of the passkey is damaged");
+    enum status st =
+        SQL_ROW(c, a, &row, err, "select name from passkeys where user_id = ?1 and id = ?2", SQL_T(user), SQL_B(raw));
+    if (st == STATUS_OK && row.kind != VALUE_DICT)
+        return err_set(err, STATUS_NOT_FOUND, "There is no such passkey; perhaps it was removed already.");
+    if (st == STATUS_OK)
+        *ret = VALUE_GET(row, "name").s;
+    return st;
+}
+
 enum status passkey_remove(struct conn *c, struct arena *a, str user, str id, struct err *err)
 {
     str raw;

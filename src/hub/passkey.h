@@ -41,6 +41,8 @@ enum status passkey_use(struct conn *c, struct arena *a, const struct passkey_as
 
 /* id (base64url), name, made_at, used_at, backed_up, suspect_at; the newest first. */
 enum status passkey_list(struct conn *c, struct arena *a, str user, struct value *ret, struct err *err) MUST_USE;
+/* NOT_FOUND: it is not the user's. */
+enum status passkey_name(struct conn *c, struct arena *a, str user, str id, str *ret, struct err *err) MUST_USE;
 enum status passkey_remove(struct conn *c, struct arena *a, str user, str id, struct err *err) MUST_USE; /* NOT_FOUND */
 enum status passkey_rename(struct conn *c, struct arena *a, str user, str id, str name, struct err *err) MUST_USE;
 

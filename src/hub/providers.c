@@ -122,11 +122,102 @@ static str without_slash(str url)
     return str_ends(url, STR("/")) ? str_sub(url, 0, url.n - 1) : url;
 }
 
+/* ---- map ---- */
+
+static void fault_hint(struct reading *r, const char *key, const char *what, const char *hint)
+{
+    bool first = r->status == STATUS_OK;
+    fault(r, key, what);
+    if (first)
+        err_hint(r->err, "%s", hint);
+}
+
+/* "t" and 12 letters of a-z2-7, as hub_id makes them. */
+static bool is_team_id(str s)
+{
+    for (size_t i = 1; i < s.n; i++)
+        if (!(s.p[i] >= 'a' && s.p[i] <= 'z') && !(s.p[i] >= '2' && s.p[i] <= '7'))
+            return false;
+    return s.n == 13 && s.p[0] == 't';
+}
+
+static void read_rule(struct reading *r, struct group_rule *g)
+{
+    static const char *const known[] = {"group", "admin", "team", "space", "role", NULL};
+    struct err why = ERR_INIT;
+    g->group = read_text(r, "group", NULL);
+    g->admin = read_bool(r, "admin");
+    g->team = read_text(r, "team", "");
+    g->space = read_text(r, "space", "");
+    str role = read_text(r, "role", "");
+    g->role = space_role_parse(role);
+    refuse_unknown(r, known);
+    if (g->team.n && !is_team_id(g->team))
+        fault_hint(r, "team", arena_printf(r->a, "is no team (%.*s)", STR_ARG(str_sub(g->team, 0, 60))).p,
+                   "Write the last part of the address of the team's page, as tabcdefghijkl: names are not unique.");
+    if (g->space.n && space_name_check(g->space, &why) != STATUS_OK)
+        fault_hint(
+            r, "space",
+            arena_printf(r->a, "is no name of a space (%.*s): %s", STR_ARG(str_sub(g->space, 0, 60)), why.text).p,
+            "Write the first part of the address of the space: museum of museum.data.example.org.");
+    if (role.n && g->role == ROLE_NONE)
+        fault_hint(r, "role", arena_printf(r->a, "is no role (%.*s)", STR_ARG(str_sub(role, 0, 60))).p,
+                   "There are owner, editor and viewer.");
+    if (g->space.n && !role.n)
+        fault_hint(r, "role", "is missing", "Say what the group is in the space: owner, editor or viewer.");
+    if (role.n && !g->space.n)
+        fault_hint(r, "space", "is missing", "Say in which space the group has the role.");
+    if (!g->admin && !g->team.n && !g->space.n)
+        fault_hint(r, "group", "gets nothing", "Add admin: true, team: ID, or space: NAME and role: ROLE.");
+}
+
+/* `admins` are rules like the others, from here on. */
+static void read_map(struct reading *r, struct provider *p, const str *admins, size_t admin_count)
+{
+    struct value map = VALUE_GET(r->section, "map");
+    const struct reading outer = *r;
+    bool absent = map.kind == VALUE_UNDEFINED || map.kind == VALUE_NONE;
+    size_t n = map.kind == VALUE_LIST ? value_count(map) : 0;
+    if (!absent && map.kind != VALUE_LIST)
+        fault_hint(r, "map", "is no list", "Write one line for each: - {group: staff, space: museum, role: viewer}");
+    if (n > LIMIT_GROUP_RULES) {
+        fault(r, "map", arena_printf(r->a, "has more than %d rules", LIMIT_GROUP_RULES).p);
+        n = 0;
+    }
+    struct group_rule *rules = ARENA_ARRAY(r->a, struct group_rule, n + admin_count + 1);
+    for (size_t i = 0; i < n; i++) {
+        r->section = value_at(map, i);
+        r->where = arena_printf(r->a, "%s: map: rule %zu", outer.where, i + 1).p;
+        if (r->section.kind == VALUE_DICT)
+            read_rule(r, &rules[i]);
+        else
+            fault_hint(r, "it", "is no rule", "Write {group: staff, space: museum, role: viewer}");
+    }
+    for (size_t i = 0; i < admin_count; i++)
+        rules[n + i] = (struct group_rule){.group = admins[i], .admin = true};
+    r->section = outer.section;
+    r->where = outer.where;
+    p->rules = rules;
+    p->rule_count = n + admin_count;
+}
+
+/* The groups that GitHub must be asked for. */
+static void take_mapped(struct arena *a, struct provider *p)
+{
+    str *mapped = ARENA_ARRAY(a, str, p->rule_count + 1);
+    for (size_t i = 0; i < p->rule_count; i++)
+        mapped[i] = p->rules[i].group;
+    p->github.mapped = mapped;
+    p->github.mapped_count = p->rule_count;
+}
+
+/* ---- the two kinds ---- */
+
 static void read_oidc(struct reading *r, struct provider *p)
 {
     static const char *const known[] = {"issuer", "client_id", "client_secret", "label",       "name",     "scopes",
                                         "admins", "groups",    "groups_claim",  "trust_email", "internal", "ca_file",
-                                        NULL};
+                                        "map",    NULL};
     struct oidc_config *c = &p->oidc_config;
     c->issuer = read_text(r, "issuer", NULL);
     c->client_id = read_text(r, "client_id", NULL);
@@ -140,6 +231,8 @@ static void read_oidc(struct reading *r, struct provider *p)
     c->internal = read_bool(r, "internal");
     read_list(r, "groups", &c->groups, &c->group_count);
     read_list(r, "admins", &c->admins, &c->admin_count);
+    read_map(r, p, c->admins, c->admin_count);
+    c->maps_groups = p->rule_count > 0;
     if (c->issuer.n && !oidc_is_safe_url(c->issuer))
         fault(r, "issuer", "is no https:// address");
     if (str_find(c->scopes, STR("openid")) == STR_NPOS)
@@ -153,7 +246,7 @@ static void read_oidc(struct reading *r, struct provider *p)
 static void read_github(struct reading *r, struct provider *p)
 {
     static const char *const known[] = {"client_id", "client_secret", "label",   "groups", "admins",
-                                        "url",       "api",           "ca_file", NULL};
+                                        "url",       "api",           "ca_file", "map",    NULL};
     struct github_config *c = &p->github;
     c->client_id = read_text(r, "client_id", NULL);
     c->client_secret = read_text(r, "client_secret", NULL);
@@ -166,6 +259,8 @@ static void read_github(struct reading *r, struct provider *p)
     c->api = without_slash(read_text(r, "api", arena_cstr(r->a, api)));
     read_list(r, "groups", &c->groups, &c->group_count);
     read_list(r, "admins", &c->admins, &c->admin_count);
+    read_map(r, p, c->admins, c->admin_count);
+    take_mapped(r->a, p);
     if (!oidc_is_safe_url(c->url) || !oidc_is_safe_url(c->api))
         fault(r, "url", "is no https:// address");
     refuse_unknown(r, known);
@@ -263,17 +358,7 @@ enum status provider_finish(const struct provider *p, struct arena *a, const str
     return github_finish(&p->github, a, t, code, ret, err);
 }
 
-bool provider_names_admins(const struct provider *p)
+str provider_issuer(const struct provider *p)
 {
-    return (p->oidc ? p->oidc_config.admin_count : p->github.admin_count) > 0;
-}
-
-bool provider_is_admin(const struct provider *p, const struct identity_person *person)
-{
-    const str *admins = p->oidc ? p->oidc_config.admins : p->github.admins;
-    size_t n = p->oidc ? p->oidc_config.admin_count : p->github.admin_count;
-    for (size_t i = 0; i < person->group_count; i++)
-        if (str_in(person->groups[i], admins, n))
-            return true;
-    return false;
+    return p->oidc ? p->oidc_config.issuer : p->github.url;
 }

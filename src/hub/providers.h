@@ -11,13 +11,16 @@
  *     groups_claim: groups        what says in which groups somebody is
  *     groups: [staff]             who may sign in; default: everybody
  *     admins: [boss]              whose groups make administrators
+ *     map:                        what else groups give (groups.h)
+ *     - {group: botany, team: tabcdefghijkl}
+ *     - {group: botany, space: museum, role: editor}
  *     trust_email: false          true: its e-mail addresses are verified although it does not say so
  *     internal: false             true: its endpoints may lie on other hosts of this network
  *     ca_file: PATH
  *   github:
  *     client_id: ...
  *     client_secret: ...
- *     groups: [org, org/team, "@login"]      and admins, label, ca_file; url of a GitHub Enterprise
+ *     groups: [org, org/team, "@login"]      and admins, map, label, ca_file; url of a GitHub Enterprise
  *
  * Anywhere a text stands, {$env: NAME} and {$file: PATH} stand for the value of a variable and the text of a file. */
 #ifndef VITRINE_HUB_PROVIDERS_H
@@ -25,12 +28,24 @@
 
 #include "hub/github.h"
 #include "hub/oidc.h"
+#include "hub/space.h"
+
+/* One line of `map`: what a group gives to those who are in it. Empty = not that. */
+struct group_rule {
+    str group;
+    bool admin;
+    str team;  /* its id: names of teams are not unique, and whoever likes makes one */
+    str space; /* its name */
+    enum space_role role;
+};
 
 struct provider {
     str name, label;
     struct oidc *oidc; /* NULL: GitHub */
     struct oidc_config oidc_config;
     struct github_config github;
+    const struct group_rule *rules; /* map, and one for each of `admins` */
+    size_t rule_count;
 };
 
 struct providers; /* immutable; any thread */
@@ -47,8 +62,6 @@ enum status provider_start(const struct provider *p, struct arena *a, const stru
                            struct err *err) MUST_USE;
 enum status provider_finish(const struct provider *p, struct arena *a, const struct oidc_try *t, str code, str issuer,
                             struct identity_person *ret, str *ret_id_token, struct err *err) MUST_USE;
-/* Whether one of the person's groups is one of `admins`. */
-bool provider_is_admin(const struct provider *p, const struct identity_person *person);
-bool provider_names_admins(const struct provider *p);
+str provider_issuer(const struct provider *p); /* as identities have it */
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "hub/device.h"
+#include "hub/notice.h"
 #include "hub/waiting.h"
 
 #define SEEN_EVERY_S 600 /* how exactly "last seen" is kept: a write each time */
@@ -82,6 +83,21 @@ struct begin {
     bool strong;
 };
 
+/* The first browser of an account is no news. */
+static enum status tell_of_device(struct conn *c, struct hub_request *rq, str user_id, struct err *err)
+{
+    struct value row;
+    bool known;
+    enum status st = device_knows(c, rq, user_id, &known, err);
+    if (st != STATUS_OK || known)
+        return st;
+    st = SQL_ROW(c, rq->a, &row, err, "select exists (select 1 from devices where user_id = ?1) as others",
+                 SQL_T(user_id));
+    if (st != STATUS_OK || !VALUE_GET(row, "others").i)
+        return st;
+    return notice_add(c, rq, user_id, "new_device", NULL, VALUE_NULL, err);
+}
+
 static enum status begin(struct conn *c, void *arg, struct err *err)
 {
     const struct begin *b = arg;
@@ -97,6 +113,8 @@ static enum status begin(struct conn *c, void *arg, struct err *err)
         st = SQL_RUN(c, err, "update users set seen_at = ?2 where id = ?1", SQL_T(b->user_id), SQL_I(b->now));
     if (st == STATUS_OK) /* what this browser brought is nobody else's from now on */
         st = waiting_give(c, b->rq, b->user_id, err);
+    if (st == STATUS_OK)
+        st = tell_of_device(c, b->rq, b->user_id, err);
     if (st == STATUS_OK)
         st = device_note(c, b->rq, b->user_id, err);
     return st;

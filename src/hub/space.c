@@ -83,10 +83,11 @@ str space_name_from(struct arena *a, str title)
 /* ---- who is in ---- */
 
 #define ROLE_RANK(column) "case " column " when 'owner' then 3 when 'editor' then 2 when 'viewer' then 1 else 0 end"
-/* One row a membership: by oneself or by a team. */
+/* One row a membership: by oneself, by a team, or by a group of whom one signs in with (groups.h). */
 #define ALL_MEMBERS                                                                                                    \
-    "(select space_id, user_id, role, 1 as direct from members union all"                                              \
-    " select s.space_id, p.user_id, s.role, 0 from team_spaces s join team_people p on p.team_id = s.team_id)"
+    "(select space_id, user_id, role, 1 as direct, 0 as by_group from members union all"                               \
+    " select s.space_id, p.user_id, s.role, 0, 0 from team_spaces s join team_people p on p.team_id = s.team_id"       \
+    " union all select space_id, user_id, role, 0, 1 from space_grants)"
 
 enum status space_people(struct conn *c, struct arena *a, str space_id, struct value *ret, struct err *err)
 {
@@ -95,7 +96,8 @@ enum status space_people(struct conn *c, struct arena *a, str space_id, struct v
         SQL_ROWS(c, a, &rows, err,
                  "select u.id, u.name, u.email, u.verified_at, max(" ROLE_RANK(
                      "m.role") ") as rank,"
-                               " max(m.direct) as direct from " ALL_MEMBERS " m join users u on u.id = m.user_id"
+                               " max(m.direct) as direct, max(m.by_group) as by_group from " ALL_MEMBERS
+                               " m join users u on u.id = m.user_id"
                                " where m.space_id = ?1 and u.disabled_at = 0 group by u.id order by rank desc, u.name",
                  SQL_T(space_id));
     for (size_t i = 0; st == STATUS_OK && i < value_count(rows); i++) {

@@ -42,7 +42,8 @@ enum status space_find(struct hub_request *rq, str name, struct value *ret, stru
 /* FORBIDDEN unless the role in that row is at least this, or the user is an administrator. */
 enum status space_require(const struct hub_request *rq, struct value space, enum space_role role,
                           struct err *err) MUST_USE;
-/* Everybody who is in, by themselves or by a team, with the highest role: LIST of {id, name, email, role, direct}. */
+/* Everybody who is in, by themselves, by a team or by a group, with the highest role: LIST of {id, name, email, role,
+ * direct, by_group}. */
 enum status space_people(struct conn *c, struct arena *a, str space_id, struct value *ret, struct err *err) MUST_USE;
 /* The spaces of one person, live first: LIST of rows with role. */
 enum status space_list(struct conn *c, struct arena *a, str user_id, struct value *ret, struct err *err) MUST_USE;

@@ -55,10 +55,11 @@ enum status team_list(struct conn *c, struct arena *a, str user_id, struct value
 
 enum status team_people(struct conn *c, struct arena *a, str team_id, struct value *ret, struct err *err)
 {
-    return SQL_ROWS(c, a, ret, err,
-                    "select u.id, u.name, u.email, p.is_manager from team_people p join users u on u.id = p.user_id"
-                    " where p.team_id = ?1 order by u.name, u.id",
-                    SQL_T(team_id));
+    return SQL_ROWS(
+        c, a, ret, err,
+        "select u.id, u.name, u.email, p.is_manager, p.by_hand from team_people p join users u on u.id = p.user_id"
+        " where p.team_id = ?1 order by u.name, u.id",
+        SQL_T(team_id));
 }
 
 enum status team_spaces(struct conn *c, struct arena *a, str team_id, struct value *ret, struct err *err)
@@ -169,7 +170,8 @@ static enum status write_add(struct conn *c, void *arg, struct err *err)
     str user = st == STATUS_OK ? VALUE_GET(row, "id").s : STR("");
     if (st == STATUS_OK)
         st = SQL_RUN(c, err,
-                     "insert or ignore into team_people (team_id, user_id) select id, ?2 from teams where id = ?1",
+                     "insert into team_people (team_id, user_id) select id, ?2 from teams where id = ?1 on conflict do"
+                     " update set by_hand = 1",
                      SQL_T(t->id), SQL_T(user));
     return st == STATUS_OK ? done(c, t, "team.added", user, err) : st;
 }
@@ -198,8 +200,10 @@ static enum status write_remove(struct conn *c, void *arg, struct err *err)
 static enum status write_manager(struct conn *c, void *arg, struct err *err)
 {
     const struct team_change *t = arg;
-    enum status st = SQL_RUN(c, err, "update team_people set is_manager = ?3 where team_id = ?1 and user_id = ?2",
-                             SQL_T(t->id), SQL_T(t->text), SQL_I(t->on));
+    enum status st =
+        SQL_RUN(c, err, /* a manager stays, whatever an issuer says of groups: it may be the last one */
+                "update team_people set is_manager = ?3, by_hand = by_hand or ?3 where team_id = ?1 and user_id = ?2",
+                SQL_T(t->id), SQL_T(t->text), SQL_I(t->on));
     if (st == STATUS_OK)
         st = still_managed(c, t, err);
     return st == STATUS_OK ? done(c, t, "team.manager", t->text, err) : st;

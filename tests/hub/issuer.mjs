@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // A certified OpenID Connect issuer on a free port of this machine, for test_oidc.py.
 //
-//   node issuer.mjs CLIENT_ID CLIENT_SECRET REDIRECT_URI BACK_URI
+//   node issuer.mjs CLIENT_ID CLIENT_SECRET REDIRECT_URI BACK_URI [GROUPS]
 //
 // Prints its name ("http://127.0.0.1:PORT") when it listens, and ends with its standard input. Its own pages ask for a
 // name and any password; the name says who it is: "NAME" -> NAME@example.org, verified, unless it begins with "no-";
-// groups are "staff", and "boss" for names that begin with "boss".
+// groups are "staff", and "boss" for names that begin with "boss"; or, of names in the JSON file GROUPS, those there.
+import fs from "node:fs";
 import http from "node:http";
 import { Provider } from "oidc-provider";
 
-const [id, secret, redirect, back] = process.argv.slice(2);
+const [id, secret, redirect, back, file] = process.argv.slice(2);
+const groupsOf = (sub) => (file && JSON.parse(fs.readFileSync(file, "utf8"))[sub])
+  || (sub.startsWith("boss") ? ["staff", "boss"] : ["staff"]);
 const server = http.createServer();
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 const issuer = `http://127.0.0.1:${server.address().port}`;
@@ -29,7 +32,7 @@ const provider = new Provider(issuer, {
       email_verified: !sub.startsWith("no-"),
       name: sub[0].toUpperCase() + sub.slice(1),
       preferred_username: sub,
-      groups: sub.startsWith("boss") ? ["staff", "boss"] : ["staff"],
+      groups: groupsOf(sub),
     }),
   }),
 });

@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import re
+import stat
 import subprocess
 
 import pytest
@@ -37,6 +38,19 @@ def test_every_command_looks_in_the_same_folder(command, tmp_path):
     done = subprocess.run([serving.PROGRAM, *command], env={**os.environ, "VITRINE_HUB": str(tmp_path)}, capture_output=True,
                           text=True, timeout=60)
     assert done.returncode == 5 and f"there is no hub in '{tmp_path}'" in done.stderr, done
+
+
+def test_who_is_in_is_nobody_elses_to_read(hub):
+    """Names and addresses of members: for the space's own user, which reads them all the same."""
+    ana = hub.browser()
+    assert ana.sign_up("closed@example.org", "Ana").status == 303
+    origin = ana.new_space("Closed", "closed-space")
+    path = next(p for p in (hub.folder / "spaces").glob("*/space.json") if json.loads(p.read_text())["name"] == "closed-space")
+    for name, most in ((path, 0o640), (path.parent, 0o750), (path.parent.parent, 0o711)):
+        assert stat.S_IMODE(name.stat().st_mode) & ~most == 0, (name, oct(name.stat().st_mode))
+    group = path.parent.stat().st_gid
+    assert path.stat().st_gid == group and (group != os.getgid() or os.getuid() != 0), "the group is the space's own"
+    assert "Closed" in ana.follow(ana.get(origin + "/", headers={"Accept": "text/html"}), headers={"Accept": "text/html"}).said
 
 
 def test_sign_up_sign_in_sign_out(hub):

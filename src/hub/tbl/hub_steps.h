@@ -88,3 +88,17 @@ X(waiting,
   "create table waiting (hash text primary key, name text not null, bytes integer not null, at integer not null,"
   " user_id text not null default '') without rowid;"
   "create index waiting_user on waiting(user_id);")
+X(groups,
+  "create table space_grants (identity_id integer not null references identities(id) on delete cascade,"
+  " user_id text not null references users(id) on delete cascade,"
+  " space_id text not null references spaces(id) on delete cascade,"
+  " role text not null check (role in ('owner', 'editor', 'viewer')), primary key (identity_id, space_id))"
+  " without rowid;"
+  "create index space_grants_user on space_grants(user_id);"
+  "create index space_grants_space on space_grants(space_id);"
+  "create table team_grants (identity_id integer not null references identities(id) on delete cascade,"
+  " team_id text not null references teams(id) on delete cascade, primary key (identity_id, team_id)) without rowid;"
+  "create index team_grants_team on team_grants(team_id);"
+  "alter table team_people add column by_hand integer not null default 1;")
+/* Files of before could be read by everybody: all are written anew. */
+X(space_json_closed, "update spaces set told = 0;")

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "hub/audit.h"
 #include "hub/edge_apps.h"
+#include "hub/groups.h"
 #include "hub/session.h"
 #include "hub/space.h"
 #include "hub/usage.h"
@@ -20,7 +21,7 @@ static void say_when(struct arena *a, struct value rows, const char *column)
 
 enum status hub_view_admin(struct hub_request *rq, struct err *err)
 {
-    struct value vars = value_dict(rq->a), spaces, people, log, apps;
+    struct value vars = value_dict(rq->a), spaces, people, log, apps, groups;
     struct conn *c;
     enum status st = hub_conn(rq, &c, err);
     if (st == STATUS_OK)
@@ -34,7 +35,8 @@ enum status hub_view_admin(struct hub_request *rq, struct err *err)
         st = sql_rows(
             c, rq->a,
             "select id, email, name, is_admin, verified_at, disabled_at, seen_at, (select count(*) from members"
-            " m where m.user_id = u.id) as spaces from users u order by email",
+            " m where m.user_id = u.id) as spaces, exists (select 1 from identities i where i.user = u.id and"
+            " i.made_admin) as by_group from users u order by email",
             NULL, 0, &people, err);
     if (st == STATUS_OK)
         st =
@@ -42,6 +44,9 @@ enum status hub_view_admin(struct hub_request *rq, struct err *err)
                      "select a.at, a.action, a.object, a.address, u.email, s.name as space from audit a left join users"
                      " u on u.id = a.user_id left join spaces s on s.id = a.space_id order by a.id desc limit 100",
                      NULL, 0, &log, err);
+    if (st != STATUS_OK)
+        return st;
+    st = groups_list(c, rq->a, rq->hub->providers, &groups, err);
     if (st != STATUS_OK)
         return st;
     if (edge_apps_list(rq->hub, rq->a, &apps, NULL) != STATUS_OK)
@@ -58,6 +63,7 @@ enum status hub_view_admin(struct hub_request *rq, struct err *err)
     say_when(rq->a, log, "at");
     VALUE_SET(vars, "spaces", spaces);
     VALUE_SET(vars, "people", people);
+    VALUE_SET(vars, "groups", groups);
     VALUE_SET(vars, "log", log);
     return hub_page(rq, 200, "admin.html", vars, err);
 }
@@ -115,6 +121,8 @@ static enum status write_person(struct conn *c, void *arg, struct err *err)
     else
         st = SQL_RUN(c, err, "update users set is_admin = ?2 where id = ?1", SQL_T(p->id),
                      SQL_I(str_is(p->what, "make-admin")));
+    if (st == STATUS_OK && !off && !str_is(p->what, "enable")) /* said by hand: no group takes it away */
+        st = SQL_RUN(c, err, "update identities set made_admin = 0 where user = ?1", SQL_T(p->id));
     if (st == STATUS_OK)
         st = sql_row(c, p->rq->a, "select count(*) as n from users where is_admin = 1 and disabled_at = 0", NULL, 0,
                      &row, err);

@@ -8,6 +8,7 @@
 #include "hub/account.h"
 #include "hub/audit.h"
 #include "hub/factor.h"
+#include "hub/notice.h"
 #include "hub/second.h"
 #include "hub/view/view.h"
 
@@ -47,6 +48,8 @@ static enum status app_confirm(struct conn *c, void *arg, struct err *err)
     enum status st = factor_confirm(c, rq->a, hub_user_id(rq), hub_field(rq, "code"), clock_unix_s(), err);
     if (st == STATUS_OK)
         st = renew(c, p, err);
+    if (st == STATUS_OK)
+        st = notice_add(c, rq, hub_user_id(rq), "app_on", NULL, VALUE_NULL, err);
     return st == STATUS_OK ? hub_audit(c, rq, "factor.added", STR(""), STR("app"), err) : st;
 }
 
@@ -59,13 +62,20 @@ static enum status app_codes(struct conn *c, void *arg, struct err *err)
         return err_set(err, STATUS_CONFLICT, "Recovery codes stand in for an app: set one up first.");
     if (st == STATUS_OK)
         st = renew(c, p, err);
+    if (st == STATUS_OK)
+        st = notice_add(c, p->rq, hub_user_id(p->rq), "codes_made", NULL, VALUE_NULL, err);
     return st == STATUS_OK ? hub_audit(c, p->rq, "recovery.renewed", STR(""), STR(""), err) : st;
 }
 
 static enum status app_off(struct conn *c, void *arg, struct err *err)
 {
     const struct app *p = arg;
-    enum status st = factor_off(c, hub_user_id(p->rq), err);
+    struct factor_state state = {0};
+    enum status st = factor_state(c, hub_user_id(p->rq), &state, err);
+    if (st == STATUS_OK)
+        st = factor_off(c, hub_user_id(p->rq), err);
+    if (st == STATUS_OK && state.totp)
+        st = notice_add(c, p->rq, hub_user_id(p->rq), "app_off", NULL, VALUE_NULL, err);
     return st == STATUS_OK ? hub_audit(c, p->rq, "factor.removed", STR(""), STR("app"), err) : st;
 }
 
@@ -155,6 +165,8 @@ static enum status keys_add(struct conn *c, void *arg, struct err *err)
     if (st == STATUS_OK)
         st = passkey_add(c, rq->a, &k->ask, hub_user_id(rq), name, hub_field(rq, "client_data"),
                          hub_field(rq, "attestation"), err);
+    if (st == STATUS_OK)
+        st = notice_add(c, rq, hub_user_id(rq), "passkey_added", "what", value_str(name), err);
     return st == STATUS_OK ? hub_audit(c, rq, "factor.added", STR(""), STR("passkey"), err) : st;
 }
 
@@ -172,7 +184,10 @@ static enum status keys_remove(struct conn *c, void *arg, struct err *err)
     const struct keys *k = arg;
     struct hub_request *rq = k->rq;
     struct value row;
-    enum status st = passkey_remove(c, rq->a, hub_user_id(rq), hub_field(rq, "key"), err);
+    str name = STR("");
+    enum status st = passkey_name(c, rq->a, hub_user_id(rq), hub_field(rq, "key"), &name, err);
+    if (st == STATUS_OK)
+        st = passkey_remove(c, rq->a, hub_user_id(rq), hub_field(rq, "key"), err);
     if (st == STATUS_OK)
         st = SQL_ROW(c, rq->a, &row, err,
                      "select password <> '' or exists (select 1 from passkeys where user_id = ?1) or exists (select 1"
@@ -182,6 +197,8 @@ static enum status keys_remove(struct conn *c, void *arg, struct err *err)
         err_set(err, STATUS_CONFLICT, "This passkey is the last way into your account.");
         return err_hint(err, "Set a password, or add another passkey, before you remove it.");
     }
+    if (st == STATUS_OK)
+        st = notice_add(c, rq, hub_user_id(rq), "passkey_removed", "what", value_str(name), err);
     return st == STATUS_OK ? hub_audit(c, rq, "factor.removed", STR(""), STR("passkey"), err) : st;
 }
 

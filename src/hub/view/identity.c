@@ -18,8 +18,9 @@
 #include "codec/token.h"
 #include "hub/account.h"
 #include "hub/audit.h"
+#include "hub/groups.h"
 #include "hub/mail.h"
-#include "hub/providers.h"
+#include "hub/notice.h"
 #include "hub/second.h"
 #include "hub/session.h"
 #include "hub/space.h"
@@ -187,38 +188,22 @@ static enum status ask_provider(struct arrival *v, struct err *err)
 
 /* ---- arriving ---- */
 
-/* Who is an administrator because of a group there stops to be one without it; the last one stays. */
-static enum status write_admin(struct conn *c, const struct arrival *v, struct err *err)
-{
-    bool admin = provider_is_admin(v->provider, &v->person);
-    if (!provider_names_admins(v->provider))
-        return STATUS_OK;
-    enum status st;
-    if (admin)
-        st = SQL_RUN(c, err, "update users set is_admin = 1 where id = ?1", SQL_T(v->user));
-    else
-        st = SQL_RUN(c, err,
-                     "update users set is_admin = 0 where id = ?1 and exists (select 1 from identities where user = ?1"
-                     " and issuer = ?2 and subject = ?3 and made_admin) and exists (select 1 from users where is_admin"
-                     " and id <> ?1 and disabled_at = 0)",
-                     SQL_T(v->user), SQL_T(v->person.issuer), SQL_T(v->person.subject));
-    if (st == STATUS_OK)
-        st = SQL_RUN(c, err, "update identities set made_admin = ?3 where issuer = ?1 and subject = ?2",
-                     SQL_T(v->person.issuer), SQL_T(v->person.subject), SQL_I(admin));
-    return st;
-}
-
 static enum status write_known(struct conn *c, void *arg, struct err *err)
 {
     const struct arrival *v = arg;
     enum status st = identity_used(c, &v->person, err);
-    return st == STATUS_OK ? write_admin(c, v, err) : st;
+    return st == STATUS_OK ? groups_apply(c, v->rq, v->provider, v->user, &v->person, err) : st;
 }
 
 static enum status write_link(struct conn *c, void *arg, struct err *err)
 {
     const struct arrival *v = arg;
-    enum status st = identity_link(c, v->rq->a, hub_user_id(v->rq), v->provider->name, &v->person, err);
+    str user = hub_user_id(v->rq);
+    enum status st = identity_link(c, v->rq->a, user, v->provider->name, &v->person, err);
+    if (st == STATUS_OK)
+        st = groups_apply(c, v->rq, v->provider, user, &v->person, err);
+    if (st == STATUS_OK)
+        st = notice_add(c, v->rq, user, "identity_linked", "what", value_str(v->provider->label), err);
     return st == STATUS_OK ? hub_audit(c, v->rq, "identity.linked", STR(""), v->provider->label, err) : st;
 }
 
@@ -249,6 +234,8 @@ static enum status arrive_known(struct arrival *v, struct err *err)
     hub_conn_release(rq);
     if (st == STATUS_OK)
         st = store_write(rq->hub->store, write_known, v, err);
+    if (st == STATUS_OK)
+        space_tell(rq->hub);
     return st == STATUS_OK ? sign_in(v, err) : st;
 }
 
@@ -313,7 +300,7 @@ static enum status write_new(struct conn *c, void *arg, struct err *err)
     if (st == STATUS_OK)
         st = identity_link(c, v->rq->a, v->id, v->provider->name, &v->person, err);
     v->user = v->id;
-    return st == STATUS_OK ? write_admin(c, v, err) : st;
+    return st == STATUS_OK ? groups_apply(c, v->rq, v->provider, v->user, &v->person, err) : st;
 }
 
 static enum status arrive_new(struct arrival *v, struct err *err)
@@ -336,6 +323,7 @@ static enum status arrive_new(struct arrival *v, struct err *err)
     enum status st = store_write(rq->hub->store, write_new, v, err);
     if (st != STATUS_OK)
         return st;
+    space_tell(rq->hub);
     if (!v->asked)
         return sign_in(v, err);
     VALUE_SET(vars, "provider", value_str(v->provider->label));
@@ -371,6 +359,8 @@ enum status hub_view_identity_callback(struct hub_request *rq, struct err *err)
     if (!v.session.n)
         return arrive_new(&v, err);
     st = store_write(rq->hub->store, write_link, &v, err);
+    if (st == STATUS_OK)
+        space_tell(rq->hub);
     return st == STATUS_OK ? hub_go(rq, STR("/-/account"), "linked") : st;
 }
 
@@ -394,6 +384,9 @@ static enum status write_confirmed(struct conn *c, void *arg, struct err *err)
                                       .subject = value_get_text(data, STR("subject")),
                                       .login = value_get_text(data, STR("who"))};
     st = identity_link(c, a, VALUE_GET(row, "user_id").s, value_get_text(data, STR("provider")), &p, err);
+    if (st == STATUS_OK)
+        st = notice_add(c, v->rq, VALUE_GET(row, "user_id").s, "identity_linked", "what", VALUE_GET(data, "provider"),
+                        err);
     if (st == STATUS_OK) /* the mail came: the address is theirs */
         st = SQL_RUN(c, err, "update users set verified_at = ?2 where id = ?1 and verified_at = 0",
                      SQL_T(VALUE_GET(row, "user_id").s), SQL_I(clock_unix_s()));
@@ -440,16 +433,21 @@ static enum status write_unlink(struct conn *c, void *arg, struct err *err)
     enum status st = identity_count(c, user, &n, err);
     if (st == STATUS_OK)
         st = SQL_ROW(c, rq->a, &row, err,
-                     "select password <> '' or exists (select 1 from passkeys where user_id = ?1) as has_other"
-                     " from users where id = ?1",
-                     SQL_T(user));
+                     "select password <> '' or exists (select 1 from passkeys where user_id = ?1) as has_other,"
+                     " coalesce((select who from identities where user = ?1 and id = ?2), '') as who from users"
+                     " where id = ?1",
+                     SQL_T(user), SQL_I(id));
     if (st == STATUS_OK && n <= 1 && !VALUE_GET(row, "has_other").i) {
         err_set(err, STATUS_CONFLICT, "This is your only way to sign in.");
         err_hint(err, "Set a password first (\"Forgot the password\" on the sign-in page), or link another.");
         return STATUS_CONFLICT;
     }
+    if (st == STATUS_OK) /* what the groups there gave goes with it */
+        st = groups_forget(c, rq, user, id, err);
     if (st == STATUS_OK)
         st = identity_unlink(c, user, id, err);
+    if (st == STATUS_OK)
+        st = notice_add(c, rq, user, "identity_unlinked", "what", VALUE_GET(row, "who"), err);
     return st == STATUS_OK ? hub_audit(c, rq, "identity.unlinked", STR(""), hub_field(rq, "id"), err) : st;
 }
 
@@ -457,6 +455,8 @@ enum status hub_view_unlink_identity(struct hub_request *rq, struct err *err)
 {
     hub_conn_release(rq);
     enum status st = store_write(rq->hub->store, write_unlink, rq, err);
+    if (st == STATUS_OK)
+        space_tell(rq->hub);
     return st == STATUS_OK ? hub_go(rq, STR("/-/account"), "unlinked") : st;
 }
 

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "hub/account.h"
 #include "hub/audit.h"
+#include "hub/notice.h"
 #include "hub/session.h"
 #include "hub/space.h"
 #include "hub/view/view.h"
@@ -22,6 +23,8 @@ static const struct {
     {"apps", "select since from totp where user_id = ?1 and secret is not null"},
     {"spaces", "select s.id, s.name, s.title, m.role, m.added_at from members m join spaces s on s.id = m.space_id"
                " where m.user_id = ?1"},
+    {"roles_by_groups", "select s.id, s.name, s.title, g.role, i.provider from space_grants g join spaces s on s.id ="
+                        " g.space_id join identities i on i.id = g.identity_id where g.user_id = ?1"},
     {"teams", "select t.id, t.name from team_people p join teams t on t.id = p.team_id where p.user_id = ?1"},
     {"invitations_sent", "select email, role, created_at, ends_at, used_at from invitations where by_user = ?1"},
     {"log", "select at, action, space_id, object, address from (select * from audit where user_id = ?1 order by id desc"
@@ -77,9 +80,11 @@ static enum status write_delete(struct conn *c, void *arg, struct err *err)
     }
     if (st == STATUS_OK)
         st = last_admin(c, rq->a, user, err);
+    int64_t until = clock_unix_s() + LIMIT_HUB_GRACE_S;
     if (st == STATUS_OK)
-        st = SQL_RUN(c, err, "update users set deletes_at = ?2 where id = ?1", SQL_T(user),
-                     SQL_I(clock_unix_s() + LIMIT_HUB_GRACE_S));
+        st = SQL_RUN(c, err, "update users set deletes_at = ?2 where id = ?1", SQL_T(user), SQL_I(until));
+    if (st == STATUS_OK)
+        st = notice_add(c, rq, user, "account_deleted", "until", value_str(hub_day(rq->a, until)), err);
     if (st == STATUS_OK)
         st = hub_session_end_others(c, rq->a, user, STR(""), err);
     return st == STATUS_OK ? hub_audit(c, rq, "account.deleted", STR(""), user, err) : st;

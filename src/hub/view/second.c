@@ -15,11 +15,13 @@
 #include "hub/audit.h"
 #include "hub/device.h"
 #include "hub/factor.h"
+#include "hub/notice.h"
 #include "hub/session.h"
 #include "hub/view/view.h"
 
-#define COOKIE "vitrine_second"
-#define STEP_S 600
+#define COOKIE    "vitrine_second"
+#define STEP_S    600
+#define CODES_FEW 3 /* recovery codes that are left: its owner is told to make new ones */
 
 static const struct throttle_rule per_code = {5, 60000};
 
@@ -113,6 +115,16 @@ struct code {
     bool recovery;
 };
 
+static enum status code_used(struct conn *c, struct code *k, struct err *err)
+{
+    struct factor_state state = {0};
+    enum status st = factor_state(c, k->user, &state, err);
+    if (st == STATUS_OK)
+        st = notice_add(c, k->rq, k->user, state.recovery_left > CODES_FEW ? "code_used" : "codes_low", "left",
+                        value_int(state.recovery_left), err);
+    return st == STATUS_OK ? hub_audit(c, k->rq, "recovery.used", STR(""), k->user, err) : st;
+}
+
 static enum status write_code(struct conn *c, void *arg, struct err *err)
 {
     struct code *k = arg;
@@ -120,7 +132,7 @@ static enum status write_code(struct conn *c, void *arg, struct err *err)
     enum status st = factor_use(c, rq->a, rq->hub->secret, k->user, k->typed, clock_unix_s(), &k->recovery, err);
     if (st == STATUS_OK && k->step.n)
         st = account_link_use(c, rq->a, k->step, "second", err);
-    return st == STATUS_OK && k->recovery ? hub_audit(c, rq, "recovery.used", STR(""), k->user, err) : st;
+    return st == STATUS_OK && k->recovery ? code_used(c, k, err) : st;
 }
 
 static enum status use_code(struct hub_request *rq, struct code *k, struct err *err)

@@ -7,52 +7,11 @@
 #include "codec/password.h"
 #include "codec/password_rules.h"
 #include "hub/audit.h"
+#include "hub/device.h"
+#include "hub/notice.h"
 #include "hub/second.h"
 #include "hub/space.h"
 #include "hub/view/view.h"
-
-/* ---- what a session is called ---- */
-
-struct known {
-    const char *part, *name;
-};
-/* The first that is found names it: browsers carry the names of those they descend from. */
-static const struct known programs[] = {{"Edg/", "Edge"},      {"OPR/", "Opera"},    {"Firefox/", "Firefox"},
-                                        {"Chrome/", "Chrome"}, {"CriOS/", "Chrome"}, {"FxiOS/", "Firefox"},
-                                        {"Safari/", "Safari"}, {"curl/", "curl"},    {"python", "Python"}};
-static const struct known machines[] = {{"iPhone", "iPhone"}, {"iPad", "iPad"},       {"Android", "Android"},
-                                        {"CrOS", "ChromeOS"}, {"Windows", "Windows"}, {"Mac OS X", "macOS"},
-                                        {"Linux", "Linux"}};
-
-static str name_in(str agent, const struct known *list, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_find(agent, str_of(list[i].part)) != STR_NPOS)
-            return str_of(list[i].name);
-    return (str){0};
-}
-
-static str device_of(struct arena *a, str agent)
-{
-    str program = name_in(agent, programs, ARRAY_LEN(programs)),
-        machine = name_in(agent, machines, ARRAY_LEN(machines));
-    if (program.n && machine.n)
-        return ARENA_CAT(a, program, STR(" on "), machine);
-    if (program.n || machine.n)
-        return program.n ? program : machine;
-    return agent.n ? str_sub(agent, 0, str_find_char(agent, '/')) : STR("Unknown browser");
-}
-
-/* "192.0.2.17" -> "192.0.2.…", "2001:db8:1:2::7" -> "2001:db8:1:…": enough to know one's own network again. */
-static str place_of(struct arena *a, str address)
-{
-    bool v6 = str_find_char(address, ':') != STR_NPOS;
-    size_t at = 0;
-    for (int parts = 0; at < address.n; at++)
-        if (address.p[at] == (v6 ? ':' : '.') && ++parts == 3)
-            return ARENA_CAT(a, str_sub(address, 0, at + 1), STR("…"));
-    return address;
-}
 
 /* ---- the list ---- */
 
@@ -70,8 +29,8 @@ static enum status sessions_page(struct hub_request *rq, struct err *err)
         return st;
     for (size_t i = 0; i < value_count(rows); i++) {
         struct value row = value_at(rows, i);
-        VALUE_SET(row, "device", value_str(device_of(rq->a, value_get_text(row, STR("agent")))));
-        VALUE_SET(row, "place", value_str(place_of(rq->a, value_get_text(row, STR("address")))));
+        VALUE_SET(row, "device", value_str(device_name(rq->a, value_get_text(row, STR("agent")))));
+        VALUE_SET(row, "place", value_str(device_place(rq->a, value_get_text(row, STR("address")))));
         VALUE_SET(row, "since", value_str(hub_day(rq->a, VALUE_GET(row, "created_at").i)));
         VALUE_SET(row, "seen", value_str(hub_day(rq->a, VALUE_GET(row, "seen_at").i)));
         VALUE_SET(row, "here", value_bool(str_eq(value_get_text(row, STR("id")), rq->session)));
@@ -126,6 +85,8 @@ static enum status write_password(struct conn *c, void *arg, struct err *err)
         SQL_RUN(c, err, "update users set password = ?2 where id = ?1", SQL_T(hub_user_id(rq)), SQL_T(n->hash));
     if (st == STATUS_OK)
         st = hub_session_end_others(c, rq->a, hub_user_id(rq), rq->session, err);
+    if (st == STATUS_OK)
+        st = notice_add(c, rq, hub_user_id(rq), "password_changed", NULL, VALUE_NULL, err);
     return st == STATUS_OK ? hub_audit(c, rq, "password.changed", STR(""), STR(""), err) : st;
 }
 

@@ -15,6 +15,7 @@
 #include "hub/audit.h"
 #include "hub/device.h"
 #include "hub/mail.h"
+#include "hub/notice.h"
 #include "hub/second.h"
 #include "hub/session.h"
 #include "hub/space.h"
@@ -319,6 +320,8 @@ static enum status write_use_link(struct conn *c, void *arg, struct err *err)
         st = SQL_RUN(c, err, "update users set password = ?2 where id = ?1", SQL_T(user), SQL_T(u->hash));
     if (st == STATUS_OK && u->hash.n)
         st = hub_session_end_others(c, u->rq->a, user, STR(""), err);
+    if (st == STATUS_OK && u->hash.n)
+        st = notice_add(c, u->rq, user, "password_changed", NULL, VALUE_NULL, err);
     if (st == STATUS_OK) /* other links of that kind are of no use any more */
         st = SQL_RUN(c, err, "update links set used_at = ?3 where user_id = ?1 and kind = ?2 and used_at = 0",
                      SQL_T(user), SQL_T(str_of(u->kind)), SQL_I(clock_unix_s()));

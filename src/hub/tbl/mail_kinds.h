@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* X(kind, text, notice): web/templates/hub/mail_TEXT.txt and .html. A notice tells somebody what happened to their
+ * account; notices of one text say it by `kind`. What each says: mail.h. */
+X(verify, verify, false)
+X(already, already, false)
+X(reset, reset, false)
+X(new_address, new_address, false)
+X(invitation, invitation, false)
+X(share, share, false)
+X(link_identity, link_identity, false)
+X(new_device, new_device, true)
+X(address_changed, address_changed, true)
+X(account_deleted, account_deleted, true)
+X(password_changed, notice, true)
+X(app_on, notice, true)
+X(app_off, notice, true)
+X(codes_made, notice, true)
+X(code_used, notice, true)
+X(codes_low, notice, true)
+X(passkey_added, notice, true)
+X(passkey_removed, notice, true)
+X(identity_linked, notice, true)
+X(identity_unlinked, notice, true)
