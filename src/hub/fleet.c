@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,14 +11,19 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "codec/digest.h"
 #include "hub/backups.h"
 #include "hub/edge_apps.h"
 #include "hub/sql.h"
+#include "rt/fault.h"
 #include "rt/proc_run.h"
 #include "rt/thread.h"
 
-#define SAMPLE_MIN 20 /* answers of a wave below which a share of errors says nothing */
+#define SAMPLE_MIN   20     /* answers below which a share of errors says nothing */
+#define ERRORS_MIN   5      /* of one space: fewer may be one visitor's bad luck */
+#define SPACE_SLOWER 100000 /* us that one space may be slower on top: what its visitors ask for changes */
+#define WAVE_SLOWER  5000
 
 struct fleet {
     struct hub *hub;
@@ -26,7 +32,8 @@ struct fleet {
     str version; /* the new one; empty = the hub's own program */
     int64_t run;
     struct value spaces;    /* LIST of {id, name, version}: what has to change, in the order of waves */
-    size_t next, end, done; /* of the wave */
+    struct value changed;   /* LIST of {id, name}: what is taken back, in that order */
+    size_t next, end, done; /* of the wave, or of what is taken back */
     bool last;              /* wave: those that sleep are not woken, the waves before have shown that it starts */
     pthread_mutex_t lock;
     struct err failed; /* the first one */
@@ -113,8 +120,10 @@ struct mark {
 static enum status write_begin(struct conn *c, void *arg, struct err *err)
 {
     struct mark *m = arg;
-    enum status st = SQL_RUN(c, err, "insert into fleet_runs (began_at, version, state) values (?1, ?2, 'running')",
-                             SQL_I(clock_unix_s()), SQL_T(m->version));
+    enum status st = sql_change(c, "update fleet_runs set state = 'left' where state = 'running'", NULL, 0, NULL, err);
+    if (st == STATUS_OK)
+        st = SQL_RUN(c, err, "insert into fleet_runs (began_at, version, state) values (?1, ?2, 'running')",
+                     SQL_I(clock_unix_s()), SQL_T(m->version));
     m->run = conn_last_rowid(c);
     return st;
 }
@@ -137,6 +146,14 @@ static enum status write_version(struct conn *c, void *arg, struct err *err)
     return st == STATUS_OK
                ? SQL_RUN(c, err, "update spaces set version = ?2 where id = ?1", SQL_T(m->id), SQL_T(m->version))
                : st;
+}
+
+/* The edge has done it. Until then a resumed run asks it again. */
+static enum status write_done(struct conn *c, void *arg, struct err *err)
+{
+    const struct mark *m = arg;
+    return SQL_RUN(c, err, "update fleet_steps set done = 1 where run_id = ?1 and space_id = ?2", SQL_I(m->run),
+                   SQL_T(m->id));
 }
 
 static enum status write_back(struct conn *c, void *arg, struct err *err)
@@ -170,7 +187,11 @@ static enum status change(struct fleet *f, struct value space, struct err *err)
         st = backups_space(f->hub, m.id, err);
     if (st == STATUS_OK)
         st = store_write(f->hub->store, write_version, &m, err);
-    return st == STATUS_OK ? put(f, m.id, f->last, err) : st;
+    (void)FAULT("hub.fleet.written");
+    if (st == STATUS_OK)
+        st = put(f, m.id, f->last, err);
+    (void)FAULT("hub.fleet.put");
+    return st == STATUS_OK ? store_write(f->hub->store, write_done, &m, err) : st;
 }
 
 /* Several threads take spaces of the wave, until it is empty or one failed. */
@@ -198,13 +219,13 @@ static void work(void *arg)
     }
 }
 
-static enum status run_workers(struct fleet *f, struct err *err)
+static enum status run_workers(struct fleet *f, void (*run)(void *arg), struct err *err)
 {
     pthread_t threads[LIMIT_HUB_FLEET_THREADS];
     size_t n = 0;
     enum status st = STATUS_OK;
     for (; st == STATUS_OK && n < (size_t)f->options->at_once && n < LIMIT_HUB_FLEET_THREADS; n++)
-        if ((st = thread_start("fleet", 0, work, f, &threads[n], err)) != STATUS_OK)
+        if ((st = thread_start("fleet", 0, run, f, &threads[n], err)) != STATUS_OK)
             break;
     for (size_t i = 0; i < n; i++)
         thread_join(threads[i]);
@@ -213,97 +234,148 @@ static enum status run_workers(struct fleet *f, struct err *err)
 
 /* ---- is the wave well? ---- */
 
-struct health {
-    int64_t answers, errors, duration_us;
-};
-
-static enum status measure(struct fleet *f, size_t begin, size_t end, struct health *ret, struct err *err)
+/* ret[0, end - begin): each space of the wave; *ret_sum: all of them. */
+static enum status measure(struct fleet *f, size_t begin, size_t end, struct fleet_health *ret,
+                           struct fleet_health *ret_sum, struct err *err)
 {
     struct arena *a = arena_new(0);
     struct value apps;
-    *ret = (struct health){0};
+    *ret_sum = (struct fleet_health){0};
     enum status st = edge_apps_list(f->hub, a, &apps, err);
     for (size_t i = begin; st == STATUS_OK && i < end; i++) {
         str id = VALUE_GET(value_at(f->spaces, i), "id").s;
         struct value app = value_get(apps, edge_apps_name(a, id));
-        ret->answers += VALUE_GET(app, "requests").i;
-        ret->errors += VALUE_GET(app, "answers_5xx").i;
-        ret->duration_us += VALUE_GET(app, "duration_us").i;
+        struct fleet_health one = {VALUE_GET(app, "requests").i, VALUE_GET(app, "answers_5xx").i,
+                                   VALUE_GET(app, "duration_us").i};
+        ret[i - begin] = one;
+        ret_sum->answers += one.answers;
+        ret_sum->errors += one.errors;
+        ret_sum->duration_us += one.duration_us;
     }
     arena_free(a);
     return st;
 }
 
-static enum status judge(struct fleet *f, const struct health *before, const struct health *then,
-                         const struct health *now, struct err *err)
+enum status fleet_judge(const struct fleet_options *o, const char *name, const struct fleet_health *before,
+                        const struct fleet_health *then, const struct fleet_health *now, struct err *err)
 {
+    const char *what = name ? name : "this wave";
     int64_t answers = now->answers - then->answers, errors = now->errors - then->errors;
-    int64_t before_share = before->answers ? before->errors * 100 / before->answers : 0;
+    int64_t before_share = before->answers > 0 ? before->errors * 100 / before->answers : 0;
     if (answers < SAMPLE_MIN)
         return STATUS_OK;
-    if (errors * 100 > answers * (before_share + f->options->errors_percent))
-        return err_set(err, STATUS_CONFLICT, "%lld of %lld answers of this wave were errors (5xx)", (long long)errors,
-                       (long long)answers);
+    if (errors >= (name ? ERRORS_MIN : 1) && errors * 100 > answers * (before_share + o->errors_percent))
+        return err_set(err, STATUS_CONFLICT, "%lld of %lld answers of %s were errors (5xx)", (long long)errors,
+                       (long long)answers, what);
     int64_t each = (now->duration_us - then->duration_us) / answers;
     int64_t usual = before->answers >= SAMPLE_MIN ? before->duration_us / before->answers : 0;
-    if (f->options->slower && usual && each > usual * f->options->slower + 5000)
-        return err_set(err, STATUS_CONFLICT, "answers of this wave took %lld us, %lld before", (long long)each,
+    if (o->slower && usual && each > usual * o->slower + (name ? SPACE_SLOWER : WAVE_SLOWER))
+        return err_set(err, STATUS_CONFLICT, "answers of %s took %lld us, %lld before", what, (long long)each,
                        (long long)usual);
     return STATUS_OK;
 }
 
-static enum status wave(struct fleet *f, size_t begin, size_t end, struct err *err)
+struct wave {
+    size_t begin, end;
+    struct fleet_health *before, *then, *now; /* of each space; one more at the end: of all */
+};
+
+/* Each space, and all together: what is too little in each may be enough in all. */
+static enum status judge_all(struct fleet *f, const struct wave *w, struct err *err)
 {
-    struct health before, then, now;
-    enum status st = measure(f, begin, end, &before, err);
-    f->next = begin;
-    f->end = end;
-    if (st == STATUS_OK)
-        st = run_workers(f, err);
-    if (st == STATUS_OK && f->failed.status != STATUS_OK) {
-        *err = f->failed;
-        return f->failed.status;
+    size_t count = w->end - w->begin;
+    enum status st = STATUS_OK;
+    for (size_t i = 0; st == STATUS_OK && i < count; i++) {
+        const char *name = arena_cstr(f->a, VALUE_GET(value_at(f->spaces, w->begin + i), "name").s);
+        st = fleet_judge(f->options, name, &w->before[i], &w->then[i], &w->now[i], err);
     }
-    if (st == STATUS_OK)
-        st = measure(f, begin, end, &then, err);
+    return st == STATUS_OK ? fleet_judge(f->options, NULL, &w->before[count], &w->then[count], &w->now[count], err)
+                           : st;
+}
+
+static enum status watch(struct fleet *f, const struct wave *w, struct err *err)
+{
+    enum status st = measure(f, w->begin, w->end, w->then, &w->then[w->end - w->begin], err);
     for (int64_t left = f->options->watch_ms; st == STATUS_OK && left > 0; left -= 100) {
         if (atomic_load(&f->hub->stopping))
             return err_set(err, STATUS_CANCELLED, "interrupted");
         (void)usleep(100000);
-        if (left % 1000 < 100 || left <= 100) {
-            st = measure(f, begin, end, &now, err);
-            if (st == STATUS_OK)
-                st = judge(f, &before, &then, &now, err);
-        }
+        if (left % 1000 >= 100 && left > 100)
+            continue;
+        st = measure(f, w->begin, w->end, w->now, &w->now[w->end - w->begin], err);
+        if (st == STATUS_OK)
+            st = judge_all(f, w, err);
     }
     return st;
+}
+
+static enum status wave(struct fleet *f, size_t begin, size_t end, struct err *err)
+{
+    size_t count = end - begin;
+    struct fleet_health *rows = mem_array((count + 1) * 3, sizeof *rows);
+    struct wave w = {begin, end, rows, rows + count + 1, rows + 2 * (count + 1)};
+    enum status st = measure(f, begin, end, w.before, &w.before[count], err);
+    f->next = begin;
+    f->end = end;
+    if (st == STATUS_OK)
+        st = run_workers(f, work, err);
+    if (st == STATUS_OK && f->failed.status != STATUS_OK) {
+        *err = f->failed;
+        st = f->failed.status;
+    }
+    if (st == STATUS_OK)
+        st = watch(f, &w, err);
+    free(rows);
+    return st;
+}
+
+/* ---- back ---- */
+
+static void work_back(void *arg)
+{
+    struct fleet *f = arg;
+    for (;;) {
+        struct err err = ERR_INIT;
+        pthread_mutex_lock(&f->lock);
+        bool go = f->next < f->end;
+        struct value space = go ? value_at(f->changed, f->next++) : VALUE_NULL;
+        pthread_mutex_unlock(&f->lock);
+        if (!go)
+            return;
+        struct mark m = {.f = f, .id = VALUE_GET(space, "id").s, .run = f->run};
+        enum status st = store_write(f->hub->store, write_back, &m, &err);
+        if (st == STATUS_OK)
+            st = put(f, m.id, true, &err);
+        if (st == STATUS_OK)
+            st = store_write(f->hub->store, write_done, &m, &err);
+        pthread_mutex_lock(&f->lock);
+        f->done += st == STATUS_OK;
+        say(f, "%.*s: %s%s", STR_ARG(VALUE_GET(space, "name").s),
+            st == STATUS_OK ? "back on the version before" : "could not be taken back: ",
+            st == STATUS_OK ? "" : err.text);
+        pthread_mutex_unlock(&f->lock);
+    }
 }
 
 /* Everything that this run changed, the last first. */
 static int64_t take_back(struct fleet *f)
 {
     struct conn *c;
-    struct value rows = VALUE_NULL;
-    int64_t n = 0;
+    struct err err = ERR_INIT;
     if (store_read(f->hub->store, &c, NULL) != STATUS_OK)
         return 0;
-    enum status st = SQL_ROWS(c, f->a, &rows, NULL,
+    enum status st = SQL_ROWS(c, f->a, &f->changed, &err,
                               "select s.id, s.name from fleet_steps t join spaces s on s.id = t.space_id where"
                               " t.run_id = ?1 and s.version <> t.before order by t.rowid desc",
                               SQL_I(f->run));
     conn_release(c);
-    for (size_t i = 0; st == STATUS_OK && i < value_count(rows); i++) {
-        struct err err = ERR_INIT;
-        struct mark m = {.f = f, .id = VALUE_GET(value_at(rows, i), "id").s, .run = f->run};
-        str name = VALUE_GET(value_at(rows, i), "name").s;
-        if (store_write(f->hub->store, write_back, &m, &err) != STATUS_OK || put(f, m.id, true, &err) != STATUS_OK) {
-            say(f, "%.*s: could not be taken back: %s", STR_ARG(name), err.text);
-            continue;
-        }
-        n++;
-        say(f, "%.*s: back on the version before", STR_ARG(name));
-    }
-    return n;
+    f->next = f->done = 0;
+    f->end = st == STATUS_OK ? value_count(f->changed) : 0;
+    if (st == STATUS_OK)
+        st = run_workers(f, work_back, &err);
+    if (st != STATUS_OK)
+        say(f, "%s", err.text);
+    return (int64_t)f->done;
 }
 
 /* ---- the run ---- */
@@ -324,6 +396,11 @@ static size_t put_canaries_first(struct fleet *f)
     return n;
 }
 
+/* Spaces whose last change the edge may not have been asked for: whoever asked was killed. */
+#define UNASKED                                                                                                        \
+    "select space_id from fleet_steps s where not done and not exists (select 1 from fleet_steps l where"              \
+    " l.space_id = s.space_id and l.run_id > s.run_id)"
+
 static enum status find_spaces(struct fleet *f, struct fleet_report *ret, struct err *err)
 {
     struct conn *c;
@@ -333,7 +410,7 @@ static enum status find_spaces(struct fleet *f, struct fleet_report *ret, struct
         return st;
     st = SQL_ROWS(c, f->a, &f->spaces, err,
                   "select id, name, version from spaces where state in ('live', 'suspended') and not pinned and"
-                  " (version <> ?1 or ?1 = '') order by id",
+                  " (version <> ?1 or ?1 = '' or id in (" UNASKED ")) order by id",
                   SQL_T(f->version));
     if (st == STATUS_OK)
         st = sql_row(c, f->a, "select count(*) as n from spaces where pinned", NULL, 0, &row, err);

@@ -36,6 +36,15 @@ enum status fleet_pin(struct hub *h, str name, bool pinned, struct err *err) MUS
 /* DICT: versions with their numbers of spaces, pinned ones, the last run. */
 enum status fleet_status(struct hub *h, struct arena *a, struct value *ret, struct err *err) MUST_USE;
 
+/* What visitors got, since the edge was started. */
+struct fleet_health {
+    int64_t answers, errors, duration_us;
+};
+/* Was it well between `then`, when it had changed, and `now`? before: until it began to change; what was usual. name:
+ * of one space; NULL: a whole wave. Fewer than 20 answers say nothing. CONFLICT says what was worse. Pure. */
+enum status fleet_judge(const struct fleet_options *o, const char *name, const struct fleet_health *before,
+                        const struct fleet_health *then, const struct fleet_health *now, struct err *err) MUST_USE;
+
 /* Cuts `count` spaces into waves: canaries, then 1 %, then 10 % (each at least one), then the rest. *ret: the number of
  * each wave, in order, none 0. Returns how many waves. Pure. */
 size_t fleet_waves(size_t canaries, size_t others, size_t ret[4]);

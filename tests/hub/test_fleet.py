@@ -130,6 +130,40 @@ def test_interrupted_upgrade_goes_on(hub, three):
     assert fleet(hub, "upgrade", "--resume").returncode == 5
 
 
+FAULTS = b"hub.fleet.written" in serving.PROGRAM.read_bytes()
+
+
+def running(hub, name):
+    """The version that the edge has of a space; "" = the hub's own."""
+    app = json.loads(hub.run("status", "s-" + hub.space_json(name)["id"], "--json", "--state", hub.folder / "edge").stdout)
+    command = app["versions"][0]["spec"]["run"]
+    return command.split("/versions/")[1].split("/")[0] if "/versions/" in command else ""
+
+
+@pytest.mark.skipif(not FAULTS, reason="a program without fault points")
+@pytest.mark.parametrize("point", ["written", "put"])
+@pytest.mark.parametrize("resume", [True, False])
+def test_killed_between_hub_db_and_the_edge(hub, three, point, resume):
+    """Whichever of both was told: the next run makes them agree."""
+    ana, origins = three
+    copy = hub.folder.parent / f"killed-{point}-{resume}"
+    shutil.copy(serving.PROGRAM, copy)
+    with open(copy, "ab") as f:
+        f.write(f"{point}-{resume}".encode())
+    begin = ["fleet", "upgrade", "--watch", "0", "--no-backup", "--at-once", "1", "--dir", hub.folder]
+    with Load(hub.browser(), origins["alpha"] + "/things/t.json") as load:
+        killed = subprocess.run([hub.program, *begin, "--program", copy], capture_output=True, check=False, timeout=120,
+                                env={**hub.env, "VITRINE_FAULT": f"hub.fleet.{point}:2:kill"})
+        assert killed.returncode == -9, killed
+        again = hub.run(*begin, "--json", *(["--resume"] if resume else ["--program", copy]))
+    assert again.returncode == 0, again
+    version = json.loads(again.stdout)["version"]
+    assert versions(hub) == {version: 3}
+    assert {name: running(hub, name) for name in origins} == dict.fromkeys(origins, version)
+    assert not load.bad, load.bad
+    assert fleet(hub, "upgrade", "--resume").returncode == 5, "nothing is left half-way"
+
+
 def test_program_that_is_too_large(make_hub, tmp_path):
     # LIMIT_HUB_PROGRAM
     hub = make_hub(env=lowered(HUB_PROGRAM=1000))

@@ -102,3 +102,5 @@ X(groups,
   "alter table team_people add column by_hand integer not null default 1;")
 /* Files of before could be read by everybody: all are written anew. */
 X(space_json_closed, "update spaces set told = 0;")
+X(fleet_done, "alter table fleet_steps add column done integer not null default 0;"
+              "update fleet_steps set done = 1;")

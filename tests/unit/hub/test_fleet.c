@@ -25,6 +25,29 @@ TEST(waves_grow)
     check(0, 2000, (const size_t[]){20, 200, 1780}, 3);
 }
 
+TEST(one_space_that_is_not_well_is_seen)
+{
+    const struct fleet_options o = {.errors_percent = 1, .slower = 3};
+    const struct fleet_health none = {0}, usual = {1000, 10, 5000000}; /* 1 % errors, 5 ms */
+    struct err err = ERR_INIT;
+    CHECK_INT(fleet_judge(&o, "few", &none, &none, &(struct fleet_health){19, 19, 0}, &err), STATUS_OK);
+    CHECK_INT(fleet_judge(&o, "bad", &none, &none, &(struct fleet_health){20, 20, 0}, &err), STATUS_CONFLICT);
+    CHECK_STR(str_of(err.text), "20 of 20 answers of bad were errors (5xx)");
+    /* As many errors as before are none of the new version's; four may be one visitor's. */
+    CHECK_INT(fleet_judge(&o, "as before", &usual, &usual, &(struct fleet_health){1500, 20, 7500000}, &err), STATUS_OK);
+    CHECK_INT(fleet_judge(&o, "unlucky", &usual, &usual, &(struct fleet_health){1100, 14, 5500000}, &err), STATUS_OK);
+    CHECK_INT(fleet_judge(&o, NULL, &usual, &usual, &(struct fleet_health){1100, 14, 5500000}, &err), STATUS_CONFLICT);
+    CHECK_INT(fleet_judge(&o, "worse", &usual, &usual, &(struct fleet_health){1100, 20, 5500000}, &err),
+              STATUS_CONFLICT);
+    /* Slower: a wave at three times and 5 ms, a space at three times and 100 ms. */
+    CHECK_INT(fleet_judge(&o, "slow", &usual, &usual, &(struct fleet_health){1100, 10, 5000000 + 100 * 114000}, &err),
+              STATUS_OK);
+    CHECK_INT(fleet_judge(&o, "slow", &usual, &usual, &(struct fleet_health){1100, 10, 5000000 + 100 * 116000}, &err),
+              STATUS_CONFLICT);
+    CHECK_INT(fleet_judge(&o, NULL, &usual, &usual, &(struct fleet_health){1100, 10, 5000000 + 100 * 21000}, &err),
+              STATUS_CONFLICT);
+}
+
 TEST(the_next_night)
 {
     const struct hub_config c = {.backup_minute = 180};
