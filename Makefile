@@ -48,6 +48,8 @@ soak: build ## hours of mixed load; SECONDS_TO_RUN=3600
 	@tests/soak/signins
 	@tests/soak/moments
 	@tests/soak/spaces
+	@tests/soak/hub
+	@tests/soak/fleet
 
 screenshots: build ## pictures of the pages: build/screenshots, and those of the documentation
 	@tests/browser/screenshots build/screenshots
