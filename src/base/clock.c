@@ -1,7 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clock — the calendar is computed here (proleptic Gregorian, UTC): no locale, no time zone files, no shared buffers.
  */
-#include "base/clock.h"
+#include "base/clock_jump.h"
+
+#if defined(VITRINE_FAULTS) && VITRINE_FAULTS
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static const volatile int64_t *wrong_by_s;
+
+static void open_wrong(void)
+{
+    const char *path = getenv("VITRINE_CLOCK");
+    int fd = path && *path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return;
+    void *at = mmap(NULL, sizeof *wrong_by_s, PROT_READ, MAP_SHARED, fd, 0);
+    close(fd);
+    if (at != MAP_FAILED)
+        wrong_by_s = at;
+}
+
+static int64_t wrong_us(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    ASSERT(pthread_once(&once, open_wrong) == 0);
+    return wrong_by_s ? *wrong_by_s * 1000000 : 0;
+}
+#else
+#define wrong_us() INT64_C(0)
+#endif
+
+#define SLACK_S 60 /* what a clock may be corrected by without having been set back */
 
 static int64_t clock_us(clockid_t id)
 {
@@ -25,14 +58,26 @@ int64_t clock_mono_ms(void)
     return clock_us(CLOCK_MONOTONIC) / 1000;
 }
 
+int64_t clock_boot_s(void)
+{
+    return clock_us(CLOCK_BOOTTIME) / 1000000;
+}
+
 int64_t clock_unix_us(void)
 {
-    return clock_us(CLOCK_REALTIME);
+    return clock_us(CLOCK_REALTIME) + wrong_us();
 }
 
 int64_t clock_unix_s(void)
 {
-    return clock_us(CLOCK_REALTIME) / 1000000;
+    return clock_unix_us() / 1000000;
+}
+
+int64_t clock_age_s(int64_t then_unix_s, int64_t now_unix_s)
+{
+    if (then_unix_s > now_unix_s + SLACK_S)
+        return INT64_MAX;
+    return MAX(0, now_unix_s - then_unix_s);
 }
 
 static const char week_days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};

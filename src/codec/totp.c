@@ -42,6 +42,8 @@ enum totp_result totp_check(str secret, str typed, int64_t unix_s, int64_t used_
 {
     char digits[TOTP_DIGITS], code[TOTP_DIGITS + 1];
     int64_t now = unix_s / TOTP_STEP_S, found = -1;
+    if (used_step > now + SKEW_STEPS) /* no code of now could have been it: the clock was set back since */
+        used_step = -1;
     if (unix_s < 0 || !digits_of(typed, digits))
         return TOTP_WRONG;
     for (int64_t step = now + SKEW_STEPS; step >= now - SKEW_STEPS; step--) { /* of equal codes the earliest counts */

@@ -21,8 +21,9 @@ enum totp_result {
 /* The code of one step (RFC 4226 section 5.3), with a NUL. */
 void totp_code(str secret, uint64_t step, char out[TOTP_DIGITS + 1]);
 /* `typed` may hold spaces. Clocks may be one step apart either way. used_step: the step of the code that was accepted
- * last, -1 = none. *ret_step is set for RIGHT: to be stored before anything is granted, and only if the stored step is
- * still used_step. Takes the same time for every wrong code. */
+ * last, -1 = none; one that lies ahead (the clock was set back) does not count, or nobody could sign in until then.
+ * *ret_step is set for RIGHT: to be stored before anything is granted, and only if the stored step is still used_step.
+ * Takes the same time for every wrong code. */
 enum totp_result totp_check(str secret, str typed, int64_t unix_s, int64_t used_step, int64_t *ret_step) MUST_USE;
 /* The text of the QR code: otpauth://totp/ISSUER:ACCOUNT?secret=... */
 str totp_uri(struct arena *a, str issuer, str account, str secret);

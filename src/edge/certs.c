@@ -18,7 +18,8 @@
  * on disk as failed before it begins; its end corrects that. So an edge that is killed again and again asks no more
  * often than one that fails. (3) Names of visitors pass certs_demand_ok; names of routes and options do not. (4) Times
  * on disk are wall clock; one that lies further ahead than any of ours can counts as now, so a clock that jumped back
- * costs one early try. */
+ * costs one early try. (5) A certificate that is due again when it comes, because our clock or the authority's is
+ * wrong, is asked for as seldom as one that fails for days. */
 #include "edge/certs.h"
 
 #include <dirent.h>
@@ -296,16 +297,22 @@ static bool is_newer(struct certs *c, struct cert *t)
 static void succeeded(struct certs *c, struct cert *t, struct value result)
 {
     int64_t look = VALUE_GET(result, "look_again").i, renew_at_s = VALUE_GET(result, "renew_at").i;
+    int64_t now_s = clock_unix_s();
     struct cert_note note = {.renew_at_s = MAX(0, renew_at_s),
-                             .look_at_s = clock_unix_s() + (look > 0 ? look : LOOK_S),
+                             .look_at_s = now_s + (look > 0 ? look : LOOK_S),
                              .tried_at_s = t->note.tried_at_s,
                              .failures_total = t->note.failures_total,
                              .demanded = t->note.demanded};
     cert_note_release(&t->note);
     t->note = note;
+    if (cert_renew_at_s(t) <= now_s) {
+        t->note.retry_at_s = now_s + pauses_s[ARRAY_LEN(pauses_s) - 1];
+        log_line(LOG_WARN, "certs", "the new certificate for %s is to be renewed already: is the clock right?",
+                 t->name);
+    }
     certs_save(c, t);
     log_line(LOG_INFO, "certs", "a certificate for %s, good for %lld days", t->name,
-             (long long)((identity_expires_unix_s(t->identity) - clock_unix_s()) / DAY_S));
+             (long long)((identity_expires_unix_s(t->identity) - now_s) / DAY_S));
     edge_publish_tls(c->edge);
     end_job(t, NULL);
 }

@@ -43,7 +43,8 @@ static struct value cert_value(struct arena *a, const struct cert *t)
     VALUE_SET(v, "issuer", value_str_if(t->issuer, arena_str(a, str_of(t->issuer))));
     VALUE_SET(v, "begins", when_value(a, t->identity ? identity_begins_unix_s(t->identity) : 0));
     VALUE_SET(v, "expires", when_value(a, t->identity ? identity_expires_unix_s(t->identity) : 0));
-    VALUE_SET(v, "renew_at", when_value(a, t->identity ? cert_renew_at_s(t) : 0));
+    int64_t not_before_s = t->note.error ? 0 : t->note.retry_at_s;
+    VALUE_SET(v, "renew_at", when_value(a, t->identity ? MAX(cert_renew_at_s(t), not_before_s) : 0));
     VALUE_SET(v, "failures", value_int(t->note.failures - (t->child && !t->reported ? 1 : 0)));
     VALUE_SET(v, "error", value_str_if(t->note.error, arena_str(a, str_of(t->note.error))));
     VALUE_SET(v, "hint", value_str_if(t->note.hint, arena_str(a, str_of(t->note.hint))));

@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "base/clock_jump.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -368,7 +368,8 @@ static enum status load_certs(struct edge *e, struct tls_server **ret, struct er
     }
     tls.alpn = protocols;
     tls.ticket_keys = legacy_ticket_keys(e);
-    if (e->tls && clock_unix_s() - e->keys_since_s < TICKET_KEYS_LIVE_S) { /* tickets that were given out stay good */
+    if (e->tls && clock_age_s(e->keys_since_s, clock_unix_s()) < TICKET_KEYS_LIVE_S) {
+        /* Tickets that were given out stay good. */
         tls_server_ticket_keys(e->tls, keys);
         tls.ticket_keys = str_make(keys, sizeof(keys));
     }

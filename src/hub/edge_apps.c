@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/edge_apps.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -88,6 +89,11 @@ static struct value sandbox(struct hub *h, struct arena *a, str program, str spa
 #if defined(VITRINE_FAULTS) && VITRINE_FAULTS /* such programs are told by the environment what to do */
     push_pair(words, "--env", STR("ASAN_OPTIONS"));
     push_pair(words, "--env", STR("VITRINE_FAULT"));
+    const char *clock = getenv("VITRINE_CLOCK");
+    if (clock && *clock) {
+        push_pair(words, "--read", str_of(clock));
+        push_pair(words, "--env", STR("VITRINE_CLOCK"));
+    }
 #endif
     return words;
 }

@@ -4,7 +4,7 @@
  * Invariants
  * 1. A step of the app, and a recovery code, is used by a conditional UPDATE in the same transaction that signs in: of
  * two that come at once, one changes no row and is refused.
- * 2. `used_step` only grows.
+ * 2. `used_step` only grows, unless the clock was set back.
  * 3. Setting up anew changes nothing until the new app has shown that it knows the secret. */
 #include "hub/factor.h"
 
@@ -104,8 +104,8 @@ static enum status use_totp(struct conn *c, struct arena *a, str user, str typed
         totp_check(VALUE_GET(row, "secret").s, typed, now_s, VALUE_GET(row, "used_step").i, &step);
     if (result != TOTP_RIGHT)
         return refused(result, err);
-    st = SQL_RUN(c, err, "update totp set used_step = ?2 where user_id = ?1 and used_step < ?2", SQL_T(user),
-                 SQL_I(step));
+    st = SQL_RUN(c, err, "update totp set used_step = ?2 where user_id = ?1 and used_step = ?3", SQL_T(user),
+                 SQL_I(step), SQL_I(VALUE_GET(row, "used_step").i));
     return st != STATUS_OK || conn_changes(c) == 1 ? st : refused(TOTP_USED, err);
 }
 

@@ -14,7 +14,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "base/clock_jump.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -218,7 +218,7 @@ static enum status dispatch(struct hub_request *rq, struct err *err)
         return to_sign_in(rq, err);
     if (rq->route->access == HUB_ADMIN && !value_truth(VALUE_GET(rq->user, "is_admin")))
         return err_set(err, STATUS_NOT_FOUND, "There is no page %.*s.", STR_ARG(str_sub(rq->http->path, 0, 100)));
-    if (rq->route->flags & HUB_STRONG && clock_unix_s() - rq->strong_at > LIMIT_HUB_STRONG_S)
+    if (rq->route->flags & HUB_STRONG && clock_age_s(rq->strong_at, clock_unix_s()) > LIMIT_HUB_STRONG_S)
         return to_confirm(rq, err);
     return rq->route->view(rq, err);
 }
@@ -313,6 +313,7 @@ struct process {
     struct signal_source *signals;
     struct gate *gate;
     struct loop_timer gate_timer, upkeep_timer, outbox;
+    struct upkeep_clock clock; /* of the round of upkeep: one at a time */
     atomic_bool outbox_busy;
     bool stopping;
 };
@@ -369,7 +370,7 @@ static void round_of_upkeep(void *arg, struct worker *w)
 {
     struct process *p = arg;
     (void)w;
-    upkeep_round(&p->hub);
+    upkeep_round(&p->hub, &p->clock);
     loop_post(p->hub.loop, round_ended, p);
 }
 

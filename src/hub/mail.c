@@ -178,7 +178,7 @@ static enum status count(struct conn *c, struct arena *a, str to, const char *ki
     enum status st = SQL_ROW(c, a, &row, err,
                              "select count(*) as recent, coalesce(sum(kind = ?3), 0) as alike, (select count(*) from"
                              " mails where sent_at = 0) as waiting from mails where recipient = ?1 collate nocase and"
-                             " created_at > ?2",
+                             " created_at between ?2 + 1 and ?2 + 3660",
                              SQL_T(to), SQL_I(clock_unix_s() - 3600), SQL_T(str_of(kind)));
     *ret = (struct counts){VALUE_GET(row, "recent").i, VALUE_GET(row, "alike").i, VALUE_GET(row, "waiting").i};
     return st;
@@ -219,10 +219,11 @@ static enum status fetch_due(struct mailer *m, struct arena *a, struct waiting *
     struct value rows = VALUE_UNDEF;
     enum status st = store_read(m->store, &c, err);
     if (st == STATUS_OK)
-        st = SQL_ROWS(c, a, &rows, err,
-                      "select id, created_at, tries, kind, recipient, vars from mails where sent_at = 0 and"
-                      " next_at <= ?1 order by next_at, id limit ?2",
-                      SQL_I(clock_unix_s()), SQL_I(ROUND));
+        st = SQL_ROWS(
+            c, a, &rows, err,
+            "select id, created_at, tries, kind, recipient, vars from mails where sent_at = 0 and"
+            " next_at not between ?1 + 1 and ?1 + ?3 order by next_at, id limit ?2", /* further: a clock was set back */
+            SQL_I(clock_unix_s()), SQL_I(ROUND), SQL_I(PAUSE_MAX));
     conn_release(c);
     *ret_n = value_count(rows);
     for (size_t i = 0; i < *ret_n; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/session.h"
 
-#include "base/clock.h"
+#include "base/clock_jump.h"
 #include "base/limits.h"
 #include "hub/device.h"
 #include "hub/notice.h"
@@ -17,8 +17,8 @@ struct seen {
 static enum status note_seen(struct conn *c, void *arg, struct err *err)
 {
     const struct seen *s = arg;
-    return SQL_RUN(c, err, "update sessions set seen_at = ?2, ends_at = max(ends_at, ?3) where id = ?1", SQL_T(s->id),
-                   SQL_I(s->now), SQL_I(s->now + LIMIT_HUB_SESSION_S));
+    return SQL_RUN(c, err, "update sessions set seen_at = ?2, ends_at = ?3 where id = ?1", SQL_T(s->id), SQL_I(s->now),
+                   SQL_I(s->now + LIMIT_HUB_SESSION_S));
 }
 
 enum status hub_session_find(struct hub_request *rq, struct err *err)
@@ -42,7 +42,7 @@ enum status hub_session_find(struct hub_request *rq, struct err *err)
     rq->session = VALUE_GET(row, "session_id").s;
     rq->strong_at = VALUE_GET(row, "strong_at").i;
     struct seen seen = {rq->session, now};
-    if (now - VALUE_GET(row, "seen_at").i > SEEN_EVERY_S)
+    if (clock_age_s(VALUE_GET(row, "seen_at").i, now) > SEEN_EVERY_S)
         (void)!store_write(rq->hub->store, note_seen, &seen, NULL); /* worth no failure of the page */
     rq->user = row;
     return STATUS_OK;

@@ -6,7 +6,6 @@
  * the newest, and a failure or a crash leaves told behind changed, which the next call mends. */
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -50,9 +49,7 @@ static enum status members_value(struct conn *c, struct arena *a, str id, struct
 static enum status revoked_value(struct conn *c, struct arena *a, str id, struct value *ret, struct err *err)
 {
     struct value rows, out = value_dict(a);
-    enum status st =
-        SQL_ROWS(c, a, &rows, err, "select session_id, until from revoked where space_id = ?1 and until > ?2",
-                 SQL_T(id), SQL_I(clock_unix_s()));
+    enum status st = SQL_ROWS(c, a, &rows, err, "select session_id, until from revoked where space_id = ?1", SQL_T(id));
     for (size_t i = 0; st == STATUS_OK && i < value_count(rows); i++)
         value_set(out, VALUE_GET(value_at(rows, i), "session_id").s, VALUE_GET(value_at(rows, i), "until"));
     if (st == STATUS_OK)
@@ -114,8 +111,7 @@ struct told {
 static enum status mark_told(struct conn *c, void *arg, struct err *err)
 {
     const struct told *t = arg;
-    enum status st = SQL_RUN(c, err, "update spaces set told = ?2 where id = ?1", SQL_T(t->id), SQL_I(t->changed));
-    return st == STATUS_OK ? SQL_RUN(c, err, "delete from revoked where until < ?1", SQL_I(clock_unix_s())) : st;
+    return SQL_RUN(c, err, "update spaces set told = ?2 where id = ?1", SQL_T(t->id), SQL_I(t->changed));
 }
 
 static enum status tell_one(struct hub *h, struct conn *c, struct arena *a, struct value row, struct err *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/upkeep.h"
 
-#include "base/clock.h"
+#include "base/clock_jump.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "hub/account.h"
@@ -24,7 +24,28 @@ static enum status forget_links(struct conn *c, void *arg, struct err *err)
     enum status st = SQL_RUN(c, err, "delete from links where ends_at < ?1", SQL_I(before));
     if (st == STATUS_OK)
         st = SQL_RUN(c, err, "delete from invitations where ends_at < ?1", SQL_I(before));
-    return st == STATUS_OK ? SQL_RUN(c, err, "delete from sessions where ends_at < ?1", SQL_I(clock_unix_s())) : st;
+    if (st == STATUS_OK)
+        st = SQL_RUN(c, err, "delete from sessions where ends_at < ?1", SQL_I(clock_unix_s()));
+    return st == STATUS_OK ? SQL_RUN(c, err, "delete from revoked where until < ?1", SQL_I(clock_unix_s())) : st;
+}
+
+/* A clock that is wrong must not take away what cannot be brought back. So when it is set ahead while we run, nothing
+ * is removed for a day: time for somebody to notice, and to set it right. (A machine that slept was not set ahead.) */
+#define JUMP_S  3600
+#define DOUBT_S 86400
+
+static bool is_trusted(struct upkeep_clock *k)
+{
+    int64_t boot_s = clock_boot_s(), offset_s = clock_unix_s() - boot_s, jump_s = offset_s - k->offset_s;
+    if (k->offset_s && jump_s > JUMP_S) {
+        k->doubt_until_s = boot_s + DOUBT_S;
+        log_line(LOG_WARN, "hub", "the clock was set ahead by %lld hours: nothing is removed for a day",
+                 (long long)(jump_s / 3600));
+    } else if (jump_s < -JUMP_S) {
+        k->doubt_until_s = 0;
+    }
+    k->offset_s = offset_s;
+    return boot_s >= k->doubt_until_s;
 }
 
 /* Folder and app first: the row is what makes the next round try again. */
@@ -52,7 +73,8 @@ static bool backup_is_due(struct hub *h, struct conn *c, struct arena *a)
             NULL, 0, &row, NULL) != STATUS_OK)
         return false;
     int64_t last = VALUE_GET(row, "at").kind == VALUE_INT ? VALUE_GET(row, "at").i : VALUE_GET(row, "began").i;
-    return VALUE_GET(row, "began").kind == VALUE_INT && last < due; /* a new hub waits for its first night */
+    bool ahead = clock_age_s(last, now) == INT64_MAX;
+    return VALUE_GET(row, "began").kind == VALUE_INT && (last < due || ahead); /* a new hub waits for its first night */
 }
 
 static void back_up(struct hub *h)
@@ -66,27 +88,33 @@ static void back_up(struct hub *h)
                  (long long)r.done, (long long)r.failed);
 }
 
-void upkeep_round(struct hub *h)
+static enum status forget(struct hub *h, struct err *err)
+{
+    enum status st = store_write(h->store, forget_links, NULL, err);
+    if (st == STATUS_OK)
+        st = account_purge(h, err);
+    return st == STATUS_OK ? waiting_upkeep(h, err) : st;
+}
+
+void upkeep_round(struct hub *h, struct upkeep_clock *clock)
 {
     struct arena *a = arena_new(0);
     struct conn *c = NULL;
     struct value rows = VALUE_NULL;
     struct err err = ERR_INIT;
+    bool trusted = is_trusted(clock);
     enum status st = store_read(h->store, &c, &err);
     if (st == STATUS_OK)
         st = SQL_ROWS(c, a, &rows, &err, "select id from spaces where state = 'deleted' and deletes_at <= ?1",
                       SQL_I(clock_unix_s()));
     bool due = st == STATUS_OK && backup_is_due(h, c, a);
     conn_release(c);
-    if (st == STATUS_OK)
-        st = store_write(h->store, forget_links, NULL, &err);
-    if (st == STATUS_OK)
-        st = account_purge(h, &err);
-    if (st == STATUS_OK)
-        st = waiting_upkeep(h, &err);
+    if (st == STATUS_OK && trusted)
+        st = forget(h, &err);
     if (st != STATUS_OK)
         log_line(LOG_ERROR, "hub", "%s", err.text);
-    end_spaces(h, rows);
+    if (trusted)
+        end_spaces(h, rows);
     space_tell(h);
     if (due)
         back_up(h);

@@ -6,7 +6,12 @@
 
 #include "hub/hub.h"
 
+/* What a round saw of the wall clock, for the next one: how far it is from the machine's, and until when it is not
+ * believed (clock_boot_s). Zero at first. */
+struct upkeep_clock {
+    int64_t offset_s, doubt_until_s;
+};
 /* A round; looks what is due. Blocks, at night for long: HUB_BACKGROUND. */
-void upkeep_round(struct hub *h);
+void upkeep_round(struct hub *h, struct upkeep_clock *clock);
 
 #endif

@@ -179,6 +179,10 @@ class Hub:
     def log(self):
         return self.log_path.read_text(errors="replace")
 
+    def app_log(self):
+        """What the hub itself said."""
+        return "".join(p.read_text(errors="replace") for p in (self.folder / "edge/logs").glob("hub*"))
+
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)

@@ -2,7 +2,7 @@
 /* sessions — where one is signed in, ending that, and the password. */
 #include "hub/session.h"
 
-#include "base/clock.h"
+#include "base/clock_jump.h"
 #include "base/limits.h"
 #include "codec/password.h"
 #include "codec/password_rules.h"
@@ -110,7 +110,7 @@ static enum status change_password(struct hub_request *rq, str old_hash, struct 
     enum status st = STATUS_OK;
     if (old_hash.n)
         st = check_old(rq, old_hash, err);
-    else if (clock_unix_s() - rq->strong_at > LIMIT_HUB_STRONG_S)
+    else if (clock_age_s(rq->strong_at, clock_unix_s()) > LIMIT_HUB_STRONG_S)
         st = err_set(err, STATUS_FORBIDDEN, "Sign in anew first: the first password needs a fresh sign-in.");
     if (st == STATUS_OK)
         st = password_rules_check(password, value_get_text(rq->user, STR("email")), err);

@@ -3,7 +3,7 @@
 
 #include <sys/random.h>
 
-#include "base/clock.h"
+#include "base/clock_jump.h"
 #include "base/limits.h"
 #include "codec/b64.h"
 #include "codec/sign.h"
@@ -76,8 +76,9 @@ void session_actor(struct request *rq)
         return;
     str user = value_get_text(v, STR("u")), session = value_get_text(v, STR("s"));
     struct value end = VALUE_GET(v, "e");
-    if (!str_eq(value_get_text(v, STR("space")), sp->id) || end.kind != VALUE_INT || clock_unix_s() >= end.i ||
-        !user.n || space_is_revoked(sp, session))
+    int64_t now = clock_unix_s(); /* an end further ahead than any was given before the clock was set back */
+    if (!str_eq(value_get_text(v, STR("space")), sp->id) || end.kind != VALUE_INT || now >= end.i ||
+        clock_age_s(end.i - LIMIT_SPACE_SESSION_S, now) == INT64_MAX || !user.n || space_is_revoked(sp, session))
         return;
     rq->actor = session_member(sp, a, user);
     if (value_is_null(rq->actor) && !value_truth(VALUE_GET(v, "m")))

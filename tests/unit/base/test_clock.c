@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <time.h>
 
-#include "base/clock.h"
+#include "base/clock_jump.h"
 #include "test.h"
+
+TEST(age_of_what_was_noted)
+{
+    CHECK_INT(clock_age_s(1000, 1000), 0);
+    CHECK_INT(clock_age_s(1000, 1500), 500);
+    CHECK_INT(clock_age_s(1060, 1000), 0);         /* corrected a little */
+    CHECK_INT(clock_age_s(1061, 1000), INT64_MAX); /* set back */
+    CHECK_INT(clock_age_s(0, 1000), 1000);
+}
 
 TEST(clock_http_dates_both_ways_against_libc)
 {

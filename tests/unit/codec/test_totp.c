@@ -53,6 +53,16 @@ TEST(a_clock_may_be_one_step_off)
     CHECK(try_step(1000, -1, -1, &step) == TOTP_WRONG);
 }
 
+TEST(a_step_that_was_used_by_a_clock_that_ran_ahead_does_not_count)
+{
+    const int64_t now = 1000 * TOTP_STEP_S, month = 30 * 86400 / TOTP_STEP_S;
+    int64_t step = -1;
+    CHECK(try_step(1000, now, 1000 + month, &step) == TOTP_RIGHT);
+    CHECK_INT(step, 1000);
+    CHECK(try_step(1000, now, 1001, &step) == TOTP_USED); /* that may be a phone one step ahead */
+    CHECK(try_step(1000, now, 1002, &step) == TOTP_RIGHT);
+}
+
 TEST(a_code_is_accepted_once)
 {
     const int64_t now = 1000 * TOTP_STEP_S;
