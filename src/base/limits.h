@@ -312,6 +312,10 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_BACKUP_NAME 200 /* bytes of the name of a backup; longer: INVALID */
 #define LIMIT_BACKUP_MANIFEST                                                                                          \
     LOWERABLE(BACKUP_MANIFEST, 16777216) /* bytes of the file that says what a backup holds; more: TOO_LARGE */
+#define LIMIT_BACKUP_FILES LOWERABLE(BACKUP_FILES, 20000) /* files and folders of a folder's backup; more: TOO_LARGE   \
+                                                           */
+#define LIMIT_BACKUP_DEPTH 32                             /* folders inside each other in it; more: TOO_LARGE */
+#define LIMIT_BACKUP_PATH  2000                           /* bytes of a path in it; longer: TOO_LARGE */
 
 /* ingest */
 #define LIMIT_INGEST_BLOCK 1048576 /* size: bytes of text read at once; a longer record makes the block grow */
@@ -375,7 +379,6 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_HUB_SIGN_IN_FLOW  LOWERABLE(HUB_SIGN_IN_FLOW, 8)      /* ... of one address; more: 503 */
 #define LIMIT_HUB_PASSKEYS      20                                  /* of one account; more: refused */
 #define LIMIT_HUB_STRONG_S      LOWERABLE(HUB_STRONG_S, 900) /* a password shown is good for dangerous acts so long */
-#define LIMIT_HUB_DATABASES     1000 /* databases of a space that are backed up; more: the backup fails */
 #define LIMIT_HUB_BACKUP_MS     LOWERABLE(HUB_BACKUP_MS, 3600000)     /* backup of one space; longer: it fails */
 #define LIMIT_HUB_PROGRAM       LOWERABLE(HUB_PROGRAM, 1073741824)    /* a program for the fleet; larger: refused */
 #define LIMIT_HUB_START_BYTES   LOWERABLE(HUB_START_BYTES, 104857600) /* file of a visitor; larger: 413 */

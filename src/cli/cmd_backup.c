@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_backup — `vitrine backup`, `vitrine restore`: databases into a folder and back. */
+/* cmd_backup — `vitrine backup`, `vitrine restore`: databases, or all of a folder, into a folder and
+ * back. */
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "cli/given.h"
-#include "replicate/backup.h"
+#include "replicate/tree.h"
 
 enum {
     OPT_TO,
     OPT_NAME,
+    OPT_EXCEPT,
     OPT_KEEP,
     OPT_DAILY,
     OPT_WEEKLY,
@@ -27,7 +30,8 @@ enum {
 
 static const struct option backup_options[] = {
     {"--to", 0, OPTION_VALUE, "FOLDER", "Where backups go; made when it does not exist", OPT_TO},
-    {"--name", 0, OPTION_VALUE, "NAME", "Name of the backup of one database (default: its file name)", OPT_NAME},
+    {"--name", 0, OPTION_VALUE, "NAME", "Name of the backup of one database or folder (default: its own)", OPT_NAME},
+    {"--except", 0, OPTION_VALUE, "PATH", "Of a folder: leave this path in it out; may be given again", OPT_EXCEPT},
     {"--keep", 0, OPTION_VALUE, "N", "Keep the newest N; with a rule, what no rule keeps is removed", OPT_KEEP},
     {"--keep-daily", 0, OPTION_VALUE, "N", "Keep the newest of each of N days", OPT_DAILY},
     {"--keep-weekly", 0, OPTION_VALUE, "N", "Keep the newest of each of N weeks", OPT_WEEKLY},
@@ -38,11 +42,10 @@ static const struct option backup_options[] = {
 };
 
 static const struct option restore_options[] = {
-    {"--to", 0, OPTION_VALUE, "FILE", "The database to make, or to bring back to what it was", OPT_TO},
+    {"--to", 0, OPTION_VALUE, "PATH", "The database or folder to make, or to bring back to what it was", OPT_TO},
     {"--at", 0, OPTION_VALUE, "TIME", "The newest backup not after it, in UTC: 2026-11-21, \"2026-11-21 17:03\"",
      OPT_AT},
-    {"--no-backup", 0, OPTION_FLAG, NULL, "Do not back up an existing database before it is brought back",
-     OPT_NO_BACKUP},
+    {"--no-backup", 0, OPTION_FLAG, NULL, "Do not back up what is there before it is brought back", OPT_NO_BACKUP},
     {"--check", 0, OPTION_FLAG, NULL, "Restore nothing: try whether the newest backup of each name could be",
      OPT_CHECK},
     {"--all", 0, OPTION_FLAG, NULL, "With --check: every backup, not only the newest", OPT_ALL},
@@ -126,6 +129,42 @@ static void say(struct backup_run *b, const char *what, str name, const struct b
     buf_release(&text);
 }
 
+static void say_tree(struct backup_run *b, const char *what, str name, const struct tree *t, str where)
+{
+    int64_t files = 0, databases = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        files += t->entries[i].kind == TREE_FILE;
+        databases += t->entries[i].kind == TREE_DATABASE;
+    }
+    if (b->quiet)
+        return;
+    if (!b->json) {
+        printf("%s %.*s %.*s: %s, a folder with %lld databases, %lld files", what, STR_ARG(name), STR_ARG(t->taken),
+               size_text(b->arena, t->bytes), (long long)databases, (long long)files);
+        if (t->left_out)
+            printf(", %lld links and others left out", (long long)t->left_out);
+        printf("%s%.*s\n", where.n ? " -> " : "", STR_ARG(where));
+        return;
+    }
+    struct value v = value_dict(b->arena);
+    struct buf text;
+    VALUE_SET(v, "name", value_str(name));
+    VALUE_SET(v, "taken", value_str(t->taken));
+    VALUE_SET(v, "id", value_str(t->id));
+    if (where.n)
+        VALUE_SET(v, "file", value_str(where));
+    VALUE_SET(v, "bytes", value_int(t->bytes));
+    VALUE_SET(v, "databases", value_int(databases));
+    VALUE_SET(v, "files", value_int(files));
+    VALUE_SET(v, "folders", value_int((int64_t)t->count - files - databases));
+    VALUE_SET(v, "left_out", value_int(t->left_out));
+    VALUE_SET(v, "done", value_cstr(what));
+    buf_init(&text, LIMIT_JSON_OUTPUT);
+    value_to_json(&text, v, VALUE_JSON_UTF8);
+    printf("%.*s\n", STR_ARG(buf_str(&text)));
+    buf_release(&text);
+}
+
 /* ---- backup ---- */
 
 static enum status read_count(const struct given *g, int id, int64_t *ret, struct err *err)
@@ -138,9 +177,21 @@ static enum status read_count(const struct given *g, int id, int64_t *ret, struc
                    STR_ARG(text));
 }
 
-/* "data.db" of "a/b/data.db" is "data". */
-static str name_of(str file)
+static bool is_folder(struct arena *a, str path)
 {
+    struct stat now;
+    return stat(arena_cstr(a, path), &now) == 0 && S_ISDIR(now.st_mode);
+}
+
+/* "data.db" of "a/b/data.db" is "data"; of "a/site.d/" it is "site.d". */
+static str name_of(struct arena *a, str file)
+{
+    if (is_folder(a, file)) {
+        while (file.n > 1 && file.p[file.n - 1] == '/')
+            file.n--;
+        size_t at = str_rfind_char(file, '/');
+        return at == STR_NPOS ? file : str_from(file, at + 1);
+    }
     size_t slash = str_rfind_char(file, '/');
     str base = slash == STR_NPOS ? file : str_from(file, slash + 1);
     size_t dot = str_rfind_char(base, '.');
@@ -162,6 +213,33 @@ static enum status back_up(struct backup_run *b, str file, str folder, str name,
     return st;
 }
 
+/* A folder and the databases in it; `used`: names that are other words of the command line. */
+static enum status back_up_folder(struct backup_run *b, str source, str folder, str name, const str *used,
+                                  size_t used_count, const struct backup_keep *keep, struct err *err)
+{
+    struct tree_take o = {.source = source, .used = used, .used_count = used_count};
+    struct tree t;
+    struct shelf_names names;
+    struct err why = ERR_INIT, bad = ERR_INIT;
+    str *removed;
+    size_t count;
+    o.except = given_list(b->arena, &b->given, OPT_EXCEPT, &o.except_count);
+    enum status st = tree_take(b->arena, &o, folder, name, &b->progress, &t, &names, &bad);
+    if (st != STATUS_OK && st != STATUS_CORRUPT) {
+        *err = bad;
+        return err_prefix(err, "%.*s", STR_ARG(source));
+    }
+    if (st == STATUS_OK)
+        say_tree(b, "backed up", name, &t, (str){0});
+    enum status pruned = tree_prune(b->arena, folder, name, keep, &removed, &count, &why);
+    for (size_t i = 0; pruned == STATUS_OK && i < names.v.count; i++) {
+        struct backup_list gone;
+        pruned = backup_prune(b->arena, folder, names.v.items[i], keep, &gone, &why);
+    }
+    *err = st != STATUS_OK ? bad : why;
+    return st != STATUS_OK ? st : pruned;
+}
+
 static enum status run_backup(struct backup_run *b, struct err *err)
 {
     const struct given *g = &b->given;
@@ -181,10 +259,13 @@ static enum status run_backup(struct backup_run *b, struct err *err)
         return err_hint(err, "vitrine backup data.db --to backups");
     }
     if (name.p && g->words.count > 1)
-        return err_set(err, STATUS_USAGE, "--name is for one database");
+        return err_set(err, STATUS_USAGE, "--name is for one database or folder");
+    str *names = ARENA_ARRAY(b->arena, str, g->words.count);
+    for (size_t i = 0; i < g->words.count; i++)
+        names[i] = name.p ? name : name_of(b->arena, g->words.items[i]);
     for (size_t i = 0; i < g->words.count; i++) /* two of one name would be taken for one */
         for (size_t k = 0; k < i; k++)
-            if (str_eq(name_of(g->words.items[i]), name_of(g->words.items[k])))
+            if (str_eq(names[i], names[k]))
                 return err_set(err, STATUS_USAGE,
                                "%.*s and %.*s would have the same name: back them up one by one with --name",
                                STR_ARG(g->words.items[k]), STR_ARG(g->words.items[i]));
@@ -192,7 +273,8 @@ static enum status run_backup(struct backup_run *b, struct err *err)
     for (size_t i = 0; i < g->words.count; i++) { /* a bad one does not keep the others from being saved */
         struct err why = ERR_INIT;
         str file = g->words.items[i];
-        st = back_up(b, file, folder, name.p ? name : name_of(file), &keep, &why);
+        st = is_folder(b->arena, file) ? back_up_folder(b, file, folder, names[i], names, g->words.count, &keep, &why)
+                                       : back_up(b, file, folder, names[i], &keep, &why);
         if (st == STATUS_OK)
             continue;
         if (worst != STATUS_OK)
@@ -216,7 +298,7 @@ static enum status find(struct backup_run *b, str folder, str name, struct backu
         return err_hint(err, "vitrine restore FOLDER lists what there is.");
     if (st != STATUS_OK)
         return st;
-    *ret = backup_find(l, at);
+    *ret = backup_find(b->arena, l, at);
     if (*ret)
         return STATUS_OK;
     if (!l->count)
@@ -225,6 +307,29 @@ static enum status find(struct backup_run *b, str folder, str name, struct backu
     err_set(err, STATUS_NOT_FOUND, "no backup of %.*s is so old: the oldest is of %.*s", STR_ARG(name),
             STR_ARG(l->items[0].taken));
     return err_hint(err, "Leave --at out for the newest.");
+}
+
+/* The folders' backups of one name. */
+static enum status list_or_check_trees(struct backup_run *b, str folder, str name, struct err *err)
+{
+    bool check = given_has(&b->given, OPT_CHECK), newest = check && !given_has(&b->given, OPT_ALL);
+    str *ids;
+    size_t count = 0;
+    int shelf = -1;
+    enum status st = tree_ids(b->arena, folder, name, &ids, &count, err);
+    if (st == STATUS_OK && count)
+        st = tree_open(b->arena, folder, name, &shelf, err);
+    for (size_t i = newest && count ? count - 1 : 0; st == STATUS_OK && i < count; i++) {
+        struct tree t;
+        st = tree_read(b->arena, shelf, ids[i], &t, err);
+        if (st == STATUS_OK && check)
+            st = tree_check(shelf, &t, &b->progress, err);
+        if (st == STATUS_OK)
+            say_tree(b, check ? "whole" : "backup", name, &t, (str){0});
+    }
+    if (shelf >= 0)
+        close(shelf);
+    return st;
 }
 
 static enum status list_or_check(struct backup_run *b, str folder, const str *names, size_t count, struct err *err)
@@ -242,6 +347,8 @@ static enum status list_or_check(struct backup_run *b, str folder, const str *na
                 say(b, check ? "whole" : "backup", names[i], &l.items[k], (str){0});
         }
         if (st == STATUS_OK)
+            st = list_or_check_trees(b, folder, names[i], &why);
+        if (st == STATUS_OK)
             continue;
         if (worst != STATUS_OK)
             command_fail(err);
@@ -249,6 +356,38 @@ static enum status list_or_check(struct backup_run *b, str folder, const str *na
         worst = st;
     }
     return worst;
+}
+
+static enum status restore_folder(struct backup_run *b, str folder, str name, const str *ids, size_t count, str to,
+                                  struct err *err)
+{
+    str at = given_text(&b->given, OPT_AT);
+    size_t i = shelf_find(ids, count, at);
+    struct shelf_names there;
+    struct tree t;
+    int shelf;
+    if (i == count) {
+        err_set(err, STATUS_NOT_FOUND, "no backup of %.*s is so old: the oldest is of %.*s", STR_ARG(name),
+                STR_ARG(ids[0]));
+        return err_hint(err, "Leave --at out for the newest.");
+    }
+    enum status st = tree_open(b->arena, folder, name, &shelf, err);
+    if (st != STATUS_OK)
+        return st;
+    st = tree_read(b->arena, shelf, ids[i], &t, err);
+    if (st == STATUS_OK && !given_has(&b->given, OPT_NO_BACKUP) &&
+        shelf_entries(b->arena, to, &there, NULL) == STATUS_OK && there.v.count) {
+        const struct backup_keep keep = {0};
+        st = back_up_folder(b, to, folder, name, NULL, 0, &keep, err);
+        if (st != STATUS_OK && st != STATUS_CANCELLED)
+            err_hint(err, "--no-backup brings it back without saving what is there now.");
+    }
+    if (st == STATUS_OK)
+        st = tree_restore(b->arena, shelf, &t, folder, name, to, &b->progress, err);
+    if (st == STATUS_OK)
+        say_tree(b, "restored", name, &t, to);
+    close(shelf);
+    return st;
 }
 
 static enum status run_restore(struct backup_run *b, struct err *err)
@@ -275,8 +414,11 @@ static enum status run_restore(struct backup_run *b, struct err *err)
                                    : list_or_check(b, folder, names, count, err);
     }
     if (g->words.count < 2 && count != 1)
-        return err_set(err, STATUS_USAGE, "there are backups of %zu databases: say which NAME", count);
-    str name = g->words.count < 2 ? names[0] : g->words.items[1];
+        return err_set(err, STATUS_USAGE, "there are backups of %zu names: say which NAME", count);
+    str name = g->words.count < 2 ? names[0] : g->words.items[1], *ids;
+    size_t trees = 0;
+    if (tree_ids(b->arena, folder, name, &ids, &trees, NULL) == STATUS_OK && trees)
+        return restore_folder(b, folder, name, ids, trees, to, err);
     st = find(b, folder, name, &l, &s, err);
     if (st == STATUS_OK && access(arena_cstr(b->arena, to), F_OK) == 0 && !given_has(g, OPT_NO_BACKUP)) {
         const struct backup_keep keep = {0};
@@ -295,7 +437,7 @@ static int run(int argc, char **argv, const struct option *options, size_t count
                enum status (*work)(struct backup_run *b, struct err *err))
 {
     struct err err = ERR_INIT;
-    struct backup_run b = {.arena = arena_new(LIMIT_REQUEST_ARENA), .terminal = isatty(STDERR_FILENO)};
+    struct backup_run b = {.arena = arena_new(0), .terminal = isatty(STDERR_FILENO)};
     const struct sigaction on = {.sa_handler = on_interrupt};
     int code = 0;
     sigaction(SIGINT, &on, NULL);
@@ -318,20 +460,21 @@ static int run(int argc, char **argv, const struct option *options, size_t count
 
 int cmd_backup(int argc, char **argv)
 {
-    return run(argc, argv, backup_options, ARRAY_LEN(backup_options),
-               "Usage: vitrine backup DATABASE... --to FOLDER\n\nCopies databases into a folder while they are in use. "
-               "Each copy is checked before it counts;\nthe same database again and again takes room only when it has "
-               "changed.\n\nOptions:\n",
-               run_backup);
+    return run(
+        argc, argv, backup_options, ARRAY_LEN(backup_options),
+        "Usage: vitrine backup DATABASE|FOLDER... --to FOLDER\n\nCopies databases into a folder while they are in use, "
+        "of a folder its other files too. Each copy is\nchecked before it counts; what has not changed takes no "
+        "further room.\n\nOptions:\n",
+        run_backup);
 }
 
 int cmd_restore(int argc, char **argv)
 {
     return run(argc, argv, restore_options, ARRAY_LEN(restore_options),
                "Usage: vitrine restore FOLDER [NAME]              list backups\n"
-               "       vitrine restore FOLDER [NAME] --to FILE    make a database of one\n"
+               "       vitrine restore FOLDER [NAME] --to PATH    make a database, or a folder, of one\n"
                "       vitrine restore FOLDER [NAME] --check      try whether they could be restored\n\n"
                "A database that exists is backed up, then brought back in one transaction: a server goes on "
-               "serving it.\n\nOptions:\n",
+               "serving it.\nOf a folder that exists, files that the backup does not hold stay.\n\nOptions:\n",
                run_restore);
 }

@@ -18,7 +18,18 @@
 
 #define ADMIN_LINK_S 86400
 
-enum { OPT_DIR, OPT_DOMAIN, OPT_LISTEN, OPT_LISTEN_TLS, OPT_ORIGIN, OPT_ACME, OPT_UDS, OPT_LOG_LEVEL, OPT_HELP };
+enum {
+    OPT_DIR,
+    OPT_DOMAIN,
+    OPT_LISTEN,
+    OPT_LISTEN_TLS,
+    OPT_ORIGIN,
+    OPT_ACME,
+    OPT_UDS,
+    OPT_AT,
+    OPT_LOG_LEVEL,
+    OPT_HELP
+};
 static const struct option options[] = {
     {"--dir", 'd', OPTION_VALUE, "DIR", "Folder (default: $VITRINE_HUB, /var/lib/vitrine, ~/.local/share/vitrine)",
      OPT_DIR},
@@ -31,13 +42,14 @@ static const struct option options[] = {
     {"--origin", 0, OPTION_VALUE, "URL", "init: where people find it, when something stands in front", OPT_ORIGIN},
     {"--acme", 0, OPTION_VALUE, "MAIL", "init: get certificates; you agree to the terms of Let's Encrypt", OPT_ACME},
     {"--uds", 0, OPTION_VALUE, "PATH", "run: Unix socket where the edge asks it", OPT_UDS},
+    {"--at", 0, OPTION_VALUE, "TIME", "restore: the newest backup not after it, in UTC: \"2026-11-21 17:03\"", OPT_AT},
     {"--log-level", 0, OPTION_VALUE, "LEVEL", "debug, info, warn, error (default info)", OPT_LOG_LEVEL},
     {"--help", 0, OPTION_FLAG, NULL, "Show this text", OPT_HELP},
 };
 
 struct typed {
     struct arena *a;
-    str verb, dir, domain, listen, listen_tls, origin, acme, uds;
+    str verb, space, dir, domain, listen, listen_tls, origin, acme, uds, at;
     bool help;
 };
 
@@ -47,7 +59,7 @@ static enum status apply(struct typed *t, int id, str value, struct err *err)
     str *const texts[] = {[OPT_DIR] = &t->dir,       [OPT_DOMAIN] = &t->domain,
                           [OPT_LISTEN] = &t->listen, [OPT_LISTEN_TLS] = &t->listen_tls,
                           [OPT_ORIGIN] = &t->origin, [OPT_ACME] = &t->acme,
-                          [OPT_UDS] = &t->uds};
+                          [OPT_UDS] = &t->uds,       [OPT_AT] = &t->at};
     if (id == OPT_HELP) {
         t->help = true;
     } else if (id == OPT_LOG_LEVEL) {
@@ -58,6 +70,8 @@ static enum status apply(struct typed *t, int id, str value, struct err *err)
         *texts[id] = value;
     } else if (!t->verb.n) {
         t->verb = value;
+    } else if (str_is(t->verb, "restore") && !t->space.n) {
+        t->space = value;
     } else {
         return err_set(err, STATUS_USAGE, "\"%.*s\" is one word too many", STR_ARG(value));
     }
@@ -230,11 +244,31 @@ static enum status back_up(struct typed *t, struct err *err)
     return st;
 }
 
+static enum status bring_back(struct typed *t, struct err *err)
+{
+    struct hub h;
+    str taken;
+    if (!t->space.n) {
+        err_set(err, STATUS_USAGE, "hub restore: which space?");
+        return err_hint(err, "vitrine hub restore NAME, with --at TIME for an older backup");
+    }
+    enum status st = hub_open(&h, t->dir, err);
+    if (st == STATUS_OK && !backups_wanted(&h.config))
+        st = err_set(err, STATUS_CONFIG, "hub.yaml says: backups: false");
+    if (st == STATUS_OK)
+        st = backups_restore(&h, t->a, t->space, t->at, &taken, err);
+    if (st == STATUS_OK)
+        printf("%.*s is what it was at %.*s; what was there before is a backup now\n", STR_ARG(t->space),
+               STR_ARG(taken));
+    hub_close(&h);
+    return st;
+}
+
 static const struct verb {
     const char *name;
     enum status (*run)(struct typed *t, struct err *err);
-} verbs[] = {{"init", init}, {"check", check},   {"admin-link", print_admin_link},
-             {"run", run},   {"reload", reload}, {"backup", back_up}};
+} verbs[] = {{"init", init},     {"check", check},    {"admin-link", print_admin_link}, {"run", run},
+             {"reload", reload}, {"backup", back_up}, {"restore", bring_back}};
 
 static enum status read_typed(struct typed *t, int argc, char **argv, struct err *err)
 {
@@ -260,11 +294,12 @@ int cmd_hub(int argc, char **argv)
     if (t.help || (st == STATUS_OK && !t.verb.n)) {
         printf(
             "Usage: vitrine hub init --domain DOMAIN [OPTIONS]\n"
-            "       vitrine hub check | reload | admin-link | backup | run --uds PATH [--dir DIR]\n\n"
+            "       vitrine hub check | reload | admin-link | backup | run --uds PATH [--dir DIR]\n"
+            "       vitrine hub restore SPACE [--at TIME] [--dir DIR]\n\n"
             "A data cloud of your own: people sign up, get a space on a subdomain, put files in and share them.\n"
             "init makes its folder and prints a link for the first administrator; vitrine up starts it. check reads\n"
-            "hub.yaml; admin-link prints another such link; backup copies everything now; run is what the edge "
-            "starts.\n\nOptions:\n");
+            "hub.yaml; admin-link prints another such link; backup copies everything now, restore brings a space "
+            "back;\nrun is what the edge starts.\n\nOptions:\n");
         option_print_help(options, ARRAY_LEN(options));
         st = STATUS_OK;
     } else if (st == STATUS_OK) {

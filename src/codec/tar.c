@@ -23,16 +23,16 @@ static void octal(char *field, size_t size, uint64_t n)
     }
 }
 
-static void put_block(struct buf *out, str name, int64_t size, int64_t mtime_s, char type)
+static void put_block(struct buf *out, const struct tar_entry *e, char type)
 {
     struct tar_block b = {.type = type, .magic = "ustar", .version = {'0', '0'}};
     unsigned sum = 0;
-    memcpy(b.name, name.p, MIN(name.n, sizeof b.name));
-    octal(b.mode, sizeof b.mode, 0600);
+    memcpy(b.name, e->name.p, MIN(e->name.n, sizeof b.name));
+    octal(b.mode, sizeof b.mode, e->mode & 0777);
     octal(b.uid, sizeof b.uid, 0);
     octal(b.gid, sizeof b.gid, 0);
-    octal(b.size, sizeof b.size, (uint64_t)MIN(size, SIZE_MAX_USTAR));
-    octal(b.mtime, sizeof b.mtime, (uint64_t)MIN(MAX(mtime_s, 0), SIZE_MAX_USTAR));
+    octal(b.size, sizeof b.size, (uint64_t)MIN(e->size, SIZE_MAX_USTAR));
+    octal(b.mtime, sizeof b.mtime, (uint64_t)MIN(MAX(e->mtime_s, 0), SIZE_MAX_USTAR));
     memset(b.sum, ' ', sizeof b.sum);
     for (size_t i = 0; i < sizeof b; i++)
         sum += ((const unsigned char *)&b)[i];
@@ -62,24 +62,33 @@ static void put_record(struct buf *out, const char *key, str value)
     buf_putc(out, '\n');
 }
 
-void tar_head(struct buf *out, str name, int64_t size, int64_t mtime_s)
+void tar_head(struct buf *out, const struct tar_entry *e)
 {
-    struct buf records;
+    struct buf records, slashed;
+    struct tar_entry named = *e;
     buf_init(&records, 65536);
-    if (!is_plain(name))
-        put_record(&records, "path", name);
-    if (size > SIZE_MAX_USTAR) {
+    buf_init(&slashed, 65536);
+    if (e->folder) {
+        buf_puts(&slashed, e->name);
+        buf_putc(&slashed, '/');
+        named.name = buf_str(&slashed);
+    }
+    if (!is_plain(named.name))
+        put_record(&records, "path", named.name);
+    if (e->size > SIZE_MAX_USTAR) {
         char digits[24];
-        (void)snprintf(digits, sizeof digits, "%lld", (long long)size);
+        (void)snprintf(digits, sizeof digits, "%lld", (long long)e->size);
         put_record(&records, "size", str_of(digits));
     }
     if (records.n) {
-        put_block(out, STR("PaxHeaders/file"), (int64_t)records.n, mtime_s, 'x');
+        const struct tar_entry head = {STR("PaxHeaders/file"), false, 0600, (int64_t)records.n, e->mtime_s};
+        put_block(out, &head, 'x');
         buf_puts(out, buf_str(&records));
         tar_pad(out, (int64_t)records.n);
     }
+    put_block(out, &named, e->folder ? '5' : '0');
     buf_release(&records);
-    put_block(out, name, size, mtime_s, '0');
+    buf_release(&slashed);
 }
 
 void tar_pad(struct buf *out, int64_t size)

@@ -8,9 +8,15 @@
 
 #define TAR_BLOCK 512
 
-/* A plain file, readable by its owner only. Names that are long or not ASCII, and sizes from 8 GiB on, get a pax header
- * before. name: no leading slash. */
-void tar_head(struct buf *out, str name, int64_t size, int64_t mtime_s);
+struct tar_entry {
+    str name;      /* no leading slash */
+    bool folder;   /* its name gets the slash at its end */
+    unsigned mode; /* 0777 at most */
+    int64_t size;  /* bytes; 0 of a folder */
+    int64_t mtime_s;
+};
+/* Names that are long or not ASCII, and sizes from 8 GiB on, get a pax header before. */
+void tar_head(struct buf *out, const struct tar_entry *e);
 void tar_pad(struct buf *out, int64_t size); /* after the bytes of a file of this size */
 void tar_end(struct buf *out);
 

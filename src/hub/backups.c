@@ -13,7 +13,7 @@
 #include "hub/copies.h"
 #include "hub/edge_apps.h"
 #include "hub/sql.h"
-#include "replicate/backup.h"
+#include "replicate/tree.h"
 
 bool backups_wanted(const struct hub_config *c)
 {
@@ -60,35 +60,38 @@ static void push(struct value list, const char *word)
     value_push(list, value_cstr(word));
 }
 
-static enum status take(struct hub *h, struct arena *a, str space_id, str folder, struct err *err)
+/* Of the whole folder but mail on its way, which is not to go again, and space.json, which comes of hub.db. */
+static enum status save(struct hub *h, struct arena *a, str space_id, str folder, bool prune, struct err *err)
 {
-    struct value files = value_list(a), words = value_list(a), check = value_list(a);
+    struct value words = value_list(a);
     const struct hub_config *c = &h->config;
-    str space = arena_printf(a, "%.*s/spaces/%.*s", STR_ARG(c->dir), STR_ARG(space_id));
-    enum status st = copies_find(a, ARENA_CAT(a, space, STR("/data")), files, err);
-    if (st == STATUS_OK)
-        st = copies_find(a, ARENA_CAT(a, space, STR("/state")), files, err);
-    if (st != STATUS_OK || !value_count(files))
-        return st;
-    push(words, "backup");
-    for (size_t i = 0; i < value_count(files); i++)
-        value_push(words, value_at(files, i));
+    const str whole[] = {STR("backup"),   arena_printf(a, "%.*s/spaces/%.*s", STR_ARG(c->dir), STR_ARG(space_id)),
+                         STR("--name"),   STR(BACKUPS_SPACE),
+                         STR("--except"), STR("outbox"),
+                         STR("--except"), STR("space.json"),
+                         STR("--quiet"),  STR("--to"),
+                         folder};
     const struct {
         const char *name;
         int64_t n;
     } keep[] = {{"--keep-daily", c->backup_keep.daily},
                 {"--keep-weekly", c->backup_keep.weekly},
                 {"--keep-monthly", c->backup_keep.monthly}};
-    for (size_t i = 0; i < ARRAY_LEN(keep); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(whole); i++)
+        value_push(words, value_str(whole[i]));
+    for (size_t i = 0; prune && i < ARRAY_LEN(keep); i++) {
         if (keep[i].n) {
             push(words, keep[i].name);
             value_push(words, value_str(arena_i64(a, keep[i].n)));
         }
     }
-    push(words, "--quiet");
-    push(words, "--to");
-    value_push(words, value_str(folder));
-    st = edge_apps_run(h, a, space_id, folder, words, LIMIT_HUB_BACKUP_MS, err);
+    return edge_apps_run(h, a, space_id, folder, words, LIMIT_HUB_BACKUP_MS, err);
+}
+
+static enum status take(struct hub *h, struct arena *a, str space_id, str folder, struct err *err)
+{
+    struct value check = value_list(a);
+    enum status st = save(h, a, space_id, folder, true, err);
     push(check, "restore");
     value_push(check, value_str(folder));
     push(check, "--check");
@@ -96,13 +99,31 @@ static enum status take(struct hub *h, struct arena *a, str space_id, str folder
     return st == STATUS_OK ? edge_apps_run(h, a, space_id, folder, check, LIMIT_HUB_BACKUP_MS, err) : st;
 }
 
+/* Of the newest backup; a database's lies there under its own name. */
+static int64_t file_bytes(struct arena *a, str folder)
+{
+    struct tree t = {0};
+    str *ids;
+    size_t count;
+    int shelf = -1;
+    int64_t bytes = 0;
+    if (tree_ids(a, folder, STR(BACKUPS_SPACE), &ids, &count, NULL) == STATUS_OK && count &&
+        tree_open(a, folder, STR(BACKUPS_SPACE), &shelf, NULL) == STATUS_OK &&
+        tree_read(a, shelf, ids[count - 1], &t, NULL) == STATUS_OK)
+        for (size_t i = 0; i < t.count; i++)
+            bytes += t.entries[i].kind == TREE_FILE ? t.entries[i].bytes : 0;
+    if (shelf >= 0)
+        close(shelf);
+    return bytes;
+}
+
 static int64_t folder_bytes(struct arena *a, str folder)
 {
     str *names;
     size_t count;
-    int64_t bytes = 0;
+    int64_t bytes = file_bytes(a, folder);
     if (backup_names(a, folder, &names, &count, NULL) != STATUS_OK)
-        return 0;
+        return bytes;
     for (size_t i = 0; i < count; i++) {
         struct backup_list list;
         if (backup_list(a, folder, names[i], &list, NULL) == STATUS_OK && list.count)
@@ -126,6 +147,69 @@ enum status backups_space(struct hub *h, str space_id, struct err *err)
         *err = own;
     arena_free(a);
     return st;
+}
+
+/* ---- back ---- */
+
+static enum status find_space(struct hub *h, struct arena *a, str name, struct value *ret, struct err *err)
+{
+    struct conn *c = NULL;
+    struct value row = VALUE_NULL;
+    enum status st = store_read(h->store, &c, err);
+    if (st == STATUS_OK)
+        st = SQL_ROW(c, a, &row, err, "select id, state from spaces where name = ?1", SQL_T(name));
+    conn_release(c);
+    if (st == STATUS_OK && row.kind != VALUE_DICT)
+        st = err_set(err, STATUS_NOT_FOUND, "there is no space \"%.*s\"", STR_ARG(name));
+    *ret = row;
+    return st;
+}
+
+/* The new files are taken up by another version of the app, so that nobody waits. */
+static enum status begin_anew(struct hub *h, str id, struct err *err)
+{
+    struct conn *c = NULL;
+    enum status st = store_read(h->store, &c, err);
+    if (st == STATUS_OK && (st = edge_apps_put(h, c, id, false, err)) != STATUS_OK)
+        err_hint(err, "Its files are brought back. Where the hub does not run, it takes them up when it is started.");
+    conn_release(c);
+    return st;
+}
+
+enum status backups_restore(struct hub *h, struct arena *a, str name, str at, str *ret_taken, struct err *err)
+{
+    struct value row, words = value_list(a);
+    struct err own = ERR_INIT;
+    str *ids;
+    size_t count = 0, i = 0;
+    enum status st = find_space(h, a, name, &row, err);
+    if (st != STATUS_OK)
+        return st;
+    str id = VALUE_GET(row, "id").s, folder = ARENA_CAT(a, h->config.backup_folder, STR("/"), id);
+    st = tree_ids(a, folder, STR(BACKUPS_SPACE), &ids, &count, err);
+    if ((st == STATUS_OK && (i = shelf_find(ids, count, at)) == count) || st == STATUS_NOT_FOUND) {
+        err_set(err, STATUS_NOT_FOUND, "there is no backup of \"%.*s\"%s", STR_ARG(name), count ? " so old" : "");
+        return err_hint(err, "vitrine restore %.*s lists what there is.", STR_ARG(folder));
+    }
+    if (st == STATUS_OK && save(h, a, id, folder, false, &own) != STATUS_OK) /* a damaged one may be why we are asked */
+        log_line(LOG_WARN, "backup", "%.*s as it is now: %s", STR_ARG(name), own.text);
+    const str list[] = {STR("restore"),
+                        folder,
+                        STR(BACKUPS_SPACE),
+                        STR("--no-backup"),
+                        STR("--quiet"),
+                        STR("--at"),
+                        st == STATUS_OK ? ids[i] : STR(""),
+                        STR("--to"),
+                        arena_printf(a, "%.*s/spaces/%.*s", STR_ARG(h->config.dir), STR_ARG(id))};
+    for (size_t k = 0; k < ARRAY_LEN(list); k++)
+        value_push(words, value_str(list[k]));
+    if (st == STATUS_OK)
+        st = edge_apps_run(h, a, id, folder, words, LIMIT_HUB_BACKUP_MS, err);
+    if (st != STATUS_OK)
+        return st;
+    *ret_taken = ids[i];
+    return str_is(VALUE_GET(row, "state").s, "deleted") ? STATUS_OK : begin_anew(h, id, err);
 }
 
 /* ---- all ---- */

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backups: every night a copy of hub.db and of the databases of every space in a folder, each tried by restoring it.
+/* backups: every night a copy of hub.db and of the folder of every space, each tried by restoring it.
  *
  *   FOLDER/hub/hub/...           hub.db
  *   FOLDER/ID/NAME/...           the databases of a space, as `vitrine backup` writes them (docs/backup.md)
+ *   FOLDER/ID/space/...          its whole folder: those, and every file beside them
  *
- * A space's databases are read inside of a sandbox by the space's own user: what somebody put there is opened by nobody
+ * A space's folder is read inside of a sandbox by the space's own user: what somebody put there is opened by nobody
  * who could do more than the space can. */
 #ifndef VITRINE_HUB_BACKUPS_H
 #define VITRINE_HUB_BACKUPS_H
 
 #include "hub/hub.h"
+
+#define BACKUPS_SPACE "space" /* the name of the whole folder in FOLDER/ID */
 
 struct backups_result {
     int64_t done, failed;
@@ -19,6 +22,9 @@ struct backups_result {
 enum status backups_all(struct hub *h, struct backups_result *ret, struct err *err) MUST_USE;
 /* The same for one space. */
 enum status backups_space(struct hub *h, str space_id, struct err *err) MUST_USE;
+/* The folder of the space of that name becomes what it was: the newest backup not after `at` (backup_find), after one
+ * of what is there now. Databases and files that came since stay. *ret_taken: its id. NOT_FOUND. Blocks for long. */
+enum status backups_restore(struct hub *h, struct arena *a, str name, str at, str *ret_taken, struct err *err) MUST_USE;
 /* Unix second of the next night's run after now. */
 int64_t backups_next(const struct hub_config *c, int64_t now_s);
 bool backups_wanted(const struct hub_config *c);

@@ -84,9 +84,9 @@ static enum status read_flag(struct value v, const char *key, bool *io, struct e
 
 static enum status read_spaces(struct value v, struct hub_config *c, struct err *err)
 {
-    static const char *const keys[] = {"disk_bytes",          "memory_bytes",  "sql_ms",
+    static const char *const keys[] = {"disk_bytes",          "memory_bytes",  "cpu_percent", "sql_ms",
                                        "requests_per_minute", "sleep_seconds", "each"};
-    int64_t *at[] = {&c->quota.disk_bytes,          &c->quota.memory_bytes,  &c->quota.sql_ms,
+    int64_t *at[] = {&c->quota.disk_bytes,          &c->quota.memory_bytes,  &c->quota.cpu_percent, &c->quota.sql_ms,
                      &c->quota.requests_per_minute, &c->quota.sleep_seconds, &c->spaces_each};
     c->quota = (struct hub_quota){.disk_bytes = INT64_C(5) << 30,
                                   .memory_bytes = INT64_C(512) << 20,
@@ -100,8 +100,8 @@ static enum status read_spaces(struct value v, struct hub_config *c, struct err 
         if (!known(v.dict->entries[i].key, keys, ARRAY_LEN(keys))) {
             err_set(err, STATUS_CONFIG, "%s: spaces has no key \"%.*s\"", FILE_NAME,
                     STR_ARG(str_sub(v.dict->entries[i].key, 0, 60)));
-            return err_hint(err, "It may have: disk_bytes, memory_bytes, sql_ms, requests_per_minute, sleep_seconds, "
-                                 "each.");
+            return err_hint(err, "It may have: disk_bytes, memory_bytes, cpu_percent, sql_ms, requests_per_minute, "
+                                 "sleep_seconds, each.");
         }
     }
     enum status st = STATUS_OK;
@@ -312,11 +312,12 @@ str hub_config_text(struct arena *a, str domain, str listen, str listen_tls, str
         "# Every night at this time (UTC) a copy of everything, tried by restoring it; false: none\n"
         "backups: {at: \"03:00\", keep_daily: 7, keep_weekly: 4, keep_monthly: 6}\n"
         "\n"
-        "# What a new space may use; 0 = no limit\n"
+        "# What a space may use, unless an administrator sets something else for it; 0 = no limit\n"
         "spaces:\n"
         "  each: %d                 # spaces that one person may own\n"
         "  disk_bytes: 5368709120   # 5 GiB\n"
         "  memory_bytes: 536870912  # 512 MiB\n"
+        "  cpu_percent: 0           # of one processor\n"
         "  sql_ms: 5000             # one query\n"
         "  requests_per_minute: 6000\n"
         "  sleep_seconds: 600       # without a request; the next one wakes it\n";

@@ -11,7 +11,7 @@ enum hub_isolation { ISOLATION_AVAILABLE, ISOLATION_REQUIRED, ISOLATION_OFF };
 enum hub_sign_up { SIGN_UP_OPEN, SIGN_UP_INVITED, SIGN_UP_CLOSED };
 
 struct hub_quota { /* of a space; 0 = no limit */
-    int64_t disk_bytes, memory_bytes, sql_ms, requests_per_minute, sleep_seconds;
+    int64_t disk_bytes, memory_bytes, cpu_percent, sql_ms, requests_per_minute, sleep_seconds;
 };
 struct hub_config { /* all text lives in the arena it was read into */
     str dir;        /* the hub's folder, absolute */
@@ -21,7 +21,7 @@ struct hub_config { /* all text lives in the arena it was read into */
     bool secure;    /* https */
     enum hub_sign_up sign_up;
     enum hub_isolation isolation; /* of spaces: with what the machine has, only whole, or none */
-    struct hub_quota quota;       /* of new spaces */
+    struct hub_quota quota;       /* of spaces without one of their own (quota.h) */
     int64_t spaces_each;          /* that one person may own */
     bool verify;                  /* an e-mail address must be confirmed before the account is used */
     str backup_folder;            /* empty: none are taken */

@@ -8,10 +8,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,36 +19,6 @@
 #include "hub/edge_apps.h"
 
 /* ---- what backups do too ---- */
-
-static bool is_database(int folder, const char *name)
-{
-    char head[16];
-    struct stat st;
-    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    bool ok = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-              read(fd, head, sizeof head) == (ssize_t)sizeof head && memcmp(head, "SQLite format 3", 16) == 0;
-    if (fd >= 0)
-        close(fd);
-    return ok;
-}
-
-enum status copies_find(struct arena *a, str folder, struct value files, struct err *err)
-{
-    char *path = arena_cstr(a, folder);
-    DIR *d = opendir(path);
-    enum status st = STATUS_OK;
-    if (!d)
-        return errno == ENOENT ? STATUS_OK : err_sys(err, STATUS_IO, errno, "cannot read %s", path);
-    for (struct dirent *e; st == STATUS_OK && (e = readdir(d));) {
-        if (e->d_name[0] == '.' || !is_database(dirfd(d), e->d_name))
-            continue;
-        if (value_count(files) == LIMIT_HUB_DATABASES)
-            st = err_set(err, STATUS_TOO_LARGE, "more than %d databases in %s", LIMIT_HUB_DATABASES, path);
-        value_push(files, value_str(ARENA_CAT(a, folder, STR("/"), str_of(e->d_name))));
-    }
-    closedir(d);
-    return st;
-}
 
 enum status copies_give(struct hub *h, str folder, str space_id, struct err *err)
 {
@@ -86,8 +54,11 @@ void copies_release(struct copies *c)
 {
     if (c->lock < 0)
         return;
+    if (c->shelf >= 0)
+        close(c->shelf);
     erase(c->folder.p);
     close(c->lock);
+    c->shelf = -1;
     c->lock = -1;
 }
 
@@ -110,68 +81,51 @@ void copies_sweep(struct hub *h)
     arena_free(a);
 }
 
-/* ---- one copy ---- */
+/* ---- the copy ---- */
 
-/* The folder of copy number i, which `vitrine backup` made. */
-static int open_below(const struct copies *c, size_t i)
-{
-    char name[24];
-    (void)snprintf(name, sizeof name, "n%zu", i);
-    return openat(c->lock, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
+#define NAME "files"
 
-static enum status look(const struct copies *c, struct arena *a, size_t i, struct err *err)
+/* What `vitrine backup` wrote there; a database that it could not copy is named. */
+static enum status look(struct copies *c, struct arena *a, struct err *err)
 {
-    struct copies_file *f = &c->files[i];
-    struct stat st;
-    int below = open_below(c, i);
-    DIR *d = below >= 0 ? fdopendir(below) : NULL;
-    if (!d) {
-        if (below >= 0)
-            close(below);
-        return err_sys(err, STATUS_IO, errno, "cannot read the copy of %.*s", STR_ARG(f->name));
-    }
-    for (struct dirent *e; (e = readdir(d));)
-        if (str_ends(str_of(e->d_name), STR(".db")) && fstatat(below, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISREG(st.st_mode)) {
-            f->copy = arena_str(a, str_of(e->d_name));
-            f->bytes = st.st_size;
-        }
-    closedir(d);
-    return f->copy.n ? STATUS_OK : err_set(err, STATUS_IO, "there is no copy of %.*s", STR_ARG(f->name));
-}
-
-static enum status take_one(struct hub *h, struct arena *a, str space_id, struct copies *c, size_t i, str path,
-                            struct err *err)
-{
-    struct value words = value_list(a);
-    struct err own = ERR_INIT;
-    const str list[] = {STR("backup"),  path,        STR("--name"), arena_printf(a, "n%zu", i),
-                        STR("--quiet"), STR("--to"), c->folder};
-    for (size_t k = 0; k < ARRAY_LEN(list); k++)
-        value_push(words, value_str(list[k]));
-    enum status st = edge_apps_run(h, a, space_id, c->folder, words, LIMIT_HUB_BACKUP_MS, &own);
+    str *ids;
+    size_t count;
+    c->shelf = openat(c->lock, NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (c->shelf < 0)
+        return err_sys(err, STATUS_IO, errno, "cannot read the copy");
+    enum status st = tree_ids(a, c->folder, STR(NAME), &ids, &count, err);
+    if (st == STATUS_OK && count != 1)
+        st = err_set(err, STATUS_IO, "there is no copy");
     if (st == STATUS_OK)
-        return look(c, a, i, err);
-    log_line(LOG_ERROR, "hub", "copy of %.*s: %s", STR_ARG(path), own.text); /* names folders: for the log */
-    err_set(err, STATUS_CONFLICT, "\"%.*s\" cannot be copied.", STR_ARG(c->files[i].name));
-    return err_hint(err, "It may be damaged, written without a pause, or the disk is full. The log says more.");
+        st = tree_read(a, c->shelf, ids[0], &c->tree, err);
+    for (size_t i = 0; st == STATUS_OK && i < c->tree.count; i++) {
+        if (!c->tree.entries[i].damaged)
+            continue;
+        err_set(err, STATUS_CONFLICT, "\"%.*s\" cannot be copied.", STR_ARG(c->tree.entries[i].path));
+        st = err_hint(err, "It may be damaged, written without a pause, or the disk is full. The log says more.");
+    }
+    return st;
 }
 
 enum status copies_take(struct hub *h, struct arena *a, str space_id, struct copies *ret, struct err *err)
 {
-    struct copies c = {.lock = -1};
-    struct value paths = value_list(a);
+    struct copies c = {.lock = -1, .shelf = -1};
+    struct value words = value_list(a);
+    struct err own = ERR_INIT;
     str data = arena_printf(a, "%.*s/spaces/%.*s/data", STR_ARG(h->config.dir), STR_ARG(space_id));
-    enum status st = copies_find(a, data, paths, err);
-    if (st == STATUS_OK)
-        st = begin(h, a, space_id, &c, err);
-    c.files = ARENA_ARRAY(a, struct copies_file, value_count(paths) + 1);
-    for (; st == STATUS_OK && c.count < value_count(paths); c.count++) {
-        str path = value_at(paths, c.count).s;
-        c.files[c.count].name = str_from(path, data.n + 1);
-        st = take_one(h, a, space_id, &c, c.count, path, err);
-        c.bytes += c.files[c.count].bytes;
+    enum status st = begin(h, a, space_id, &c, err);
+    const str list[] = {STR("backup"), data, STR("--name"), STR(NAME), STR("--quiet"), STR("--to"), c.folder};
+    for (size_t i = 0; i < ARRAY_LEN(list); i++)
+        value_push(words, value_str(list[i]));
+    if (st == STATUS_OK) {
+        enum status done = edge_apps_run(h, a, space_id, c.folder, words, LIMIT_HUB_BACKUP_MS, &own);
+        if (done != STATUS_OK) /* names folders: for the log */
+            log_line(LOG_ERROR, "hub", "copy of %.*s: %s", STR_ARG(space_id), own.text);
+        st = look(&c, a, err);
+        if (st == STATUS_IO || (st == STATUS_OK && done != STATUS_OK)) {
+            err_set(err, STATUS_CONFLICT, "The space cannot be copied.");
+            st = err_hint(err, "The disk may be full. The log says more.");
+        }
     }
     if (st == STATUS_OK)
         *ret = c;
@@ -182,50 +136,10 @@ enum status copies_take(struct hub *h, struct arena *a, str space_id, struct cop
 
 enum status copies_open(const struct copies *c, size_t i, int *ret_fd, struct err *err)
 {
-    struct stat now;
-    int below = open_below(c, i);
-    int fd = below < 0 ? -1 : openat(below, c->files[i].copy.p, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    bool ok = fd >= 0 && fstat(fd, &now) == 0 && S_ISREG(now.st_mode) && now.st_size == c->files[i].bytes;
-    if (below >= 0)
-        close(below);
-    if (!ok && fd >= 0)
-        close(fd);
-    if (!ok)
-        return err_set(err, STATUS_IO, "the copy of %.*s is gone", STR_ARG(c->files[i].name));
-    *ret_fd = fd;
-    return STATUS_OK;
-}
-
-/* ---- into a new space ---- */
-
-static enum status copy_bytes(int from, int to, int64_t bytes, const char *name, struct err *err)
-{
-    while (bytes > 0) {
-        ssize_t n = sendfile(to, from, NULL, (size_t)MIN(bytes, INT64_C(1) << 30));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return err_sys(err, STATUS_IO, n < 0 ? errno : EIO, "cannot copy %s", name);
-        bytes -= n;
-    }
-    return fsync(to) == 0 ? STATUS_OK : err_sys(err, STATUS_IO, errno, "cannot write %s", name);
+    return tree_content(c->shelf, &c->tree.entries[i], ret_fd, err);
 }
 
 enum status copies_into(const struct copies *c, struct arena *a, str folder, struct err *err)
 {
-    enum status st = STATUS_OK;
-    for (size_t i = 0; st == STATUS_OK && i < c->count; i++) {
-        int from = -1, to = -1;
-        char *path = arena_cstr(a, ARENA_CAT(a, folder, STR("/"), c->files[i].name));
-        st = copies_open(c, i, &from, err);
-        if (st == STATUS_OK)
-            st = fs_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, &to, err);
-        if (st == STATUS_OK)
-            st = copy_bytes(from, to, c->files[i].bytes, path, err);
-        if (from >= 0)
-            close(from);
-        if (to >= 0)
-            close(to);
-    }
-    return st;
+    return tree_restore(a, c->shelf, &c->tree, c->folder, STR(NAME), folder, NULL, err);
 }

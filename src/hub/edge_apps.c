@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/edge_apps.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/limits.h"
 #include "base/log.h"
 #include "http/edge_call.h"
+#include "hub/quota.h"
 #include "hub/sql.h"
 #include "rt/proc_run.h"
 
@@ -75,7 +77,7 @@ static str folder_of(struct hub *h, struct arena *a, str space_id)
 }
 
 /* Up to what comes before "--". */
-static struct value sandbox(struct hub *h, struct arena *a, str program, str space_id)
+static struct value sandbox(struct hub *h, struct arena *a, str program, str space_id, const struct hub_quota *quota)
 {
     struct value words = value_list(a);
     value_push(words, value_str(program));
@@ -85,7 +87,9 @@ static struct value sandbox(struct hub *h, struct arena *a, str program, str spa
         push_pair(words, "--user-id", arena_i64(a, edge_apps_user(space_id)));
     if (h->config.isolation == ISOLATION_REQUIRED)
         push_pair(words, "--require", STR("namespaces,landlock,seccomp"));
-    push_pair(words, "--memory", arena_i64(a, h->config.quota.memory_bytes));
+    push_pair(words, "--memory", arena_i64(a, quota->memory_bytes));
+    if (quota->cpu_percent)
+        push_pair(words, "--cpu", arena_i64(a, quota->cpu_percent));
 #if defined(VITRINE_FAULTS) && VITRINE_FAULTS /* such programs are told by the environment what to do */
     push_pair(words, "--env", STR("ASAN_OPTIONS"));
     push_pair(words, "--env", STR("VITRINE_FAULT"));
@@ -125,7 +129,7 @@ enum status edge_apps_run(struct hub *h, struct arena *a, str space_id, str writ
     struct buf out;
     struct value argv = value_list(a);
     if (h->config.isolation != ISOLATION_OFF) {
-        argv = sandbox(h, a, h->program, space_id);
+        argv = sandbox(h, a, h->program, space_id, &h->config.quota);
         if (writable.n)
             push_pair(argv, "--write", writable);
         push(argv, "--");
@@ -154,12 +158,12 @@ str edge_apps_program(struct hub *h, struct arena *a, str version)
 }
 
 /* The program of the space's version, in its sandbox. */
-static str command(struct hub *h, struct arena *a, str space_id, str version)
+static str command(struct hub *h, struct arena *a, str space_id, str version, const struct hub_quota *quota)
 {
     struct value words = value_list(a);
     str program = edge_apps_program(h, a, version), out = STR("");
     if (h->config.isolation != ISOLATION_OFF) {
-        words = sandbox(h, a, program, space_id);
+        words = sandbox(h, a, program, space_id, quota);
         push_pair(words, "--listen", STR("{socket}"));
         push_pair(words, "--gate", hub_path(a, &h->config, HUB_GATE));
         push(words, "--");
@@ -188,20 +192,23 @@ static enum status hosts_of(struct hub *h, struct conn *c, struct arena *a, str 
 
 enum status edge_apps_put(struct hub *h, struct conn *c, str space_id, bool asleep, struct err *err)
 {
+    /* One at a time of the same space: the edge gives up the older of two versions. */
+    pthread_mutex_t *mine = &h->put[str_hash(space_id) % ARRAY_LEN(h->put)];
     struct arena *a = arena_new(0);
-    struct value row, hosts, quota, spec = value_dict(a);
+    pthread_mutex_lock(mine);
+    struct value row, hosts, spec = value_dict(a);
+    struct hub_quota quota;
     enum status st = SQL_ROW(c, a, &row, err, "select name, quota, version from spaces where id = ?1", SQL_T(space_id));
     if (st == STATUS_OK && row.kind != VALUE_DICT)
         st = err_set(err, STATUS_NOT_FOUND, "there is no such space");
     if (st == STATUS_OK)
         st = hosts_of(h, c, a, space_id, VALUE_GET(row, "name").s, &hosts, err);
-    if (st == STATUS_OK)
-        st = value_from_json(a, VALUE_GET(row, "quota").s, &quota, err);
     if (st == STATUS_OK) {
-        int64_t sleep_s = VALUE_GET(quota, "sleep_seconds").i, minute = VALUE_GET(quota, "requests_per_minute").i;
+        quota_of(&h->config, a, VALUE_GET(row, "quota").s, &quota);
+        int64_t sleep_s = quota.sleep_seconds, minute = quota.requests_per_minute;
         VALUE_SET(spec, "name", value_str(edge_apps_name(a, space_id)));
         VALUE_SET(spec, "host", hosts);
-        VALUE_SET(spec, "run", value_str(command(h, a, space_id, VALUE_GET(row, "version").s)));
+        VALUE_SET(spec, "run", value_str(command(h, a, space_id, VALUE_GET(row, "version").s, &quota)));
         VALUE_SET(spec, "health", value_cstr("/-/ready"));
         /* One space that is slow or flooded leaves the others connections and memory. */
         VALUE_SET(spec, "in_hand_max", value_int(SPACE_IN_HAND));
@@ -221,6 +228,7 @@ enum status edge_apps_put(struct hub *h, struct conn *c, str space_id, bool asle
             st = err_set(err, STATUS_INTERNAL, "the space does not start");
         }
     }
+    pthread_mutex_unlock(mine);
     arena_free(a);
     return st;
 }

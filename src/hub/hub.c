@@ -108,6 +108,8 @@ enum status hub_open(struct hub *h, str dir, struct err *err)
     char program[PATH_MAX];
     *h = (struct hub){.arena = arena_new(0)};
     pthread_mutex_init(&h->tell, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(h->put); i++)
+        pthread_mutex_init(&h->put[i], NULL);
     pthread_mutex_init(&h->incoming, NULL);
     ssize_t n = readlink("/proc/self/exe", program, sizeof program);
     if (n <= 0 || (size_t)n >= sizeof program)
@@ -136,6 +138,8 @@ void hub_close(struct hub *h)
     token_key_free(h->key);
     store_free(h->store);
     pthread_mutex_destroy(&h->tell);
+    for (size_t i = 0; i < ARRAY_LEN(h->put); i++)
+        pthread_mutex_destroy(&h->put[i]);
     pthread_mutex_destroy(&h->incoming);
     arena_free(h->arena);
 }

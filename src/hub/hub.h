@@ -52,6 +52,7 @@ struct hub {
     struct pool *pool;
     pthread_mutex_t incoming; /* who takes room for a file (waiting.h) */
     pthread_mutex_t tell;     /* one writer of space.json at a time, so that the newest is written last */
+    pthread_mutex_t put[16];  /* by the hash of a space: who changes its app at the edge */
     atomic_bool stopping;
 };
 

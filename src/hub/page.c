@@ -41,6 +41,7 @@ static const struct note {
     {"kept", "Your account stays."},
     {"file-dropped", "The file is removed."},
     {"resumed", "The space is open again."},
+    {"quota-set", "Saved. It holds from now on."},
 };
 
 static struct value note_of(const struct hub_request *rq)

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "hub/audit.h"
 #include "hub/edge_apps.h"
+#include "hub/quota.h"
 
 static const char *const role_names[] = {"", "viewer", "editor", "owner"};
 
@@ -181,17 +182,8 @@ enum status space_changed_of(struct conn *c, str user_id, struct err *err)
 
 struct make {
     struct hub_request *rq;
-    str id, name, title, quota;
+    str id, name, title;
 };
-
-static str quota_json(struct arena *a, const struct hub_quota *q)
-{
-    return arena_printf(a,
-                        "{\"disk_bytes\": %lld, \"memory_bytes\": %lld, \"sql_ms\": %lld, "
-                        "\"requests_per_minute\": %lld, \"sleep_seconds\": %lld}",
-                        (long long)q->disk_bytes, (long long)q->memory_bytes, (long long)q->sql_ms,
-                        (long long)q->requests_per_minute, (long long)q->sleep_seconds);
-}
 
 static enum status room(struct conn *c, const struct hub_request *rq, struct err *err)
 {
@@ -221,8 +213,8 @@ static enum status insert(struct conn *c, void *arg, struct err *err)
     int64_t now = clock_unix_s();
     enum status st = room(c, rq, err);
     if (st == STATUS_OK)
-        st = SQL_RUN(c, err, "insert into spaces (id, name, title, quota, created_at) values (?1, ?2, ?3, ?4, ?5)",
-                     SQL_T(m->id), SQL_T(m->name), SQL_T(m->title), SQL_T(m->quota), SQL_I(now));
+        st = SQL_RUN(c, err, "insert into spaces (id, name, title, created_at) values (?1, ?2, ?3, ?4)", SQL_T(m->id),
+                     SQL_T(m->name), SQL_T(m->title), SQL_I(now));
     if (st == STATUS_CONFLICT) {
         err_set(err, STATUS_CONFLICT, "There is a space \"%.*s\" already.", STR_ARG(m->name));
         return err_hint(err, "Take another name.");
@@ -266,7 +258,7 @@ enum status space_make(struct hub_request *rq, str name, str title, const struct
                        struct err *err)
 {
     struct hub *h = rq->hub;
-    struct make m = {rq, hub_id(rq->a, 's'), name, title, quota_json(rq->a, &h->config.quota)};
+    struct make m = {rq, hub_id(rq->a, 's'), name, title};
     struct conn *c;
     enum status st = store_write(h->store, insert, &m, err);
     if (st != STATUS_OK)
@@ -309,7 +301,7 @@ enum status space_erase(struct hub *h, str space_id, struct err *err)
 /* ---- the start ---- */
 
 static enum status reconcile_one(struct hub *h, struct conn *c, struct arena *a, struct value row, struct value apps,
-                                 struct err *err)
+                                 bool anew, struct err *err)
 {
     str id = VALUE_GET(row, "id").s, state = VALUE_GET(row, "state").s;
     bool there = value_has(apps, edge_apps_name(a, id));
@@ -322,7 +314,7 @@ static enum status reconcile_one(struct hub *h, struct conn *c, struct arena *a,
     if (str_is(state, "deleted"))
         return there ? edge_apps_remove(h, id, err) : STATUS_OK;
     enum status st = make_folders(h, a, id, err);
-    return st == STATUS_OK && !there ? edge_apps_put(h, c, id, true, err) : st;
+    return st == STATUS_OK && (!there || anew) ? edge_apps_put(h, c, id, true, err) : st;
 }
 
 enum status space_reconcile(struct hub *h, struct err *err)
@@ -330,20 +322,27 @@ enum status space_reconcile(struct hub *h, struct err *err)
     struct arena *a = arena_new(0);
     struct conn *c = NULL;
     struct value rows = VALUE_NULL, apps;
+    bool anew = false; /* hub.yaml gives other quotas than before */
     enum status st = store_read(h->store, &c, err);
     if (st == STATUS_OK)
         st = sql_rows(c, a, "select id, state from spaces", NULL, 0, &rows, err);
     if (st == STATUS_OK)
         st = edge_apps_list(h, a, &apps, err);
     if (st == STATUS_OK)
+        st = quota_is_new(h, &anew, err);
+    if (st == STATUS_OK && anew)
+        st = quota_announce(h, err);
+    if (st == STATUS_OK)
         space_tell(h);
     for (size_t i = 0; st == STATUS_OK && i < value_count(rows) && !atomic_load(&h->stopping); i++) {
         struct err own = ERR_INIT;
         struct value row = value_at(rows, i);
-        if (reconcile_one(h, c, a, row, apps, &own) != STATUS_OK)
+        if (reconcile_one(h, c, a, row, apps, anew, &own) != STATUS_OK)
             log_line(LOG_ERROR, "hub", "space %.*s: %s", STR_ARG(VALUE_GET(row, "id").s), own.text);
     }
     conn_release(c);
+    if (st == STATUS_OK && anew && !atomic_load(&h->stopping)) /* last: a start that is killed does it again */
+        st = quota_keep(h, err);
     arena_free(a);
     return st;
 }

@@ -12,6 +12,7 @@
 #include "codec/token.h"
 #include "hub/domain.h"
 #include "hub/edge_apps.h"
+#include "hub/quota.h"
 #include "hub/space.h"
 
 static struct value json_of(struct arena *a, str text)
@@ -72,6 +73,7 @@ static enum status make_text(struct hub *h, struct conn *c, struct arena *a, str
                              struct err *err)
 {
     struct value v = value_dict(a), members, revoked, hosts;
+    struct hub_quota quota;
     struct buf json;
     str id = VALUE_GET(row, "id").s;
     enum status st = members_value(c, a, id, &members, err);
@@ -92,7 +94,8 @@ static enum status make_text(struct hub *h, struct conn *c, struct arena *a, str
     VALUE_SET(v, "members", members);
     VALUE_SET(v, "revoked", revoked);
     VALUE_SET(v, "theme", json_of(a, VALUE_GET(row, "theme").s));
-    VALUE_SET(v, "quota", json_of(a, VALUE_GET(row, "quota").s));
+    quota_of(&h->config, a, VALUE_GET(row, "quota").s, &quota);
+    VALUE_SET(v, "quota", quota_value(a, &quota));
     VALUE_SET(v, "suspended", value_bool(str_is(VALUE_GET(row, "state").s, "suspended")));
     VALUE_SET(v, "suspended_for", VALUE_GET(row, "suspended_for"));
     buf_init(&json, LIMIT_JSON_OUTPUT);

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "hub/edge_apps.h"
+#include "hub/quota.h"
 #include "hub/request.h"
 
 struct walk {
@@ -42,15 +43,15 @@ static void walk_folder(struct walk *w, int fd, int depth)
 static void add_disk(struct hub *h, struct arena *a, struct value row, int64_t *io_files)
 {
     struct walk w = {.files = io_files, .whole = *io_files > 0};
-    struct value quota;
+    struct hub_quota quota;
     str path =
         arena_printf(a, "%.*s/spaces/%.*s/data", STR_ARG(h->config.dir), STR_ARG(value_get_text(row, STR("id"))));
     if (w.whole)
         walk_folder(&w, open(path.p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), 0);
     VALUE_SET(row, "disk_bytes", value_int(w.bytes));
     VALUE_SET(row, "disk_whole", value_bool(w.whole));
-    bool known = value_from_json(a, value_get_text(row, STR("quota")), &quota, NULL) == STATUS_OK;
-    VALUE_SET(row, "disk_most", value_int(known ? VALUE_GET(quota, "disk_bytes").i : 0));
+    quota_of(&h->config, a, value_get_text(row, STR("quota")), &quota);
+    VALUE_SET(row, "disk_most", value_int(quota.disk_bytes));
 }
 
 static int64_t number(struct value v)

@@ -26,79 +26,16 @@
 #include "codec/digest.h"
 #include "db/count.h"
 #include "db/stmt.h"
+#include "replicate/shelf.h"
 #include "rt/fault.h"
 
 #include "base/banned.h"
 
-/* ---- names ---- */
-
-static enum status check_name(str name, struct err *err)
-{
-    if (name.n && name.n <= LIMIT_BACKUP_NAME && name.p[0] != '.' && !memchr(name.p, '/', name.n) &&
-        !memchr(name.p, '\0', name.n))
-        return STATUS_OK;
-    err_set(err, STATUS_INVALID, "'%.*s' is no name for a backup", STR_ARG(name));
-    return err_hint(err, "Give one with --name: up to %d bytes without '/', not beginning with a dot.",
-                    LIMIT_BACKUP_NAME);
-}
-
-static void id_of(int64_t unix_us, char out[BACKUP_ID_LEN + 1])
-{
-    char iso[CLOCK_ISO_LEN + 1];
-    size_t n = 0;
-    clock_format_iso_ms(unix_us, iso);
-    for (size_t i = 0; i < CLOCK_ISO_LEN; i++)
-        if (iso[i] != '-' && iso[i] != ':')
-            out[n++] = iso[i];
-    out[n] = '\0';
-}
-
-/* "20261121T170300.123Z" */
-static bool is_id(str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        char wanted = i == 8 ? 'T' : i == 15 ? '.' : i == 19 ? 'Z' : '0';
-        if (wanted == '0' ? s.p[i] < '0' || s.p[i] > '9' : s.p[i] != wanted)
-            return false;
-    }
-    return s.n == BACKUP_ID_LEN;
-}
-
-static str path_of(struct arena *a, str folder, str name, str file)
-{
-    return ARENA_CAT(a, folder, STR("/"), name, STR("/"), file);
-}
-
 /* ---- reading a folder ---- */
-
-static int by_text(const void *a, const void *b)
-{
-    return str_cmp(*(const str *)a, *(const str *)b);
-}
-
-struct names {
-    VEC(str) v;
-};
-
-/* Entries of a folder, sorted; `.` and `..` are left out. */
-static enum status read_folder(struct arena *a, str path, struct names *ret, struct err *err)
-{
-    *ret = (struct names){0};
-    DIR *d = opendir(arena_cstr(a, path));
-    if (!d)
-        return err_sys(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, errno, "cannot read %.*s", STR_ARG(path));
-    for (struct dirent *e; (e = readdir(d));)
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            VEC_PUSH(a, &ret->v, arena_str(a, str_of(e->d_name)));
-    closedir(d);
-    if (ret->v.count)
-        qsort(ret->v.items, ret->v.count, sizeof *ret->v.items, by_text);
-    return STATUS_OK;
-}
 
 static enum status read_manifest(struct arena *a, str folder, str name, str id, struct backup *ret, struct err *err)
 {
-    str path = path_of(a, folder, name, ARENA_CAT(a, id, STR(".json"))), text;
+    str path = shelf_path(a, folder, name, ARENA_CAT(a, id, STR(".json"))), text;
     struct value v;
     enum status st = fs_read_file(arena_cstr(a, path), LIMIT_BACKUP_MANIFEST, a, &text, err);
     if (st == STATUS_OK)
@@ -107,7 +44,7 @@ static enum status read_manifest(struct arena *a, str folder, str name, str id, 
         return err_prefix(err, "%.*s", STR_ARG(path));
     struct value tables = VALUE_GET(v, "tables"), bytes = VALUE_GET(v, "bytes");
     *ret = (struct backup){.id = id,
-                           .file = path_of(a, folder, name, ARENA_CAT(a, id, STR(".db"))),
+                           .file = shelf_path(a, folder, name, ARENA_CAT(a, id, STR(".db"))),
                            .taken = value_get_text(v, STR("taken")),
                            .sha256 = value_get_text(v, STR("sha256")),
                            .source = value_get_text(v, STR("source")),
@@ -121,14 +58,14 @@ static enum status read_manifest(struct arena *a, str folder, str name, str id, 
 enum status backup_list(struct arena *a, str folder, str name, struct backup_list *ret, struct err *err)
 {
     VEC(struct backup) found = {0};
-    struct names names;
-    enum status st = check_name(name, err);
+    struct shelf_names names;
+    enum status st = shelf_name_check(name, err);
     if (st == STATUS_OK)
-        st = read_folder(a, ARENA_CAT(a, folder, STR("/"), name), &names, err);
+        st = shelf_entries(a, ARENA_CAT(a, folder, STR("/"), name), &names, err);
     for (size_t i = 0; st == STATUS_OK && i < names.v.count; i++) {
         str entry = names.v.items[i];
         struct backup one;
-        if (!str_ends(entry, STR(".json")) || !is_id(str_sub(entry, 0, entry.n - 5)))
+        if (!str_ends(entry, STR(".json")) || !shelf_is_id(str_sub(entry, 0, entry.n - 5)))
             continue;
         st = read_manifest(a, folder, name, str_sub(entry, 0, entry.n - 5), &one, err);
         if (st == STATUS_OK)
@@ -141,9 +78,9 @@ enum status backup_list(struct arena *a, str folder, str name, struct backup_lis
 
 enum status backup_names(struct arena *a, str folder, str **ret, size_t *ret_count, struct err *err)
 {
-    struct names all;
+    struct shelf_names all;
     size_t n = 0;
-    enum status st = read_folder(a, folder, &all, err);
+    enum status st = shelf_entries(a, folder, &all, err);
     if (st != STATUS_OK)
         return st;
     for (size_t i = 0; i < all.v.count; i++) {
@@ -157,19 +94,18 @@ enum status backup_names(struct arena *a, str folder, str **ret, size_t *ret_cou
     return STATUS_OK;
 }
 
-const struct backup *backup_find(const struct backup_list *l, str at)
+static str *ids_of(struct arena *a, const struct backup_list *l)
 {
-    char digits[BACKUP_ID_LEN + 1];
-    size_t n = 0;
-    for (size_t i = 0; i < at.n && n < BACKUP_ID_LEN; i++) {
-        char c = at.p[i] == ' ' || at.p[i] == 't' ? 'T' : at.p[i];
-        if (c != '-' && c != ':')
-            digits[n++] = c;
-    }
-    for (size_t i = l->count; i > 0; i--)
-        if (str_cmp(str_sub(l->items[i - 1].id, 0, n), str_make(digits, n)) <= 0)
-            return &l->items[i - 1];
-    return NULL;
+    str *ids = ARENA_ARRAY(a, str, l->count + 1);
+    for (size_t i = 0; i < l->count; i++)
+        ids[i] = l->items[i].id;
+    return ids;
+}
+
+const struct backup *backup_find(struct arena *a, const struct backup_list *l, str at)
+{
+    size_t i = shelf_find(ids_of(a, l), l->count, at);
+    return i < l->count ? &l->items[i] : NULL;
 }
 
 /* ---- taking ---- */
@@ -221,23 +157,6 @@ static enum status write_manifest(struct arena *a, str path, const struct backup
                   : fs_write_atomic(arena_cstr(a, path), buf_str(&text), 0644, err);
     buf_release(&text);
     return st;
-}
-
-/* Held by whoever takes, prunes or checks: one at a time for a name. */
-static enum status lock_folder(struct arena *a, str folder, str name, int *ret_fd, struct err *err)
-{
-    str path = path_of(a, folder, name, STR(".lock"));
-    int fd;
-    enum status st = fs_open(arena_cstr(a, path), O_RDWR | O_CREAT, 0644, &fd, err);
-    if (st != STATUS_OK)
-        return st;
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        close(fd);
-        err_set(err, STATUS_BUSY, "another process takes a backup of %.*s", STR_ARG(name));
-        return err_hint(err, "Try again when it has ended.");
-    }
-    *ret_fd = fd;
-    return STATUS_OK;
 }
 
 static enum status read_size(const char *path, int64_t *ret, struct err *err)
@@ -296,7 +215,7 @@ static enum status take(struct arena *a, str file, str folder, str name, const s
     st = name_copy(a, folder, name, part, s, err);
     if (st == STATUS_OK && FAULT("backup.named"))
         st = err_set(err, STATUS_IO, "the folder cannot be written");
-    return st == STATUS_OK ? write_manifest(a, path_of(a, folder, name, ARENA_CAT(a, s->id, STR(".json"))), s, err)
+    return st == STATUS_OK ? write_manifest(a, shelf_path(a, folder, name, ARENA_CAT(a, s->id, STR(".json"))), s, err)
                            : st;
 }
 
@@ -306,18 +225,18 @@ enum status backup_take(struct arena *a, str file, str folder, str name, const s
     char id[BACKUP_ID_LEN + 1], iso[CLOCK_ISO_LEN + 1];
     int lock = -1;
     int64_t now_us = clock_unix_us();
-    enum status st = check_name(name, err);
+    enum status st = shelf_name_check(name, err);
     if (st == STATUS_OK)
         st = fs_make_folders(ARENA_CAT(a, folder, STR("/"), name, STR("/")), 0755, err);
     if (st == STATUS_OK)
-        st = lock_folder(a, folder, name, &lock, err);
+        st = shelf_lock(a, folder, name, &lock, err);
     if (st != STATUS_OK)
         return st;
-    id_of(now_us, id);
+    shelf_id_of(now_us, id);
     clock_format_iso_ms(now_us, iso);
     struct backup s = {.id = arena_str(a, str_of(id)), .taken = arena_str(a, str_of(iso)), .source = file};
-    s.file = path_of(a, folder, name, ARENA_CAT(a, s.id, STR(".db")));
-    const char *part = arena_cstr(a, path_of(a, folder, name, ARENA_CAT(a, STR("."), s.id, STR(".part"))));
+    s.file = shelf_path(a, folder, name, ARENA_CAT(a, s.id, STR(".db")));
+    const char *part = arena_cstr(a, shelf_path(a, folder, name, ARENA_CAT(a, STR("."), s.id, STR(".part"))));
     st = take(a, file, folder, name, p, &s, part, err);
     if (st == STATUS_OK) {
         *ret = s;
@@ -378,57 +297,20 @@ enum status backup_restore(struct arena *a, const struct backup *s, str to, cons
 
 /* ---- keeping ---- */
 
-static int64_t digits(str id, size_t at, size_t n)
-{
-    int64_t sum = 0;
-    for (size_t i = at; i < at + n; i++)
-        sum = sum * 10 + (id.p[i] - '0');
-    return sum;
-}
-
-/* A number that is equal for backups of one day, week or month. */
-static int64_t period_of(str id, int rule)
-{
-    int64_t y = digits(id, 0, 4), m = digits(id, 4, 2), d = digits(id, 6, 2);
-    if (rule == 2)
-        return y * 12 + m;
-    int64_t shifted = m > 2 ? y : y - 1, month = m > 2 ? m - 3 : m + 9; /* days since 0000-03-01 */
-    int64_t day = shifted * 365 + shifted / 4 - shifted / 100 + shifted / 400 + (month * 153 + 2) / 5 + d - 1;
-    return rule == 0 ? day : (day + 2) / 7; /* weeks begin on Monday: 0000-03-01 was a Wednesday */
-}
-
-static void mark_kept(const struct backup_list *l, const struct backup_keep *k, bool *kept)
-{
-    const int64_t rules[] = {k->daily, k->weekly, k->monthly};
-    for (size_t i = 0; i < l->count; i++)
-        kept[i] = (int64_t)(l->count - i) <= k->last;
-    for (int r = 0; r < 3; r++) {
-        int64_t seen = 0, period = -1;
-        for (size_t i = l->count; i > 0 && seen < rules[r]; i--) {
-            int64_t of = period_of(l->items[i - 1].id, r);
-            if (of == period)
-                continue;
-            period = of;
-            seen++;
-            kept[i - 1] = true;
-        }
-    }
-}
-
 /* What ended half-way: copies without a name or without a .json. The lock is ours, so nobody is at work on them. */
 static enum status sweep(struct arena *a, str folder, str name, struct err *err)
 {
-    struct names names;
-    enum status st = read_folder(a, ARENA_CAT(a, folder, STR("/"), name), &names, err);
+    struct shelf_names names;
+    enum status st = shelf_entries(a, ARENA_CAT(a, folder, STR("/"), name), &names, err);
     for (size_t i = 0; st == STATUS_OK && i < names.v.count; i++) {
         str entry = names.v.items[i];
         bool part = entry.p[0] == '.' && str_ends(entry, STR(".part"));
-        if (str_ends(entry, STR(".db")) && is_id(str_sub(entry, 0, entry.n - 3))) {
+        if (str_ends(entry, STR(".db")) && shelf_is_id(str_sub(entry, 0, entry.n - 3))) {
             str json = ARENA_CAT(a, str_sub(entry, 0, entry.n - 3), STR(".json"));
-            part = access(arena_cstr(a, path_of(a, folder, name, json)), F_OK) != 0;
+            part = access(arena_cstr(a, shelf_path(a, folder, name, json)), F_OK) != 0;
         }
         if (part)
-            unlink(arena_cstr(a, path_of(a, folder, name, entry)));
+            unlink(arena_cstr(a, shelf_path(a, folder, name, entry)));
     }
     return st;
 }
@@ -442,15 +324,15 @@ enum status backup_prune(struct arena *a, str folder, str name, const struct bac
     bool all = !k->last && !k->daily && !k->weekly && !k->monthly;
     enum status st = backup_list(a, folder, name, &l, err);
     if (st == STATUS_OK)
-        st = lock_folder(a, folder, name, &lock, err);
+        st = shelf_lock(a, folder, name, &lock, err);
     if (st != STATUS_OK)
         return st;
     bool *kept = arena_alloc(a, l.count + 1);
-    mark_kept(&l, k, kept);
+    shelf_mark_kept(ids_of(a, &l), l.count, k, kept);
     for (size_t i = 0; st == STATUS_OK && !all && i < l.count; i++) {
         if (kept[i])
             continue;
-        str json = path_of(a, folder, name, ARENA_CAT(a, l.items[i].id, STR(".json")));
+        str json = shelf_path(a, folder, name, ARENA_CAT(a, l.items[i].id, STR(".json")));
         if (unlink(arena_cstr(a, json)) != 0)
             st = err_sys(err, STATUS_IO, errno, "cannot remove %.*s", STR_ARG(json));
         else

@@ -39,7 +39,7 @@ enum status backup_list(struct arena *a, str folder, str name, struct backup_lis
 enum status backup_names(struct arena *a, str folder, str **ret, size_t *ret_count, struct err *err) MUST_USE;
 /* The newest one not after `at`: an id or a time as people write it ("2026-11-21", "2026-11-21 17:03"), UTC; of a day
  * its end is meant. Empty: the newest of all. NULL = none. */
-const struct backup *backup_find(const struct backup_list *l, str at);
+const struct backup *backup_find(struct arena *a, const struct backup_list *l, str at);
 /* Bytes, integrity and rows are what they were. CORRUPT says what is not. */
 enum status backup_check(struct arena *a, const struct backup *s, const struct copy_progress *p,
                          struct err *err) MUST_USE;

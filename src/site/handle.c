@@ -223,7 +223,7 @@ static enum status dispatch(struct request *rq, struct err *err)
     if (st != STATUS_OK || done)
         return st;
     if ((rq->route->flags & ROUTE_FILLS) && !rq->body && !request_is_get(rq) && rq->http->method != HTTP_DELETE)
-        st = space_disk_check(rq, err);
+        st = space_disk_enter(rq, err);
     if (st == STATUS_OK)
         st = args_parse(rq->arena, rq->query_string, &rq->args, err);
     return st == STATUS_OK ? rq->route->view(rq, err) : st;

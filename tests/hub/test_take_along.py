@@ -59,17 +59,28 @@ def test_download(hub, tmp_path):
     put(hub, "take", "things.sqlite", 7)  # the same name but for its end
     data = data_of(hub, "take")
     (data / "notes.txt").write_text("no database")
+    odd = "templates/new\nline %41 münchen.html"
+    (data / "templates").mkdir(exist_ok=True)
+    (data / "plugins/empty").mkdir(parents=True)
+    (data / odd).write_bytes(bytes(range(256)) * 300)
+    os.chmod(data / odd, 0o640)
+    for path in (data / "templates", data / "plugins", data / "plugins/empty", data / odd):
+        os.chown(path, data.stat().st_uid, data.stat().st_gid)
     (data / "way-out.db").symlink_to("/etc/passwd")
     page = ana.get("/spaces/take")
     assert 'href="/spaces/take/download"' in page.text
     answer = ana.get("/spaces/take/download")
     assert answer.status == 200 and answer.header("content-disposition") == 'attachment; filename="take.tar"', answer
     archive = tarfile.open(fileobj=io.BytesIO(answer.body))
-    assert sorted(archive.getnames()) == sorted(f"take/{n}" for n in ("things.db", "things.sqlite", long))
-    assert all(m.isreg() and m.mode == 0o600 for m in archive)
+    files = ["things.db", "things.sqlite", long, "notes.txt", odd]
+    assert sorted(m.name for m in archive if m.isreg()) == sorted(f"take/{n}" for n in files)
+    assert sorted(m.name for m in archive if m.isdir()) == ["take/plugins", "take/plugins/empty", "take/templates"]
+    assert all(m.isreg() or m.isdir() for m in archive), "no link"
+    assert archive.getmember(f"take/{odd}").mode == 0o640
     archive.extractall(tmp_path)
     assert rows(tmp_path / "take/things.db") == 5 and rows(tmp_path / "take" / long) == 5
     assert rows(tmp_path / "take/things.sqlite") == 7
+    assert (tmp_path / "take" / odd).read_bytes() == (data / odd).read_bytes()
     wait_for(lambda: not left_over(hub))
     # One that is damaged is named, and nothing of the machine is.
     bad = data / "bad.db"
@@ -133,13 +144,21 @@ def test_clone(hub):
     ana = person(hub, "clone@example.org")
     ana.new_space("First", "first")
     put(hub, "first", "things.db", 4)
-    (data_of(hub, "first") / "vitrine.yaml").write_text("title: not copied\n")
+    data = data_of(hub, "first")
+    (data / "static/deep").mkdir(parents=True, exist_ok=True)
+    (data / "static/deep/site.css").write_text("p { color: red }\n")
+    (data / "out").symlink_to("/etc")
+    for path in (data / "static", data / "static/deep", data / "static/deep/site.css"):
+        os.chown(path, data.stat().st_uid, data.stat().st_gid)
     page = ana.get("/spaces/first/clone")
     assert page.status == 200 and 'value="Copy of First"' in page.text
     made = ana.post("/spaces/first/clone", {"title": "Second", "name": "second"})
     assert made.status == 303, made
     origin = made.header("location").rstrip("/")
-    assert sorted(p.name for p in data_of(hub, "second").iterdir() if p.suffix in (".db", ".yaml")) == ["things.db"]
+    copy = data_of(hub, "second")
+    assert sorted(p.name for p in copy.iterdir() if not p.name.endswith(("-wal", "-shm"))) == ["static", "things.db"]
+    assert (copy / "static/deep/site.css").read_text() == "p { color: red }\n"
+    assert copy.stat().st_mode & 0o777 == data.stat().st_mode & 0o777
     assert ana.post("/spaces/second", {"title": "Second", "visibility": "public"}).status == 303
     told = hub.space_json("second")
     assert told["visibility"] == "public" and [m["role"] for m in told["members"].values()] == ["owner"]
@@ -211,3 +230,48 @@ def test_killed_while_it_clones(make_hub, signo):
         return len(ids) == (2 if known else 1)
 
     wait_for(whole_or_nothing)
+
+
+def test_a_space_comes_back(make_hub, tmp_path):
+    """Every file of a space is in the backup of the night and comes back while the space runs; tampering is found."""
+    hub = make_hub()
+    ana = person(hub, "back@example.org")
+    origin = ana.new_space("Back", "back")
+    assert ana.post("/spaces/back", {"title": "Back", "visibility": "public"}).status == 303
+    put(hub, "back", "things.db", 4)
+    data = data_of(hub, "back")
+    (data / "static").mkdir(exist_ok=True)
+    (data / "static/site.css").write_text("p { color: red }\n")
+    (data / "empty").mkdir()
+    for path in (data / "static", data / "static/site.css", data / "empty"):
+        os.chown(path, data.stat().st_uid, data.stat().st_gid)
+    done = hub.run("hub", "backup", "--dir", hub.folder)
+    assert done.returncode == 0, done.stderr
+    (data / "static/site.css").unlink()
+    (data / "empty").rmdir()
+    db = sqlite3.connect(data / "things.db", timeout=60)
+    with db:
+        db.execute("delete from t")
+    db.close()
+    wait_for(lambda: ana.get(origin + "/things/t.json").json().get("rows") == [])
+    done = hub.run("hub", "restore", "back", "--dir", hub.folder)
+    assert done.returncode == 0 and "is a backup now" in done.stdout, done
+    assert (data / "static/site.css").read_text() == "p { color: red }\n" and (data / "empty").is_dir()
+    wait_for(lambda: len(ana.get(origin + "/things/t.json").json().get("rows", [])) == 4)
+    # On another machine: the whole folder, its own state too.
+    backups = hub.folder / "backups" / data.parent.name
+    done = hub.run("restore", backups, "space", "--to", tmp_path / "whole")
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in (tmp_path / "whole").iterdir()) == ["data", "state"]
+    assert rows(tmp_path / "whole/data/things.db") == 0, "the newest is what was there before it was brought back"
+    # The trial finds a file whose bytes have changed.
+    for path in (backups / "space/objects").iterdir():
+        if path.read_bytes() == b"p { color: red }\n":
+            path.write_bytes(b"p { color: RED }\n")
+    done = hub.run("hub", "backup", "--dir", hub.folder)
+    assert done.returncode and "bytes have changed" in done.stderr, done
+    done = hub.run("hub", "backup", "--dir", hub.folder)
+    assert done.returncode == 0, "what is still there is stored again"
+    for words, says in [(["nobody"], "no space"), ([], "which space"), (["back", "--at", "2020-01-01"], "so old")]:
+        refused = hub.run("hub", "restore", *words, "--dir", hub.folder)
+        assert refused.returncode and says in refused.stderr, refused

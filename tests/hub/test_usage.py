@@ -35,7 +35,7 @@ def test_owners_and_administrators_see_what_is_used(make_hub):
     assert hub.run("hub", "backup", "--dir", hub.folder).returncode == 0
     assert re.search(r"Last backup ✓ \d{4}-\d\d-\d\d \d\d:\d\d UTC, tried", ana.get("/spaces/used").said)
     said = admin.get("/-/admin").said
-    assert re.search(r"Used used live \S+ current members 1 150.0 kB \d+ \d+ ✓ \d{4}", said), said
+    assert re.search(r"Used used live \S+ current members 1 150.0 kB of 5.4 GB Quota of Used \d+ \d+ ✓ \d{4}", said), said
     bad = data_of(hub, "used") / "bad.db"
     bad.write_bytes(b"SQLite format 3\0" + b"x" * 5000)
     assert hub.run("hub", "backup", "--dir", hub.folder).returncode != 0

@@ -104,3 +104,6 @@ X(groups,
 X(space_json_closed, "update spaces set told = 0;")
 X(fleet_done, "alter table fleet_steps add column done integer not null default 0;"
               "update fleet_steps set done = 1;")
+X(quotas, /* what stood there was hub.yaml's of the day the space was made; from here on only what was set for it */
+  "update spaces set quota = '{}';"
+  "create table facts (name text primary key, value text not null) without rowid;")

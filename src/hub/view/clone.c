@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clone — a new space that begins with the databases of another: nobody else is in it, and it has no tokens, shares or
- * domains. The copies are taken before it is made; what fails or is killed after that leaves nothing (space_make). */
+/* clone — a new space that begins with the databases and files of another: nobody else is in it, and it has no tokens,
+ * shares or domains. The copies are taken before it is made; what fails or is killed after that leaves nothing
+ * (space_make). */
 #include "base/clock.h"
 #include "hub/account.h"
 #include "hub/copies.h"
@@ -44,9 +45,9 @@ static enum status make_clone(struct hub_request *rq, struct value space, str *r
     st = copies_take(rq->hub, rq->a, VALUE_GET(space, "id").s, &copies, err);
     if (st != STATUS_OK)
         return st;
-    if (most && copies.bytes > most) {
-        err_set(err, STATUS_CONFLICT, "The databases have %lld bytes, and a new space may have %lld.",
-                (long long)copies.bytes, (long long)most);
+    if (most && copies.tree.bytes > most) {
+        err_set(err, STATUS_CONFLICT, "The databases and files have %lld bytes, and a new space may have %lld.",
+                (long long)copies.tree.bytes, (long long)most);
         st = err_hint(err, "Download the space, or ask an administrator of %.*s.", STR_ARG(rq->hub->config.domain));
     }
     if (st == STATUS_OK)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* download — a space as one file: a tar archive of its databases, copied first and then sent piece by piece. The copies
- * go away with the answer, whoever ends it. */
+/* download — a space as one file: a tar archive of its databases and files, copied first and then sent piece by piece.
+ * The copies go away with the answer, whoever ends it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,18 +22,23 @@ struct download {
     str name; /* folder in the archive */
     size_t next;
     int fd; /* of copy next - 1; -1: none */
-    int64_t left, made_s;
+    int64_t left;
 };
 
 static enum status next_file(struct download *d, struct buf *out, struct err *err)
 {
-    const struct copies_file *f = &d->copies.files[d->next];
-    enum status st = copies_open(&d->copies, d->next, &d->fd, err);
+    const struct tree_entry *e = &d->copies.tree.entries[d->next];
+    struct tar_entry head = {.name = ARENA_CAT(d->own, d->name, STR("/"), e->path),
+                             .folder = e->kind == TREE_FOLDER,
+                             .mode = e->mode & 0777,
+                             .size = e->bytes,
+                             .mtime_s = e->mtime_ns / 1000000000};
+    enum status st = head.folder ? STATUS_OK : copies_open(&d->copies, d->next, &d->fd, err);
     if (st != STATUS_OK)
         return st;
-    d->left = f->bytes;
+    d->left = e->bytes;
     d->next++;
-    tar_head(out, ARENA_CAT(d->own, d->name, STR("/"), f->name), f->bytes, d->made_s);
+    tar_head(out, &head);
     return STATUS_OK;
 }
 
@@ -50,7 +55,7 @@ static enum status piece(struct download *d, struct buf *out, struct err *err)
     d->left -= n;
     if (d->left)
         return STATUS_OK;
-    tar_pad(out, d->copies.files[d->next - 1].bytes);
+    tar_pad(out, d->copies.tree.entries[d->next - 1].bytes);
     close(d->fd);
     d->fd = -1;
     return STATUS_OK;
@@ -60,13 +65,13 @@ static enum status pull(struct http_stream *stream, struct buf *out, struct err 
 {
     struct download *d = (struct download *)stream;
     enum status st = STATUS_OK;
-    if (d->fd < 0 && d->next == d->copies.count) {
+    if (d->fd < 0 && d->next == d->copies.tree.count) {
         tar_end(out);
         return STATUS_OK;
     }
     if (d->fd < 0)
         st = next_file(d, out, err);
-    if (st == STATUS_OK)
+    if (st == STATUS_OK && d->fd >= 0)
         st = piece(d, out, err);
     return st == STATUS_OK ? STATUS_AGAIN : st;
 }
@@ -111,9 +116,8 @@ enum status hub_view_download(struct hub_request *rq, struct err *err)
     hub_conn_release(rq);
     struct download *d = mem_alloc(sizeof *d);
     *d = (struct download){.stream = {pull, download_close, 0}, .own = arena_new(0), .fd = -1};
-    d->copies.lock = -1;
+    d->copies.lock = d->copies.shelf = -1;
     d->name = arena_str(d->own, rq->params[0]);
-    d->made_s = clock_unix_s();
     st = copies_take(rq->hub, d->own, note.space, &d->copies, err);
     if (st == STATUS_OK)
         st = store_write(rq->hub->store, write_downloaded, &note, err);

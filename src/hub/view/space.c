@@ -7,6 +7,7 @@
 #include "hub/account.h"
 #include "hub/audit.h"
 #include "hub/edge_apps.h"
+#include "hub/quota.h"
 #include "hub/usage.h"
 #include "hub/view/view.h"
 
@@ -140,6 +141,7 @@ static enum status add_use(struct hub_request *rq, struct value space, struct va
     if (edge_apps_list(rq->hub, rq->a, &apps, NULL) != STATUS_OK)
         apps = value_dict(rq->a);
     usage_add(rq->hub, rq->a, apps, space, &files);
+    VALUE_SET(vars, "quotas", quota_rows(&rq->hub->config, rq->a, VALUE_GET(space, "quota").s));
     VALUE_SET(vars, "people", value_int((int64_t)value_count(people)));
     return STATUS_OK;
 }

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,8 +18,12 @@
 
 struct space_disk {
     char *folder;
-    atomic_llong used;       /* at the last look, and what came since */
-    atomic_llong looked_us;  /* 0 = never */
+    pthread_mutex_t lock;    /* of the figures: what is asked and what is taken are one step, so that two who bring
+                                something at the same time cannot pass the quota together */
+    int64_t looked_us;       /* 0 = never */
+    int64_t base;            /* what the last look saw */
+    int64_t came, came_then; /* bytes taken since the start; those that had come when that look began */
+    int64_t held;            /* of what no look can see: bodies that are not in the folder yet */
     pthread_mutex_t looking; /* one at a time; the others take the last figure */
 };
 
@@ -29,6 +32,7 @@ struct space_disk *space_disk_new(str folder)
     struct space_disk *d = MEM_NEW(struct space_disk);
     d->folder = mem_cstr(folder);
     pthread_mutex_init(&d->looking, NULL);
+    pthread_mutex_init(&d->lock, NULL);
     return d;
 }
 
@@ -37,6 +41,7 @@ void space_disk_free(struct space_disk *d)
     if (!d)
         return;
     pthread_mutex_destroy(&d->looking);
+    pthread_mutex_destroy(&d->lock);
     free(d->folder);
     free(d);
 }
@@ -66,14 +71,29 @@ static int64_t size_of(int at, const char *name, int depth)
     return sum;
 }
 
+/* What comes while the folders are walked may be counted twice, until the next look; never not at all. */
 static void look(struct space_disk *d)
 {
-    int64_t now = clock_mono_us(), last = atomic_load(&d->looked_us);
-    if ((last && now - last < LOOK_US) || pthread_mutex_trylock(&d->looking) != 0)
+    if (pthread_mutex_trylock(&d->looking) != 0)
         return;
-    atomic_store(&d->used, size_of(AT_FDCWD, d->folder, 0));
-    atomic_store(&d->looked_us, clock_mono_us());
+    pthread_mutex_lock(&d->lock);
+    int64_t came = d->came;
+    bool due = !d->looked_us || clock_mono_us() - d->looked_us >= LOOK_US;
+    pthread_mutex_unlock(&d->lock);
+    if (due) {
+        int64_t seen = size_of(AT_FDCWD, d->folder, 0);
+        pthread_mutex_lock(&d->lock);
+        d->base = seen;
+        d->came_then = came;
+        d->looked_us = clock_mono_us();
+        pthread_mutex_unlock(&d->lock);
+    }
     pthread_mutex_unlock(&d->looking);
+}
+
+static int64_t used_now(const struct space_disk *d) /* under the lock */
+{
+    return d->base + (d->came - d->came_then) + d->held;
 }
 
 int64_t space_disk_left(struct space_disk *d, const struct space *sp)
@@ -81,13 +101,45 @@ int64_t space_disk_left(struct space_disk *d, const struct space *sp)
     if (!d || !sp || !sp->disk_bytes)
         return INT64_MAX;
     look(d);
-    return sp->disk_bytes - atomic_load(&d->used);
+    pthread_mutex_lock(&d->lock);
+    int64_t left = sp->disk_bytes - used_now(d);
+    pthread_mutex_unlock(&d->lock);
+    return left;
 }
 
-void space_disk_add(struct space_disk *d, int64_t bytes)
+static bool take(struct space_disk *d, const struct space *sp, int64_t bytes, bool hold)
 {
-    if (d)
-        atomic_fetch_add(&d->used, bytes);
+    if (!d)
+        return true;
+    bool limited = sp && sp->disk_bytes;
+    if (limited)
+        look(d);
+    pthread_mutex_lock(&d->lock);
+    bool fits = !limited || used_now(d) + bytes <= sp->disk_bytes;
+    if (fits)
+        *(hold ? &d->held : &d->came) += bytes;
+    pthread_mutex_unlock(&d->lock);
+    return fits;
+}
+
+bool space_disk_take(struct space_disk *d, const struct space *sp, int64_t bytes)
+{
+    return take(d, sp, bytes, false);
+}
+
+bool space_disk_hold(struct space_disk *d, const struct space *sp, int64_t bytes)
+{
+    return take(d, sp, bytes, true);
+}
+
+void space_disk_let(struct space_disk *d, int64_t bytes)
+{
+    if (!d)
+        return;
+    pthread_mutex_lock(&d->lock);
+    d->held -= bytes;
+    d->came += bytes; /* it may lie in the folder now: the next look says */
+    pthread_mutex_unlock(&d->lock);
 }
 
 static double megabytes(int64_t n)
@@ -109,15 +161,48 @@ static int64_t length_of(const struct request *rq, str name)
     return str_to_i64(http_header(rq->http, name), &n) ? n : 0;
 }
 
-enum status space_disk_check(const struct request *rq, struct err *err)
+enum status space_disk_room(const struct request *rq, int64_t brings, struct err *err)
 {
     int64_t left = space_disk_left(rq->site->shared->disk, rq->space);
-    int64_t brings = MAX(length_of(rq, STR("content-length")), length_of(rq, STR("upload-length")));
     if (left <= 0)
         return space_disk_passed(rq->space, err);
-    if (brings <= left)
-        return STATUS_OK;
-    err_set(err, STATUS_TOO_LARGE, "This is %.1f MB, and there is room for %.1f MB more in this space",
-            megabytes(brings), megabytes(left));
+    err_set(err, STATUS_TOO_LARGE,
+            "This is %.1f MB, and this space uses %.1f MB of its %.1f MB: there is room for %.1f MB", megabytes(brings),
+            megabytes(rq->space->disk_bytes - left), megabytes(rq->space->disk_bytes), megabytes(left));
     return err_hint(err, "Delete what is not needed, or ask at %.*s for a larger quota.", STR_ARG(rq->space->hub));
+}
+
+struct held {
+    struct site *site;
+    int64_t bytes;
+};
+
+static void let_go(void *arg)
+{
+    const struct held *h = arg;
+    space_disk_let(h->site->shared->disk, h->bytes);
+}
+
+enum status space_disk_check(const struct request *rq, struct err *err)
+{
+    int64_t brings = MAX(length_of(rq, STR("content-length")), length_of(rq, STR("upload-length")));
+    if (space_disk_left(rq->site->shared->disk, rq->space) <= 0)
+        return space_disk_passed(rq->space, err);
+    if (brings > space_disk_left(rq->site->shared->disk, rq->space))
+        return space_disk_room(rq, brings, err);
+    return STATUS_OK;
+}
+
+enum status space_disk_enter(struct request *rq, struct err *err)
+{
+    int64_t brings = MAX(length_of(rq, STR("content-length")), 1);
+    struct held *h = ARENA_NEW(rq->arena, struct held);
+    enum status st = space_disk_check(rq, err);
+    if (st != STATUS_OK)
+        return st;
+    if (!space_disk_hold(rq->site->shared->disk, rq->space, brings))
+        return space_disk_room(rq, brings, err);
+    *h = (struct held){rq->site, brings};
+    arena_defer(rq->arena, let_go, h);
+    return STATUS_OK;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -75,15 +76,30 @@ enum status body_write_file(struct body_sink *s, str bytes, struct err *err)
     return st;
 }
 
+/* A file without a name is in no folder: nobody who looks at the disk can count it. */
+static bool has_no_name(int fd)
+{
+    struct stat now;
+    return fd >= 0 && fstat(fd, &now) == 0 && now.st_nlink == 0;
+}
+
+static enum status take_room(struct body_sink *s, int64_t bytes, struct err *err)
+{
+    struct space_disk *d = s->site->shared->disk;
+    bool hold = has_no_name(s->fd);
+    if (!(hold ? space_disk_hold(d, s->rq.space, bytes) : space_disk_take(d, s->rq.space, bytes)))
+        return space_disk_passed(s->rq.space, err);
+    s->held += hold ? bytes : 0;
+    return STATUS_OK;
+}
+
 static enum status sink_write(struct http_sink *base, str bytes, struct err *err)
 {
     struct body_sink *s = (struct body_sink *)base;
     enum status st = s->admitted ? STATUS_OK : begin(s, err);
     s->admitted = true;
-    if (st == STATUS_OK && space_disk_left(s->site->shared->disk, s->rq.space) < (int64_t)bytes.n)
-        st = space_disk_passed(s->rq.space, err);
     if (st == STATUS_OK)
-        space_disk_add(s->site->shared->disk, (int64_t)bytes.n);
+        st = take_room(s, (int64_t)bytes.n, err);
     if (st == STATUS_OK)
         st = s->kind->write ? s->kind->write(s, bytes, err) : body_write_file(s, bytes, err);
     return st;
@@ -97,6 +113,9 @@ static void sink_close(struct http_sink *base)
     if (s->fd >= 0)
         close(s->fd);
     s->fd = -1;
+    if (s->held)
+        space_disk_let(s->site->shared->disk, s->held);
+    s->held = 0;
 }
 
 struct http_sink *body_sink_new(struct site *s, struct http_exchange *x)

@@ -18,6 +18,7 @@ struct body_sink {
     const struct body_kind *kind;
     bool admitted;
     int fd;          /* of the whole body; -1 = none */
+    int64_t held;    /* bytes of it that no look at the disk can see (space/disk.h) */
     void *state;     /* the kind's */
     int http_status; /* of a refusal that `failed` cannot say; 0 = that of its status */
 };

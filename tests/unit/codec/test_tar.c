@@ -8,13 +8,13 @@ TEST(tar_of_a_large_file)
 {
     struct buf b;
     buf_init(&b, 1 << 20);
-    tar_head(&b, STR("big.db"), INT64_C(9) << 30, 1);
+    tar_head(&b, &(struct tar_entry){STR("big.db"), false, 0600, INT64_C(9) << 30, 1});
     CHECK_INT(b.n, 3 * TAR_BLOCK); /* pax header, its record, the file's own header */
     CHECK_INT(b.p[156], 'x');
     CHECK(str_starts(str_from(buf_str(&b), TAR_BLOCK), STR("19 size=9663676416\n")));
     CHECK_INT(b.p[2 * TAR_BLOCK + 156], '0');
     buf_clear(&b);
-    tar_head(&b, STR("small.db"), INT64_C(077777777777), 1);
+    tar_head(&b, &(struct tar_entry){STR("small.db"), false, 0600, INT64_C(077777777777), 1});
     CHECK_INT(b.n, TAR_BLOCK);
     CHECK(str_starts(str_from(buf_str(&b), 124), STR("77777777777")));
     buf_release(&b);
@@ -32,7 +32,7 @@ TEST(tar_records_count_themselves)
     buf_init(&b, 1 << 20);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         buf_clear(&b);
-        tar_head(&b, str_make(name, cases[i].name), 0, 0);
+        tar_head(&b, &(struct tar_entry){str_make(name, cases[i].name), false, 0600, 0, 0});
         CHECK(str_starts(str_from(buf_str(&b), TAR_BLOCK), str_of(cases[i].begins)));
         CHECK_INT(b.n % TAR_BLOCK, 0);
     }
