@@ -171,7 +171,9 @@ def start(command):
 
 
 def make_database(path):
+    """With a write-ahead log, as those that spaces make."""
     db = sqlite3.connect(path)
+    db.execute("PRAGMA journal_mode = wal")
     db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n REAL)")
     db.executemany("INSERT INTO t (name, n) VALUES (?, ?)", [(f"row {i}", i / 3) for i in range(ROWS)])
     db.commit()
@@ -297,10 +299,11 @@ class Spaces:
         raise SystemExit(f"waited {seconds} s: {text}\n{self.hub.log()[-3000:]}")
 
     def errors(self):
-        """Lines of the logs that nobody wants."""
+        """Lines of the logs that nobody wants, what a sanitizer said among them."""
         found = []
         for path in (self.hub.log_path, *(self.hub.folder / "edge/logs").glob("*")):
-            found += [line for line in path.read_text(errors="replace").splitlines() if " ERROR " in line or " bug:" in line]
+            lines = path.read_text(errors="replace").splitlines()
+            found += [line for line in lines if re.search(r" ERROR | bug:|Sanitizer|runtime error:", line)]
         return found
 
     def stop(self):
