@@ -50,6 +50,7 @@ soak: build ## hours of mixed load; SECONDS_TO_RUN=3600
 	@tests/soak/spaces
 	@tests/soak/hub
 	@tests/soak/fleet
+	@tests/soak/systemd
 
 screenshots: build ## pictures of the pages: build/screenshots, and those of the documentation
 	@tests/browser/screenshots build/screenshots
