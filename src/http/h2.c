@@ -16,42 +16,11 @@
  *
  * Invariants: (1) A stream has an owner or is finished, reset, or not yet told. (2) body.n - read never exceeds the
  * window. (3) After PROTOCOL nothing is read any more. */
-#include "http/h2.h"
-
 #include <malloc.h>
-#include <nghttp2/nghttp2.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "http/h2_head.h"
-
-struct bucket {
-    int64_t level_us; /* in microseconds of refill: token = 1e6 / rate */
-    int64_t at_us;
-};
-
-struct h2_session {
-    nghttp2_session *ng;
-    struct h2_limits limits;
-    const struct h2_handler *handler;
-    void *arg;
-    struct h2_stream *streams, *reading; /* reading: its head comes now */
-    struct h2_head head;
-    size_t decoded; /* of the head that comes now */
-    bool in_head;
-    int32_t highest; /* stream that was opened */
-    uint64_t seen;   /* bit k: highest - 2k was, too */
-    struct bucket resets, control;
-    int64_t now_us;
-    size_t bytes;   /* allocated by nghttp2 */
-    size_t waiting; /* bytes of bodies */
-    struct buf *out;
-    size_t out_most;
-    bool noticed, final; /* GOAWAY: the first, the second */
-    bool over;
-    uint32_t error; /* to end with */
-    const char *why;
-};
+#include "http/h2_impl.h"
 
 /* ---- memory ---- */
 
@@ -107,7 +76,7 @@ static int calm(struct h2_session *h, const char *why)
 }
 
 /* Takes one token out of `most`, which come back at `rate` a second. */
-static bool take_token(struct h2_session *h, struct bucket *b, int64_t most, int64_t rate)
+static bool take_token(struct h2_session *h, struct h2_bucket *b, int64_t most, int64_t rate)
 {
     int64_t token_us = INT64_C(1000000) / rate;
     b->level_us = MIN(most * token_us, b->level_us + (h->now_us - b->at_us));
@@ -149,15 +118,10 @@ static void stream_free(struct h2_stream *s)
     free(s);
 }
 
-static struct h2_stream *stream_of(struct h2_session *h, int32_t id)
-{
-    return nghttp2_session_get_stream_user_data(h->ng, id);
-}
-
 static int on_close(nghttp2_session *ng, int32_t id, uint32_t code, void *arg)
 {
     struct h2_session *h = arg;
-    struct h2_stream *s = stream_of(h, id);
+    struct h2_stream *s = h2_stream_of(h, id);
     (void)ng, (void)code;
     if (!s)
         return 0;
@@ -268,7 +232,7 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
         h2_shutdown_final(h);
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
         return 0;
-    struct h2_stream *s = stream_of(h, frame->hd.stream_id);
+    struct h2_stream *s = h2_stream_of(h, frame->hd.stream_id);
     if (!s)
         return 0;
     s->ended = s->ended || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
@@ -288,7 +252,7 @@ static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int
 static int on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *p, size_t n, void *arg)
 {
     struct h2_session *h = arg;
-    struct h2_stream *s = stream_of(h, id);
+    struct h2_stream *s = h2_stream_of(h, id);
     (void)flags;
     if (!s || !s->owner) /* nobody reads it: the window opens again at once */
         return nghttp2_session_consume(ng, id, n) == NGHTTP2_ERR_NOMEM ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
@@ -301,57 +265,6 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t
     h->waiting += n;
     h->handler->body(s->owner);
     return 0;
-}
-
-/* ---- what goes out ---- */
-
-static ssize_t on_pull(nghttp2_session *ng, int32_t id, uint8_t *to, size_t length, uint32_t *flags,
-                       nghttp2_data_source *source, void *arg)
-{
-    struct h2_session *h = arg;
-    struct h2_stream *s = stream_of(h, id);
-    bool last = true;
-    (void)ng, (void)to, (void)source;
-    if (!s || (!s->owner && !s->finished))
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* it is being reset */
-    if (h->out->n >= h->out_most)
-        return NGHTTP2_ERR_PAUSE;
-    size_t n = s->owner ? h->handler->waiting(s->owner, &last) : 0;
-    if (!n && !last)
-        return NGHTTP2_ERR_DEFERRED;
-    if (last && n <= length)
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-    if (n)
-        *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    return (ssize_t)MIN(n, length);
-}
-
-/* Directly after on_pull, which found the owner. */
-static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t length,
-                        nghttp2_data_source *source, void *arg)
-{
-    struct h2_session *h = arg;
-    struct h2_stream *s = stream_of(h, frame->hd.stream_id);
-    (void)ng, (void)source;
-    ASSERT(s && s->owner && frame->data.padlen == 0);
-    char *to = buf_reserve(h->out, 9 + length);
-    ASSERT(to);
-    memcpy(to, head, 9);
-    h->handler->take(s->owner, to + 9, length);
-    h->out->n += 9 + length;
-    h->control.level_us += (int64_t)length * (1000000 / LIMIT_H2_CONTROL_RATE) / LIMIT_H2_CONTROL_BYTES;
-    return 0;
-}
-
-/* After the end of an answer the rest of the request is of no use (section 8.1). */
-static int on_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
-{
-    struct h2_session *h = arg;
-    bool may_end = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
-    struct h2_stream *s = may_end ? stream_of(h, frame->hd.stream_id) : NULL;
-    if (!s || s->ended || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
-        return 0;
-    return nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* ---- the session ---- */
@@ -376,8 +289,8 @@ static void set_callbacks(nghttp2_session_callbacks *c)
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(c, on_close);
-    nghttp2_session_callbacks_set_on_frame_send_callback(c, on_sent);
-    nghttp2_session_callbacks_set_send_data_callback(c, on_send_data);
+    nghttp2_session_callbacks_set_on_frame_send_callback(c, h2_on_sent);
+    nghttp2_session_callbacks_set_send_data_callback(c, h2_on_send_data);
 }
 
 static void submit_settings(struct h2_session *h)
@@ -513,101 +426,4 @@ void h2_shutdown_final(struct h2_session *h)
     h->noticed = h->final = true;
     (void)nghttp2_submit_goaway(h->ng, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h->ng),
                                 NGHTTP2_NO_ERROR, NULL, 0);
-}
-
-/* ---- answers ---- */
-
-static nghttp2_nv field_nv(str name, str value)
-{
-    return (nghttp2_nv){(uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)value.p, name.n, value.n,
-                        NGHTTP2_NV_FLAG_NONE};
-}
-
-static str lower(char *to, str name)
-{
-    for (size_t i = 0; i < name.n; i++)
-        to[i] = name.p[i] >= 'A' && name.p[i] <= 'Z' ? (char)(name.p[i] + 32) : name.p[i];
-    return str_make(to, name.n);
-}
-
-void h2_answer(struct h2_stream *s, int status, const struct http_header *fields, size_t n, bool body)
-{
-    nghttp2_nv nv[LIMIT_HTTP_HEADERS + 8];
-    char digits[4] = {(char)('0' + status / 100), (char)('0' + status / 10 % 10), (char)('0' + status % 10), 0};
-    size_t names = 0, at = 0;
-    nghttp2_data_provider provider = {.read_callback = on_pull};
-    ASSERT(n < ARRAY_LEN(nv));
-    for (size_t i = 0; i < n; i++)
-        names += fields[i].name.n;
-    char *space = mem_alloc(names + 1);
-    nv[0] = field_nv(STR(":status"), str_make(digits, 3));
-    for (size_t i = 0; i < n; i++) {
-        nv[i + 1] = field_nv(lower(space + at, fields[i].name), fields[i].value);
-        at += fields[i].name.n;
-    }
-    nghttp2_session *ng = s->session->ng;
-    int rc = status < 200 ? nghttp2_submit_headers(ng, NGHTTP2_FLAG_NONE, s->id, NULL, nv, n + 1, NULL)
-                          : nghttp2_submit_response(ng, s->id, nv, n + 1, body ? &provider : NULL);
-    ASSERT(rc == 0 || rc == NGHTTP2_ERR_NOMEM);
-    free(space);
-}
-
-void h2_resume(struct h2_stream *s)
-{
-    (void)nghttp2_session_resume_data(s->session->ng, s->id); /* INVALID_ARGUMENT: it was not waiting */
-}
-
-bool h2_is_shut(const struct h2_stream *s)
-{
-    nghttp2_session *ng = s->session->ng;
-    return nghttp2_session_get_stream_remote_window_size(ng, s->id) <= 0 ||
-           nghttp2_session_get_remote_window_size(ng) <= 0;
-}
-
-size_t h2_read(struct h2_stream *s, void *p, size_t size)
-{
-    struct h2_session *h = s->session;
-    size_t n = MIN(size, s->body.n - s->read);
-    if (!n)
-        return 0;
-    memcpy(p, s->body.p + s->read, n);
-    s->read += n;
-    s->taken += n;
-    h->waiting -= n;
-    if (s->read == s->body.n) {
-        s->read = 0;
-        buf_clear(&s->body);
-    }
-    (void)nghttp2_session_consume(h->ng, s->id, n);
-    if (!s->grown && !s->ended && s->taken > LIMIT_H2_WINDOW) {
-        s->grown = true;
-        (void)nghttp2_session_set_local_window_size(h->ng, NGHTTP2_FLAG_NONE, s->id, LIMIT_H2_WINDOW_GROWN);
-    }
-    return n;
-}
-
-/* What waits of the body is dropped. */
-static void let_go(struct h2_stream *s)
-{
-    size_t n = s->body.n - s->read;
-    s->owner = NULL;
-    s->session->waiting -= n;
-    s->read = 0;
-    buf_release(&s->body);
-    if (n)
-        (void)nghttp2_session_consume(s->session->ng, s->id, n);
-}
-
-void h2_finish(struct h2_stream *s)
-{
-    s->finished = true;
-    let_go(s);
-    h2_resume(s);
-}
-
-void h2_reset(struct h2_stream *s, bool client)
-{
-    let_go(s);
-    (void)nghttp2_submit_rst_stream(s->session->ng, NGHTTP2_FLAG_NONE, s->id,
-                                    client ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR);
 }
