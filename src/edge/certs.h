@@ -76,7 +76,8 @@ void certs_call_tell(struct edge *e, struct http_exchange *x, str what, struct v
 bool certs_demand_ok(struct certs *c, str host);
 str certs_group(str host); /* "example.co.uk" of "a.b.example.co.uk": by the shape of the name, not by a list */
 
-/* edge.c */
+/* publish.c */
+void edge_make_tls(struct edge *e);    /* e->tls: what is shown from now on, `given` with what else there is */
 void edge_publish_tls(struct edge *e); /* the workers get certificates as they are now, then the table */
 
 #endif
