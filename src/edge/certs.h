@@ -66,6 +66,16 @@ void certs_drop_challenges(struct certs *c, str name); /* those for that certifi
 int64_t cert_renew_at_s(const struct cert *t);
 void certs_metrics(struct edge *e, struct buf *out);
 
+bool certs_is_live(const struct certs *c); /* it may begin something, and what is shown is ours to change */
+
+/* certs_child.c */
+void certs_begin(struct certs *c, struct cert *t); /* a child obtains it */
+/* The file as it is now. What cannot be used is told and left alone; what we have is kept. */
+enum status certs_load(struct certs *c, struct cert *t, struct err *err) MUST_USE;
+void certs_refuse(struct edge *e, str host);               /* handshakes that wait for it wait no more */
+void certs_end_job(struct cert *t, const struct err *err); /* who follows it is told; err NULL: it went well */
+void certs_look_renewals(struct certs *c, int64_t now_s);  /* asks authorities when to renew */
+
 /* certs_control.c: what is asked over the control socket, and what children tell */
 void certs_call_list(struct edge *e, struct http_exchange *x);
 void certs_call_show(struct edge *e, struct http_exchange *x, str name);
