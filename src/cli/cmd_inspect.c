@@ -43,23 +43,18 @@ static str database_name_of(struct arena *a, str path, struct value all)
 /* A table of a module that is not loaded counts as empty: there is nothing that could be counted. */
 static enum status count_tables(struct arena *a, struct conn *c, struct value tables, struct err *err)
 {
-    struct stmt *s;
-    VEC(str) names = {0};
-    enum status st =
-        conn_prepare_trusted(c, STR("select name from sqlite_schema where type = 'table' order by rowid"), &s, err);
-    if (st != STATUS_OK)
-        return st;
-    while ((st = stmt_step(s, err)) == STATUS_AGAIN)
-        VEC_PUSH(a, &names, arena_str(a, stmt_column_text(s, 0)));
-    stmt_done(s);
-    for (size_t i = 0; st == STATUS_OK && i < names.count; i++) {
+    str *names = NULL;
+    size_t count = 0;
+    enum status st = conn_fetch_texts(c, a, STR("select name from sqlite_schema where type = 'table' order by rowid"),
+                                      (str){0}, &names, &count, err);
+    for (size_t i = 0; st == STATUS_OK && i < count; i++) {
         struct value entry = value_dict(a);
         int64_t n = 0;
-        enum status counted = count_rows(c, names.items[i], 0, 0, &n, err);
+        enum status counted = count_rows(c, names[i], 0, 0, &n, err);
         if (counted == STATUS_CORRUPT || counted == STATUS_IO || counted == STATUS_NO_MEMORY)
             st = counted;
         VALUE_SET(entry, "count", value_int(counted == STATUS_OK ? n : 0));
-        value_set(tables, names.items[i], entry);
+        value_set(tables, names[i], entry);
     }
     return st;
 }

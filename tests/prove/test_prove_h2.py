@@ -1,33 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """`--kind http2` is tested with servers that lie, by python3-h2."""
 import socket
-import threading
 
 import h2.config
 import h2.connection
 import h2.events
+import lying_server
 import pytest
 
 FAULTS = ["lost", "truncated", "wrong", "reordered", "refused", "doubled", "unseen"]
 GOOD = b"right " * 50
 
 
-class Liar:
-    """Answers requests of HTTP/1.1 rightly, the n-th of HTTP/2 by lie(connection, stream, n); True: the connection ends."""
-
-    def __init__(self, lie):
-        self.lie, self.count, self.lock = lie, 0, threading.Lock()
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=50)
-        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}/"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+class Liar(lying_server.Liar):
+    """Answers requests of HTTP/1.1 rightly, the n-th of HTTP/2 by answer(connection, stream, n); True: the connection
+    ends."""
 
     def _serve(self, s):
         with s:
@@ -54,7 +41,7 @@ class Liar:
                     with self.lock:
                         self.count += 1
                         n = self.count
-                    end = self.lie(c, e.stream_id, n) or end
+                    end = self.answer(c, e.stream_id, n) or end
         s.sendall(c.data_to_send())
 
 
@@ -86,7 +73,7 @@ def liar():
         return running[-1]
     yield start
     for one in running:
-        one.socket.close()
+        one.close()
 
 
 def run(prove, server, *more):
