@@ -126,6 +126,14 @@ class Server:
             time.sleep(0.01)
         return text in self.log()
 
+    def said(self, pattern):
+        """The first match in what the program says, waited for as by logs()."""
+        end = time.monotonic() + READY_SECONDS
+        while not (found := re.search(pattern, self.log())) and time.monotonic() < end:
+            time.sleep(0.01)
+        assert found, (pattern, self.log())
+        return found
+
     def connect(self):
         return UnixConnection(self.uds, self.timeout) if self.uds else http.client.HTTPConnection(
             HOST, self.port, timeout=self.timeout)

@@ -163,7 +163,7 @@ def test_wrong_environment(env, says):
 
 def test_options_that_cannot_work_here_say_so(server, chinook):
     site = server(chinook, "--pdb", "--plugins-dir", "plugins")
-    assert "--pdb" in site.log() and "--plugins-dir" in site.log() and site.get("/chinook.json").status == 200
+    assert site.logs("--pdb") and site.logs("--plugins-dir") and site.get("/chinook.json").status == 200
 
 
 def test_spatialite_by_name():

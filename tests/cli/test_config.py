@@ -79,8 +79,7 @@ def test_warnings_at_start(server, chinook, tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text("plugin: {}\ndatabases:\n  chinook:\n    tables:\n      Genre: {sise: 5}\n")
     site = server(chinook, "--config", path)
-    log = site.log()
-    assert f"{path}:1:1" in log and "Did you mean plugins?" in log and f"{path}:5:15" in log
+    assert site.logs(f"{path}:1:1") and site.logs("Did you mean plugins?") and site.logs(f"{path}:5:15")
     assert site.json("/chinook/Genre.json")["ok"]
 
 

@@ -89,7 +89,7 @@ def test_forged_addresses_count_for_nothing(server, chinook):
 
 def test_an_actor_has_one_budget_everywhere(server, chinook):
     site = small(server, chinook, "--root", *PROXY)
-    token = re.search(r"token=(\w+)", site.log()).group(1)
+    token = site.said(r"token=(\w+)").group(1)
     cookie = {"Cookie": site.get(f"/-/auth-token?token={token}").header("set-cookie").split(";")[0]}
     answer = use_up(site, {**cookie, "X-Forwarded-For": "192.0.2.1"})
     assert answer.status == 429 and int(answer.header("retry-after")) > 0 and answer.json()["status"] == 429

@@ -121,7 +121,7 @@ def test_metrics_are_private(server, chinook, tmp_path):
 
 def test_who_may_debug_permissions_sees_metrics(server, chinook, tmp_path):
     site = server(chinook, "--root")
-    token = re.search(r"token=(\w+)", site.log()).group(1)
+    token = site.said(r"token=(\w+)").group(1)
     cookie = site.get(f"/-/auth-token?token={token}").header("set-cookie").split(";")[0]
     assert site.get("/-/metrics", {"Cookie": cookie}).status == 200
 

@@ -244,7 +244,7 @@ def test_another_secret_ends_them(server, tmp_path):
 
 def test_root_link(server, tmp_path):
     s = server(make(tmp_path / "d.db", SCHEMA), "--root")
-    path = re.search(r"(/-/auth-token\?token=[0-9a-f]+)", s.log()).group(1)
+    path = s.said(r"(/-/auth-token\?token=[0-9a-f]+)\n").group(1)
     for wrong in (path[:-1], path + "0", "/-/auth-token", "/-/auth-token?token=", path[:-1] + "%00", "/-/auth-token?token=root"):
         assert s.get(wrong).status == 403, wrong
     assert s.ask("POST", path).status == 405
