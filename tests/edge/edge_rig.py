@@ -28,6 +28,15 @@ def alive(pid):
         return False
 
 
+def has_ended(pid):
+    """With all its threads: the first may be a zombie while others still hold its files."""
+    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):
+            if task.read_text().rsplit(")", 1)[1].split()[0] not in "ZX":
+                return False
+    return True
+
+
 class Reply:
     def __init__(self, status, headers, body, raw_head):
         self.status, self.headers, self.body, self.raw_head = status, headers, body, raw_head
@@ -138,8 +147,8 @@ class Manager:
         self.path = str(folder / "notify")
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(self.path)
-        self.notify.setblocking(False)
         self.text = ""
+        threading.Thread(target=self._hear, daemon=True).start()
 
     def start(self, command):
         number = self.listening.fileno()
@@ -151,10 +160,13 @@ class Manager:
             os.execv(command[0], command)
         return {"args": command, "preexec_fn": before, "pass_fds": (number, 3)}
 
-    def heard(self):
-        with contextlib.suppress(BlockingIOError):
+    def _hear(self):
+        """All the time, as systemd does: the kernel keeps ten messages, and drops what comes then."""
+        with contextlib.suppress(OSError):
             while True:
                 self.text += self.notify.recv(4096).decode() + "\n"
+
+    def heard(self):
         return self.text
 
 
@@ -266,6 +278,7 @@ class Edge:
         os.kill(edge, signal.SIGKILL)
         self.process.kill()
         self.process.wait()
+        self.wait_for(lambda: has_ended(edge), "it was killed, and does not end")  # until then the folder is locked
 
     def stop(self):
         if self.process.poll() is None:
