@@ -312,8 +312,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_BACKUP_NAME 200 /* bytes of the name of a backup; longer: INVALID */
 #define LIMIT_BACKUP_MANIFEST                                                                                          \
     LOWERABLE(BACKUP_MANIFEST, 16777216) /* bytes of the file that says what a backup holds; more: TOO_LARGE */
-#define LIMIT_BACKUP_FILES LOWERABLE(BACKUP_FILES, 20000) /* files and folders of a folder's backup; more: TOO_LARGE   \
-                                                           */
+#define LIMIT_BACKUP_FILES LOWERABLE(BACKUP_FILES, 20000) /* files of one backup; more: TOO_LARGE */
 #define LIMIT_BACKUP_DEPTH 32                             /* folders inside each other in it; more: TOO_LARGE */
 #define LIMIT_BACKUP_PATH  2000                           /* bytes of a path in it; longer: TOO_LARGE */
 
