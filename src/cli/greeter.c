@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* greeter — a start that takes long (thousands of files, large ones that are hashed, an import) is told, not endured:
- * browsers get a page that loads itself again, programs a 503 with Retry-After, probes a true answer.
+ * browsers get a page that goes on by itself, programs a 503 with Retry-After, probes a true answer.
  *
  * Most starts are over before it says anything: a request that came early is then answered as any other. It knows no
  * site, so it speaks the least HTTP there is: one request a connection, its head read up to a bound and a deadline, and
@@ -27,14 +27,18 @@
 #define RETRY_MS   50
 #define RETRY_S    "2"
 
+/* It asks by itself and is replaced once there is something else: no reload while it is read (WCAG 2.2.1). */
 #define PAGE                                                                                                           \
     "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>One moment</title>"                       \
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"                                         \
-    "<meta name=\"color-scheme\" content=\"light dark\"><meta http-equiv=\"refresh\" content=\"" RETRY_S "\">"         \
-    "<style>body{font:1rem/1.55 system-ui,sans-serif;margin:18vh auto;max-width:34rem;padding:0 1.5rem}"               \
-    "h1{font-size:1.5rem}</style></head><body><main><h1>One moment</h1>"                                               \
-    "<p>This site is just starting: its databases are being opened. The page loads itself again.</p>"                  \
-    "</main></body></html>\n"
+    "<meta name=\"color-scheme\" content=\"light dark\">"                                                              \
+    "<style>:root{color-scheme:light dark}body{font:1.0625rem/1.55 system-ui,sans-serif;margin:18vh auto;"             \
+    "max-width:34rem;padding:0 1.5rem}h1{font-size:1.6rem;line-height:1.25}a{display:inline-block;padding:.55rem 0;"   \
+    "min-height:44px}</style></head><body><main><h1>One moment</h1>"                                                   \
+    "<p>This site is just starting: its databases are being opened. The page comes as soon as they are.</p>"           \
+    "<p><a href=\"\">Try again</a></p></main><script>setInterval(function(){fetch(location.href,{method:'HEAD',"       \
+    "cache:'no-store'}).then(function(r){if(r.status!==503)location.reload()},function(){})}," RETRY_S                 \
+    "000)</script></body></html>\n"
 #define JSON                                                                                                           \
     "{\"ok\": false, \"status\": \"not ready\", \"error\": \"Databases are being opened\", \"reason\": "               \
     "\"Databases are being opened\"}"

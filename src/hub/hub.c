@@ -199,11 +199,24 @@ static enum status to_confirm(struct hub_request *rq, struct err *err)
     return hub_go(rq, ARENA_CAT(rq->a, STR("/-/confirm?to="), url_quote(rq->a, rq->http->path, "/")), NULL);
 }
 
+static enum status no_page(const struct hub_request *rq, struct err *err)
+{
+    err_set(err, STATUS_NOT_FOUND, "There is no page %.*s.", STR_ARG(str_sub(rq->http->path, 0, 100)));
+    return err_hint(err, "It may be mistyped, or what was here has moved.");
+}
+
+/* No route: who is signed in is known on that page too. */
+static enum status nowhere(struct hub_request *rq, struct err *err)
+{
+    enum status st = hub_session_find(rq, err);
+    return st == STATUS_OK ? no_page(rq, err) : st;
+}
+
 static enum status dispatch(struct hub_request *rq, struct err *err)
 {
     bool get = rq->http->method == HTTP_GET || rq->http->method == HTTP_HEAD;
     if (!rq->route)
-        return err_set(err, STATUS_NOT_FOUND, "There is no page %.*s.", STR_ARG(str_sub(rq->http->path, 0, 100)));
+        return nowhere(rq, err);
     if (!(get && (rq->route->flags & HUB_GET)) && !(hub_is_post(rq) && (rq->route->flags & HUB_POST)))
         return err_set(err, STATUS_METHOD, "This page does not take %.*s.",
                        STR_ARG(str_sub(rq->http->method_text, 0, 20)));
@@ -221,7 +234,7 @@ static enum status dispatch(struct hub_request *rq, struct err *err)
     if (rq->route->access != HUB_ANYBODY && value_is_null(rq->user))
         return to_sign_in(rq, err);
     if (rq->route->access == HUB_ADMIN && !value_truth(VALUE_GET(rq->user, "is_admin")))
-        return err_set(err, STATUS_NOT_FOUND, "There is no page %.*s.", STR_ARG(str_sub(rq->http->path, 0, 100)));
+        return no_page(rq, err);
     if (rq->route->flags & HUB_STRONG && clock_age_s(rq->strong_at, clock_unix_s()) > LIMIT_HUB_STRONG_S)
         return to_confirm(rq, err);
     return rq->route->view(rq, err);
@@ -265,10 +278,11 @@ static void handle(void *app, struct http_exchange *x)
     if (lane == HUB_PASSWORD && device_is_known(h, http, rq->a))
         lane = HUB_KNOWN;
     if (!pool_submit_flow(h->pool, lane, (uint32_t)str_hash(rq->client), run, rq)) {
-        rq->response.status = 503;
+        struct err busy = ERR_INIT;
+        err_set(&busy, STATUS_BUSY, "Too many people ask at once.");
+        err_hint(&busy, "Try again in a moment.");
+        hub_answer_error(rq, &busy);
         response_header(&rq->response, STR("retry-after"), STR("2"));
-        response_header(&rq->response, STR("content-type"), STR("text/plain; charset=utf-8"));
-        response_body_text(&rq->response, STR("Too many people ask at once. Try again in a moment.\n"));
         http_exchange_respond(x, &rq->response);
     }
 }

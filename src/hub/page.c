@@ -44,13 +44,15 @@ static const struct note {
     {"quota-set", "Saved. It holds from now on."},
 };
 
-static struct value note_of(const struct hub_request *rq)
+static void add_note(struct hub_request *rq, struct value vars)
 {
     str key = hub_arg(rq, "note");
-    for (size_t i = 0; i < ARRAY_LEN(notes); i++)
-        if (str_is(key, notes[i].key))
-            return value_cstr(notes[i].text);
-    return VALUE_NULL;
+    for (size_t i = 0; i < ARRAY_LEN(notes); i++) {
+        if (!str_is(key, notes[i].key))
+            continue;
+        VALUE_SET(vars, "note", value_cstr(notes[i].text));
+        VALUE_SET(vars, "note_key", value_cstr(notes[i].key));
+    }
 }
 
 static enum status static_url(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
@@ -66,6 +68,36 @@ static enum status static_url(void *self, struct eval *ev, const struct value_ar
     return STATUS_OK;
 }
 static const struct value_class static_class = {.name = "function", .call = static_url};
+
+/* field("email", "email-help"): attributes of an input, beside its label and what explains it. One that is wrong says
+ * so, is described by what the page says of it as well, and has the focus (WCAG 3.3.1, 3.3.3). */
+static enum status field_attributes(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
+{
+    const struct hub_request *rq = self;
+    str name, help = {0};
+    if (!eval_arg_str(ev, args, 0, "name", &name) || !eval_arg_str(ev, args, 1, "help", &help))
+        return STATUS_INVALID;
+    bool wrong = rq->wrong && str_is(name, rq->wrong);
+    if (wrong)
+        *ret = value_safe(ARENA_CAT(eval_arena(ev), STR(" aria-invalid=\"true\" autofocus aria-describedby=\"error"),
+                                    help.n ? STR(" ") : STR(""), help, STR("\"")));
+    else
+        *ret = value_safe(help.n ? ARENA_CAT(eval_arena(ev), STR(" aria-describedby=\""), help, STR("\"")) : STR(""));
+    return STATUS_OK;
+}
+static const struct value_class field_class = {.name = "function", .call = field_attributes};
+
+/* typed("title", space.title): what a field holds: after an error what was sent, so that nothing is lost. */
+static enum status typed(void *self, struct eval *ev, const struct value_args *args, struct value *ret)
+{
+    const struct hub_request *rq = self;
+    str name;
+    if (!eval_arg_str(ev, args, 0, "name", &name))
+        return STATUS_INVALID;
+    *ret = rq->said && value_has(rq->form, name) ? value_get(rq->form, name) : eval_arg(args, 1, "otherwise");
+    return STATUS_OK;
+}
+static const struct value_class typed_class = {.name = "function", .call = typed};
 
 /* The buttons of those who sign people in for us. */
 static struct value providers_of(const struct hub_request *rq)
@@ -92,9 +124,12 @@ static void add_common(struct hub_request *rq, struct value vars)
     VALUE_SET(vars, "domain", value_str(c->domain));
     VALUE_SET(vars, "origin", value_str(c->origin));
     VALUE_SET(vars, "path", value_str(rq->http->path));
-    VALUE_SET(vars, "note", note_of(rq));
+    add_note(rq, vars);
     VALUE_SET(vars, "providers", providers_of(rq));
     VALUE_SET(vars, "static", value_object(&static_class, NULL));
+    VALUE_SET(vars, "field", value_object(&field_class, rq));
+    VALUE_SET(vars, "typed", value_object(&typed_class, rq));
+    VALUE_SET(vars, "wrong", rq->wrong ? value_cstr(rq->wrong) : VALUE_NULL);
     VALUE_SET(vars, "sign_up_open", value_bool(c->sign_up == SIGN_UP_OPEN));
     VALUE_SET(vars, "vitrine_version", value_cstr(version_text()));
 }
@@ -168,10 +203,18 @@ enum status hub_json(struct hub_request *rq, int status, struct value v)
     return STATUS_OK;
 }
 
+enum status hub_of_field(struct hub_request *rq, const char *field, enum status st)
+{
+    if (st != STATUS_OK && !rq->wrong)
+        rq->wrong = field;
+    return st;
+}
+
 void hub_put_error(struct hub_request *rq, struct value vars, const struct err *why)
 {
     if (!why || why->status == STATUS_OK)
         return;
+    rq->said = true;
     VALUE_SET(vars, "error", value_str(arena_str(rq->a, str_of(why->text))));
     VALUE_SET(vars, "hint", value_str_if(why->hint[0] != 0, arena_str(rq->a, str_of(why->hint))));
 }
@@ -179,6 +222,23 @@ void hub_put_error(struct hub_request *rq, struct value vars, const struct err *
 bool hub_in_form(enum status st)
 {
     return st == STATUS_INVALID || st == STATUS_CONFLICT || st == STATUS_RATE;
+}
+
+/* What a page of an error is called. */
+static const char *title_of(int status)
+{
+    static const struct {
+        int status;
+        const char *title;
+    } titles[] = {{400, "That did not work"},         {401, "Sign in first"},
+                  {403, "This is not open to you"},   {404, "Nothing is here"},
+                  {405, "That cannot be done here"},  {409, "That does not fit any more"},
+                  {413, "That is too large"},         {429, "Too much at once"},
+                  {500, "Something went wrong here"}, {503, "Not now, but in a moment"}};
+    for (size_t i = 0; i < ARRAY_LEN(titles); i++)
+        if (titles[i].status == status)
+            return titles[i].title;
+    return http_reason(status);
 }
 
 void hub_answer_error(struct hub_request *rq, const struct err *err)
@@ -191,7 +251,10 @@ void hub_answer_error(struct hub_request *rq, const struct err *err)
         log_line(LOG_ERROR, "hub", "%.*s: %s", STR_ARG(rq->http->path), err->text);
     response_clear(&rq->response);
     VALUE_SET(vars, "status", value_int(status));
-    VALUE_SET(vars, "error", value_str(arena_str(rq->a, ours ? STR("Something went wrong here.") : str_of(err->text))));
+    VALUE_SET(vars, "title", value_cstr(title_of(status)));
+    VALUE_SET(vars, "again", value_bool(!hub_is_post(rq) && (status >= 500 || status == 429)));
+    VALUE_SET(vars, "error",
+              value_str(arena_str(rq->a, ours ? STR("This page could not be made.") : str_of(err->text))));
     VALUE_SET(vars, "hint",
               value_str(arena_str(rq->a,
                                   ours ? STR("It is written in the log. Try again in a moment.") : str_of(err->hint))));

@@ -19,6 +19,8 @@ struct hub_request {
     str client;        /* address */
     struct value args; /* DICT: query string */
     struct value form; /* DICT: body of a POST; the last of equal names wins */
+    const char *wrong; /* the field that the answer says something about; NULL: none */
+    bool said;         /* hub_put_error: the form is shown again, with what was typed */
     struct value user; /* row of users, or NONE: nobody is signed in */
     str session;       /* id of the session; empty = none */
     str device;        /* device_id */
@@ -51,6 +53,8 @@ enum status hub_page(struct hub_request *rq, int status, const char *name, struc
 enum status hub_go(struct hub_request *rq, str path, const char *note) MUST_USE;
 enum status hub_go_outside(struct hub_request *rq, str url) MUST_USE; /* to an address that we made */
 enum status hub_json(struct hub_request *rq, int status, struct value v) MUST_USE;
+/* st; unless it is OK the form shows that this field was wrong (the first that is named counts). */
+enum status hub_of_field(struct hub_request *rq, const char *field, enum status st) MUST_USE;
 /* The page of an error: status, sentence, remedy. */
 void hub_answer_error(struct hub_request *rq, const struct err *err);
 /* Gives a page with a form the sentence and the remedy that templates/hub/_error.html shows. NULL, OK: nothing. */

@@ -217,7 +217,7 @@ static enum status insert(struct conn *c, void *arg, struct err *err)
                      SQL_T(m->name), SQL_T(m->title), SQL_I(now));
     if (st == STATUS_CONFLICT) {
         err_set(err, STATUS_CONFLICT, "There is a space \"%.*s\" already.", STR_ARG(m->name));
-        return err_hint(err, "Take another name.");
+        return hub_of_field(m->rq, "name", err_hint(err, "Take another name."));
     }
     if (st == STATUS_OK)
         st = SQL_RUN(c, err, "insert into members (space_id, user_id, role, added_at) values (?1, ?2, 'owner', ?3)",

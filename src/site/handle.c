@@ -390,8 +390,11 @@ static void run(void *arg, struct worker *w)
 static void respond_refused(struct job *j, int status, const char *reason, int64_t retry_s, const char *text)
 {
     static const char page[] =
-        "<!DOCTYPE html><html lang=\"en\"><meta name=\"viewport\" content=\"width=device-width\">"
-        "<title>Error %d</title><h1>Error %d</h1><p>%s</p><p><a href=\"\">Try again</a></p></html>";
+        "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
+        "content=\"width=device-width\">"
+        "<title>Error %d</title><style>:root{color-scheme:light dark}body{font:1.0625rem/1.55 system-ui,sans-serif;"
+        "margin:18vh auto;max-width:34rem;padding:0 1.5rem}a{display:inline-block;padding:.55rem 0;min-height:44px}"
+        "</style><main><h1>Error %d</h1><p>%s</p><p><a href=\"\">Try again</a></p></main></html>";
     struct request *rq = &j->request;
     struct http_response *r = &j->response;
     struct arena *a = rq->arena;

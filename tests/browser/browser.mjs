@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Opens pages in Chromium and writes what it saw as JSON on standard output: node browser.mjs < JOB, with
 //   {"base": URL, "pages": {NAME: PATH}, "widths": [1280], "schemes": ["light", "dark"], "pictures": FOLDER or null,
-//    "axe": bool, "scripts": bool, "act": {NAME: ACTION}}
+//    "axe": bool, "scripts": bool, "act": {NAME: ACTION}, "send": {NAME: {SELECTOR: VALUE}}}
+// "send" fills in a form and sends it: the answer is the page. A VALUE null is clicked; with none of these the form of
+// the last field is sent.
 // For each page, width and scheme: status, overflow (px wider than the window), errors of console and network,
 // requests to other hosts, how many requests and bytes it took, how far its layout shifted, and with "axe",
-// "keyboard", "fingers" what those find; "axe" may be a list of names. "cookies": [{name, value}]; "whole": pictures of
-// the whole page. Actions are the functions of `actions` below. Pages are opened two at a time.
+// "keyboard", "fingers", "focus" what those find; "axe" may be a list of names. "cookies": [{name, value}];
+// "whole": pictures of the whole page. Actions are the functions of `actions` below. Pages are opened two at a time.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
@@ -435,6 +437,14 @@ function focusFault() {
   return '';
 }
 
+// Runs in the page: what somebody hears who cannot see where the focus is.
+function focusSaid() {
+  const node = document.activeElement,
+    text = (id) => (document.getElementById(id) || { textContent: '' }).textContent.trim(),
+    described = (node.getAttribute('aria-describedby') || '').split(' ').filter(Boolean).map(text).join(' ');
+  return { invalid: node.getAttribute('aria-invalid'), described, error: text('error'), title: document.title };
+}
+
 // Runs in the page: how much moved since it was opened, as CLS has it.
 function layoutShift() {
   return new Promise((resolve) => {
@@ -465,7 +475,10 @@ const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 async function axeFaults(page) {
   await page.evaluate(AXE);
-  const found = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags }), AXE_RULES);
+  const found = await page.evaluate(
+    (tags) => window.axe.run(document, { runOnly: tags, resultTypes: ['violations'] }),
+    AXE_RULES,
+  );
   return found.violations.map(
     (v) =>
       `${v.id}: ${v.nodes
@@ -475,25 +488,42 @@ async function axeFaults(page) {
   );
 }
 
+async function send(page, what) {
+  const answer = page.waitForResponse((r) => r.request().isNavigationRequest() && r.request().method() === 'POST');
+  const loaded = page.waitForEvent('load');
+  let last = null;
+  await page.evaluate(() => document.querySelectorAll('form').forEach((form) => (form.noValidate = true)));
+  for (const [selector, value] of Object.entries(what)) {
+    last = page.locator(selector).first();
+    if (value === null) await last.click();
+    else await last.fill(value);
+  }
+  if (!Object.values(what).includes(null)) await last.evaluate((node) => node.form.requestSubmit());
+  const response = await answer;
+  await loaded;
+  return response;
+}
+
 async function visit(context, job, name, path, width, scheme) {
   const page = await context.newPage(),
+    target = new URL(path, job.base),
     seen = { name, width, scheme, errors: [], elsewhere: [], bytes: 0, requests: 0 };
   page.on('console', (m) => {
     if (m.type() === 'error') seen.errors.push(m.text());
   });
   page.on('pageerror', (e) => seen.errors.push(e.message));
   page.on('request', (r) => {
-    if (!r.url().startsWith(job.base) && !r.url().startsWith('data:')) seen.elsewhere.push(r.url());
+    if (new URL(r.url()).origin !== target.origin && !r.url().startsWith('data:')) seen.elsewhere.push(r.url());
   });
   page.on('requestfinished', async (r) => {
     seen.requests++;
     const sizes = await r.sizes().catch(() => null);
     if (sizes) seen.bytes += sizes.responseBodySize;
   });
-  page.setDefaultTimeout(10000);
-  const response = await page.goto(job.base + path, { waitUntil: 'load' });
+  page.setDefaultTimeout(60000);
+  let response = await page.goto(target.href, { waitUntil: 'load' });
+  if (job.send && job.send[name]) response = await send(page, job.send[name]);
   seen.status = response.status();
-  if (seen.status >= 400) seen.errors = seen.errors.filter((text) => !text.startsWith('Failed to load resource'));
   if (job.scripts !== false)
     await page.waitForFunction(() => !document.querySelector('#sql-editor') || window.editor);
   seen.overflow = await page.evaluate(
@@ -503,9 +533,12 @@ async function visit(context, job, name, path, width, scheme) {
   if (Array.isArray(job.axe) ? job.axe.includes(name) : job.axe) seen.axe = await axeFaults(page);
   if (job.pictures)
     await page.screenshot({ path: `${job.pictures}/${name}-${width}-${scheme}.png`, fullPage: !!job.whole });
+  if (job.focus) seen.focus = await page.evaluate(focusSaid);
+  if (job.scripts === false) seen.dead = await page.locator('[data-scripted]:visible').count();
   if (job.fingers) seen.low = await actions.lowControls(page);
   if (job.keyboard) seen.keyboard = await actions.focusWalk(page);
   if (job.act && job.act[name]) seen.acted = await actions[job.act[name]](page);
+  if (seen.status >= 400) seen.errors = seen.errors.filter((text) => !text.startsWith('Failed to load resource'));
   await page.close();
   return seen;
 }

@@ -10,8 +10,8 @@ HERE = pathlib.Path(__file__).parent
 
 
 def look(site, pages, **how):
-    job = {"base": f"http://{serving.HOST}:{site.port}", "pages": pages, **how}
+    job = {"base": getattr(site, "origin", None) or f"http://{serving.HOST}:{site.port}", "pages": pages, **how}
     done = subprocess.run(["node", HERE / "browser.mjs"], input=json.dumps(job), stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, timeout=300)
+                          stderr=subprocess.PIPE, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout)

@@ -20,8 +20,11 @@
     field.after(button)
   }
   for (const button of document.querySelectorAll('button[data-copy]')) {
+    const what = document.querySelector(button.dataset.copy)
+    button.hidden = !navigator.clipboard /* over plain http there is none */
+    button.setAttribute('aria-live', 'polite')
     button.addEventListener('click', async () => {
-      await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent.trim())
+      await navigator.clipboard.writeText((what.value || what.textContent).trim())
       button.textContent = 'Copied'
     })
   }

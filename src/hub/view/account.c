@@ -28,7 +28,7 @@ enum status hub_view_account(struct hub_request *rq, struct err *err)
     struct err why = ERR_INIT;
     struct profile p = {rq, hub_field(rq, "name")};
     if (hub_is_post(rq)) {
-        enum status st = account_name_check(p.name, "Your name", &why);
+        enum status st = hub_of_field(rq, "name", account_name_check(p.name, "Your name", &why));
         hub_conn_release(rq);
         if (st == STATUS_OK)
             st = store_write(rq->hub->store, write_profile, &p, err);

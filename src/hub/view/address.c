@@ -69,7 +69,7 @@ static enum status write_ask(struct conn *c, void *arg, struct err *err)
 static enum status ask(struct hub_request *rq, struct err *err)
 {
     struct address x = {.rq = rq, .user = hub_user_id(rq), .email = hub_field(rq, "email")};
-    enum status st = letter_address(x.email, err);
+    enum status st = hub_of_field(rq, "email", letter_address(x.email, err));
     int64_t wait = st == STATUS_OK ? throttle_take(rq->hub->throttle, ARENA_CAT(rq->a, STR("address "), x.user),
                                                    per_user, clock_mono_ms())
                                    : 0;
@@ -77,7 +77,7 @@ static enum status ask(struct hub_request *rq, struct err *err)
         return err_set(err, STATUS_RATE, "That were many addresses. Wait %lld seconds.", (long long)wait);
     x.secret = hub_secret(rq->a, &x.hash);
     hub_conn_release(rq);
-    return st == STATUS_OK ? store_write(rq->hub->store, write_ask, &x, err) : st;
+    return st == STATUS_OK ? hub_of_field(rq, "email", store_write(rq->hub->store, write_ask, &x, err)) : st;
 }
 
 static enum status page(struct hub_request *rq, const char *name, const struct err *why, struct value vars,

@@ -17,11 +17,11 @@ static enum status put(struct hub_request *rq, str space_id, void *arg, struct e
 static enum status check(struct hub_request *rq, struct value space, str title, str *io_name, struct err *err)
 {
     static const struct throttle_rule rule = {10, 60000};
-    enum status st = account_name_check(title, "The title", err);
+    enum status st = hub_of_field(rq, "title", account_name_check(title, "The title", err));
     if (st == STATUS_OK && !io_name->n)
         *io_name = space_name_from(rq->a, title);
     if (st == STATUS_OK)
-        st = space_name_check(*io_name, err);
+        st = hub_of_field(rq, "name", space_name_check(*io_name, err));
     if (st == STATUS_OK && !str_is(VALUE_GET(space, "state").s, "live")) /* a suspended one is not to go on elsewhere */
         st = err_set(err, STATUS_CONFLICT, "Only a space that is open can be cloned.");
     int64_t wait = st == STATUS_OK ? throttle_take(rq->hub->throttle, ARENA_CAT(rq->a, STR("clone "), hub_user_id(rq)),

@@ -21,7 +21,7 @@ static enum status change_domains(struct hub_request *rq, str space, struct err 
     str host = lower(rq->a, hub_field(rq, "host"));
     if (hub_field(rq, "remove").n)
         return domain_remove(rq, space, hub_field(rq, "remove"), err);
-    enum status st = domain_host_check(&rq->hub->config, host, err);
+    enum status st = hub_of_field(rq, "host", domain_host_check(&rq->hub->config, host, err));
     if (st != STATUS_OK)
         return st;
     int64_t wait =
@@ -30,7 +30,7 @@ static enum status change_domains(struct hub_request *rq, str space, struct err 
         return err_set(err, STATUS_RATE, "That were many hosts. Wait %lld seconds.", (long long)wait);
     hub_conn_release(rq);
     st = domain_leads_here(&rq->hub->config, host, err);
-    return st == STATUS_OK ? domain_add(rq, space, host, err) : st;
+    return hub_of_field(rq, "host", st == STATUS_OK ? domain_add(rq, space, host, err) : st);
 }
 
 enum status hub_view_domains(struct hub_request *rq, struct err *err)

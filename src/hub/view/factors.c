@@ -45,7 +45,8 @@ static enum status app_confirm(struct conn *c, void *arg, struct err *err)
 {
     struct app *p = arg;
     struct hub_request *rq = p->rq;
-    enum status st = factor_confirm(c, rq->a, hub_user_id(rq), hub_field(rq, "code"), clock_unix_s(), err);
+    enum status st =
+        hub_of_field(rq, "code", factor_confirm(c, rq->a, hub_user_id(rq), hub_field(rq, "code"), clock_unix_s(), err));
     if (st == STATUS_OK)
         st = renew(c, p, err);
     if (st == STATUS_OK)

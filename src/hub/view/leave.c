@@ -123,6 +123,7 @@ enum status hub_view_leave(struct hub_request *rq, struct err *err)
         return err_set(err, STATUS_INVALID, "The form must say do = delete or keep.");
     if (delete &&!str_eq_nocase(hub_field(rq, "email"), value_get_text(rq->user, STR("email")))) {
         err_set(&why, STATUS_INVALID, "Type your e-mail address to say that you mean it.");
+        rq->wrong = "email";
         return leave_page(rq, &why, err);
     }
     hub_conn_release(rq);

@@ -174,7 +174,7 @@ enum status hub_view_invite(struct hub_request *rq, struct err *err)
         st = store_write(rq->hub->store, write_withdraw, &i, err);
         return st == STATUS_OK ? hub_go(rq, members_path(rq), "saved") : st;
     }
-    st = letter_address(i.email, &why);
+    st = hub_of_field(rq, "email", letter_address(i.email, &why));
     if (st == STATUS_OK && space_role_parse(i.role) == ROLE_NONE)
         st = err_set(&why, STATUS_INVALID, "The role must be owner, editor or viewer.");
     int64_t wait =

@@ -148,7 +148,7 @@ static enum status use_code(struct hub_request *rq, struct code *k, struct err *
     hub_conn_release(rq);
     st = may_guess(rq, bucket, err);
     if (st == STATUS_OK)
-        st = store_write(rq->hub->store, write_code, k, err);
+        st = hub_of_field(rq, "code", store_write(rq->hub->store, write_code, k, err));
     if (st == STATUS_OK)
         throttle_give_back(rq->hub->throttle, bucket, per_code, clock_mono_ms());
     return st;
@@ -262,7 +262,7 @@ static enum status confirm_password(struct hub_request *rq, struct err *err)
         return st;
     hash = value_get_text(row, STR("password"));
     if (!hash.n || !password_matches(hash, value_get_text(rq->form, STR("password"))))
-        return err_set(err, STATUS_FORBIDDEN, "The password is wrong.");
+        return hub_of_field(rq, "password", err_set(err, STATUS_FORBIDDEN, "The password is wrong."));
     throttle_give_back(rq->hub->throttle, bucket, per_code, clock_mono_ms());
     return STATUS_OK;
 }

@@ -98,7 +98,7 @@ static enum status check_old(struct hub_request *rq, str hash, struct err *err)
     if (wait)
         return err_set(err, STATUS_RATE, "Too many attempts. Wait %lld seconds, then try again.", (long long)wait);
     if (!password_matches(hash, value_get_text(rq->form, STR("old"))))
-        return err_set(err, STATUS_FORBIDDEN, "The old password is wrong.");
+        return hub_of_field(rq, "old", err_set(err, STATUS_FORBIDDEN, "The old password is wrong."));
     throttle_give_back(rq->hub->throttle, bucket, rule, clock_mono_ms());
     return STATUS_OK;
 }
@@ -113,7 +113,7 @@ static enum status change_password(struct hub_request *rq, str old_hash, struct 
     else if (clock_age_s(rq->strong_at, clock_unix_s()) > LIMIT_HUB_STRONG_S)
         st = err_set(err, STATUS_FORBIDDEN, "Sign in anew first: the first password needs a fresh sign-in.");
     if (st == STATUS_OK)
-        st = password_rules_check(password, value_get_text(rq->user, STR("email")), err);
+        st = hub_of_field(rq, "password", password_rules_check(password, value_get_text(rq->user, STR("email")), err));
     if (st == STATUS_OK)
         st = password_hash(rq->a, password, PASSWORD_ARGON2ID, &n.hash, err);
     hub_conn_release(rq);

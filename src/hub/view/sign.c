@@ -93,6 +93,7 @@ static enum status form_again(struct hub_request *rq, const char *page, const st
     VALUE_SET(vars, "email", value_str(hub_is_post(rq) ? hub_field(rq, "email") : hub_arg(rq, "email")));
     VALUE_SET(vars, "name", value_str(hub_field(rq, "name")));
     VALUE_SET(vars, "token", value_str(hub_is_post(rq) ? hub_field(rq, "token") : hub_arg(rq, "token")));
+    VALUE_SET(vars, "invitation", value_str(hub_field(rq, "invitation")));
     VALUE_SET(vars, "verify", value_bool(rq->hub->config.verify));
     enum status st = waiting_find(rq, &file, err);
     VALUE_SET(vars, "file", file);
@@ -161,13 +162,13 @@ static enum status sign_up(struct hub_request *rq, struct err *err)
     struct sign_up s = {
         .rq = rq, .id = hub_id(rq->a, 'u'), .email = hub_field(rq, "email"), .name = hub_field(rq, "name")};
     str password = value_get_text(rq->form, STR("password"));
-    enum status st = letter_address(s.email, err);
+    enum status st = hub_of_field(rq, "email", letter_address(s.email, err));
     if (st == STATUS_OK && !s.name.n)
         s.name = str_sub(s.email, 0, str_find_char(s.email, '@'));
     if (st == STATUS_OK)
-        st = account_name_check(s.name, "Your name", err);
+        st = hub_of_field(rq, "name", account_name_check(s.name, "Your name", err));
     if (st == STATUS_OK)
-        st = password_rules_check(password, s.email, err);
+        st = hub_of_field(rq, "password", password_rules_check(password, s.email, err));
     if (st == STATUS_OK)
         st = find_invitation(rq, s.email, &s.invited, err);
     if (st == STATUS_OK && rq->hub->config.sign_up != SIGN_UP_OPEN && !s.invited) {
@@ -191,7 +192,7 @@ static enum status sign_up(struct hub_request *rq, struct err *err)
         return hub_go(rq, STR("/-/sign-in"), "mail-sent");
     if (s.taken) {
         err_set(err, STATUS_CONFLICT, "This address has an account already.");
-        return err_hint(err, "Sign in with it, or set a new password.");
+        return hub_of_field(rq, "email", err_hint(err, "Sign in with it, or set a new password."));
     }
     st = hub_session_begin(rq, s.id, true, err);
     return st == STATUS_OK ? hub_go(rq, hub_safe_path(hub_field(rq, "to")), NULL) : st;
@@ -231,7 +232,7 @@ static enum status sign_in(struct hub_request *rq, struct err *err)
     bool right = password_matches(hash.n ? hash : STR(NOBODY), password) && hash.n;
     if (!right) {
         err_set(err, STATUS_UNAUTHENTICATED, "The address or the password is wrong.");
-        return err_hint(err, "Passwords can be set anew with a link by mail.");
+        return hub_of_field(rq, "password", err_hint(err, "Passwords can be set anew with a link by mail."));
     }
     if (rq->hub->config.verify && !VALUE_GET(row, "verified_at").i) {
         err_set(err, STATUS_FORBIDDEN, "This address is not confirmed yet.");
@@ -337,7 +338,7 @@ enum status hub_view_verify(struct hub_request *rq, struct err *err)
         return st == STATUS_OK ? form_again(rq, "verify.html", NULL, err) : st;
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_use_link, &u, err);
-    return st == STATUS_OK ? second_begin(rq, VALUE_GET(u.link, "user_id").s, STR("/"), "verified", err) : st;
+    return st == STATUS_OK ? second_begin(rq, VALUE_GET(u.link, "user_id").s, STR("/-/start"), "verified", err) : st;
 }
 
 struct forgot {
@@ -367,7 +368,7 @@ enum status hub_view_forgot(struct hub_request *rq, struct err *err)
     if (!hub_is_post(rq))
         return form_again(rq, "forgot.html", NULL, err);
     bool known;
-    enum status st = letter_address(f.email, &why);
+    enum status st = hub_of_field(rq, "email", letter_address(f.email, &why));
     if (st == STATUS_OK)
         st = may_try(rq, f.email, STR(""), &known, &why);
     if (st != STATUS_OK)
@@ -386,7 +387,7 @@ enum status hub_view_reset(struct hub_request *rq, struct err *err)
     enum status st = link_of(rq, u.kind, &u.link, err);
     if (st != STATUS_OK || !hub_is_post(rq))
         return st == STATUS_OK ? form_again(rq, "reset.html", NULL, err) : st;
-    st = password_rules_check(password, VALUE_GET(u.link, "email").s, &why);
+    st = hub_of_field(rq, "password", password_rules_check(password, VALUE_GET(u.link, "email").s, &why));
     if (st == STATUS_OK)
         st = password_hash(rq->a, password, PASSWORD_ARGON2ID, &u.hash, &why);
     if (st != STATUS_OK)
@@ -415,7 +416,8 @@ static enum status write_admin(struct conn *c, void *arg, struct err *err)
         st = SQL_ROW(c, m->rq->a, &row, err, "select id from users where email = ?1", SQL_T(m->email));
     if (st == STATUS_OK && row.kind == VALUE_DICT) {
         err_set(err, STATUS_CONFLICT, "This address has an account already.");
-        return err_hint(err, "Give another one; an administrator can make that account one too.");
+        return hub_of_field(m->rq, "email",
+                            err_hint(err, "Give another one; an administrator can make that account one too."));
     }
     if (st == STATUS_OK)
         st = account_add(c, m->rq, m->id, m->email, m->name, m->hash, true, err);
@@ -432,13 +434,13 @@ enum status hub_view_admin_link(struct hub_request *rq, struct err *err)
     enum status st = link_of(rq, "admin", &link, err);
     if (st != STATUS_OK || !hub_is_post(rq))
         return st == STATUS_OK ? form_again(rq, "admin_link.html", NULL, err) : st;
-    st = letter_address(m.email, &why);
+    st = hub_of_field(rq, "email", letter_address(m.email, &why));
     if (st == STATUS_OK && !m.name.n)
         m.name = str_sub(m.email, 0, str_find_char(m.email, '@'));
     if (st == STATUS_OK)
-        st = account_name_check(m.name, "Your name", &why);
+        st = hub_of_field(rq, "name", account_name_check(m.name, "Your name", &why));
     if (st == STATUS_OK)
-        st = password_rules_check(password, m.email, &why);
+        st = hub_of_field(rq, "password", password_rules_check(password, m.email, &why));
     if (st == STATUS_OK)
         st = password_hash(rq->a, password, PASSWORD_ARGON2ID, &m.hash, &why);
     hub_conn_release(rq);

@@ -16,11 +16,11 @@
 static enum status make(struct hub_request *rq, str *ret_name, struct err *err)
 {
     str title = hub_field(rq, "title"), name = hub_field(rq, "name"), id;
-    enum status st = account_name_check(title, "The title", err);
+    enum status st = hub_of_field(rq, "title", account_name_check(title, "The title", err));
     if (st == STATUS_OK && !name.n)
         name = space_name_from(rq->a, title);
     if (st == STATUS_OK)
-        st = space_name_check(name, err);
+        st = hub_of_field(rq, "name", space_name_check(name, err));
     if (st == STATUS_OK)
         st = space_make(rq, name, title, NULL, &id, err);
     *ret_name = name;
@@ -63,7 +63,7 @@ static enum status write_settings(struct conn *c, void *arg, struct err *err)
                 SQL_T(s->id), SQL_T(s->title), SQL_T(s->visibility), SQL_T(s->name), SQL_T(s->theme));
     if (st == STATUS_CONFLICT) {
         err_set(err, STATUS_CONFLICT, "There is a space \"%.*s\" already.", STR_ARG(s->name));
-        return err_hint(err, "Take another name.");
+        return hub_of_field(s->rq, "name", err_hint(err, "Take another name."));
     }
     if (st == STATUS_OK)
         st = space_changed(c, s->id, err);
@@ -77,7 +77,7 @@ static enum status read_theme(struct hub_request *rq, str *ret, struct err *err)
     for (size_t i = 1; ok && i < accent.n; i++)
         ok = strchr("0123456789abcdefABCDEF", accent.p[i]) != NULL;
     if (!ok)
-        return err_set(err, STATUS_INVALID, "The colour must be written as #1b6e53.");
+        return hub_of_field(rq, "accent", err_set(err, STATUS_INVALID, "The colour must be written as #1b6e53."));
     *ret = accent.n ? arena_printf(rq->a, "{\"accent\": \"%.*s\"}", STR_ARG(accent)) : STR("{}");
     return STATUS_OK;
 }
@@ -93,9 +93,9 @@ static enum status save(struct hub_request *rq, struct value space, str *ret_nam
     if (!s.name.n)
         s.name = VALUE_GET(space, "name").s;
     s.renamed = !str_eq(s.name, VALUE_GET(space, "name").s);
-    enum status st = account_name_check(s.title, "The title", err);
+    enum status st = hub_of_field(rq, "title", account_name_check(s.title, "The title", err));
     if (st == STATUS_OK && s.renamed)
-        st = space_name_check(s.name, err);
+        st = hub_of_field(rq, "name", space_name_check(s.name, err));
     if (st == STATUS_OK && !str_is(s.visibility, "public") && !str_is(s.visibility, "private"))
         st = err_set(err, STATUS_INVALID, "Who sees the space must be private or public.");
     if (st == STATUS_OK)
@@ -201,6 +201,7 @@ static enum status write_change(struct conn *c, void *arg, struct err *err)
 enum status hub_view_delete_space(struct hub_request *rq, struct err *err)
 {
     struct value vars = value_dict(rq->a), space;
+    struct err why = ERR_INIT;
     enum status st = space_find(rq, rq->params[0], &space, err);
     if (st == STATUS_OK)
         st = space_require(rq, space, ROLE_OWNER, err);
@@ -210,8 +211,10 @@ enum status hub_view_delete_space(struct hub_request *rq, struct err *err)
                        "update spaces set state = 'deleted', deletes_at = ?2 where id = ?1 and state <> 'deleted'"};
     bool typed = str_eq(hub_field(rq, "name"), VALUE_GET(space, "name").s);
     VALUE_SET(vars, "space", space);
+    if (hub_is_post(rq) && !typed)
+        (void)!hub_of_field(rq, "name", err_set(&why, STATUS_INVALID, "That was not its name."));
     if (!hub_is_post(rq) || !typed) {
-        VALUE_SET(vars, "wrong", value_bool(hub_is_post(rq)));
+        hub_put_error(rq, vars, &why);
         return hub_page(rq, hub_is_post(rq) ? 400 : 200, "delete_space.html", vars, err);
     }
     hub_conn_release(rq);

@@ -229,6 +229,7 @@ static enum status bring(struct hub_request *rq, struct err *err)
         return st;
     }
     hub_put_error(rq, vars, &why);
+    rq->wrong = "file";
     VALUE_SET(vars, "most_bytes", value_int(start_most_bytes(rq->hub)));
     return hub_page(rq, status_http(st), "landing.html", vars, err);
 }
@@ -251,8 +252,8 @@ enum status hub_view_start(struct hub_request *rq, struct err *err)
     enum status st = waiting_find(rq, &file, err);
     if (st != STATUS_OK)
         return st;
-    if (file.kind != VALUE_DICT)
-        return hub_go(rq, STR("/"), NULL);
+    if (file.kind != VALUE_DICT) /* as after confirming an address */
+        return hub_go(rq, STR("/"), str_is(hub_arg(rq, "note"), "verified") ? "verified" : NULL);
     return value_is_null(rq->user) ? hub_go(rq, STR("/-/sign-up?to=" PATH), NULL) : page(rq, file, NULL, err);
 }
 
@@ -301,7 +302,7 @@ static enum status make(struct hub_request *rq, struct value file, str *ret_url,
 {
     struct contents c = {VALUE_GET(file, "hash").s, VALUE_GET(file, "name").s, -1};
     str title = hub_field(rq, "title"), name, id;
-    enum status st = account_name_check(title, "The title", err);
+    enum status st = hub_of_field(rq, "title", account_name_check(title, "The title", err));
     if (st == STATUS_OK)
         st = free_name(rq, title, &name, err);
     hub_conn_release(rq);

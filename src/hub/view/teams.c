@@ -11,7 +11,7 @@ enum status hub_view_teams(struct hub_request *rq, struct err *err)
     struct conn *c;
     str id;
     if (hub_is_post(rq)) {
-        enum status made = account_name_check(hub_field(rq, "name"), "The name", &why);
+        enum status made = hub_of_field(rq, "name", account_name_check(hub_field(rq, "name"), "The name", &why));
         if (made == STATUS_OK)
             made = team_make(rq, hub_field(rq, "name"), &id, &why);
         if (made == STATUS_OK)
@@ -61,11 +61,11 @@ static enum status change(struct hub_request *rq, struct value team, bool *ret_l
     if (st != STATUS_OK)
         return st;
     if (str_is(what, "rename")) {
-        st = account_name_check(hub_field(rq, "name"), "The name", err);
+        st = hub_of_field(rq, "name", account_name_check(hub_field(rq, "name"), "The name", err));
         return st == STATUS_OK ? team_rename(rq, id, hub_field(rq, "name"), err) : st;
     }
     if (str_is(what, "add"))
-        return team_add(rq, id, hub_field(rq, "email"), err);
+        return hub_of_field(rq, "email", team_add(rq, id, hub_field(rq, "email"), err));
     if (str_is(what, "remove"))
         return team_remove(rq, id, user, err);
     if (str_is(what, "manager") || str_is(what, "no-manager"))

@@ -95,6 +95,12 @@ PAGE_FUNCTION(menu_links)
     (void)args;
     *ret = value_list(a);
     if (rq->space && !value_is_null(rq->actor)) {
+        enum role role = permit_role(&rq->space->people, rq->actor);
+        str settings = ARENA_CAT(a, rq->space->hub, STR("/spaces/"), rq->space->name);
+        if (role != ROLE_NONE)
+            crumb(*ret, a, ARENA_CAT(a, settings, STR("/members")), STR("People of this space"));
+        if (role == ROLE_OWNER)
+            crumb(*ret, a, settings, STR("Settings of this space"));
         crumb(*ret, a, ARENA_CAT(a, rq->space->hub, STR("/")), STR("All spaces"));
         crumb(*ret, a, ARENA_CAT(a, rq->space->hub, STR("/-/account")), STR("Account"));
     }
