@@ -14,6 +14,7 @@
 #include "hub/backups.h"
 #include "hub/edge_apps.h"
 #include "hub/hub.h"
+#include "hub/keys.h"
 #include "hub/store.h"
 
 #define ADMIN_LINK_S 86400
@@ -27,6 +28,9 @@ enum {
     OPT_ACME,
     OPT_UDS,
     OPT_AT,
+    OPT_SAVE,
+    OPT_LOAD,
+    OPT_NEW,
     OPT_LOG_LEVEL,
     OPT_HELP
 };
@@ -43,14 +47,17 @@ static const struct option options[] = {
     {"--acme", 0, OPTION_VALUE, "MAIL", "init: get certificates; you agree to the terms of Let's Encrypt", OPT_ACME},
     {"--uds", 0, OPTION_VALUE, "PATH", "run: Unix socket where the edge asks it", OPT_UDS},
     {"--at", 0, OPTION_VALUE, "TIME", "restore: the newest backup not after it, in UTC: \"2026-11-21 17:03\"", OPT_AT},
+    {"--save", 0, OPTION_VALUE, "FILE", "keys: write them into a new file, to be kept elsewhere", OPT_SAVE},
+    {"--load", 0, OPTION_VALUE, "FILE", "keys: put them back", OPT_LOAD},
+    {"--new", 0, OPTION_FLAG, NULL, "keys: new ones, where they are lost; apps with codes are set up anew", OPT_NEW},
     {"--log-level", 0, OPTION_VALUE, "LEVEL", "debug, info, warn, error (default info)", OPT_LOG_LEVEL},
     {"--help", 0, OPTION_FLAG, NULL, "Show this text", OPT_HELP},
 };
 
 struct typed {
     struct arena *a;
-    str verb, space, dir, domain, listen, listen_tls, origin, acme, uds, at;
-    bool help;
+    str verb, space, dir, domain, listen, listen_tls, origin, acme, uds, at, save, load;
+    bool help, new;
 };
 
 static enum status apply(struct typed *t, int id, str value, struct err *err)
@@ -59,9 +66,12 @@ static enum status apply(struct typed *t, int id, str value, struct err *err)
     str *const texts[] = {[OPT_DIR] = &t->dir,       [OPT_DOMAIN] = &t->domain,
                           [OPT_LISTEN] = &t->listen, [OPT_LISTEN_TLS] = &t->listen_tls,
                           [OPT_ORIGIN] = &t->origin, [OPT_ACME] = &t->acme,
-                          [OPT_UDS] = &t->uds,       [OPT_AT] = &t->at};
+                          [OPT_UDS] = &t->uds,       [OPT_AT] = &t->at,
+                          [OPT_SAVE] = &t->save,     [OPT_LOAD] = &t->load};
     if (id == OPT_HELP) {
         t->help = true;
+    } else if (id == OPT_NEW) {
+        t->new = true;
     } else if (id == OPT_LOG_LEVEL) {
         if (!log_level_parse(value, &level))
             return err_set(err, STATUS_USAGE, "\"%.*s\" is no log level", STR_ARG(value));
@@ -236,7 +246,9 @@ static enum status back_up(struct typed *t, struct err *err)
     if (st == STATUS_OK)
         st = backups_all(&h, &r, err);
     if (st == STATUS_OK)
-        printf("%lld copies taken and tried in %.*s\n", (long long)r.done, STR_ARG(h.config.backup_folder));
+        printf(
+            "%lld copies taken and tried in %.*s. The keys are in none of them: vitrine hub keys --save FILE, once.\n",
+            (long long)r.done, STR_ARG(h.config.backup_folder));
     if (st == STATUS_OK && r.failed) {
         st = err_set(err, STATUS_IO, "%lld failed; the lines above say which", (long long)r.failed);
     }
@@ -264,11 +276,37 @@ static enum status bring_back(struct typed *t, struct err *err)
     return st;
 }
 
+/* What no backup has: the keys, into a file and back. */
+static enum status keys(struct typed *t, struct err *err)
+{
+    struct hub_config c;
+    bool save = t->save.n > 0, load = t->load.n > 0;
+    if (save + load + t->new != 1) {
+        err_set(err, STATUS_USAGE, "hub keys: do what?");
+        return err_hint(err, "One of --save FILE, --load FILE and --new.");
+    }
+    enum status st = hub_config_read(t->a, t->dir, &c, err);
+    if (st != STATUS_OK)
+        return st;
+    st = save   ? keys_save(&c, arena_cstr(t->a, t->save), err)
+         : load ? keys_load(&c, arena_cstr(t->a, t->load), err)
+                : keys_renew(&c, err);
+    if (st == STATUS_OK && save)
+        printf("The keys are in %.*s. Whoever has it and a backup can read what the hub keeps secret: keep it apart.\n",
+               STR_ARG(t->save));
+    else if (st == STATUS_OK)
+        printf("The keys are in %.*s/keys.%s\n", STR_ARG(c.dir),
+               t->new ? " Apps with codes and recovery codes are gone: people sign in with their password, and set "
+                        "them up anew."
+                      : "");
+    return st;
+}
+
 static const struct verb {
     const char *name;
     enum status (*run)(struct typed *t, struct err *err);
 } verbs[] = {{"init", init},     {"check", check},    {"admin-link", print_admin_link}, {"run", run},
-             {"reload", reload}, {"backup", back_up}, {"restore", bring_back}};
+             {"reload", reload}, {"backup", back_up}, {"restore", bring_back},          {"keys", keys}};
 
 static enum status read_typed(struct typed *t, int argc, char **argv, struct err *err)
 {
@@ -294,12 +332,12 @@ int cmd_hub(int argc, char **argv)
     if (t.help || (st == STATUS_OK && !t.verb.n)) {
         printf(
             "Usage: vitrine hub init --domain DOMAIN [OPTIONS]\n"
-            "       vitrine hub check | reload | admin-link | backup | run --uds PATH [--dir DIR]\n"
+            "       vitrine hub check | reload | admin-link | backup | keys | run --uds PATH [--dir DIR]\n"
             "       vitrine hub restore SPACE [--at TIME] [--dir DIR]\n\n"
             "A data cloud of your own: people sign up, get a space on a subdomain, put files in and share them.\n"
             "init makes its folder and prints a link for the first administrator; vitrine up starts it. check reads\n"
             "hub.yaml; admin-link prints another such link; backup copies everything now, restore brings a space "
-            "back;\nrun is what the edge starts.\n\nOptions:\n");
+            "back;\nkeys writes what no backup has into a file, and back; run is what the edge starts.\n\nOptions:\n");
         option_print_help(options, ARRAY_LEN(options));
         st = STATUS_OK;
     } else if (st == STATUS_OK) {

@@ -5,12 +5,15 @@
  * 1. A step of the app, and a recovery code, is used by a conditional UPDATE in the same transaction that signs in: of
  * two that come at once, one changes no row and is refused.
  * 2. `used_step` only grows, unless the clock was set back.
- * 3. Setting up anew changes nothing until the new app has shown that it knows the secret. */
+ * 3. Setting up anew changes nothing until the new app has shown that it knows the secret.
+ * 4. A secret is sealed wherever it is kept (seals.h). */
 #include "hub/factor.h"
 
 #include <sys/random.h>
 
+#include "codec/seal.h"
 #include "codec/totp.h"
+#include "hub/seals.h"
 #include "hub/sql.h"
 
 #define WAITING_S 3600 /* a set-up page may stay open so long */
@@ -32,7 +35,8 @@ enum status factor_state(struct conn *c, str user, struct factor_state *ret, str
     return st;
 }
 
-enum status factor_begin(struct conn *c, struct arena *a, str user, int64_t now_s, str *ret_secret, struct err *err)
+enum status factor_begin(struct conn *c, struct arena *a, str key, str user, int64_t now_s, str *ret_secret,
+                         struct err *err)
 {
     char *secret = arena_alloc(a, TOTP_SECRET_BYTES);
     if (getrandom(secret, TOTP_SECRET_BYTES, 0) != TOTP_SECRET_BYTES)
@@ -41,22 +45,22 @@ enum status factor_begin(struct conn *c, struct arena *a, str user, int64_t now_
     enum status st = SQL_RUN(c, err,
                              "insert into totp (user_id, waiting, waiting_since) values (?1, ?2, ?3)"
                              " on conflict (user_id) do update set waiting = ?2, waiting_since = ?3",
-                             SQL_T(user), SQL_B(fresh), SQL_I(now_s));
+                             SQL_T(user), SQL_B(seal_close(a, key, seals_of_app(a, user), fresh)), SQL_I(now_s));
     if (st == STATUS_OK)
         *ret_secret = fresh;
     return st;
 }
 
-enum status factor_waiting(struct conn *c, struct arena *a, str user, int64_t now_s, str *ret_secret, struct err *err)
+enum status factor_waiting(struct conn *c, struct arena *a, str key, str user, int64_t now_s, str *ret_secret,
+                           struct err *err)
 {
     struct value row;
     enum status st = SQL_ROW(c, a, &row, err, "select waiting from totp where user_id = ?1 and waiting_since > ?2",
                              SQL_T(user), SQL_I(now_s - WAITING_S));
     if (st == STATUS_OK && VALUE_GET(row, "waiting").kind != VALUE_BYTES)
         return err_set(err, STATUS_NOT_FOUND, "No app is being set up, or it took longer than an hour: begin again");
-    if (st == STATUS_OK)
-        *ret_secret = VALUE_GET(row, "waiting").s;
-    return st;
+    return st == STATUS_OK ? seal_open(a, key, seals_of_app(a, user), VALUE_GET(row, "waiting").s, ret_secret, err)
+                           : st;
 }
 
 static enum status refused(enum totp_result result, struct err *err)
@@ -74,11 +78,12 @@ static enum status refused(enum totp_result result, struct err *err)
     return STATUS_FORBIDDEN;
 }
 
-enum status factor_confirm(struct conn *c, struct arena *a, str user, str typed, int64_t now_s, struct err *err)
+enum status factor_confirm(struct conn *c, struct arena *a, str key, str user, str typed, int64_t now_s,
+                           struct err *err)
 {
     str secret;
     int64_t step;
-    enum status st = factor_waiting(c, a, user, now_s, &secret, err);
+    enum status st = factor_waiting(c, a, key, user, now_s, &secret, err);
     if (st != STATUS_OK)
         return st;
     enum totp_result result = totp_check(secret, typed, now_s, -1, &step);
@@ -90,9 +95,11 @@ enum status factor_confirm(struct conn *c, struct arena *a, str user, str typed,
                    SQL_T(user), SQL_I(now_s), SQL_I(step));
 }
 
-static enum status use_totp(struct conn *c, struct arena *a, str user, str typed, int64_t now_s, struct err *err)
+static enum status use_totp(struct conn *c, struct arena *a, str key, str user, str typed, int64_t now_s,
+                            struct err *err)
 {
     struct value row;
+    str secret;
     int64_t step;
     enum status st = SQL_ROW(
         c, a, &row, err, "select secret, used_step from totp where user_id = ?1 and secret is not null", SQL_T(user));
@@ -100,8 +107,10 @@ static enum status use_totp(struct conn *c, struct arena *a, str user, str typed
         return st;
     if (row.kind != VALUE_DICT)
         return refused(TOTP_WRONG, err);
-    enum totp_result result =
-        totp_check(VALUE_GET(row, "secret").s, typed, now_s, VALUE_GET(row, "used_step").i, &step);
+    st = seal_open(a, key, seals_of_app(a, user), VALUE_GET(row, "secret").s, &secret, err);
+    if (st != STATUS_OK)
+        return st;
+    enum totp_result result = totp_check(secret, typed, now_s, VALUE_GET(row, "used_step").i, &step);
     if (result != TOTP_RIGHT)
         return refused(result, err);
     st = SQL_RUN(c, err, "update totp set used_step = ?2 where user_id = ?1 and used_step = ?3", SQL_T(user),
@@ -122,7 +131,7 @@ enum status factor_use(struct conn *c, struct arena *a, str key, str user, str t
         if (st == STATUS_OK && conn_changes(c) != 1)
             st = err_set(err, STATUS_FORBIDDEN, "This recovery code is not right, or was used already");
     } else {
-        st = use_totp(c, a, user, typed, now_s, err);
+        st = use_totp(c, a, key, user, typed, now_s, err);
     }
     if (st == STATUS_OK)
         *ret_recovery = recovery;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* factor: the second factors of an account in hub.db: an authenticator app (codec/totp) and recovery codes
  * (codec/recovery). Passkeys have a file of their own. All functions run on a worker with a connection of the store;
- * those that change something inside its transaction. */
+ * those that change something inside its transaction. `key`: the secret of the hub: what it seals and signs with. */
 #ifndef VITRINE_HUB_FACTOR_H
 #define VITRINE_HUB_FACTOR_H
 
@@ -18,13 +18,13 @@ enum status factor_state(struct conn *c, str user, struct factor_state *ret, str
 
 /* A fresh secret that waits for its first code; one that waited before is forgotten, one that is confirmed stays in
  * force until the new one is. *ret: TOTP_SECRET_BYTES in `a`. */
-enum status factor_begin(struct conn *c, struct arena *a, str user, int64_t now_s, str *ret_secret,
+enum status factor_begin(struct conn *c, struct arena *a, str key, str user, int64_t now_s, str *ret_secret,
                          struct err *err) MUST_USE;
 /* The secret that waits; NOT_FOUND when there is none, or it waited longer than an hour. */
-enum status factor_waiting(struct conn *c, struct arena *a, str user, int64_t now_s, str *ret_secret,
+enum status factor_waiting(struct conn *c, struct arena *a, str key, str user, int64_t now_s, str *ret_secret,
                            struct err *err) MUST_USE;
 /* The first code of the secret that waits, which is then in force. FORBIDDEN: wrong code. NOT_FOUND: none waits. */
-enum status factor_confirm(struct conn *c, struct arena *a, str user, str typed, int64_t now_s,
+enum status factor_confirm(struct conn *c, struct arena *a, str key, str user, str typed, int64_t now_s,
                            struct err *err) MUST_USE;
 /* What somebody typed at the second step: a code of the app, or a recovery code; used up by this call. FORBIDDEN:
  * neither, or used before. *ret_recovery: it was a recovery code. */

@@ -29,6 +29,7 @@
 #include "hub/outbox_mail.h"
 #include "hub/page.h"
 #include "hub/route.h"
+#include "hub/seals.h"
 #include "hub/session.h"
 #include "hub/space.h"
 #include "hub/upkeep.h"
@@ -39,8 +40,7 @@
 #include "rt/signal.h"
 #include "rt/thread.h"
 
-#define SECRET_BYTES 32
-#define OUTBOX_MS    2000 /* between two looks at what spaces want to be mailed */
+#define OUTBOX_MS 2000 /* between two looks at what spaces want to be mailed */
 /* ---- small things that everybody needs ---- */
 
 str hub_id(struct arena *a, char kind)
@@ -87,20 +87,33 @@ static enum status open_key(struct hub *h, struct err *err)
     return st == STATUS_OK ? token_key_save(h->key, path.p, err) : st;
 }
 
-/* Made once: with a new one, recovery codes and known browsers are forgotten. */
+/* Made once, and never while hub.db is sealed with another: what is sealed would be lost, and recovery codes and known
+ * browsers with it. */
 static enum status open_secret(struct hub *h, struct err *err)
 {
-    char fresh[SECRET_BYTES];
-    str path = hub_path(h->arena, &h->config, "keys/secret");
-    enum status st = fs_read_file(path.p, SECRET_BYTES, h->arena, &h->secret, err);
-    if (st == STATUS_OK && h->secret.n != SECRET_BYTES)
-        return err_set(err, STATUS_CONFIG, "%s must have %d bytes: restore it from a backup", path.p, SECRET_BYTES);
+    char fresh[SEALS_BYTES];
+    str path = hub_path(h->arena, &h->config, SEALS_FILE), key;
+    enum status st = fs_read_file(path.p, SEALS_BYTES, h->arena, &h->secret, err);
+    if (st == STATUS_OK && h->secret.n != SEALS_BYTES)
+        return err_set(err, STATUS_CONFIG, "%s must have %d bytes: restore it from a backup", path.p, SEALS_BYTES);
+    if (st == STATUS_OK)
+        return seals_begin(h->store, h->secret, err);
     if (st != STATUS_NOT_FOUND)
         return st;
     err_clear(err);
+    st = seals_key(h->store, h->arena, &key, err);
+    if (st != STATUS_OK)
+        return st;
+    if (key.n) {
+        err_set(err, STATUS_CONFIG, "%s is missing, and hub.db is sealed with it", path.p);
+        return err_hint(err,
+                        "Put it back: vitrine hub keys --load FILE, from where vitrine hub keys --save put it. If it "
+                        "is lost, vitrine hub keys --new: apps with codes are set up anew then.");
+    }
     ASSERT(getrandom(fresh, sizeof fresh, 0) == (ssize_t)sizeof fresh);
     h->secret = arena_str(h->arena, str_make(fresh, sizeof fresh));
-    return fs_write_atomic(path.p, h->secret, 0600, err);
+    st = fs_write_atomic(path.p, h->secret, 0600, err);
+    return st == STATUS_OK ? seals_begin(h->store, h->secret, err) : st;
 }
 
 enum status hub_open(struct hub *h, str dir, struct err *err)
@@ -434,6 +447,7 @@ static enum status open_outside(struct hub *h, struct err *err)
 {
     const struct hub_config *c = &h->config;
     enum status st = mail_config_read(h->arena, VALUE_GET(c->root, "mail"), c->domain, c->origin, &h->mail_config, err);
+    h->mail_config.key = h->secret;
     if (st == STATUS_OK)
         st = providers_new(c->root, &h->providers, err);
     if (st == STATUS_OK)

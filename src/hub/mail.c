@@ -15,8 +15,8 @@
  * the round ends and the whole queue waits, so that a dead server is asked once a pause and not once a mail.
  * Rows that were sent stay for a day without what they said: how many mails an address got is counted in them.
  *
- * Vars hold links that are worth a password until they are used: they are in hub.db, which only its owner reads, until
- * they are sent, and in no log. Not here: headers and encodings (codec/letter), the ways out (mail_send).
+ * Vars hold links that are worth a password until they are used: they are in hub.db, sealed (seals.h), until they are
+ * sent, and in no log. Not here: headers and encodings (codec/letter), the ways out (mail_send).
  * Tests: tests/unit/hub/test_mail.c, tests/hub/test_mail.py. */
 #include "hub/mail.h"
 
@@ -31,7 +31,9 @@
 #include "base/mem.h"
 #include "codec/digest.h"
 #include "codec/letter.h"
+#include "codec/seal.h"
 #include "hub/mail_send.h"
+#include "hub/seals.h"
 #include "hub/sql.h"
 #include "hub/store.h"
 #include "rt/thread.h"
@@ -103,14 +105,20 @@ static struct value one_line(struct arena *a, struct value v)
 
 struct waiting {
     int64_t id, created_at, tries;
-    str kind, to, vars; /* JSON */
+    str kind, to, vars; /* vars: JSON */
+    bool sealed;        /* not where a version of before wrote it and is still there */
 };
 
-static struct value variables(struct arena *a, const struct mailer *m, const struct waiting *w)
+static enum status variables(struct arena *a, const struct mailer *m, const struct waiting *w, struct value *ret,
+                             struct err *err)
 {
     struct value v = value_dict(a), given;
-    if (value_from_json(a, w->vars, &given, NULL) != STATUS_OK || given.kind != VALUE_DICT)
-        given = v;
+    str json = w->vars;
+    enum status st = w->sealed ? seal_open(a, m->config->key, seals_of_mail(a, w->to), w->vars, &json, err) : STATUS_OK;
+    if (st == STATUS_OK)
+        st = value_from_json(a, json, &given, err);
+    if (st != STATUS_OK)
+        return st;
     for (size_t i = 0; i < value_count(given); i++) {
         const struct value_entry *e = &given.dict->entries[i];
         value_set(v, e->key, str_is(e->key, "url") ? e->value : one_line(a, e->value));
@@ -121,11 +129,12 @@ static struct value variables(struct arena *a, const struct mailer *m, const str
     VALUE_SET(v, "to", value_str(w->to));
     VALUE_SET(v, "link_hours", value_int(LIMIT_HUB_LINK_S / 3600));
     VALUE_SET(v, "invitation_days", value_int(LIMIT_HUB_INVITATION_S / 86400));
-    return v;
+    *ret = v;
+    return STATUS_OK;
 }
 
-static enum status render(struct mailer *m, struct arena *a, const struct waiting *w, const char *suffix, str *ret,
-                          struct err *err)
+static enum status render(struct mailer *m, struct arena *a, const struct waiting *w, struct value vars,
+                          const char *suffix, str *ret, struct err *err)
 {
     struct buf b;
     const struct kind *kind = find_kind(w->kind);
@@ -133,7 +142,7 @@ static enum status render(struct mailer *m, struct arena *a, const struct waitin
         return err_set(err, STATUS_INVALID, "no mail is called \"%.*s\"", STR_ARG(w->kind));
     buf_init(&b, LIMIT_LETTER);
     str name = arena_printf(a, "hub/mail_%s.%s", kind->file, suffix);
-    enum status st = template_render(m->env, name, variables(a, m, w), NULL, a, &b, err);
+    enum status st = template_render(m->env, name, vars, NULL, a, &b, err);
     if (st == STATUS_OK)
         *ret = arena_str(a, buf_str(&b));
     buf_release(&b);
@@ -145,9 +154,12 @@ static enum status compose(struct mailer *m, struct arena *a, const struct waiti
     unsigned char raw[16];
     char hex[DIGEST_HEX_MAX];
     str text, html, head;
-    enum status st = render(m, a, w, "txt", &text, err);
+    struct value vars;
+    enum status st = variables(a, m, w, &vars, err);
     if (st == STATUS_OK)
-        st = render(m, a, w, "html", &html, err);
+        st = render(m, a, w, vars, "txt", &text, err);
+    if (st == STATUS_OK)
+        st = render(m, a, w, vars, "html", &html, err);
     if (st != STATUS_OK)
         return st;
     ASSERT(getrandom(raw, sizeof raw, 0) == (ssize_t)sizeof raw);
@@ -184,7 +196,8 @@ static enum status count(struct conn *c, struct arena *a, str to, const char *ki
     return st;
 }
 
-enum status mail_add(struct conn *c, struct arena *a, str to, const char *kind, struct value vars, struct err *err)
+enum status mail_add(struct conn *c, struct arena *a, str key, str to, const char *kind, struct value vars,
+                     struct err *err)
 {
     struct buf json;
     struct counts n = {0};
@@ -205,10 +218,10 @@ enum status mail_add(struct conn *c, struct arena *a, str to, const char *kind, 
         return err_set(err, STATUS_BUSY, "Too many e-mails wait to be sent. Try again later.");
     buf_init(&json, LIMIT_HUB_FORM);
     value_to_json(&json, vars, VALUE_JSON_UTF8);
-    str text = arena_str(a, buf_str(&json));
+    str sealed = seal_close(a, key, seals_of_mail(a, to), buf_str(&json));
     buf_release(&json);
     return SQL_RUN(c, err, "insert into mails (recipient, kind, vars, created_at) values (?1, ?2, ?3, ?4)", SQL_T(to),
-                   SQL_T(str_of(kind)), SQL_T(text), SQL_I(clock_unix_s()));
+                   SQL_T(str_of(kind)), SQL_B(sealed), SQL_I(clock_unix_s()));
 }
 
 /* ---- out of it ---- */
@@ -233,7 +246,8 @@ static enum status fetch_due(struct mailer *m, struct arena *a, struct waiting *
                                   .tries = VALUE_GET(r, "tries").i,
                                   .kind = value_get_text(r, STR("kind")),
                                   .to = value_get_text(r, STR("recipient")),
-                                  .vars = value_get_text(r, STR("vars"))};
+                                  .vars = VALUE_GET(r, "vars").s,
+                                  .sealed = VALUE_GET(r, "vars").kind == VALUE_BYTES};
     }
     return st;
 }

@@ -19,6 +19,7 @@ struct mail_config {
     str user, password, ca_file;
     str from, from_name;
     str host, origin; /* of the hub: "data.example.org", "https://data.example.org" */
+    str key;          /* what mails say is sealed with, until they are sent; set by whoever runs the mailer */
 };
 
 /* CONFIG names the key and the remedy. The url may hold user and password as "smtp://user:password@host". Any text may
@@ -26,7 +27,8 @@ struct mail_config {
 enum status mail_config_read(struct arena *a, struct value section, str domain, str origin, struct mail_config *ret,
                              struct err *err) MUST_USE;
 
-/* Inside of a write. kind: of the text; vars: what it says (DICT of texts; all but "url" are cut and made one line):
+/* Inside of a write. key: that of the mailer's configuration. kind: of the text; vars: what it says (DICT of texts; all
+ * but "url" are cut and made one line):
  *
  *   verify already reset             name, url
  *   invitation                       url, by, space, role
@@ -46,7 +48,7 @@ enum status mail_config_read(struct arena *a, struct value section, str domain, 
  * kind in an hour), or finds too many waiting, is a line in the log and OK: what it tells of has happened. To an
  * address that got LIMIT_MAIL_PER_HOUR in the last hour nothing is sent, with a line in the log: an answer must not
  * tell who has an account. */
-enum status mail_add(struct conn *c, struct arena *a, str to, const char *kind, struct value vars,
+enum status mail_add(struct conn *c, struct arena *a, str key, str to, const char *kind, struct value vars,
                      struct err *err) MUST_USE;
 
 struct mailer;

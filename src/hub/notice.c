@@ -22,5 +22,5 @@ enum status notice_add(struct conn *c, struct hub_request *rq, str user_id, cons
     VALUE_SET(vars, "url", value_str(ARENA_CAT(a, rq->hub->config.origin, STR("/-/account/sessions"))));
     if (key)
         value_set(vars, str_of(key), text);
-    return mail_add(c, a, VALUE_GET(row, "email").s, kind, vars, err);
+    return mail_add(c, a, rq->hub->secret, VALUE_GET(row, "email").s, kind, vars, err);
 }

@@ -31,7 +31,7 @@ static enum status write_mail(struct conn *c, void *arg, struct err *err)
     VALUE_SET(vars, "by", row.kind == VALUE_DICT ? VALUE_GET(row, "name") : value_cstr("Somebody"));
     VALUE_SET(vars, "what", value_str(k->mail->what));
     VALUE_SET(vars, "url", value_str(k->mail->url));
-    return st == STATUS_OK ? mail_add(c, k->a, k->mail->to, "share", vars, err) : st;
+    return st == STATUS_OK ? mail_add(c, k->a, k->hub->secret, k->mail->to, "share", vars, err) : st;
 }
 
 static enum status put(void *arg, str id, const struct outbox_mail *mail, struct err *err)

@@ -107,3 +107,4 @@ X(fleet_done, "alter table fleet_steps add column done integer not null default 
 X(quotas, /* what stood there was hub.yaml's of the day the space was made; from here on only what was set for it */
   "update spaces set quota = '{}';"
   "create table facts (name text primary key, value text not null) without rowid;")
+X(seals, "create table seals (key text not null, since integer not null);")

@@ -63,7 +63,8 @@ static enum status write_ask(struct conn *c, void *arg, struct err *err)
                             : ARENA_CAT(a, origin, STR("/-/new-address?token="), x->secret)));
     if (!has)
         st = account_link_add(c, x->hash, "address", x->user, x->email, LIMIT_HUB_LINK_S, err);
-    return st == STATUS_OK ? mail_add(c, a, x->email, has ? "already" : "new_address", vars, err) : st;
+    return st == STATUS_OK ? mail_add(c, a, x->rq->hub->secret, x->email, has ? "already" : "new_address", vars, err)
+                           : st;
 }
 
 static enum status ask(struct hub_request *rq, struct err *err)

@@ -38,15 +38,16 @@ static enum status renew(struct conn *c, struct app *p, struct err *err)
 static enum status app_begin(struct conn *c, void *arg, struct err *err)
 {
     struct app *p = arg;
-    return factor_begin(c, p->rq->a, hub_user_id(p->rq), clock_unix_s(), &p->secret, err);
+    return factor_begin(c, p->rq->a, p->rq->hub->secret, hub_user_id(p->rq), clock_unix_s(), &p->secret, err);
 }
 
 static enum status app_confirm(struct conn *c, void *arg, struct err *err)
 {
     struct app *p = arg;
     struct hub_request *rq = p->rq;
-    enum status st =
-        hub_of_field(rq, "code", factor_confirm(c, rq->a, hub_user_id(rq), hub_field(rq, "code"), clock_unix_s(), err));
+    str code = hub_field(rq, "code");
+    enum status st = hub_of_field(
+        rq, "code", factor_confirm(c, rq->a, rq->hub->secret, hub_user_id(rq), code, clock_unix_s(), err));
     if (st == STATUS_OK)
         st = renew(c, p, err);
     if (st == STATUS_OK)
@@ -99,7 +100,7 @@ static enum status put_secret(struct hub_request *rq, struct conn *c, struct val
     str secret, svg;
     struct err none = ERR_INIT;
     str email = value_get_text(rq->user, STR("email"));
-    enum status st = factor_waiting(c, rq->a, hub_user_id(rq), clock_unix_s(), &secret, &none);
+    enum status st = factor_waiting(c, rq->a, rq->hub->secret, hub_user_id(rq), clock_unix_s(), &secret, &none);
     if (st != STATUS_OK)
         return st == STATUS_NOT_FOUND ? STATUS_OK : (*err = none).status;
     str uri = totp_uri(rq->a, rq->hub->config.domain, email, secret);

@@ -264,7 +264,7 @@ static enum status ask_owner(struct conn *c, struct arrival *v, str user, str em
     VALUE_SET(vars, "url",
               value_str(ARENA_CAT(a, v->rq->hub->config.origin, STR("/-/link-identity?token="), v->secret)));
     v->asked = true;
-    return st == STATUS_OK ? mail_add(c, a, email, "link_identity", vars, err) : st;
+    return st == STATUS_OK ? mail_add(c, a, v->rq->hub->secret, email, "link_identity", vars, err) : st;
 }
 
 static bool may_sign_up(const struct arrival *v)

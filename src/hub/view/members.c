@@ -143,7 +143,7 @@ static enum status write_invite(struct conn *c, void *arg, struct err *err)
     VALUE_SET(vars, "role", value_str(i->role));
     VALUE_SET(vars, "by", VALUE_GET(i->rq->user, "name"));
     if (st == STATUS_OK && hub_sends_mail(&i->rq->hub->config))
-        st = mail_add(c, a, i->email, "invitation", vars, err);
+        st = mail_add(c, a, i->rq->hub->secret, i->email, "invitation", vars, err);
     return st == STATUS_OK ? hub_audit(c, i->rq, "member.invited", i->space, i->email, err) : st;
 }
 

@@ -134,7 +134,7 @@ static enum status write_sign_up(struct conn *c, void *arg, struct err *err)
     if (st == STATUS_OK && !s->taken && !s->verified)
         st = account_link_add(c, s->link, "verify", s->id, s->email, LIMIT_HUB_LINK_S, err);
     if (st == STATUS_OK && s->rq->hub->config.verify && !s->verified)
-        st = mail_add(c, s->rq->a, s->email, s->taken ? "already" : "verify", vars, err);
+        st = mail_add(c, s->rq->a, s->rq->hub->secret, s->email, s->taken ? "already" : "verify", vars, err);
     return st;
 }
 
@@ -358,7 +358,7 @@ static enum status write_forgot(struct conn *c, void *arg, struct err *err)
     VALUE_SET(vars, "url",
               value_str(ARENA_CAT(f->rq->a, f->rq->hub->config.origin, STR("/-/reset?token="), f->secret)));
     st = account_link_add(c, f->link, "reset", VALUE_GET(row, "id").s, f->email, LIMIT_HUB_LINK_S, err);
-    return st == STATUS_OK ? mail_add(c, f->rq->a, f->email, "reset", vars, err) : st;
+    return st == STATUS_OK ? mail_add(c, f->rq->a, f->rq->hub->secret, f->email, "reset", vars, err) : st;
 }
 
 enum status hub_view_forgot(struct hub_request *rq, struct err *err)

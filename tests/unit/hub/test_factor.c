@@ -64,16 +64,17 @@ TEST(an_app_is_confirmed_before_it_counts)
     struct factor_state state;
     str secret, waiting;
     begin();
-    CHECK(factor_waiting(c, a, ANA, NOW, &waiting, &err) == STATUS_NOT_FOUND);
-    CHECK(factor_confirm(c, a, ANA, STR("123456"), NOW, &err) == STATUS_NOT_FOUND);
-    CHECK(factor_begin(c, a, ANA, NOW, &secret, &err) == STATUS_OK);
-    CHECK(factor_waiting(c, a, ANA, NOW + 1, &waiting, &err) == STATUS_OK);
+    CHECK(factor_waiting(c, a, KEY, ANA, NOW, &waiting, &err) == STATUS_NOT_FOUND);
+    CHECK(factor_confirm(c, a, KEY, ANA, STR("123456"), NOW, &err) == STATUS_NOT_FOUND);
+    CHECK(factor_begin(c, a, KEY, ANA, NOW, &secret, &err) == STATUS_OK);
+    CHECK(factor_waiting(c, a, KEY, ANA, NOW + 1, &waiting, &err) == STATUS_OK);
     CHECK_STRS(waiting, secret);
     CHECK(factor_state(c, ANA, &state, &err) == STATUS_OK && !state.totp);
     CHECK(use(ANA, code(secret, NOW), NOW) == STATUS_FORBIDDEN);
-    CHECK(factor_confirm(c, a, ANA, code(secret, NOW + 300), NOW, &err) == STATUS_FORBIDDEN);
-    CHECK(factor_confirm(c, a, ANA, code(secret, NOW), NOW + HOUR, &err) == STATUS_NOT_FOUND); /* waited too long */
-    CHECK(factor_confirm(c, a, ANA, code(secret, NOW), NOW, &err) == STATUS_OK);
+    CHECK(factor_confirm(c, a, KEY, ANA, code(secret, NOW + 300), NOW, &err) == STATUS_FORBIDDEN);
+    CHECK(factor_confirm(c, a, KEY, ANA, code(secret, NOW), NOW + HOUR, &err) ==
+          STATUS_NOT_FOUND); /* waited too long */
+    CHECK(factor_confirm(c, a, KEY, ANA, code(secret, NOW), NOW, &err) == STATUS_OK);
     CHECK(factor_state(c, ANA, &state, &err) == STATUS_OK && state.totp);
     CHECK(factor_state(c, BEN, &state, &err) == STATUS_OK && !state.totp);
     end();
@@ -83,8 +84,8 @@ TEST(a_code_signs_in_once)
 {
     str secret, other;
     begin();
-    CHECK(factor_begin(c, a, ANA, NOW, &secret, &err) == STATUS_OK);
-    CHECK(factor_confirm(c, a, ANA, code(secret, NOW), NOW, &err) == STATUS_OK);
+    CHECK(factor_begin(c, a, KEY, ANA, NOW, &secret, &err) == STATUS_OK);
+    CHECK(factor_confirm(c, a, KEY, ANA, code(secret, NOW), NOW, &err) == STATUS_OK);
     CHECK(use(ANA, code(secret, NOW), NOW) == STATUS_FORBIDDEN); /* that of the set-up */
     CHECK(str_find(str_of(err.text), STR("used already")) != STR_NPOS);
     CHECK(use(ANA, code(secret, NOW + 30), NOW) == STATUS_OK);
@@ -92,10 +93,10 @@ TEST(a_code_signs_in_once)
     CHECK(use(ANA, code(secret, NOW), NOW) == STATUS_FORBIDDEN);
     CHECK(use(BEN, code(secret, NOW + 60), NOW + 60) == STATUS_FORBIDDEN);
     /* setting up anew, and giving up on it, leaves the old one in force */
-    CHECK(factor_begin(c, a, ANA, NOW, &other, &err) == STATUS_OK && !str_eq(secret, other));
+    CHECK(factor_begin(c, a, KEY, ANA, NOW, &other, &err) == STATUS_OK && !str_eq(secret, other));
     CHECK(use(ANA, code(other, NOW + 60), NOW + 60) == STATUS_FORBIDDEN);
     CHECK(use(ANA, code(secret, NOW + 60), NOW + 60) == STATUS_OK);
-    CHECK(factor_confirm(c, a, ANA, code(other, NOW + 90), NOW + 90, &err) == STATUS_OK);
+    CHECK(factor_confirm(c, a, KEY, ANA, code(other, NOW + 90), NOW + 90, &err) == STATUS_OK);
     CHECK(use(ANA, code(secret, NOW + 120), NOW + 120) == STATUS_FORBIDDEN);
     CHECK(use(ANA, code(other, NOW + 120), NOW + 120) == STATUS_OK);
     end();
@@ -127,8 +128,8 @@ TEST(guesses_are_refused)
     str secret;
     int right = 0;
     begin();
-    CHECK(factor_begin(c, a, ANA, NOW, &secret, &err) == STATUS_OK);
-    CHECK(factor_confirm(c, a, ANA, code(secret, NOW), NOW, &err) == STATUS_OK);
+    CHECK(factor_begin(c, a, KEY, ANA, NOW, &secret, &err) == STATUS_OK);
+    CHECK(factor_confirm(c, a, KEY, ANA, code(secret, NOW), NOW, &err) == STATUS_OK);
     for (int i = 0; i < 2000; i++) {
         char typed[16];
         (void)snprintf(typed, sizeof typed, "%06d", i * 499 % 1000000);

@@ -16,6 +16,8 @@
 #include "hub/store.h"
 #include "test.h"
 
+#define KEY STR("0123456789abcdef0123456789abcdef")
+
 static char root[64];
 static struct arena *a;
 static struct store *store;
@@ -34,7 +36,7 @@ static enum status add(struct conn *c, void *arg, struct err *err)
     VALUE_SET(vars, "by", value_cstr("Ana\r\nBcc: x@y.z"));
     VALUE_SET(vars, "what", value_cstr("<b>Prices</b>"));
     VALUE_SET(vars, "url", value_cstr("https://museum.example.org/data?a=1&b=2"));
-    return mail_add(c, a, *to, "share", vars, err);
+    return mail_add(c, a, KEY, *to, "share", vars, err);
 }
 
 static enum status put(const char *to, struct err *err)
@@ -85,6 +87,7 @@ static void begin(const char *kind, const char *name)
     config = (struct mail_config){.url = arena_printf(a, "%s%s/%s", kind, root, name),
                                   .from = STR("data@example.org"),
                                   .from_name = STR("City data"),
+                                  .key = KEY,
                                   .host = STR("example.org"),
                                   .origin = STR("https://example.org")};
     struct err err = ERR_INIT;
