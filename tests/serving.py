@@ -9,6 +9,7 @@ import json
 import math
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -32,6 +33,15 @@ HOST = "127.0.0.1"
 READY_SECONDS = 60
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|SUMMARY: \w+Sanitizer|assertion",
                        re.IGNORECASE)
+
+
+def free_port():
+    """Below those that the kernel gives to whoever asks for any: until it is used nobody else takes it."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind((HOST, port))
+            return port
 
 
 class Answer:

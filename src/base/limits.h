@@ -363,6 +363,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 /* hub */
 #define LIMIT_HUB_ROWS          LOWERABLE(HUB_ROWS, 20000) /* rows of hub.db in one list; more: 413 */
 #define LIMIT_HUB_CONFIG        1048576                    /* hub.yaml; longer: refused */
+#define LIMIT_HUB_DNS_ANSWER    65535                      /* size: the longest answer that the DNS has */
 #define LIMIT_HUB_FORM          65536                      /* body of a form; longer: 413 */
 #define LIMIT_HUB_FIELDS        200                        /* fields of a form; more: 413 */
 #define LIMIT_HUB_NAME          100 /* bytes of the name of a person, a team; of a title of a space: refused */

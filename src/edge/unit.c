@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -55,19 +56,36 @@ static const struct edge_spec *spec_of(const struct unit *u)
 /* ---- the process ---- */
 
 /* A port nobody uses now. Another program may take it before the app does; then the app fails to start and says so. */
-static enum status free_port(unsigned *ret, struct err *err)
+/* Until the app has it another may take it: the kernel gives its own choice to the next connection of anybody. So ours
+ * lie below those that Linux hands out (from 32768 on); only when none of many tries is free the kernel chooses. */
+#define PORT_FIRST 20000
+#define PORT_COUNT 12000
+#define PORT_TRIES 200
+
+static bool port_is_free(struct sockaddr_in *sa)
 {
-    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof(sa);
+    socklen_t n = sizeof(*sa);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&sa, n) == 0 && getsockname(fd, (struct sockaddr *)&sa, &n) == 0;
+    bool ok = fd >= 0 && bind(fd, (struct sockaddr *)sa, n) == 0 && getsockname(fd, (struct sockaddr *)sa, &n) == 0;
     int error = errno;
     if (fd >= 0)
         close(fd);
-    if (!ok)
-        return err_sys(err, STATUS_IO, error, "no free port");
-    *ret = ntohs(sa.sin_port);
-    return STATUS_OK;
+    errno = error;
+    return ok;
+}
+
+static enum status free_port(unsigned *ret, struct err *err)
+{
+    bool ok = false;
+    for (int i = 0; i <= PORT_TRIES && !ok; i++) {
+        uint16_t any = 0;
+        struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        if (i < PORT_TRIES && getrandom(&any, sizeof(any), 0) == (ssize_t)sizeof(any))
+            sa.sin_port = htons((uint16_t)(PORT_FIRST + any % PORT_COUNT));
+        ok = port_is_free(&sa);
+        *ret = ntohs(sa.sin_port);
+    }
+    return ok ? STATUS_OK : err_sys(err, STATUS_IO, errno, "no free port");
 }
 
 static str put_in(struct arena *a, str text, str mark, str value)

@@ -2,17 +2,19 @@
 #include "hub/config.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/limits.h"
 #include "codec/yaml.h"
+#include "net/addr.h"
 
 #define FILE_NAME "hub.yaml"
 
 static const char *const top_keys[] = {
-    "domain", "origin", "listen", "listen_tls", "certificates", "acme",   "sign_up",         "verify_email", "mail",
-    "oidc",   "github", "spaces", "backups",    "fleet",        "limits", "trusted_proxies", "isolation",
+    "domain", "origin", "listen", "listen_tls",  "certificates", "acme",  "sign_up", "verify_email",    "mail",
+    "oidc",   "github", "spaces", "name_server", "backups",      "fleet", "limits",  "trusted_proxies", "isolation",
 };
 
 static enum status wrong(struct err *err, const char *key, const char *what)
@@ -168,6 +170,18 @@ static enum status read_isolation(struct value v, enum hub_isolation *ret, struc
     return wrong(err, "isolation", "must be available, required or \"off\"");
 }
 
+static enum status read_name_server(struct value v, struct hub_config *c, struct err *err)
+{
+    struct addr server;
+    if (value_is_null(v))
+        return STATUS_OK;
+    if (v.kind != VALUE_STR || addr_parse(v.s, &server, NULL) != STATUS_OK || server.ss.ss_family != AF_INET ||
+        !addr_port(&server))
+        return wrong(err, "name_server", "must be an IPv4 address and a port, in quotes: \"192.0.2.53:53\"");
+    c->name_server = v.s;
+    return STATUS_OK;
+}
+
 static enum status read_all(struct arena *a, struct value root, struct hub_config *c, struct err *err)
 {
     struct value sign_up = VALUE_GET(root, "sign_up");
@@ -195,6 +209,8 @@ static enum status read_all(struct arena *a, struct value root, struct hub_confi
         st = read_isolation(VALUE_GET(root, "isolation"), &c->isolation, err);
     if (st == STATUS_OK)
         st = read_backups(a, VALUE_GET(root, "backups"), c, err);
+    if (st == STATUS_OK)
+        st = read_name_server(VALUE_GET(root, "name_server"), c, err);
     c->verify = !value_is_null(VALUE_GET(root, "mail"));
     if (st == STATUS_OK)
         st = read_flag(VALUE_GET(root, "verify_email"), "verify_email", &c->verify, err);

@@ -23,6 +23,7 @@ struct hub_config { /* all text lives in the arena it was read into */
     enum hub_isolation isolation; /* of spaces: with what the machine has, only whole, or none */
     struct hub_quota quota;       /* of spaces without one of their own (quota.h) */
     int64_t spaces_each;          /* that one person may own */
+    str name_server;              /* "127.0.0.1:53", asked for TXT records; empty: those of the machine */
     bool verify;                  /* an e-mail address must be confirmed before the account is used */
     str backup_folder;            /* empty: none are taken */
     int64_t backup_minute;        /* of the day, UTC */

@@ -8,9 +8,9 @@
 /* A host name that a space may have: as hub_domain_check, of two labels at least, no address, and not the hub's own
  * domain nor below it. INVALID. Pure. */
 enum status domain_host_check(const struct hub_config *c, str host, struct err *err) MUST_USE;
-/* Whether its name leads to this hub: to an address that the hub's own domain has. That is the proof of ownership: who
- * is asked for certificates proves the same (docs/certificates.md). INVALID says what to change. Asks name servers,
- * blocks for some seconds. */
+/* Whether its name leads to this hub: to an address that the hub's own domain has. That proves whose it is (proof.h is
+ * the other way): who is asked for certificates proves the same (docs/certificates.md). INVALID says what to change.
+ * Asks name servers, blocks for some seconds. */
 enum status domain_leads_here(const struct hub_config *c, str host, struct err *err) MUST_USE;
 
 /* The host is the space's from now on, at the edge too. CONFLICT: it is in use, or the space has LIMIT_HUB_DOMAINS. */

@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import pathlib
-import random
 import shutil
 import signal
 import socket
@@ -85,17 +84,6 @@ SMALL = {
 }
 
 
-def free_port():
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-
-
 def listens(port):
     with socket.socket() as s:
         return s.connect_ex(("127.0.0.1", port)) == 0
@@ -120,7 +108,7 @@ def ended(pid):
 class Machine:
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ship-"))  # short: sockets lie deep below it
-        self.root, self.port = self.folder / "machine", free_port()
+        self.root, self.port = self.folder / "machine", serving.free_port()
         for name in ("usr/bin", "etc/systemd/system", "run/systemd/system", "var/lib", "bin"):
             (self.root / name).mkdir(parents=True)
         (self.root / "etc/os-release").write_text('PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n')

@@ -124,7 +124,7 @@ def test_ready_line_and_nothing_else(server, chinook):
 def test_broken_standard_output(chinook):
     """Nobody reads what the server prints, or the disk for it is full: it serves all the same."""
     with open("/dev/full", "wb") as full:
-        port = free_port()
+        port = serving.free_port()
         process = subprocess.Popen([serving.PROGRAM, "serve", chinook, "--host", serving.HOST, "--port", str(port),
                                     "--access-log"], stdin=subprocess.DEVNULL, stdout=full, stderr=full)
         try:
@@ -134,13 +134,6 @@ def test_broken_standard_output(chinook):
         finally:
             process.terminate()
             assert process.wait(10) == 0
-
-
-def free_port():
-    import socket
-    with socket.socket() as s:
-        s.bind((serving.HOST, 0))
-        return s.getsockname()[1]
 
 
 def connect(process, port):

@@ -17,10 +17,7 @@ from serving import make
 def starting(tmp_path):
     """A server that waits for its metadata, and what lets it go on."""
     os.mkfifo(tmp_path / "metadata.json")
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind((serving.HOST, 0))
-        port = s.getsockname()[1]
+    port = serving.free_port()
     one = serving.Server(make(tmp_path / "d.db", "create table t (a); insert into t values (1)"), "--metadata",
                          tmp_path / "metadata.json", port=port, env=lowered(GREET_AFTER_MS=1))  # LIMIT_GREET_AFTER_MS
     one.port = port

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 import serving
-from ship_rig import Machine, free_port, listens, wait_for
+from ship_rig import Machine, listens, wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or os.uname().machine != "x86_64", reason="a machine's root is wanted")
 
@@ -160,7 +160,7 @@ SSHD = shutil.which("sshd") or ("/usr/sbin/sshd" if os.path.exists("/usr/sbin/ss
 
 @pytest.mark.skipif(not SSHD, reason="NOT TESTED: the way through a real sshd; install openssh-server")
 def test_through_a_real_sshd(machine, tmp_path):
-    port, keys = free_port(), tmp_path / "keys"
+    port, keys = serving.free_port(), tmp_path / "keys"
     keys.mkdir(mode=0o700)
     for name in ("host", "mine"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / name], check=True)

@@ -134,9 +134,7 @@ class Apps:
         self.ports, self.processes = {}, {}
 
     def start(self, tag):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
+        port = serving.free_port()
         p = subprocess.Popen([sys.executable, str(APP), str(port), tag], stdout=subprocess.PIPE)
         p.stdout.readline()
         self.processes[tag] = p

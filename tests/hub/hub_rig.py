@@ -5,10 +5,8 @@ import http.client
 import json
 import os
 import pathlib
-import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,19 +21,6 @@ WAIT_SECONDS = 60
 DOMAIN = "data.localhost"
 SANITIZED = b"__asan_init" in serving.PROGRAM.read_bytes()
 PASSWORD = "four words in a row"
-
-
-def free_port():
-    """Below those that the system gives to whoever asks for any: between here and the hub's start nobody takes it."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
 
 
 def wait_for(what, seconds=WAIT_SECONDS):
@@ -138,7 +123,7 @@ class Browser:
 
 class Hub:
     def __init__(self, folder, settings="", env=None, program=None, isolation=None, port=None, change=None):
-        self.folder, self.port = pathlib.Path(folder) / "hub", port or free_port()
+        self.folder, self.port = pathlib.Path(folder) / "hub", port or serving.free_port()
         self.origin = f"http://{DOMAIN}:{self.port}"
         self.env = {**os.environ, **(env or {})}
         self.program, self.log_path, self.process = str(program or serving.PROGRAM), pathlib.Path(folder) / "hub.log", None

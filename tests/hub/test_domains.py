@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hosts of their owners' own that lead to a space. Names below localhost lead to this machine, others need the DNS."""
+import http.server
+import threading
+
 import pytest
 from hub_rig import at_once, wait_for
 from limits import lowered
@@ -76,8 +79,11 @@ def test_a_host_belongs_to_one(hub):
                       lambda: two.post("/spaces/own-two/domains", {"host": "own.localhost"}))
     assert sorted(r.status for r in results) == [303, 409], results
     # The same words for one's own, for another's, and for what is no space at all.
-    deployed = hub.run("deploy", "other", "--state", hub.folder / "edge", "--host", "app.localhost", "--to",
-                       f"127.0.0.1:{hub.port}")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        deployed = hub.run("deploy", "other", "--state", hub.folder / "edge", "--host", "app.localhost", "--to",
+                           f"127.0.0.1:{other.server_port}")
+        other.shutdown()
     assert deployed.returncode == 0, deployed
     refused = [one.post("/spaces/own-one/domains", {"host": h}) for h in ("own.localhost", "app.localhost")]
     assert [r.status for r in refused] == [409, 409], refused

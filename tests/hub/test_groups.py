@@ -6,7 +6,8 @@ import shutil
 import subprocess
 
 import pytest
-from hub_rig import DOMAIN, HERE, PASSWORD, Hub, free_port, wait_for
+from hub_rig import DOMAIN, HERE, PASSWORD, Hub, wait_for
+from serving import free_port
 from stand_in import Issuer
 from test_oidc import begin, certified, sign_in
 from test_teams import new_team, roles, user_id

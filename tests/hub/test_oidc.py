@@ -11,7 +11,8 @@ import urllib.parse
 import urllib.request
 
 import pytest
-from hub_rig import DOMAIN, HERE, PASSWORD, Hub, free_port, wait_for
+from hub_rig import DOMAIN, HERE, PASSWORD, Hub, wait_for
+from serving import free_port
 from stand_in import OTHER_KEYS, GitHub, Issuer
 
 import limits

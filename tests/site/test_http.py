@@ -159,9 +159,7 @@ def test_unix_socket(server, chinook, tmp_path):
 
 
 def test_port_and_host_from_the_environment(server, chinook):
-    with socket.socket() as s:
-        s.bind((serving.HOST, 0))
-        port = s.getsockname()[1]
+    port = serving.free_port()
     site = server(chinook, port=None, env={"PORT": str(port), "HOST": serving.HOST})
     assert site.port == port and site.get("/-/versions.json").status == 200
 

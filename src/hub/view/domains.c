@@ -3,6 +3,7 @@
 #include "hub/domain.h"
 
 #include "base/clock.h"
+#include "hub/proof.h"
 #include "hub/space.h"
 #include "hub/view/view.h"
 
@@ -30,6 +31,8 @@ static enum status change_domains(struct hub_request *rq, str space, struct err 
         return err_set(err, STATUS_RATE, "That were many hosts. Wait %lld seconds.", (long long)wait);
     hub_conn_release(rq);
     st = domain_leads_here(&rq->hub->config, host, err);
+    if (st == STATUS_INVALID && hub_field(rq, "proof").n)
+        st = proof_check(rq->hub, rq->a, space, host, err);
     return hub_of_field(rq, "host", st == STATUS_OK ? domain_add(rq, space, host, err) : st);
 }
 
@@ -64,6 +67,11 @@ enum status hub_view_domains(struct hub_request *rq, struct err *err)
     VALUE_SET(vars, "domains", domains);
     VALUE_SET(vars, "scheme", value_cstr(rq->hub->config.secure ? "https" : "http"));
     VALUE_SET(vars, "port", value_str(rq->hub->config.port));
+    str host = lower(rq->a, hub_field(rq, "host"));
     VALUE_SET(vars, "host", value_str(hub_field(rq, "host")));
+    if (why.status == STATUS_INVALID && domain_host_check(&rq->hub->config, host, NULL) == STATUS_OK) {
+        VALUE_SET(vars, "record", value_str(proof_name(rq->a, host)));
+        VALUE_SET(vars, "record_text", value_str(proof_text(rq->hub, rq->a, id, host)));
+    }
     return hub_page(rq, why.status == STATUS_OK ? 200 : status_http(why.status), "domains.html", vars, err);
 }

@@ -46,8 +46,8 @@ static enum status app_confirm(struct conn *c, void *arg, struct err *err)
     struct app *p = arg;
     struct hub_request *rq = p->rq;
     str code = hub_field(rq, "code");
-    enum status st = hub_of_field(
-        rq, "code", factor_confirm(c, rq->a, rq->hub->secret, hub_user_id(rq), code, clock_unix_s(), err));
+    enum status st =
+        hub_of_field(rq, "code", factor_confirm(c, rq->a, rq->hub->secret, hub_user_id(rq), code, clock_unix_s(), err));
     if (st == STATUS_OK)
         st = renew(c, p, err);
     if (st == STATUS_OK)
