@@ -181,3 +181,17 @@ bool proxy_list_has(const struct proxy_list *trusted, str peer)
         return trusted->unix_peers;
     return read_hop(peer, address) && is_trusted(trusted, address);
 }
+
+void client_network(str client, char out[CLIENT_TEXT_MAX])
+{
+    unsigned char address[16];
+    unsigned bits = 0;
+    size_t n = MIN(client.n, (size_t)CLIENT_TEXT_MAX - 1);
+    if (read_address(client, address, &bits) && memcmp(address, v4_prefix, sizeof v4_prefix) != 0) {
+        memset(address + 8, 0, 8);
+        write_address(address, out);
+        return;
+    }
+    memcpy(out, client.n ? client.p : "", n);
+    out[n] = '\0';
+}

@@ -37,5 +37,8 @@ struct forwarded {
  * that was read last. */
 void forwarded_find(const struct proxy_list *trusted, const struct http_headers *headers, str peer,
                     struct forwarded *ret);
+/* Whose attempts count together: of IPv6 the network of 64 bits, which one household has ("2001:db8:0:1::"), else the
+ * client itself. */
+void client_network(str client, char out[CLIENT_TEXT_MAX]);
 
 #endif

@@ -9,11 +9,24 @@
 #include "hub/session.h"
 #include "hub/space.h"
 
+/* Ends a line, is not seen, or turns the text around it: a name with it could pass for another one, or for two. The
+ * joiners (200C, 200D) and the marks of direction (200E, 200F) stay: languages and emoji need them. */
+static bool is_plain(uint32_t code)
+{
+    static const uint32_t bad[][2] = {{0, 0x1f},        {0x7f, 0x9f},     {0xad, 0xad},
+                                      {0x200b, 0x200b}, {0x2028, 0x202e}, {0x2060, 0x2069},
+                                      {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f}};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        if (code >= bad[i][0] && code <= bad[i][1])
+            return false;
+    return true;
+}
+
 enum status account_name_check(str name, const char *what, struct err *err)
 {
     bool ok = name.n > 0 && name.n <= LIMIT_HUB_NAME && utf8_valid(name);
-    for (size_t i = 0; ok && i < name.n; i++)
-        ok = (unsigned char)name.p[i] >= 0x20 && name.p[i] != 0x7f;
+    for (size_t at = 0, len = 0; ok && at < name.n; at += len)
+        ok = is_plain(utf8_decode(str_from(name, at), &len));
     if (ok)
         return STATUS_OK;
     return err_set(err, STATUS_INVALID, "%s must have 1 to %d bytes of plain text.", what, LIMIT_HUB_NAME);
@@ -65,6 +78,32 @@ enum status account_link_use(struct conn *c, struct arena *a, str secret, const 
     return err_hint(err, "Ask for a new one.");
 }
 
+enum status account_void_links(struct conn *c, str user_id, struct err *err)
+{
+    return SQL_RUN(c, err,
+                   "update links set used_at = ?2 where user_id = ?1 and kind in ('reset', 'second', 'address') and"
+                   " used_at = 0",
+                   SQL_T(user_id), SQL_I(clock_unix_s()));
+}
+
+enum status account_proven(struct conn *c, struct arena *a, str user_id, struct err *err)
+{
+    static const char *const claims[] = {
+        "delete from passkeys where user_id = ?1", "delete from identities where user = ?1",
+        "delete from devices where user_id = ?1", "update users set password = '' where id = ?1"};
+    const struct db_value args[] = {SQL_T(user_id), SQL_I(clock_unix_s())};
+    int64_t changes = 0;
+    enum status st =
+        sql_change(c, "update users set verified_at = ?2 where id = ?1 and verified_at = 0", args, 2, &changes, err);
+    if (st != STATUS_OK || !changes)
+        return st;
+    for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(claims); i++)
+        st = sql_change(c, claims[i], args, 1, NULL, err);
+    if (st == STATUS_OK)
+        st = account_void_links(c, user_id, err);
+    return st == STATUS_OK ? hub_session_end_others(c, a, user_id, STR(""), err) : st;
+}
+
 /* ---- leaving ---- */
 
 enum status account_alone(struct conn *c, struct arena *a, str user_id, struct value *ret, struct err *err)
@@ -73,7 +112,7 @@ enum status account_alone(struct conn *c, struct arena *a, str user_id, struct v
                     "select s.name, s.title from members m join spaces s on s.id = m.space_id where m.user_id = ?1 and"
                     " m.role = 'owner' and s.state <> 'deleted' and not exists (select 1 from members o join users u on"
                     " u.id = o.user_id where o.space_id = s.id and o.role = 'owner' and o.user_id <> ?1 and"
-                    " u.deletes_at = 0) order by s.name",
+                    " u.deletes_at = 0 and u.disabled_at = 0) order by s.name",
                     SQL_T(user_id));
 }
 

@@ -21,6 +21,14 @@ enum status account_link_find(struct conn *c, struct arena *a, str secret, const
 /* Inside of a write: marks it used. CONFLICT: it was used meanwhile. */
 enum status account_link_use(struct conn *c, struct arena *a, str secret, const char *kind, struct err *err) MUST_USE;
 
+/* Inside of a write: links that were sent but not used (to another password, to another address), and second steps that
+ * were begun, lead nowhere: the password is another one from now on. */
+enum status account_void_links(struct conn *c, str user_id, struct err *err) MUST_USE;
+/* Inside of a write: a mail reached its owner, so the address is theirs. Where that was not known, whoever made the
+ * account may have only claimed it: their password, passkeys, links to others, known browsers and sessions end. (Their
+ * app stays: a mailbox does not pass the second step.) */
+enum status account_proven(struct conn *c, struct arena *a, str user_id, struct err *err) MUST_USE;
+
 /* Takes away the accounts whose grace is over, and tells their spaces; one that has become the only owner of a space
  * stays until that is settled. Workers, now and then. */
 enum status account_purge(struct hub *h, struct err *err) MUST_USE;

@@ -18,6 +18,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "codec/b64.h"
 #include "codec/digest.h"
 #include "codec/token.h"
@@ -159,6 +160,24 @@ void hub_close(struct hub *h)
 
 /* ---- one request, on a worker ---- */
 
+/* Everything that a view gets is text: what is none would come back in pages, mails and hub.db. */
+static bool is_text(str s)
+{
+    return utf8_valid(s) && str_find_char(s, '\0') == STR_NPOS;
+}
+
+static enum status check_text(struct value dict, struct err *err)
+{
+    for (size_t i = 0; i < value_count(dict); i++) {
+        const struct value_entry *e = &dict.dict->entries[i];
+        if (!is_text(e->key) || (value_is_text(e->value) && !is_text(e->value.s))) {
+            err_set(err, STATUS_INVALID, "The form holds bytes that are no text.");
+            return err_hint(err, "Text must be UTF-8, without NUL.");
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status read_pairs(struct arena *a, str text, struct value *ret, struct err *err)
 {
     struct url_pair *pairs;
@@ -168,7 +187,7 @@ static enum status read_pairs(struct arena *a, str text, struct value *ret, stru
         return err_set(err, STATUS_TOO_LARGE, "The form has more than %d fields.", LIMIT_HUB_FIELDS);
     for (size_t i = 0; i < count; i++)
         value_set(*ret, pairs[i].key, value_str(pairs[i].value));
-    return STATUS_OK;
+    return check_text(*ret, err);
 }
 
 static enum status read_form(struct hub_request *rq, struct err *err)
@@ -185,7 +204,7 @@ static enum status read_form(struct hub_request *rq, struct err *err)
             st = err_set(err, STATUS_INVALID, "The body must be a JSON object.");
         if (st == STATUS_OK)
             rq->form = v;
-        return st;
+        return st == STATUS_OK ? check_text(v, err) : st;
     }
     if (!str_eq_nocase(str_trim(type), STR("application/x-www-form-urlencoded")))
         return err_set(err, STATUS_INVALID, "The body must be a form or JSON.");
@@ -209,7 +228,8 @@ static enum status to_confirm(struct hub_request *rq, struct err *err)
         err_set(err, STATUS_FORBIDDEN, "Confirm first that it is you.");
         return err_hint(err, "Open /-/confirm in this browser.");
     }
-    return hub_go(rq, ARENA_CAT(rq->a, STR("/-/confirm?to="), url_quote(rq->a, rq->http->path, "/")), NULL);
+    str back = rq->route->flags & HUB_GET ? rq->http->path : STR("/-/account"); /* a form without a page of its own */
+    return hub_go(rq, ARENA_CAT(rq->a, STR("/-/confirm?to="), url_quote(rq->a, back, "/")), NULL);
 }
 
 static enum status no_page(const struct hub_request *rq, struct err *err)
@@ -228,7 +248,7 @@ static enum status nowhere(struct hub_request *rq, struct err *err)
 static enum status dispatch(struct hub_request *rq, struct err *err)
 {
     bool get = rq->http->method == HTTP_GET || rq->http->method == HTTP_HEAD;
-    if (!rq->route)
+    if (!rq->route || !is_text(rq->params[0]) || !is_text(rq->params[1]))
         return nowhere(rq, err);
     if (!(get && (rq->route->flags & HUB_GET)) && !(hub_is_post(rq) && (rq->route->flags & HUB_POST)))
         return err_set(err, STATUS_METHOD, "This page does not take %.*s.",
@@ -290,7 +310,7 @@ static void handle(void *app, struct http_exchange *x)
     enum hub_lane lane = own ? rq->route->lane : HUB_PAGE;
     if (lane == HUB_PASSWORD && device_is_known(h, http, rq->a))
         lane = HUB_KNOWN;
-    if (!pool_submit_flow(h->pool, lane, (uint32_t)str_hash(rq->client), run, rq)) {
+    if (!pool_submit_flow(h->pool, lane, (uint32_t)str_hash(rq->crowd), run, rq)) {
         struct err busy = ERR_INIT;
         err_set(&busy, STATUS_BUSY, "Too many people ask at once.");
         err_hint(&busy, "Try again in a moment.");

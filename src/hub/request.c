@@ -15,6 +15,13 @@ static str client_of(struct arena *a, const struct http_request *http)
     return arena_str(a, str_of(f.client));
 }
 
+static str crowd_of(struct arena *a, str client)
+{
+    char text[CLIENT_TEXT_MAX];
+    client_network(client, text);
+    return arena_str(a, str_of(text));
+}
+
 struct hub_request *hub_request_new(struct hub *h, struct http_exchange *x)
 {
     const struct http_request *http = http_exchange_request(x);
@@ -26,6 +33,7 @@ struct hub_request *hub_request_new(struct hub *h, struct http_exchange *x)
                                .client = client_of(http->arena, http),
                                .args = value_dict(http->arena),
                                .form = value_dict(http->arena)};
+    rq->crowd = crowd_of(rq->a, rq->client);
     response_init(&rq->response, http->arena);
     return rq;
 }
@@ -127,7 +135,9 @@ void hub_cookie(struct hub_request *rq, const char *name, str value, int64_t lif
         response_header(&rq->response, STR("set-cookie"), line);
 }
 
+/* Without https a page of a space can set a cookie for the whole domain. Then there are two of the name, and nobody can
+ * tell which is ours: none is. */
 str hub_cookie_of(const struct hub_request *rq, const char *name)
 {
-    return cookie_find(rq->a, http_header(rq->http, STR("cookie")), cookie_name(rq, name));
+    return cookie_find_only(rq->a, http_header(rq->http, STR("cookie")), cookie_name(rq, name));
 }

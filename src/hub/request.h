@@ -17,6 +17,7 @@ struct hub_request {
     const struct hub_route *route;
     str params[2];     /* what stood for {} in the route's pattern, decoded */
     str client;        /* address */
+    str crowd;         /* whose attempts count together: an address, of IPv6 its /64 */
     struct value args; /* DICT: query string */
     struct value form; /* DICT: body of a POST; the last of equal names wins */
     const char *wrong; /* the field that the answer says something about; NULL: none */

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "hub/device.h"
 #include "hub/notice.h"
+#include "hub/space.h"
 #include "hub/waiting.h"
 
 #define SEEN_EVERY_S 600 /* how exactly "last seen" is kept: a write each time */
@@ -136,6 +137,8 @@ enum status hub_session_begin(struct hub_request *rq, str user_id, bool strong, 
     if (st == STATUS_OK) {
         hub_cookie(rq, SESSION_COOKIE, secret, LIMIT_HUB_SESSION_S);
         device_remember(rq);
+        if (b.old.n) /* spaces believe it until they are told */
+            space_tell(rq->hub);
     }
     hub_conn_release(rq);
     return st;

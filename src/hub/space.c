@@ -28,6 +28,21 @@ enum space_role space_role_parse(str name)
 
 /* ---- names ---- */
 
+/* What the eye makes of a name of a-z, 0-9 and hyphens: "l0gin", "1ogin", "log-in" and "login" are one. `one`: what a 1
+ * is taken for. */
+static str seen_as(str name, char one, char out[LIMIT_HUB_SPACE_NAME])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < name.n && n < LIMIT_HUB_SPACE_NAME; i++) {
+        char c = name.p[i], next = i + 1 < name.n ? name.p[i + 1] : 0;
+        bool two = (c == 'r' && next == 'n') || (c == 'v' && next == 'v');
+        i += two;
+        if (c != '-')
+            out[n++] = two ? (c == 'r' ? 'm' : 'w') : c == '0' ? 'o' : c == '1' ? one : c;
+    }
+    return str_make(out, n);
+}
+
 static bool is_reserved(str name)
 {
     static const char *const reserved[] = {
@@ -35,8 +50,10 @@ static bool is_reserved(str name)
 #include "hub/tbl/reserved_names.h"
 #undef X
     };
+    char ours[LIMIT_HUB_SPACE_NAME], theirs[LIMIT_HUB_SPACE_NAME];
     for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
-        if (str_eq_nocase(name, str_of(reserved[i])))
+        if (str_eq(seen_as(name, 'l', theirs), seen_as(str_of(reserved[i]), 'l', ours)) ||
+            str_eq(seen_as(name, 'i', theirs), seen_as(str_of(reserved[i]), 'i', ours)))
             return true;
     return false;
 }
@@ -163,6 +180,19 @@ enum status space_require(const struct hub_request *rq, struct value space, enum
             : role == ROLE_EDITOR ? "editors and owners"
                                   : "members");
     return err_hint(err, "You are %s. Ask an owner.", space_role_name((enum space_role)VALUE_GET(space, "rank").i));
+}
+
+enum status space_is_owned_by(struct conn *c, struct arena *a, str space_id, str user_id, bool *ret, struct err *err)
+{
+    struct value row;
+    enum status st = SQL_ROW(c, a, &row, err,
+                             "select 1 as one from users u where u.id = ?2 and u.disabled_at = 0 and (u.is_admin or"
+                             " exists (select 1 from " ALL_MEMBERS
+                             " m where m.space_id = ?1 and m.user_id = u.id and m.role = 'owner'))",
+                             SQL_T(space_id), SQL_T(user_id));
+    if (st == STATUS_OK)
+        *ret = row.kind == VALUE_DICT;
+    return st;
 }
 
 enum status space_changed(struct conn *c, str space_id, struct err *err)

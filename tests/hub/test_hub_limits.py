@@ -8,7 +8,7 @@ from limits import lowered
 
 def test_lives_end(make_hub):
     # LIMIT_HUB_SESSION_S, LIMIT_HUB_INVITATION_S, LIMIT_HUB_GRACE_S
-    hub = make_hub(env=lowered(HUB_SESSION_S=3, HUB_INVITATION_S=1, HUB_GRACE_S=1))
+    hub = make_hub(env=lowered(HUB_SESSION_S=12, HUB_INVITATION_S=1, HUB_GRACE_S=1))
     ana = hub.browser()
     ana.sign_up("ana@example.org")
     ana.new_space("Short")
@@ -16,7 +16,7 @@ def test_lives_end(make_hub):
     link = "http" + link.split('value="http')[1].split('"')[0]
     ended = wait_for(lambda: hub.browser().get(link).status == 404)
     assert ended
-    assert wait_for(lambda: "Your spaces" not in ana.get("/").said)
+    assert wait_for(lambda: "Your spaces" not in ana.get("/").said, 60)
 
 
 def test_links_in_mails_end(make_hub, tmp_path):

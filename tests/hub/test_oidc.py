@@ -6,6 +6,7 @@ import html
 import http.cookiejar
 import re
 import shutil
+import sqlite3
 import subprocess
 import urllib.parse
 import urllib.request
@@ -269,6 +270,48 @@ def test_linking_and_unlinking(hub, issuer, other):
     assert sign_in(ben, issuer, "standin", "?link=1").status == 409
     assert ben.post("/-/account/unlink", {"id": ids(ben.get("/-/account"))[1]}).status == 303
     assert len(ids(ben.get("/-/account"))) == 1
+
+
+def sql(hub, text, *values):
+    db = sqlite3.connect(hub.folder / "hub.db", timeout=60)
+    try:
+        with db:
+            return db.execute(text, values).fetchall()
+    finally:
+        db.close()
+
+
+def test_linking_asks_again_and_begins_here(hub, issuer):
+    """Another way in is opened by who has just shown who they are, from a page of the hub."""
+    issuer.person = person()
+    ana = hub.browser()
+    assert sign_in(ana, issuer).status == 303
+    start = "/-/oidc/other/start?link=1"
+    for site in ("cross-site", "same-site", "none"):
+        page = ana.get(start, headers={"Sec-Fetch-Site": site})
+        assert page.status == 403 and "another site" in page.said, page
+    assert ana.get(start, headers={"Sec-Fetch-Site": "same-origin"}).header("location").startswith("http://127.0.0.1")
+    sql(hub, "update sessions set strong_at = 1")
+    page = ana.get(start)
+    assert page.header("location") == "/-/confirm?to=/-/oidc/other/start%3Flink=1", page
+    assert "Sign out and in again" in ana.get(page.header("location")).said, "she has no password here"
+    assert ana.post("/-/account/unlink", {"id": "1"}).header("location") == "/-/confirm?to=/-/account"
+    assert ana.get("/-/oidc/other/start").header("location").startswith("http://127.0.0.1"), "signing in needs none of it"
+
+
+def test_whoever_only_claimed_an_address_is_out_when_its_owner_comes(hub, issuer):
+    """Somebody signs up with an address that is not theirs and waits until its owner comes by an issuer."""
+    issuer.person = person()
+    address = issuer.person["email"]
+    eve, owner = hub.browser(), hub.browser()
+    assert eve.sign_up(address, "Eve").status == 303 and eve.sign_in(address).status == 403, "not confirmed"
+    assert sign_in(owner, issuer).status == 200, "asked by mail"
+    mail = wait_for(lambda: [m for m in mails_to(hub, address) if "Stand-in" in m["subject"]], 60)[0]
+    token = re.search(r"/-/link-identity\?token=(\S+)", text_of(mail)).group(1)
+    assert owner.post("/-/link-identity", {"token": token}).status == 303
+    assert sign_in(owner, issuer).status == 303 and signed_in_as(owner) == address
+    assert eve.sign_in(address).status == 401, "the password was Eve's"
+    assert sql(hub, "select password from users where email = ?", address) == [("",)]
 
 
 def test_administrators_by_group(hub, issuer):

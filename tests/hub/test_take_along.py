@@ -133,6 +133,37 @@ def test_a_download_that_nobody_takes_leaves_nothing(hub):
     wait_for(lambda: not left_over(hub))
 
 
+@pytest.mark.parametrize("what", ["sent away", "signed out"])
+def test_a_download_ends_with_the_right_to_it(make_hub, what):
+    hub = make_hub()
+    ana, admin = person(hub, "long@example.org"), hub.admin()
+    ana.new_space("Long", "long-one")
+    put(hub, "long-one", "big.db", 0)
+    db = sqlite3.connect(data_of(hub, "long-one") / "big.db")
+    db.executemany("insert into t (name) values (?)", [("x" * 1000000,)] * 60)
+    db.commit()
+    db.close()
+    import http.client
+    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=120)
+    cookies = "; ".join(f"{k}={v}" for k, v in ana.jar["data.localhost"].items())
+    connection.request("GET", "/spaces/long-one/download", headers={"Host": f"data.localhost:{hub.port}", "Cookie": cookies})
+    answer = connection.getresponse()
+    assert answer.status == 200 and len(answer.read(1000)) == 1000
+    if what == "signed out":
+        assert ana.post("/-/sign-out").status == 303
+    else:
+        me = next(iter(hub.space_json("long-one")["members"]))
+        heir = person(hub, "heir@example.org")
+        link = ana.post("/spaces/long-one/invitations", {"email": "heir@example.org", "role": "owner"}).text
+        token = link.split('value="http')[1].split('"')[0].split("token=")[1]
+        assert heir.post("/-/invitation", {"token": token}).status == 303
+        assert admin.post("/spaces/long-one/members", {"user": me, "role": "viewer"}).status == 303
+    with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+        answer.read()
+    connection.close()
+    wait_for(lambda: not left_over(hub))
+
+
 def test_downloads_ask_again_who_it_is(make_hub):
     hub = make_hub(env=lowered(HUB_STRONG_S=1))
     ana = person(hub, "again@example.org")

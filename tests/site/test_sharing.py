@@ -349,6 +349,19 @@ def test_password(site):
         change(site, it, action="withdraw")
 
 
+def test_guesses_of_one_household(server, tmp_path):
+    """Whoever has a network of IPv6 has 2**64 addresses."""
+    s = server(make(tmp_path / "d.db", SCHEMA), "--secret", SECRET, "--setting", "trusted_proxies", "127.0.0.1", "--root",
+               "--internal", tmp_path / "internal.db")
+    root = signing.cookie(SECRET, {"id": "root"})
+    one = share(s, by=root, database="d", table="shown", audience="link", password="correct horse")
+    guess = lambda ip, word="wrong": s.ask(  # noqa: E731
+        "POST", path_of(one), {**FORM, "X-Forwarded-For": ip}, f"password={word}").status
+    assert [guess(f"2001:db8:1:2::{i:x}") for i in range(5)] == [403] * 5
+    assert guess("2001:db8:1:2:ffff::1") == 429
+    assert guess("2001:db8:1:3::1", "correct+horse") == 303, "others are not held up"
+
+
 def test_card(site):
     """What a chat shows beside a link."""
     one = share(site, table="shown", audience="link")

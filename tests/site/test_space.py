@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A space of a hub: who gets in, by whose word, until when; and what it never does. The hub is a stand-in (stand_in_hub.py)."""
+import http.client
 import json
 import re
 import sqlite3
@@ -251,6 +252,54 @@ def test_removed_and_revoked(space):
     told(hub, s, lambda: second.actor().status == 401, revoked={"z-uviewer": int(time.time()) + 1000})
     assert second.sign_on(hub, "uviewer").status == 403  # that session is over; another one is none of its business
     assert second.sign_on(hub, "uviewer", sid="z-another").status == 302 and second.actor().status == 200
+
+
+def stream_of(s, path, cookie):
+    """A reader who has taken the beginning and waits."""
+    connection = http.client.HTTPConnection("127.0.0.1", s.port, timeout=120)
+    connection.request("GET", path, headers={"Cookie": cookie})
+    answer = connection.getresponse()
+    assert answer.status == 200 and answer.read(1000)
+    return connection, answer
+
+
+@pytest.fixture(scope="module")
+def long_answers(tmp_path_factory):
+    hub = Hub(tmp_path_factory.mktemp("long"))
+    make(hub.folder / "data/big.db", "create table t (id integer primary key, name text); with recursive n (i) as (select 1"
+         " union all select i + 1 from n where i < 60000) insert into t select i, hex(zeroblob(400)) from n")
+    s = serving.Server("--space", hub.folder, "--setting", "sql_time_limit_ms", "100000", timeout=120).wait()
+    yield hub, s
+    s.stop()
+
+
+@pytest.mark.parametrize("what", ["removed", "revoked", "suspended", "nothing"])
+def test_who_is_sent_away_reads_no_more(long_answers, what):
+    """A long answer that is being read: it ends, as a cut one, when its reader may not see it any more."""
+    hub, s = long_answers
+    whole, member = json.dumps(hub.space), Browser(s)
+
+    def let_in():  # what the last one changed may still be in force
+        member.sign_on(hub, "ueditor", sid="reader-" + what)
+        return member.get("/big/t.json?_size=1", {"Accept": "*/*"}).status == 200
+
+    until(let_in, "a member again")
+    cookie = "; ".join(f"{k}={v}" for k, v in member.cookies.items())
+    connection, answer = stream_of(s, "/big/t.csv?_stream=1", cookie)
+    gone = lambda: member.actor().status == (503 if what == "suspended" else 401)  # noqa: E731
+    if what == "removed":
+        told(hub, s, gone, members={u: m for u, m in hub.space["members"].items() if u != "ueditor"})
+    elif what == "revoked":
+        told(hub, s, gone, revoked={"reader-revoked": int(time.time()) + 1000})
+    elif what == "suspended":
+        told(hub, s, gone, suspended=True)
+    if what == "nothing":
+        assert len(answer.read()) > 45000000
+    else:
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            answer.read()
+    connection.close()
+    hub.tell(**json.loads(whole))
 
 
 def test_a_broken_file_changes_nothing(space):

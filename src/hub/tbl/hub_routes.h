@@ -18,7 +18,7 @@ X("/-/oidc/{}/callback", HUB_GET | HUB_SLOW, HUB_ANYBODY, HUB_OUTSIDE, hub_view_
 X("/-/github/start", HUB_GET | HUB_SLOW, HUB_ANYBODY, HUB_OUTSIDE, hub_view_identity_start)
 X("/-/github/callback", HUB_GET | HUB_SLOW, HUB_ANYBODY, HUB_OUTSIDE, hub_view_identity_callback)
 X("/-/link-identity", HUB_GET | HUB_POST, HUB_ANYBODY, HUB_PAGE, hub_view_link_identity)
-X("/-/account/unlink", HUB_POST, HUB_SIGNED_IN, HUB_PAGE, hub_view_unlink_identity)
+X("/-/account/unlink", HUB_POST | HUB_STRONG, HUB_SIGNED_IN, HUB_PAGE, hub_view_unlink_identity)
 X("/-/account", HUB_GET | HUB_POST, HUB_SIGNED_IN, HUB_PAGE, hub_view_account)
 X("/-/account/address", HUB_GET | HUB_POST | HUB_STRONG, HUB_SIGNED_IN, HUB_PAGE, hub_view_address)
 X("/-/new-address", HUB_GET | HUB_POST, HUB_ANYBODY, HUB_PAGE, hub_view_new_address)

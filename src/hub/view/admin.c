@@ -104,24 +104,33 @@ enum status hub_view_admin_space(struct hub_request *rq, struct err *err)
     return hub_go(rq, STR("/-/admin"), s.on ? "suspended" : "resumed");
 }
 
+struct person_act {
+    const char *name, *audit, *sql; /* ?1 who, ?2 now */
+    bool by_hand;                   /* no group of an issuer takes it away */
+};
+static const struct person_act person_acts[] = {
+    {"disable", "account.closed", "update users set disabled_at = ?2 where id = ?1", false},
+    {"enable", "account.opened", "update users set disabled_at = 0 where id = ?1 and ?2 > 0", false},
+    {"make-admin", "account.admin", "update users set is_admin = 1 where id = ?1 and ?2 > 0", true},
+    {"unmake-admin", "account.no-admin", "update users set is_admin = 0 where id = ?1 and ?2 > 0", true},
+};
+
 struct person {
     struct hub_request *rq;
-    str id, what;
+    str id;
+    const struct person_act *act;
 };
 
 static enum status write_person(struct conn *c, void *arg, struct err *err)
 {
     const struct person *p = arg;
     struct value row;
-    bool off = str_is(p->what, "disable");
-    enum status st = STATUS_OK;
-    if (off || str_is(p->what, "enable"))
-        st = SQL_RUN(c, err, "update users set disabled_at = ?2 where id = ?1", SQL_T(p->id),
-                     SQL_I(off ? clock_unix_s() : 0));
-    else
-        st = SQL_RUN(c, err, "update users set is_admin = ?2 where id = ?1", SQL_T(p->id),
-                     SQL_I(str_is(p->what, "make-admin")));
-    if (st == STATUS_OK && !off && !str_is(p->what, "enable")) /* said by hand: no group takes it away */
+    int64_t changes = 0;
+    const struct db_value args[] = {SQL_T(p->id), SQL_I(clock_unix_s())};
+    enum status st = sql_change(c, p->act->sql, args, ARRAY_LEN(args), &changes, err);
+    if (st == STATUS_OK && !changes)
+        return err_set(err, STATUS_NOT_FOUND, "There is no such person.");
+    if (st == STATUS_OK && p->act->by_hand)
         st = SQL_RUN(c, err, "update identities set made_admin = 0 where user = ?1", SQL_T(p->id));
     if (st == STATUS_OK)
         st = sql_row(c, p->rq->a, "select count(*) as n from users where is_admin = 1 and disabled_at = 0", NULL, 0,
@@ -130,21 +139,20 @@ static enum status write_person(struct conn *c, void *arg, struct err *err)
         err_set(err, STATUS_CONFLICT, "The last administrator cannot go.");
         return err_hint(err, "Make somebody else one first.");
     }
-    if (st == STATUS_OK && off)
+    if (st == STATUS_OK && p->act == &person_acts[0])
         st = hub_session_end_others(c, p->rq->a, p->id, STR(""), err);
     if (st == STATUS_OK)
         st = space_changed_of(c, p->id, err);
-    return st == STATUS_OK ? hub_audit(c, p->rq, "account.admin", STR(""), p->id, err) : st;
+    return st == STATUS_OK ? hub_audit(c, p->rq, p->act->audit, STR(""), p->id, err) : st;
 }
 
 enum status hub_view_admin_person(struct hub_request *rq, struct err *err)
 {
-    struct person p = {rq, rq->params[0], hub_field(rq, "do")};
-    static const char *const known[] = {"disable", "enable", "make-admin", "unmake-admin"};
-    bool ok = false;
-    for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        ok = ok || str_is(p.what, known[i]);
-    if (!ok)
+    struct person p = {.rq = rq, .id = rq->params[0]};
+    for (size_t i = 0; i < ARRAY_LEN(person_acts); i++)
+        if (str_is(hub_field(rq, "do"), person_acts[i].name))
+            p.act = &person_acts[i];
+    if (!p.act)
         return err_set(err, STATUS_INVALID, "Do what? disable, enable, make-admin or unmake-admin.");
     hub_conn_release(rq);
     enum status st = store_write(rq->hub->store, write_person, &p, err);

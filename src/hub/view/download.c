@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* download — a space as one file: a tar archive of its databases and files, copied first and then sent piece by piece.
- * The copies go away with the answer, whoever ends it. */
+ * The copies go away with the answer, whoever ends it. Before each piece it is looked whether the one who asked is
+ * still signed in and still an owner (two look-ups by key for 64 KiB): else it ends, as a cut connection. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,7 +20,9 @@ struct download {
     struct http_stream stream; /* first */
     struct arena *own;         /* what the copies are named by */
     struct copies copies;
-    str name; /* folder in the archive */
+    struct hub *hub;
+    str space, user, session; /* of what, by whom */
+    str name;                 /* folder in the archive */
     size_t next;
     int fd; /* of copy next - 1; -1: none */
     int64_t left;
@@ -61,10 +64,29 @@ static enum status piece(struct download *d, struct buf *out, struct err *err)
     return STATUS_OK;
 }
 
+static enum status still_theirs(struct download *d, struct err *err)
+{
+    struct arena *a = arena_new(0);
+    struct conn *c = NULL;
+    struct value row = VALUE_UNDEF;
+    bool owns = false;
+    enum status st = store_read(d->hub->store, &c, err);
+    if (st == STATUS_OK)
+        st = SQL_ROW(c, a, &row, err, "select 1 as one from sessions where id = ?1 and ends_at > ?2", SQL_T(d->session),
+                     SQL_I(clock_unix_s()));
+    if (st == STATUS_OK && row.kind == VALUE_DICT)
+        st = space_is_owned_by(c, a, d->space, d->user, &owns, err);
+    conn_release(c);
+    arena_free(a);
+    return st == STATUS_OK && !owns ? err_set(err, STATUS_FORBIDDEN, "who asked owns the space no more") : st;
+}
+
 static enum status pull(struct http_stream *stream, struct buf *out, struct err *err)
 {
     struct download *d = (struct download *)stream;
-    enum status st = STATUS_OK;
+    enum status st = still_theirs(d, err);
+    if (st != STATUS_OK)
+        return st;
     if (d->fd < 0 && d->next == d->copies.tree.count) {
         tar_end(out);
         return STATUS_OK;
@@ -117,6 +139,10 @@ enum status hub_view_download(struct hub_request *rq, struct err *err)
     struct download *d = mem_alloc(sizeof *d);
     *d = (struct download){.stream = {pull, download_close, 0}, .own = arena_new(0), .fd = -1};
     d->copies.lock = d->copies.shelf = -1;
+    d->hub = rq->hub;
+    d->space = arena_str(d->own, note.space);
+    d->user = arena_str(d->own, hub_user_id(rq));
+    d->session = arena_str(d->own, rq->session);
     d->name = arena_str(d->own, rq->params[0]);
     st = copies_take(rq->hub, d->own, note.space, &d->copies, err);
     if (st == STATUS_OK)

@@ -84,19 +84,39 @@ static enum status keep_try(struct hub_request *rq, const struct provider *p, co
     return st;
 }
 
+/* Another way into an account: only who has just shown who they are opens one, and from a page of ours. Else a session
+ * that was stolen would become an account that was, and a page elsewhere could link whoever is signed in at the
+ * provider.
+ */
+static enum status may_link(struct hub_request *rq, bool *ret_sent_away, struct err *err)
+{
+    str site = http_header(rq->http, STR("sec-fetch-site"));
+    *ret_sent_away = true;
+    if (value_is_null(rq->user))
+        return hub_go(rq, STR("/-/sign-in?to=/-/account"), NULL);
+    if (site.n && !str_is(site, "same-origin")) {
+        err_set(err, STATUS_FORBIDDEN, "A page of another site asked to link something to your account.");
+        return err_hint(err, "If you want that, begin on your account page.");
+    }
+    if (clock_unix_s() - rq->strong_at > LIMIT_HUB_STRONG_S)
+        return hub_go(rq, ARENA_CAT(rq->a, STR("/-/confirm?to="), rq->http->path, STR("%3Flink=1")), NULL);
+    *ret_sent_away = false;
+    return STATUS_OK;
+}
+
 enum status hub_view_identity_start(struct hub_request *rq, struct err *err)
 {
     const struct provider *p;
     str url = {0}, hash;
-    bool link = hub_arg(rq, "link").n > 0;
+    bool link = hub_arg(rq, "link").n > 0, sent_away = false;
     int64_t wait =
-        throttle_take(rq->hub->throttle, ARENA_CAT(rq->a, STR("oidc "), rq->client), per_client, clock_mono_ms());
+        throttle_take(rq->hub->throttle, ARENA_CAT(rq->a, STR("oidc "), rq->crowd), per_client, clock_mono_ms());
     if (wait)
         return err_set(err, STATUS_RATE, "Too many attempts. Wait %lld s, then try again.", (long long)wait);
     enum status st = provider_of(rq, &p, err);
-    if (st == STATUS_OK && link && value_is_null(rq->user))
-        return hub_go(rq, STR("/-/sign-in?to=/-/account"), NULL);
-    if (st != STATUS_OK)
+    if (st == STATUS_OK && link)
+        st = may_link(rq, &sent_away, err);
+    if (st != STATUS_OK || sent_away)
         return st;
     const struct oidc_try t = {.redirect_uri = callback_of(rq, p),
                                .state = hub_secret(rq->a, &hash),
@@ -383,13 +403,12 @@ static enum status write_confirmed(struct conn *c, void *arg, struct err *err)
     const struct identity_person p = {.issuer = value_get_text(data, STR("issuer")),
                                       .subject = value_get_text(data, STR("subject")),
                                       .login = value_get_text(data, STR("who"))};
-    st = identity_link(c, a, VALUE_GET(row, "user_id").s, value_get_text(data, STR("provider")), &p, err);
+    st = account_proven(c, a, VALUE_GET(row, "user_id").s, err);
+    if (st == STATUS_OK)
+        st = identity_link(c, a, VALUE_GET(row, "user_id").s, value_get_text(data, STR("provider")), &p, err);
     if (st == STATUS_OK)
         st = notice_add(c, v->rq, VALUE_GET(row, "user_id").s, "identity_linked", "what", VALUE_GET(data, "provider"),
                         err);
-    if (st == STATUS_OK) /* the mail came: the address is theirs */
-        st = SQL_RUN(c, err, "update users set verified_at = ?2 where id = ?1 and verified_at = 0",
-                     SQL_T(VALUE_GET(row, "user_id").s), SQL_I(clock_unix_s()));
     return st == STATUS_OK ? hub_audit(c, v->rq, "identity.linked", STR(""), value_get_text(data, STR("provider")), err)
                            : st;
 }
@@ -417,6 +436,8 @@ enum status hub_view_link_identity(struct hub_request *rq, struct err *err)
     }
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_confirmed, &v, err);
+    if (st == STATUS_OK)
+        space_tell(rq->hub);
     return st == STATUS_OK ? hub_go(rq, STR("/-/sign-in"), "linked-by-mail") : st;
 }
 

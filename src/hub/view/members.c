@@ -26,15 +26,24 @@ static enum status write_member(struct conn *c, void *arg, struct err *err)
     const struct member *m = arg;
     struct arena *a = m->rq->a;
     struct value row;
-    enum status st = m->role == ROLE_NONE
-                         ? SQL_RUN(c, err, "delete from members where space_id = ?1 and user_id = ?2", SQL_T(m->space),
-                                   SQL_T(m->user))
-                         : SQL_RUN(c, err, "update members set role = ?3 where space_id = ?1 and user_id = ?2",
-                                   SQL_T(m->space), SQL_T(m->user), SQL_T(str_of(space_role_name(m->role))));
+    enum status st = SQL_ROW(c, a, &row, err, "select role from members where space_id = ?1 and user_id = ?2",
+                             SQL_T(m->space), SQL_T(m->user));
+    if (st == STATUS_OK && row.kind != VALUE_DICT) {
+        err_set(err, STATUS_NOT_FOUND, "That is no member of this space.");
+        return err_hint(err, "Perhaps they left already, or are in it by a team.");
+    }
+    bool was_owner = st == STATUS_OK && str_is(VALUE_GET(row, "role").s, "owner");
     if (st == STATUS_OK)
-        st = SQL_ROW(c, a, &row, err, "select count(*) as n from members where space_id = ?1 and role = 'owner'",
+        st = m->role == ROLE_NONE ? SQL_RUN(c, err, "delete from members where space_id = ?1 and user_id = ?2",
+                                            SQL_T(m->space), SQL_T(m->user))
+                                  : SQL_RUN(c, err, "update members set role = ?3 where space_id = ?1 and user_id = ?2",
+                                            SQL_T(m->space), SQL_T(m->user), SQL_T(str_of(space_role_name(m->role))));
+    if (st == STATUS_OK) /* owners whose account is closed, or about to go, own nothing */
+        st = SQL_ROW(c, a, &row, err,
+                     "select count(*) as n from members m join users u on u.id = m.user_id where m.space_id = ?1 and"
+                     " m.role = 'owner' and u.disabled_at = 0 and u.deletes_at = 0",
                      SQL_T(m->space));
-    if (st == STATUS_OK && !VALUE_GET(row, "n").i) {
+    if (st == STATUS_OK && was_owner && m->role != ROLE_OWNER && !VALUE_GET(row, "n").i) {
         err_set(err, STATUS_CONFLICT, "The last owner of a space cannot go.");
         return err_hint(err, "Make somebody else an owner first, or delete the space.");
     }
@@ -208,10 +217,15 @@ static enum status write_accept(struct conn *c, void *arg, struct err *err)
     str space = VALUE_GET(x->row, "space_id").s, user = hub_user_id(x->rq);
     int64_t changes = 0, now = clock_unix_s();
     const struct db_value args[] = {SQL_T(VALUE_GET(x->row, "id").s), SQL_I(now)};
+    bool holds = false;
     enum status st =
         sql_change(c, "update invitations set used_at = ?2 where id = ?1 and used_at = 0", args, 2, &changes, err);
     if (st == STATUS_OK && !changes)
         return err_set(err, STATUS_CONFLICT, "This invitation was used already.");
+    if (st == STATUS_OK)
+        st = space_is_owned_by(c, x->rq->a, space, VALUE_GET(x->row, "by_user").s, &holds, err);
+    if (st == STATUS_OK && !holds)
+        return err_set(err, STATUS_CONFLICT, "Whoever invited you may not do that any more.");
     if (st == STATUS_OK) /* who is in already keeps the higher role */
         st = SQL_RUN(c, err,
                      "insert into members (space_id, user_id, role, added_at) values (?1, ?2, ?3, ?4) on conflict do"
@@ -229,14 +243,18 @@ enum status hub_view_invitation(struct hub_request *rq, struct err *err)
     str token = hub_is_post(rq) ? hub_field(rq, "token") : hub_arg(rq, "token");
     enum status st = hub_conn(rq, &c, err);
     if (st == STATUS_OK)
-        st = SQL_ROW(c, rq->a, &row, err,
-                     "select i.id, i.space_id, i.email, i.role, s.name, s.title, u.name as by_name from invitations i"
-                     " join spaces s on s.id = i.space_id left join users u on u.id = i.by_user where i.hash = ?1 and"
-                     " i.used_at = 0 and i.ends_at > ?2 and s.state in ('live', 'suspended')",
-                     SQL_T(hub_hash(rq->a, str_sub(token, 0, 100))), SQL_I(clock_unix_s()));
+        st = SQL_ROW(
+            c, rq->a, &row, err,
+            "select i.id, i.space_id, i.email, i.role, i.by_user, s.name, s.title, u.name as by_name from invitations i"
+            " join spaces s on s.id = i.space_id left join users u on u.id = i.by_user where i.hash = ?1 and"
+            " i.used_at = 0 and i.ends_at > ?2 and s.state in ('live', 'suspended')",
+            SQL_T(hub_hash(rq->a, str_sub(token, 0, 100))), SQL_I(clock_unix_s()));
+    bool holds = false; /* an owner who was sent away does not bring anybody in, or themselves back */
+    if (st == STATUS_OK && row.kind == VALUE_DICT)
+        st = space_is_owned_by(c, rq->a, VALUE_GET(row, "space_id").s, VALUE_GET(row, "by_user").s, &holds, err);
     if (st != STATUS_OK)
         return st;
-    if (row.kind != VALUE_DICT) {
+    if (!holds) {
         err_set(err, STATUS_NOT_FOUND, "This invitation was used, withdrawn, or its time is over.");
         return err_hint(err, "Ask for a new one.");
     }

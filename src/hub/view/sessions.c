@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "codec/password.h"
 #include "codec/password_rules.h"
+#include "hub/account.h"
 #include "hub/audit.h"
 #include "hub/device.h"
 #include "hub/notice.h"
@@ -85,6 +86,8 @@ static enum status write_password(struct conn *c, void *arg, struct err *err)
         SQL_RUN(c, err, "update users set password = ?2 where id = ?1", SQL_T(hub_user_id(rq)), SQL_T(n->hash));
     if (st == STATUS_OK)
         st = hub_session_end_others(c, rq->a, hub_user_id(rq), rq->session, err);
+    if (st == STATUS_OK)
+        st = account_void_links(c, hub_user_id(rq), err);
     if (st == STATUS_OK)
         st = notice_add(c, rq, hub_user_id(rq), "password_changed", NULL, VALUE_NULL, err);
     return st == STATUS_OK ? hub_audit(c, rq, "password.changed", STR(""), STR(""), err) : st;

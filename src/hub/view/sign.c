@@ -46,8 +46,8 @@ static size_t buckets_of(struct hub_request *rq, str email, bool known, struct b
         out[0] = (struct bucket){ARENA_CAT(a, STR("device "), device_id(rq), STR(" "), str_of(lower)), per_device};
         return 1;
     }
-    out[0] = (struct bucket){ARENA_CAT(a, STR("sign-in "), rq->client), per_address};
-    out[1] = (struct bucket){ARENA_CAT(a, STR("sign-in "), rq->client, STR(" "), str_of(lower)), per_account};
+    out[0] = (struct bucket){ARENA_CAT(a, STR("sign-in "), rq->crowd), per_address};
+    out[1] = (struct bucket){ARENA_CAT(a, STR("sign-in "), rq->crowd, STR(" "), str_of(lower)), per_account};
     out[2] = (struct bucket){ARENA_CAT(a, STR("strangers "), str_of(lower)), strangers};
     return 3;
 }
@@ -150,11 +150,12 @@ static enum status find_invitation(struct hub_request *rq, str email, bool *ret,
     enum status st = hub_conn(rq, &c, err);
     if (st == STATUS_OK)
         st = SQL_ROW(c, rq->a, &row, err,
-                     "select 1 as one from invitations where hash = ?1 and email = ?2 and used_at = 0 and ends_at > ?3",
+                     "select space_id, by_user from invitations where hash = ?1 and email = ?2 and used_at = 0 and"
+                     " ends_at > ?3",
                      SQL_T(hub_hash(rq->a, token)), SQL_T(email), SQL_I(clock_unix_s()));
-    if (st == STATUS_OK)
-        *ret = row.kind == VALUE_DICT;
-    return st;
+    return st == STATUS_OK && row.kind == VALUE_DICT
+               ? space_is_owned_by(c, rq->a, VALUE_GET(row, "space_id").s, VALUE_GET(row, "by_user").s, ret, err)
+               : st;
 }
 
 static enum status sign_up(struct hub_request *rq, struct err *err)
@@ -314,15 +315,19 @@ static enum status write_use_link(struct conn *c, void *arg, struct err *err)
     const struct use_link *u = arg;
     str user = VALUE_GET(u->link, "user_id").s;
     enum status st = account_link_use(c, u->rq->a, hub_field(u->rq, "token"), u->kind, err);
-    if (st == STATUS_OK)
-        st = SQL_RUN(c, err, "update users set verified_at = ?2 where id = ?1 and verified_at = 0", SQL_T(user),
-                     SQL_I(clock_unix_s()));
+    if (st == STATUS_OK && u->hash.n)
+        st = account_proven(c, u->rq->a, user, err);
     if (st == STATUS_OK && u->hash.n)
         st = SQL_RUN(c, err, "update users set password = ?2 where id = ?1", SQL_T(user), SQL_T(u->hash));
     if (st == STATUS_OK && u->hash.n)
         st = hub_session_end_others(c, u->rq->a, user, STR(""), err);
     if (st == STATUS_OK && u->hash.n)
+        st = account_void_links(c, user, err);
+    if (st == STATUS_OK && u->hash.n)
         st = notice_add(c, u->rq, user, "password_changed", NULL, VALUE_NULL, err);
+    if (st == STATUS_OK && !u->hash.n) /* nobody could sign in before that */
+        st = SQL_RUN(c, err, "update users set verified_at = ?2 where id = ?1 and verified_at = 0", SQL_T(user),
+                     SQL_I(clock_unix_s()));
     if (st == STATUS_OK) /* other links of that kind are of no use any more */
         st = SQL_RUN(c, err, "update links set used_at = ?3 where user_id = ?1 and kind = ?2 and used_at = 0",
                      SQL_T(user), SQL_T(str_of(u->kind)), SQL_I(clock_unix_s()));
@@ -352,8 +357,10 @@ static enum status write_forgot(struct conn *c, void *arg, struct err *err)
     struct value row, vars = value_dict(f->rq->a);
     enum status st = SQL_ROW(c, f->rq->a, &row, err, "select id, name from users where email = ?1 and disabled_at = 0",
                              SQL_T(f->email));
-    if (st != STATUS_OK || row.kind != VALUE_DICT)
+    if (st != STATUS_OK)
         return st;
+    if (row.kind != VALUE_DICT) /* a write too: what waits for the disk is not to be told from what does not */
+        return account_link_add(c, f->link, "nobody", STR(""), f->email, LIMIT_HUB_LINK_S, err);
     VALUE_SET(vars, "name", VALUE_GET(row, "name"));
     VALUE_SET(vars, "url",
               value_str(ARENA_CAT(f->rq->a, f->rq->hub->config.origin, STR("/-/reset?token="), f->secret)));

@@ -141,7 +141,7 @@ static enum status admit(struct start *s, struct err *err)
         return err_hint(err, "Sign in first, or ask somebody who has a space here to invite you.");
     }
     int64_t wait =
-        throttle_take(s->hub->throttle, ARENA_CAT(rq->a, STR("start "), rq->client), per_client, clock_mono_ms());
+        throttle_take(s->hub->throttle, ARENA_CAT(rq->a, STR("start "), rq->crowd), per_client, clock_mono_ms());
     if (wait) {
         err_set(err, STATUS_RATE, "Too many files at once. Wait %lld second%s, then try again.", (long long)wait,
                 wait == 1 ? "" : "s");

@@ -6,6 +6,9 @@
  * client is slow: no snapshot, no statement. So a stream costs one connection and one page of memory, whatever the size
  * of the table; rows that are inserted behind the reader appear, as they do when a person pages through.
  *
+ * Before each further page the reader is asked for anew: a member who was removed, a session that was ended or a share
+ * that was withdrawn meanwhile reads no more than the page in hand.
+ *
  * Once the headers are out an error can only end the body: the connection is closed without the final chunk, so that
  * clients notice. Tests: tests/site/test_csv.py, test_formats.py. */
 #include "site/render/row_stream.h"
@@ -15,10 +18,12 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/metric.h"
+#include "site/actor.h"
 #include "site/budget.h"
 #include "site/labels.h"
 #include "site/render/page.h"
 #include "site/share/guest.h"
+#include "site/space/space.h"
 #include "site/tables.h"
 
 static bool *expanded_columns(struct table_page *p)
@@ -166,6 +171,25 @@ static enum status pull_page(struct row_stream *s, struct err *err)
     return st;
 }
 
+/* Who reads may not be who they were when the stream began. */
+static enum status still_allowed(struct row_stream *s, struct err *err)
+{
+    struct request *rq = &s->request;
+    struct guest *guest = rq->guest;
+    enum status st = STATUS_OK;
+    shares_look(rq->site->shares);
+    if (rq->space && !guest->preview) { /* the hub may have changed the space, and the cookie says who it was */
+        rq->space = space_cell_borrow(rq->site->shared->space, rq->arena);
+        rq->policy.hub = &rq->space->people;
+        rq->actor = VALUE_NULL; /* it was of the page before */
+        st = actor_authenticate(rq, err);
+        rq->guest = guest;
+    }
+    if (st == STATUS_OK && rq->space && rq->space->suspended)
+        st = err_set(err, STATUS_BUSY, "This space is suspended.");
+    return st == STATUS_OK ? request_require(rq, ACTION_VIEW_TABLE, rq->db->name, rq->params[1], NULL, err) : st;
+}
+
 static enum status fetch_page(struct row_stream *s, struct err *err)
 {
     struct request *rq = &s->request;
@@ -173,7 +197,9 @@ static enum status fetch_page(struct row_stream *s, struct err *err)
     s->at = 0;
     arena_reset(s->work);
     rq->arena = s->work;
-    enum status st = pull_page(s, err);
+    enum status st = s->next ? still_allowed(s, err) : STATUS_OK;
+    if (st == STATUS_OK)
+        st = pull_page(s, err);
     schema_unref(rq->schema);
     rq->schema = NULL;
     if (st != STATUS_OK)

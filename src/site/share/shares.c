@@ -34,8 +34,11 @@
 const char *const share_kind_names[SHARE_KINDS] = {"database", "table", "query"};
 const char *const share_audience_names[SHARE_AUDIENCES] = {"link", "person", "public"};
 
-/* A guess at a password costs the guesser, not the others: the bucket is of one client and one share. */
-static const struct throttle_rule attempts = {.burst = 5, .refill_ms = 20000};
+/* A guess at a password costs the guesser first: one bucket is of one client and one share. The other one is of all
+ * clients together, so that a thousand addresses are no thousand times faster: whoever opened the link before is not
+ * asked again, and does not wait for them. */
+static const struct throttle_rule attempts = {.burst = 5, .refill_ms = 20000},
+                                  all_attempts = {.burst = 100, .refill_ms = 5000};
 
 /* ---- the picture ---- */
 
@@ -454,7 +457,9 @@ static str bucket_of(struct arena *a, str id, str client)
 int64_t shares_take_attempt(struct shares *s, str id, str client)
 {
     struct arena *a = arena_new(0);
-    int64_t wait_s = throttle_take(s->throttle, bucket_of(a, id, client), attempts, clock_mono_ms());
+    int64_t now = clock_mono_ms(), wait_s = throttle_take(s->throttle, bucket_of(a, id, client), attempts, now);
+    if (!wait_s)
+        wait_s = throttle_take(s->throttle, id, all_attempts, now);
     arena_free(a);
     return wait_s;
 }
@@ -462,7 +467,9 @@ int64_t shares_take_attempt(struct shares *s, str id, str client)
 void shares_attempt_was_right(struct shares *s, str id, str client)
 {
     struct arena *a = arena_new(0);
-    throttle_give_back(s->throttle, bucket_of(a, id, client), attempts, clock_mono_ms());
+    int64_t now = clock_mono_ms();
+    throttle_give_back(s->throttle, bucket_of(a, id, client), attempts, now);
+    throttle_give_back(s->throttle, id, all_attempts, now);
     arena_free(a);
 }
 

@@ -108,7 +108,9 @@ static enum status enter(struct request *rq, const struct share *s)
 static enum status try_password(struct request *rq, const struct share *s, struct err *err)
 {
     struct args form;
-    str client = access_client(rq->site, rq->http, rq->note);
+    char network[CLIENT_TEXT_MAX];
+    client_network(access_client(rq->site, rq->http, rq->note), network);
+    str client = str_of(network);
     enum status st = form_parse(rq, &form, err);
     if (st != STATUS_OK)
         return st;

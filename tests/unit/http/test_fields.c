@@ -165,6 +165,25 @@ TEST(https_is_believed_with_the_client)
     CHECK(!f.secure);
 }
 
+TEST(who_counts_together)
+{
+    static const char *const cases[][2] = {{"192.0.2.1", "192.0.2.1"},
+                                           {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"},
+                                           {"2001:db8:1:2:ffff::1", "2001:db8:1:2::"},
+                                           {"2001:db8:1:3::1", "2001:db8:1:3::"},
+                                           {"::1", "::"},
+                                           {"::ffff:192.0.2.1", "::ffff:192.0.2.1"},
+                                           {"unix", "unix"},
+                                           {"", ""}};
+    char out[CLIENT_TEXT_MAX];
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        client_network(str_of(cases[i][0]), out);
+        CHECK_STR(str_of(out), cases[i][1]);
+    }
+    client_network(str_make((const char[200]){0}, 200), out);
+    CHECK_STR(str_of(out), "");
+}
+
 TEST(long_chains_are_cut_at_their_beginning)
 {
     char text[8192] = "";

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "hub/account.h"
 #include "hub/request.h"
 #include "hub/route.h"
 #include "hub/space.h"
@@ -39,11 +40,57 @@ TEST(the_folder_that_nobody_named)
     arena_free(a);
 }
 
+TEST(names_that_are_kept)
+{
+    static const char *const kept[] = {
+#define X(text) text,
+#include "hub/tbl/reserved_names.h"
+#undef X
+    };
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+        CHECK(space_name_check(str_of(kept[i]), NULL) != STATUS_OK);
+    static const char *const alike[] = {"l0gin", "1ogin", "log-in", "adm1n", "adrnin", "supp0rt", "bi11ing",
+                                        "vvww",  "ma1l",  "ap-i",   "www-1", "m-x-1",  "s-s-o",   "no-rep1y"};
+    for (size_t i = 0; i < ARRAY_LEN(alike); i++)
+        CHECK(space_name_check(str_of(alike[i]), NULL) != STATUS_OK);
+    static const char *const other[] = {"museum", "mall", "logins", "admins", "arnold",
+                                        "savvy",  "l00k", "apple",  "web-art"};
+    for (size_t i = 0; i < ARRAY_LEN(other); i++)
+        CHECK_INT(space_name_check(str_of(other[i]), NULL), STATUS_OK);
+}
+
+TEST(names_of_people)
+{
+    static const char *const good[] = {"Ana", "Jos\xc3\xa9", "\xd7\x90\xe2\x80\x8f",
+                                       "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x94\xac"};
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        CHECK_INT(account_name_check(str_of(good[i]), "It", NULL), STATUS_OK);
+    const str bad[] = {STR(""),
+                       STR("a\nb"),
+                       STR("a\0b"),
+                       STR("a\x7f"),
+                       STR("\xc2\x85"),
+                       STR("\xc2\xad"),
+                       STR("\xe2\x80\x8b"),
+                       STR("\xe2\x80\xa8"),
+                       STR("\xe2\x80\xae!"),
+                       STR("\xe2\x81\xa6"),
+                       STR("\xef\xbb\xbf"),
+                       STR("\xff"),
+                       STR("a\xc3"),
+                       STR("\xf3\xa0\x81\x81"),
+                       STR("\xed\xa0\x80")};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        CHECK_INT(account_name_check(bad[i], "It", NULL), STATUS_INVALID);
+}
+
 TEST(paths_that_lead_elsewhere_are_not_taken)
 {
     CHECK_STR(hub_safe_path(STR("/a/b?c=1")), "/a/b?c=1");
-    const str bad[] = {STR(""),      STR("//evil"),  STR("/\\evil"), STR("https://evil"),
-                       STR("/a\nb"), STR("/\tevil"), STR("a")};
+    const str bad[] = {STR(""),          STR("//evil"),  STR("/\\evil"), STR("https://evil"),
+                       STR("/a\nb"),     STR("/\tevil"), STR("a"),       STR("/a\0b"),
+                       STR("/\xc3\xa9"), STR("/ /evil"), STR("\\/evil"), STR("javascript:x()"),
+                       STR("?//evil"),   STR("/a\x7f")};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         CHECK_STR(hub_safe_path(bad[i]), "/");
 }

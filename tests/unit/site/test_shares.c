@@ -186,3 +186,21 @@ TEST(attempts)
     CHECK_INT(shares_take_attempt(f.s, STR("other"), STR("192.0.2.1")), 0);
     end(&f);
 }
+
+/* A thousand addresses are no thousand times faster; who knows the password takes nothing away. */
+TEST(attempts_of_many)
+{
+    struct fixture f;
+    char client[32];
+    int taken = 0;
+    begin(&f);
+    for (int i = 0; i < 1000; i++) {
+        (void)snprintf(client, sizeof client, "10.0.%d.%d", i / 250, i % 250);
+        taken += shares_take_attempt(f.s, STR("id"), str_of(client)) == 0;
+        if (i < 50)
+            shares_attempt_was_right(f.s, STR("id"), str_of(client));
+    }
+    CHECK(taken >= 150 && taken < 300);
+    CHECK_INT(shares_take_attempt(f.s, STR("other"), STR("10.0.0.1")), 0);
+    end(&f);
+}
