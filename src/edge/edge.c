@@ -169,6 +169,7 @@ void edge_thaw(struct edge *e)
     certs_go(e);
     while (map_next(e->lives, &pos, NULL, &item))
         life_thaw(item);
+    wish_poke(e);
 }
 
 const char *edge_busy_with(struct edge *e)

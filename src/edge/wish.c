@@ -276,7 +276,7 @@ static struct life *next_orphan(struct edge *e)
 static void reconcile(struct edge *e)
 {
     struct life *l;
-    if (e->stopping)
+    if (e->stopping || heir_frozen(e)) /* the heir looks too; if it does not come to that, edge_thaw looks again */
         return;
     while ((l = next_orphan(e)) != NULL) {
         log_line(LOG_INFO, "edge", "%s is gone", l->origin);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The account's pages in Chromium: a passkey from adding to removing, and each page wide and narrow, light and dark."""
+"""A passkey of the account in Chromium, from adding to removing."""
 import json
 import pathlib
 import shutil
@@ -28,24 +28,3 @@ def test_a_passkey_from_adding_to_removing(hub):
     assert seen["back"], "signed in with the passkey alone"
     assert seen["stranger"] and seen["removed"]
     assert seen["plain"] == [False, True] and not seen["errors"], seen
-
-
-def test_pages_of_the_account(hub, tmp_path):
-    ana = hub.browser("127.0.9.1")
-    assert ana.sign_up("pages@example.org", "Ana Maria").status == 303
-    ana.post("/-/account/app", {"do": "begin"})
-    pages = {"account": "/-/account", "password": "/-/account/password", "app": "/-/account/app",
-             "passkeys": "/-/account/passkeys", "sessions": "/-/account/sessions", "leave": "/-/account/delete",
-             "confirm": "/-/confirm?to=/-/account"}
-    cookies = [{"name": k, "value": v} for k, v in ana.jar[DOMAIN].items()]
-    signed_out = {"sign-in": "/-/sign-in", "sign-up": "/-/sign-up"}
-    for width, scheme in ((1280, "light"), (390, "dark")):
-        how = {"widths": [width], "schemes": [scheme], "axe": True, "keyboard": True, "fingers": width < 577,
-               "pictures": str(tmp_path), "whole": True, "base": hub.origin}
-        for job in ({"pages": pages, "cookies": cookies}, {"pages": signed_out}):
-            for seen in node(HERE.parent / "browser/browser.mjs", job | how):
-                where = (seen["name"], width, scheme)
-                assert seen["status"] == 200 and seen["overflow"] <= 0, (where, seen)
-                assert not seen["errors"] and not seen["elsewhere"], (where, seen)
-                assert not seen["axe"] and not seen["keyboard"][1], (where, seen["axe"], seen["keyboard"])
-                assert not seen.get("low"), (where, seen["low"])
