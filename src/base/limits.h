@@ -70,7 +70,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 
 /* rt */
 #define LIMIT_LOOP_EVENTS    256   /* size: events taken from epoll in one round; the rest wait for the next */
-#define LIMIT_POOL_LANES     8     /* lanes of a worker pool; more: INVALID at start */
+#define LIMIT_POOL_LANES     12    /* lanes of a worker pool; more: INVALID at start */
 #define LIMIT_POOL_THREADS   256   /* threads of one lane; more: INVALID at start */
 #define LIMIT_POOL_FLOWS     256   /* size: clients told apart in a lane; more share their turns */
 #define LIMIT_POOL_QUEUE     65536 /* jobs waiting in one lane, at most; a full lane answers 503 */
@@ -369,6 +369,9 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_HUB_NAME          100 /* bytes of the name of a person, a team; of a title of a space: refused */
 #define LIMIT_HUB_SPACE_NAME    40  /* letters of a space's name, which is part of its host: refused */
 #define LIMIT_HUB_SPACES        50  /* spaces that one person may own unless hub.yaml says otherwise: refused */
+#define LIMIT_HUB_SIGN_UPS      LOWERABLE(HUB_SIGN_UPS, 300)    /* new accounts in a row, of everybody together: 429 */
+#define LIMIT_HUB_SIGN_UPS_MIN  LOWERABLE(HUB_SIGN_UPS_MIN, 60) /* ... and then so many a minute */
+#define LIMIT_HUB_UNVERIFIED_S  LOWERABLE(HUB_UNVERIFIED_S, 604800) /* an account whose address nobody confirmed */
 #define LIMIT_HUB_SESSION_S     LOWERABLE(HUB_SESSION_S, 2592000) /* life of a session that is used; then signed out */
 #define LIMIT_HUB_TICKET_S      60                                /* life of a sign-on ticket; then: asked for again */
 #define LIMIT_HUB_LINK_S        LOWERABLE(HUB_LINK_S, 86400)      /* life of a link in a mail (verify, reset) */
@@ -390,7 +393,8 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_HUB_TEAMS         LOWERABLE(HUB_TEAMS, 100)  /* teams that one person may manage; more: refused */
 #define LIMIT_HUB_TEAM_PEOPLE   LOWERABLE(HUB_TEAM_PEOPLE, 1000) /* people of a team; more: refused */
 #define LIMIT_HUB_FILES         LOWERABLE(HUB_FILES, 100000) /* files looked at for one page about disk: "more than" */
-#define LIMIT_HUB_FLEET_THREADS 16                           /* size: spaces that change at the same time, at most */
+#define LIMIT_HUB_RESERVE       LOWERABLE(HUB_RESERVE, 16777216) /* free bytes of the disk; fewer: nothing new, 507 */
+#define LIMIT_HUB_FLEET_THREADS 16 /* size: spaces that change at the same time, at most */
 
 /* prove */
 #define LIMIT_PROVE_HEAD  65536    /* head of an answer, or of a question we ask; longer: a fault */

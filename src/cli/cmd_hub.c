@@ -15,6 +15,7 @@
 #include "hub/edge_apps.h"
 #include "hub/hub.h"
 #include "hub/keys.h"
+#include "hub/space.h"
 #include "hub/store.h"
 
 #define ADMIN_LINK_S 86400
@@ -210,6 +211,29 @@ static enum status write_app(struct arena *a, const struct hub_config *c, struct
     return st;
 }
 
+/* Spaces follow hub.yaml and hub.db too. */
+static enum status settle(struct typed *t, struct err *err)
+{
+    struct hub h;
+    struct space_settled s = {0};
+    struct err none = ERR_INIT;
+    enum status st = hub_open(&h, t->dir, err);
+    if (st == STATUS_OK)
+        st = space_reconcile(&h, &s, &none);
+    hub_close(&h);
+    if (st == STATUS_NOT_FOUND) {
+        printf("Nothing runs yet: vitrine up --dir %.*s starts it.\n", STR_ARG(t->dir));
+        return STATUS_OK;
+    }
+    if (st != STATUS_OK && none.status != STATUS_OK)
+        *err = none;
+    if (st == STATUS_OK)
+        printf("Spaces: %zu were told anew, %zu changed at the edge\n", s.told, s.changed);
+    if (st == STATUS_OK && s.left)
+        printf("%zu could not be changed now; the log says why, and the hub tries again.\n", s.left);
+    return st;
+}
+
 /* Addresses and certificates are the edge's: its upgrade reads them. */
 static enum status reload(struct typed *t, struct err *err)
 {
@@ -223,7 +247,7 @@ static enum status reload(struct typed *t, struct err *err)
         printf("The edge takes the hub to this hub.yaml. New addresses or certificates: vitrine edge upgrade --state "
                "%.*s/edge\n",
                STR_ARG(c.dir));
-    return st;
+    return st == STATUS_OK ? settle(t, err) : st;
 }
 
 static enum status run(struct typed *t, struct err *err)

@@ -8,6 +8,7 @@
 #include "hub/audit.h"
 #include "hub/session.h"
 #include "hub/space.h"
+#include "rt/fault.h"
 
 /* Ends a line, is not seen, or turns the text around it: a name with it could pass for another one, or for two. The
  * joiners (200C, 200D) and the marks of direction (200E, 200F) stay: languages and emoji need them. */
@@ -119,6 +120,7 @@ enum status account_alone(struct conn *c, struct arena *a, str user_id, struct v
 struct purge {
     struct arena *a;
     int64_t now, gone;
+    bool verify; /* addresses are to be confirmed */
 };
 
 static enum status purge_one(struct conn *c, struct purge *p, str id, struct err *err)
@@ -139,13 +141,20 @@ static enum status purge_one(struct conn *c, struct purge *p, str id, struct err
     return st;
 }
 
+/* Accounts of which nobody ever showed that the address is theirs, and that nobody was ever signed in to: they would be
+ * in the way of whoever it belongs to. */
+#define UNUSED                                                                                                         \
+    "verified_at = 0 and seen_at = 0 and created_at < ?2 and is_admin = 0 and not exists (select 1 from identities i"  \
+    " where i.user = users.id)"
+
 static enum status purge(struct conn *c, void *arg, struct err *err)
 {
     struct purge *p = arg;
     struct value rows;
     p->gone = 0;
-    enum status st = SQL_ROWS(c, p->a, &rows, err, "select id from users where deletes_at between 1 and ?1 limit 100",
-                              SQL_I(p->now));
+    enum status st = SQL_ROWS(c, p->a, &rows, err,
+                              "select id from users where deletes_at between 1 and ?1 or (?3 and " UNUSED ") limit 100",
+                              SQL_I(p->now), SQL_I(p->now - LIMIT_HUB_UNVERIFIED_S), SQL_I(p->verify));
     for (size_t i = 0; st == STATUS_OK && i < value_count(rows); i++)
         st = purge_one(c, p, VALUE_GET(value_at(rows, i), "id").s, err);
     return st;
@@ -153,8 +162,10 @@ static enum status purge(struct conn *c, void *arg, struct err *err)
 
 enum status account_purge(struct hub *h, struct err *err)
 {
-    struct purge p = {.a = arena_new(0), .now = clock_unix_s()};
+    struct purge p = {.a = arena_new(0), .now = clock_unix_s(), .verify = h->config.verify};
     enum status st = store_write(h->store, purge, &p, err);
+    if (p.gone)
+        (void)FAULT("hub.account.gone");
     arena_free(p.a);
     if (st == STATUS_OK && p.gone) {
         log_line(LOG_INFO, "hub", "%lld deleted account%s gone", (long long)p.gone, p.gone == 1 ? " is" : "s are");

@@ -14,6 +14,7 @@
 #include "hub/edge_apps.h"
 #include "hub/sql.h"
 #include "replicate/tree.h"
+#include "rt/fault.h"
 
 bool backups_wanted(const struct hub_config *c)
 {
@@ -51,6 +52,7 @@ static void note(struct hub *h, str space, const struct err *err, int64_t bytes)
         log_line(LOG_ERROR, "backup", "%.*s: %s", STR_ARG(space.n ? space : STR("the hub")), err->text);
     if (store_write(h->store, write_result, &r, &own) != STATUS_OK)
         log_line(LOG_ERROR, "backup", "%s", own.text);
+    (void)FAULT("hub.backup.noted");
 }
 
 /* ---- one space ---- */
@@ -142,6 +144,7 @@ enum status backups_space(struct hub *h, str space_id, struct err *err)
         st = copies_give(h, folder, space_id, &own);
     if (st == STATUS_OK)
         st = take(h, a, space_id, folder, &own);
+    (void)FAULT("hub.backup.taken");
     note(h, arena_str(a, space_id), st == STATUS_OK ? NULL : &own, st == STATUS_OK ? folder_bytes(a, folder) : 0);
     if (st != STATUS_OK && err)
         *err = own;

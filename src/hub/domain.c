@@ -11,6 +11,7 @@
 #include "hub/audit.h"
 #include "hub/edge_apps.h"
 #include "hub/space.h"
+#include "rt/fault.h"
 
 /* ---- names ---- */
 
@@ -180,6 +181,7 @@ enum status domain_add(struct hub_request *rq, str space_id, str host, struct er
         st = in_use(err);
     if (st == STATUS_OK)
         st = store_write(rq->hub->store, write_add, &d, err);
+    (void)FAULT("hub.domain.added");
     if (st != STATUS_OK)
         return st;
     st = put(&d, err);
@@ -195,6 +197,7 @@ enum status domain_remove(struct hub_request *rq, str space_id, str host, struct
     struct domain_change d = {rq, space_id, host};
     hub_conn_release(rq);
     enum status st = store_write(rq->hub->store, write_remove, &d, err);
+    (void)FAULT("hub.domain.removed");
     return st == STATUS_OK ? put(&d, err) : st;
 }
 

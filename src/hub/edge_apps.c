@@ -5,16 +5,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "http/edge_call.h"
+#include "hub/lock.h"
 #include "hub/quota.h"
 #include "hub/sql.h"
+#include "rt/fault.h"
 #include "rt/proc_run.h"
 
 #define SPACE_IN_HAND 256 /* requests and event streams at once */
 #define SPACE_WAITING 1000
-#define OUTPUT_MAX    8192 /* of a command in the sandbox of a space: its end is kept */
+#define OUTPUT_MAX    8192  /* of a command in the sandbox of a space: its end is kept */
+#define ONE_AT_A_TIME 90000 /* ms that a change waits for the one before it: longer than the edge takes for any */
+#define LOOK_US       50000
 
 str edge_apps_name(struct arena *a, str space_id)
 {
@@ -157,11 +162,11 @@ str edge_apps_program(struct hub *h, struct arena *a, str version)
                      : h->program;
 }
 
-/* The program of the space's version, in its sandbox. */
-static str command(struct hub *h, struct arena *a, str space_id, str version, const struct hub_quota *quota)
+/* The program, in the sandbox of the space. */
+static str command(struct hub *h, struct arena *a, str space_id, str program, const struct hub_quota *quota)
 {
     struct value words = value_list(a);
-    str program = edge_apps_program(h, a, version), out = STR("");
+    str out = STR("");
     if (h->config.isolation != ISOLATION_OFF) {
         words = sandbox(h, a, program, space_id, quota);
         push_pair(words, "--listen", STR("{socket}"));
@@ -190,45 +195,156 @@ static enum status hosts_of(struct hub *h, struct conn *c, struct arena *a, str 
     return st;
 }
 
-enum status edge_apps_put(struct hub *h, struct conn *c, str space_id, bool asleep, struct err *err)
+/* ---- what an app is to be ---- */
+
+/* The first word of a command that edge_apps_quoted wrote; empty: it is no program that could go on. */
+static str program_of(struct hub *h, struct arena *a, struct value spec)
 {
-    /* One at a time of the same space: the edge gives up the older of two versions. */
-    pthread_mutex_t *mine = &h->put[str_hash(space_id) % ARRAY_LEN(h->put)];
-    struct arena *a = arena_new(0);
-    pthread_mutex_lock(mine);
+    str run = value_get_text(spec, STR("run")), versions = hub_path(a, &h->config, "versions/");
+    size_t end = run.n > 1 && run.p[0] == '\'' ? str_find_char(str_from(run, 1), '\'') : STR_NPOS;
+    str word = end == STR_NPOS ? STR("") : str_sub(run, 1, end + 1);
+    bool whole = word.n && run.n > end + 2 && run.p[end + 2] == ' ';
+    return whole && !str_starts(word, versions) && access(arena_cstr(a, word), X_OK) == 0 ? word : STR("");
+}
+
+/* The edge leaves out what stands at its default, and says the path, of which we say nothing. */
+bool edge_apps_same(struct value wanted, struct value is)
+{
+    if (is.kind != VALUE_DICT)
+        return false;
+    for (size_t i = 0; i < value_count(is); i++) {
+        const struct value_entry *e = &is.dict->entries[i];
+        bool path = str_is(e->key, "path") && str_is(e->value.s, "/") && !value_has(wanted, e->key);
+        if (!path && !value_equal(value_get(wanted, e->key), e->value))
+            return false;
+    }
+    for (size_t i = 0; i < value_count(wanted); i++) {
+        const struct value_entry *e = &wanted.dict->entries[i];
+        if (!value_has(is, e->key) && value_truth(e->value))
+            return false;
+    }
+    return true;
+}
+
+/* What hub.db says of a space's app; UNDEFINED: it is to have none. `is` is what the edge has, or UNDEFINED: which
+ * program the spaces of no version run is the fleet's business, so one that is still there stays. */
+static enum status wanted_spec(struct hub *h, struct conn *c, struct arena *a, str id, struct value is,
+                               struct value *ret, struct err *err)
+{
     struct value row, hosts, spec = value_dict(a);
     struct hub_quota quota;
-    enum status st = SQL_ROW(c, a, &row, err, "select name, quota, version from spaces where id = ?1", SQL_T(space_id));
-    if (st == STATUS_OK && row.kind != VALUE_DICT)
-        st = err_set(err, STATUS_NOT_FOUND, "there is no such space");
-    if (st == STATUS_OK)
-        st = hosts_of(h, c, a, space_id, VALUE_GET(row, "name").s, &hosts, err);
-    if (st == STATUS_OK) {
-        quota_of(&h->config, a, VALUE_GET(row, "quota").s, &quota);
-        int64_t sleep_s = quota.sleep_seconds, minute = quota.requests_per_minute;
-        VALUE_SET(spec, "name", value_str(edge_apps_name(a, space_id)));
-        VALUE_SET(spec, "host", hosts);
-        VALUE_SET(spec, "run", value_str(command(h, a, space_id, VALUE_GET(row, "version").s, &quota)));
-        VALUE_SET(spec, "health", value_cstr("/-/ready"));
-        /* One space that is slow or flooded leaves the others connections and memory. */
-        VALUE_SET(spec, "in_hand_max", value_int(SPACE_IN_HAND));
-        VALUE_SET(spec, "hold_max", value_int(SPACE_WAITING));
-        if (sleep_s)
-            VALUE_SET(spec, "sleep_seconds", value_int(sleep_s));
-        if (minute) { /* the space counts them too; here others are spared the rest */
-            VALUE_SET(spec, "rate", value_int(minute / 60 + 1));
-            VALUE_SET(spec, "burst", value_int(minute));
-        }
-        str path = ARENA_CAT(a, STR("/apps/"), edge_apps_name(a, space_id),
-                             asleep && sleep_s ? STR("/deploy?asleep=1") : STR("/deploy"));
-        struct err own = ERR_INIT;
-        st = edge_do(a, state_of(h, a), path, spec, true, &own);
-        if (st != STATUS_OK) { /* what the edge says is for the log: it names folders and commands */
-            log_line(LOG_ERROR, "hub", "space %.*s does not start: %s", STR_ARG(space_id), own.text);
-            st = err_set(err, STATUS_INTERNAL, "the space does not start");
-        }
+    *ret = VALUE_UNDEF;
+    enum status st =
+        SQL_ROW(c, a, &row, err, "select name, quota, version, state from spaces where id = ?1", SQL_T(id));
+    if (st != STATUS_OK || row.kind != VALUE_DICT || str_is(VALUE_GET(row, "state").s, "deleted"))
+        return st;
+    st = hosts_of(h, c, a, id, VALUE_GET(row, "name").s, &hosts, err);
+    if (st != STATUS_OK)
+        return st;
+    quota_of(&h->config, a, VALUE_GET(row, "quota").s, &quota);
+    str version = VALUE_GET(row, "version").s, program = edge_apps_program(h, a, version), old = program_of(h, a, is);
+    int64_t sleep_s = quota.sleep_seconds, minute = quota.requests_per_minute;
+    VALUE_SET(spec, "name", value_str(edge_apps_name(a, id)));
+    VALUE_SET(spec, "host", hosts);
+    VALUE_SET(spec, "run", value_str(command(h, a, id, !version.n && old.n ? old : program, &quota)));
+    VALUE_SET(spec, "health", value_cstr("/-/ready"));
+    /* One space that is slow or flooded leaves the others connections and memory. */
+    VALUE_SET(spec, "in_hand_max", value_int(SPACE_IN_HAND));
+    VALUE_SET(spec, "hold_max", value_int(SPACE_WAITING));
+    if (sleep_s)
+        VALUE_SET(spec, "sleep_seconds", value_int(sleep_s));
+    if (minute) { /* the space counts them too; here others are spared the rest */
+        VALUE_SET(spec, "rate", value_int(minute / 60 + 1));
+        VALUE_SET(spec, "burst", value_int(minute));
     }
-    pthread_mutex_unlock(mine);
+    *ret = spec;
+    return STATUS_OK;
+}
+
+/* ---- telling the edge ---- */
+
+/* One change of an app at a time, the edge's own word for the others being "under way": also of a hub that is no more.
+ */
+static enum status ask_edge(struct hub *h, struct arena *a, str path, struct value body, struct err *err)
+{
+    int64_t until = clock_mono_ms() + ONE_AT_A_TIME;
+    for (;;) {
+        struct err own = ERR_INIT;
+        enum status st = edge_do(a, state_of(h, a), path, body, true, &own);
+        bool waits = st == STATUS_CONFLICT && str_find(str_of(own.text), STR("is under way")) != STR_NPOS;
+        if (!waits || clock_mono_ms() > until || atomic_load(&h->stopping)) {
+            if (st != STATUS_OK && err)
+                *err = own;
+            return st;
+        }
+        (void)usleep(LOOK_US);
+    }
+}
+
+static enum status deploy(struct hub *h, struct arena *a, str id, struct value spec, bool asleep, struct err *err)
+{
+    struct err own = ERR_INIT;
+    bool sleeper = value_has(spec, STR("sleep_seconds"));
+    str path = ARENA_CAT(a, STR("/apps/"), edge_apps_name(a, id),
+                         asleep && sleeper ? STR("/deploy?asleep=1") : STR("/deploy"));
+    enum status st = ask_edge(h, a, path, spec, &own);
+    if (st == STATUS_OK)
+        return st;
+    /* what the edge says is for the log: it names folders and commands */
+    log_line(LOG_ERROR, "hub", "space %.*s does not start: %s", STR_ARG(id), own.text);
+    return err_set(err, STATUS_INTERNAL, "the space does not start");
+}
+
+static enum status take_away(struct hub *h, struct arena *a, str id, struct err *err)
+{
+    struct err own = ERR_INIT;
+    str path = ARENA_CAT(a, STR("/apps/"), edge_apps_name(a, id), STR("/remove"));
+    enum status st = ask_edge(h, a, path, value_dict(a), &own);
+    if (st == STATUS_NOT_FOUND && str_find(str_of(own.text), STR("no app")) != STR_NPOS)
+        return STATUS_OK;
+    if (st != STATUS_OK && err)
+        *err = own;
+    return st;
+}
+
+/* Under the lock hub.db is read anew: what the edge is told last is the newest, whoever tells it. */
+enum status edge_apps_put(struct hub *h, struct conn *c, str space_id, bool asleep, struct err *err)
+{
+    struct arena *a = arena_new(0);
+    struct value spec = VALUE_UNDEF;
+    int fd = -1;
+    enum status st = hub_lock(h, "app", space_id, ONE_AT_A_TIME, &fd, err);
+    if (st == STATUS_OK)
+        st = wanted_spec(h, c, a, space_id, VALUE_UNDEF, &spec, err);
+    if (st == STATUS_OK)
+        st = spec.kind == VALUE_DICT ? deploy(h, a, space_id, spec, asleep, err) : take_away(h, a, space_id, err);
+    (void)FAULT("hub.edge.told");
+    hub_unlock(fd);
+    if (st != STATUS_OK)
+        atomic_store(&h->unsettled, true);
+    arena_free(a);
+    return st;
+}
+
+enum status edge_apps_settle(struct hub *h, struct conn *c, str space_id, struct value app, bool *ret_changed,
+                             struct err *err)
+{
+    struct arena *a = arena_new(0);
+    struct value spec = VALUE_UNDEF, is = VALUE_GET(value_at(VALUE_GET(app, "versions"), 0), "spec");
+    int fd = -1;
+    bool there = app.kind == VALUE_DICT, same = false;
+    enum status st = hub_lock(h, "app", space_id, ONE_AT_A_TIME, &fd, err);
+    if (st == STATUS_OK)
+        st = wanted_spec(h, c, a, space_id, is, &spec, err);
+    if (st == STATUS_OK)
+        same = spec.kind == VALUE_DICT ? edge_apps_same(spec, is) : !there;
+    if (st == STATUS_OK && same && there && str_eq(value_get_text(app, STR("doing")), STR("deploy")))
+        st = err_set(err, STATUS_BUSY, "a change of it is under way"); /* of before; it may be another one */
+    if (st == STATUS_OK && !same)
+        st = spec.kind == VALUE_DICT ? deploy(h, a, space_id, spec, true, err) : take_away(h, a, space_id, err);
+    hub_unlock(fd);
+    if (st == STATUS_OK)
+        *ret_changed = !same;
     arena_free(a);
     return st;
 }
@@ -236,13 +352,13 @@ enum status edge_apps_put(struct hub *h, struct conn *c, str space_id, bool asle
 enum status edge_apps_remove(struct hub *h, str space_id, struct err *err)
 {
     struct arena *a = arena_new(0);
-    struct err own = ERR_INIT;
-    str path = ARENA_CAT(a, STR("/apps/"), edge_apps_name(a, space_id), STR("/remove"));
-    enum status st = edge_do(a, state_of(h, a), path, value_dict(a), true, &own);
-    if (st == STATUS_NOT_FOUND && str_find(str_of(own.text), STR("no app")) != STR_NPOS)
-        st = STATUS_OK;
-    if (st != STATUS_OK && err)
-        *err = own;
+    int fd = -1;
+    enum status st = hub_lock(h, "app", space_id, ONE_AT_A_TIME, &fd, err);
+    if (st == STATUS_OK)
+        st = take_away(h, a, space_id, err);
+    hub_unlock(fd);
+    if (st != STATUS_OK)
+        atomic_store(&h->unsettled, true);
     arena_free(a);
     return st;
 }

@@ -6,9 +6,16 @@
 #include "codec/value.h"
 #include "hub/hub.h"
 
-/* Makes the app of a space, or changes it to what hub.db says now (hosts, program, quota); returns when it answers.
- * asleep: nothing is started, the first request does. */
+/* Makes the app of a space, or changes it to what hub.db says now (hosts, program, quota), or removes it when hub.db
+ * says that it is deleted or unknown; returns when it answers. One change of a space at a time, of whatever process; a
+ * failure is mended by space_reconcile. asleep: nothing is started, the first request does. c: in no transaction. */
 enum status edge_apps_put(struct hub *h, struct conn *c, str space_id, bool asleep, struct err *err) MUST_USE;
+/* The same, but what is so already is not touched. app: what edge_apps_list says of it, or UNDEFINED. BUSY: the edge is
+ * at a change of it. */
+enum status edge_apps_settle(struct hub *h, struct conn *c, str space_id, struct value app, bool *ret_changed,
+                             struct err *err) MUST_USE;
+/* Whether what the edge says that an app is (DICT, or anything: there is none) is what it is wanted to be. Pure. */
+bool edge_apps_same(struct value wanted, struct value is);
 enum status edge_apps_remove(struct hub *h, str space_id, struct err *err) MUST_USE; /* not there: OK */
 /* `vitrine WORDS` (LIST of STR) to its end, as the space's user in the space's sandbox: it sees the space's folder and
  * may write `writable` too (empty: none). Fails with the program's own words, sentence and remedy: IO, TIMEOUT.

@@ -133,6 +133,8 @@ static enum status in_their_words(struct arena *a, str path, str file_name, enum
     str said = arena_str(a, str_of(err->text)), hint = arena_str(a, str_of(err->hint));
     size_t at = str_find(said, path);
     log_line(LOG_INFO, "hub", "a file was not taken: %.*s", STR_ARG(said));
+    if (str_find(said, STR("disk is full")) != STR_NPOS || str_find(said, STR("No space left")) != STR_NPOS)
+        return err->status = STATUS_DISK_FULL; /* whoever asked is told by hub_room_or */
     if (at != STR_NPOS)
         said = ARENA_CAT(a, str_sub(said, 0, at), file_name, str_from(said, at + path.n));
     if (st == STATUS_TIMEOUT)

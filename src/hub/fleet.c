@@ -344,6 +344,7 @@ static void work_back(void *arg)
             return;
         struct mark m = {.f = f, .id = VALUE_GET(space, "id").s, .run = f->run};
         enum status st = store_write(f->hub->store, write_back, &m, &err);
+        (void)FAULT("hub.fleet.back");
         if (st == STATUS_OK)
             st = put(f, m.id, true, &err);
         if (st == STATUS_OK)

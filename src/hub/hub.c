@@ -122,8 +122,6 @@ enum status hub_open(struct hub *h, str dir, struct err *err)
     char program[PATH_MAX];
     *h = (struct hub){.arena = arena_new(0)};
     pthread_mutex_init(&h->tell, NULL);
-    for (size_t i = 0; i < ARRAY_LEN(h->put); i++)
-        pthread_mutex_init(&h->put[i], NULL);
     pthread_mutex_init(&h->incoming, NULL);
     ssize_t n = readlink("/proc/self/exe", program, sizeof program);
     if (n <= 0 || (size_t)n >= sizeof program)
@@ -152,8 +150,6 @@ void hub_close(struct hub *h)
     token_key_free(h->key);
     store_free(h->store);
     pthread_mutex_destroy(&h->tell);
-    for (size_t i = 0; i < ARRAY_LEN(h->put); i++)
-        pthread_mutex_destroy(&h->put[i]);
     pthread_mutex_destroy(&h->incoming);
     arena_free(h->arena);
 }
@@ -341,6 +337,11 @@ static enum status start_pool(struct hub *h, struct err *err)
                           .queue_max = LIMIT_HUB_SIGN_IN_QUEUE,
                           .flow_max = LIMIT_HUB_SIGN_IN_FLOW,
                           .nice = 2},
+        [HUB_SIGN_UP] = {.name = "hub-sign-up",
+                         .threads = 1,
+                         .queue_max = LIMIT_HUB_SIGN_IN_QUEUE,
+                         .flow_max = LIMIT_HUB_SIGN_IN_FLOW,
+                         .nice = 2},
         [HUB_KNOWN] = {.name = "hub-known",
                        .threads = 1,
                        .queue_max = LIMIT_HUB_SIGN_IN_QUEUE,
@@ -366,6 +367,7 @@ struct process {
     struct loop_timer gate_timer, upkeep_timer, outbox;
     struct upkeep_clock clock; /* of the round of upkeep: one at a time */
     atomic_bool outbox_busy;
+    bool swept; /* upkeep's own */
     bool stopping;
 };
 
@@ -421,6 +423,13 @@ static void round_of_upkeep(void *arg, struct worker *w)
 {
     struct process *p = arg;
     (void)w;
+    struct err err = ERR_INIT;
+    if (!p->swept) {
+        copies_sweep(&p->hub);
+        if (groups_prune(&p->hub, &err) != STATUS_OK)
+            log_line(LOG_ERROR, "hub", "groups: %s", err.text);
+    }
+    p->swept = true;
     upkeep_round(&p->hub, &p->clock);
     loop_post(p->hub.loop, round_ended, p);
 }
@@ -430,19 +439,6 @@ static void begin_round(void *arg)
     struct process *p = arg;
     if (!pool_submit(p->hub.pool, HUB_BACKGROUND, round_of_upkeep, p))
         round_ended(p);
-}
-
-static void reconcile(void *arg, struct worker *w)
-{
-    struct hub *h = arg;
-    struct err err = ERR_INIT;
-    (void)w;
-    copies_sweep(h);
-    if (groups_prune(h, &err) != STATUS_OK)
-        log_line(LOG_ERROR, "hub", "groups: %s", err.text);
-    err_clear(&err);
-    if (space_reconcile(h, &err) != STATUS_OK)
-        log_line(LOG_ERROR, "hub", "spaces: %s", err.text);
 }
 
 static void look_at_outboxes(void *arg, struct worker *w)
@@ -526,8 +522,7 @@ enum status hub_run(const struct hub_run_config *config, struct err *err)
         st = start(&p, err);
     if (st == STATUS_OK) {
         log_line(LOG_INFO, "hub", "serves %.*s", STR_ARG(p.hub.config.origin));
-        if (!pool_submit(p.hub.pool, HUB_BACKGROUND, reconcile, &p.hub))
-            log_line(LOG_ERROR, "hub", "no worker looks after the spaces");
+        atomic_store(&p.hub.unsettled, true); /* what a process before this one left */
         loop_timer_init(&p.gate_timer, open_gate, &p);
         loop_timer_init(&p.upkeep_timer, begin_round, &p);
         loop_timer_after_ms(p.hub.loop, &p.upkeep_timer, 0);

@@ -26,6 +26,7 @@ struct token_key;
 enum hub_lane {
     HUB_PAGE,       /* pages: reading, short writes */
     HUB_PASSWORD,   /* what hashes a password: tens of milliseconds of processor time each */
+    HUB_SIGN_UP,    /* the same for new accounts: those who have one do not wait behind them */
     HUB_KNOWN,      /* the same for browsers that signed in before: they do not wait behind strangers */
     HUB_CHANGE,     /* what waits for the edge: starting and stopping spaces */
     HUB_COPY,       /* what copies whole databases: minutes */
@@ -52,7 +53,8 @@ struct hub {
     struct pool *pool;
     pthread_mutex_t incoming; /* who takes room for a file (waiting.h) */
     pthread_mutex_t tell;     /* one writer of space.json at a time, so that the newest is written last */
-    pthread_mutex_t put[16];  /* by the hash of a space: who changes its app at the edge */
+    atomic_bool unsettled;    /* the edge may differ from hub.db: the next round of upkeep looks (space_reconcile) */
+    int64_t settle_ms, settle_pause_ms; /* upkeep's own: when it looks next (mono), and how long it waits after that */
     atomic_bool stopping;
 };
 

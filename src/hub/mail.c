@@ -36,6 +36,7 @@
 #include "hub/seals.h"
 #include "hub/sql.h"
 #include "hub/store.h"
+#include "rt/fault.h"
 #include "rt/thread.h"
 #include "template/template.h"
 
@@ -208,7 +209,8 @@ enum status mail_add(struct conn *c, struct arena *a, str key, str to, const cha
         st = count(c, a, to, kind, &n, err);
     if (st != STATUS_OK)
         return st;
-    bool full = n.waiting >= LIMIT_MAIL_WAITING;
+    bool stranger = strcmp(kind, "verify") == 0 || strcmp(kind, "already") == 0; /* half of the queue is for people */
+    bool full = n.waiting >= LIMIT_MAIL_WAITING / (stranger ? 2 : 1);
     if (n.recent >= LIMIT_MAIL_PER_HOUR || (known->notice && (full || n.alike >= LIMIT_MAIL_NOTICES))) {
         log_line(LOG_WARN, "mail", "%s to %.*s is not sent: it got %lld in the last hour%s", kind, STR_ARG(to),
                  (long long)n.recent, full ? ", and too many wait" : "");
@@ -293,6 +295,7 @@ static bool send_one(struct mailer *m, const struct waiting *w)
         st = STATUS_INVALID; /* it will not get better */
     else
         st = mail_send(m->config, a, w->id, w->to, message, &err);
+    (void)FAULT("hub.mail.sent");
     bool old = now_s - w->created_at >= LIMIT_MAIL_AGE_S;
     if (st == STATUS_OK) {
         log_line(LOG_INFO, "mail", "%.*s to %.*s is sent", STR_ARG(w->kind), STR_ARG(w->to));

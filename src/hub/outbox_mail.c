@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "hub/outbox.h"
 #include "hub/sql.h"
+#include "rt/fault.h"
 
 static const struct throttle_rule per_space = {LIMIT_OUTBOX_BURST, 60000};
 
@@ -42,7 +43,9 @@ static enum status put(void *arg, str id, const struct outbox_mail *mail, struct
     k.mail = mail;
     if (throttle_take(k.hub->throttle, name, per_space, clock_mono_ms()))
         return err_set(err, STATUS_BUSY, "the space asks for too many mails");
-    return store_write(k.hub->store, write_mail, &k, err);
+    enum status st = store_write(k.hub->store, write_mail, &k, err);
+    (void)FAULT("hub.outbox.taken");
+    return st;
 }
 
 void outbox_mail_all(struct hub *h)

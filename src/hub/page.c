@@ -9,6 +9,7 @@
 #include "base/version.h"
 #include "hub/providers.h"
 #include "hub/request.h"
+#include "hub/room.h"
 #include "hub/route.h"
 #include "template/eval.h"
 
@@ -246,9 +247,15 @@ void hub_answer_error(struct hub_request *rq, const struct err *err)
     int status = status_http(err->status);
     struct value vars = value_dict(rq->a);
     struct err again = ERR_INIT;
-    bool ours = status >= 500 && status != 503;
+    struct err full = *err;
+    bool no_room = hub_room_or(rq->hub, err->status, &full) == STATUS_DISK_FULL, ours = status >= 500 && status != 503;
     if (ours)
         log_line(LOG_ERROR, "hub", "%.*s: %s", STR_ARG(rq->http->path), err->text);
+    if (no_room) {
+        err = &full;
+        status = status_http(full.status);
+        ours = false;
+    }
     response_clear(&rq->response);
     VALUE_SET(vars, "status", value_int(status));
     VALUE_SET(vars, "title", value_cstr(title_of(status)));

@@ -18,10 +18,5 @@ enum status quota_read_form(const struct hub_request *rq, str *ret, struct err *
 /* The space may use this from now on: told, and given to its processes. *ret_later: its process could not be changed
  * now, the next start does. */
 enum status quota_set(struct hub_request *rq, str space_id, str own, struct err *err) MUST_USE;
-/* At the start: whether hub.yaml says something else than when this was last kept (quota_keep). */
-enum status quota_is_new(struct hub *h, bool *ret, struct err *err) MUST_USE;
-/* All spaces are to be told. */
-enum status quota_announce(struct hub *h, struct err *err) MUST_USE;
-enum status quota_keep(struct hub *h, struct err *err) MUST_USE;
 
 #endif

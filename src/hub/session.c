@@ -7,6 +7,7 @@
 #include "hub/notice.h"
 #include "hub/space.h"
 #include "hub/waiting.h"
+#include "rt/fault.h"
 
 #define SEEN_EVERY_S 600 /* how exactly "last seen" is kept: a write each time */
 
@@ -134,6 +135,7 @@ enum status hub_session_begin(struct hub_request *rq, str user_id, bool strong, 
                       .strong = strong};
     (void)device_id(rq); /* made here: the write may run twice */
     enum status st = store_write(rq->hub->store, begin, &b, err);
+    (void)FAULT("hub.session.made");
     if (st == STATUS_OK) {
         hub_cookie(rq, SESSION_COOKIE, secret, LIMIT_HUB_SESSION_S);
         device_remember(rq);

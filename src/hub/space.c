@@ -9,7 +9,10 @@
 #include "base/utf8.h"
 #include "hub/audit.h"
 #include "hub/edge_apps.h"
+#include "hub/lock.h"
 #include "hub/quota.h"
+#include "hub/room.h"
+#include "rt/fault.h"
 
 static const char *const role_names[] = {"", "viewer", "editor", "owner"};
 
@@ -242,9 +245,10 @@ static enum status insert(struct conn *c, void *arg, struct err *err)
     const struct hub_request *rq = m->rq;
     int64_t now = clock_unix_s();
     enum status st = room(c, rq, err);
-    if (st == STATUS_OK)
-        st = SQL_RUN(c, err, "insert into spaces (id, name, title, created_at) values (?1, ?2, ?3, ?4)", SQL_T(m->id),
-                     SQL_T(m->name), SQL_T(m->title), SQL_I(now));
+    if (st != STATUS_OK)
+        return st;
+    st = SQL_RUN(c, err, "insert into spaces (id, name, title, created_at) values (?1, ?2, ?3, ?4)", SQL_T(m->id),
+                 SQL_T(m->name), SQL_T(m->title), SQL_I(now));
     if (st == STATUS_CONFLICT) {
         err_set(err, STATUS_CONFLICT, "There is a space \"%.*s\" already.", STR_ARG(m->name));
         return hub_of_field(m->rq, "name", err_hint(err, "Take another name."));
@@ -284,37 +288,62 @@ static enum status make_folders(struct hub *h, struct arena *a, str id, struct e
     return st;
 }
 
-enum status space_make(struct hub_request *rq, str name, str title, const struct space_contents *contents, str *ret_id,
-                       struct err *err)
+/* Everything between the row and being live. */
+static enum status build(struct hub_request *rq, str id, const struct space_contents *contents, struct err *err)
 {
     struct hub *h = rq->hub;
-    struct make m = {rq, hub_id(rq->a, 's'), name, title};
     struct conn *c;
-    enum status st = store_write(h->store, insert, &m, err);
-    if (st != STATUS_OK)
-        return st;
-    hub_conn_release(rq);
-    st = make_folders(h, rq->a, m.id, err);
+    enum status st = make_folders(h, rq->a, id, err);
+    (void)FAULT("hub.space.folders");
     if (st == STATUS_OK && contents)
-        st = contents->put(rq, m.id, contents->arg, err);
+        st = contents->put(rq, id, contents->arg, err);
     if (st == STATUS_OK) {
         space_tell(h);
         st = hub_conn(rq, &c, err);
     }
     if (st == STATUS_OK)
-        st = edge_apps_put(h, c, m.id, false, err);
+        st = edge_apps_put(h, c, id, false, err);
     hub_conn_release(rq);
+    return st == STATUS_OK ? store_write(h->store, go_live, &(struct live){id, contents}, err) : st;
+}
+
+static enum status undo(struct hub *h, str id, struct err *err)
+{
+    enum status st = edge_apps_remove(h, id, err);
     if (st == STATUS_OK)
-        st = store_write(h->store, go_live, &(struct live){m.id, contents}, err);
-    if (st == STATUS_OK) {
-        *ret_id = m.id;
+        st = space_erase(h, id, err);
+    return st == STATUS_OK ? store_write(h->store, unmake, &id, err) : st;
+}
+
+/* The lock says that somebody is at it: without one, what is "making" was left behind by a process that is gone. */
+enum status space_make(struct hub_request *rq, str name, str title, const struct space_contents *contents, str *ret_id,
+                       struct err *err)
+{
+    struct hub *h = rq->hub;
+    struct make m = {rq, hub_id(rq->a, 's'), name, title};
+    int fd = -1;
+    hub_conn_release(rq);
+    enum status st = hub_room(h, 0, err);
+    if (st == STATUS_OK)
+        st = hub_lock(h, "making", m.id, 0, &fd, err);
+    if (st == STATUS_OK)
+        st = store_write(h->store, insert, &m, err);
+    if (st != STATUS_OK) {
+        hub_unlock(fd);
         return st;
     }
-    struct err lost = ERR_INIT; /* the next start does what cannot be done now */
-    if (edge_apps_remove(h, m.id, &lost) != STATUS_OK || space_erase(h, m.id, &lost) != STATUS_OK ||
-        store_write(h->store, unmake, &m.id, &lost) != STATUS_OK)
+    (void)FAULT("hub.space.inserted");
+    st = build(rq, m.id, contents, err);
+    (void)FAULT("hub.space.live");
+    struct err lost = ERR_INIT;
+    if (st == STATUS_OK) {
+        *ret_id = m.id;
+    } else if (undo(h, m.id, &lost) != STATUS_OK) { /* upkeep tries again what cannot be done now */
         log_line(LOG_ERROR, "hub", "space %.*s: %s", STR_ARG(m.id), lost.text);
-    return st;
+        atomic_store(&h->unsettled, true);
+    }
+    hub_unlock(fd);
+    return st == STATUS_OK ? st : hub_room_or(h, st, err);
 }
 
 /* ---- taking away ---- */
@@ -328,51 +357,71 @@ enum status space_erase(struct hub *h, str space_id, struct err *err)
     return st;
 }
 
-/* ---- the start ---- */
+/* ---- as hub.db says ---- */
 
-static enum status reconcile_one(struct hub *h, struct conn *c, struct arena *a, struct value row, struct value apps,
-                                 bool anew, struct err *err)
+/* `making`: whoever made it was not told that it is there, and is gone. */
+static enum status settle_held(struct hub *h, struct conn *c, struct arena *a, str id, struct value app,
+                               bool *ret_changed, struct err *err)
 {
-    str id = VALUE_GET(row, "id").s, state = VALUE_GET(row, "state").s;
-    bool there = value_has(apps, edge_apps_name(a, id));
-    if (str_is(state, "making")) { /* whoever made it was not told that it is there */
-        enum status st = there ? edge_apps_remove(h, id, err) : STATUS_OK;
-        if (st == STATUS_OK)
-            st = space_erase(h, id, err);
-        return st == STATUS_OK ? store_write(h->store, unmake, &id, err) : st;
+    struct value row;
+    enum status st = SQL_ROW(c, a, &row, err, "select state from spaces where id = ?1", SQL_T(id));
+    str state = st == STATUS_OK ? value_get_text(row, STR("state")) : STR("");
+    if (st == STATUS_OK && str_is(state, "making")) {
+        *ret_changed = true;
+        return undo(h, id, err);
     }
-    if (str_is(state, "deleted"))
-        return there ? edge_apps_remove(h, id, err) : STATUS_OK;
-    enum status st = make_folders(h, a, id, err);
-    return st == STATUS_OK && (!there || anew) ? edge_apps_put(h, c, id, true, err) : st;
+    if (st == STATUS_OK && state.n && !str_is(state, "deleted"))
+        st = make_folders(h, a, id, err);
+    return st == STATUS_OK ? edge_apps_settle(h, c, id, app, ret_changed, err) : st;
 }
 
-enum status space_reconcile(struct hub *h, struct err *err)
+static void settle_one(struct hub *h, struct conn *c, str id, struct value app, struct space_settled *io)
+{
+    struct arena *a = arena_new_small();
+    struct err err = ERR_INIT;
+    bool changed = false;
+    int fd = -1;
+    enum status st = hub_lock(h, "making", id, 0, &fd, &err);
+    if (st == STATUS_OK)
+        st = settle_held(h, c, a, id, app, &changed, &err);
+    hub_unlock(fd);
+    io->changed += st == STATUS_OK && changed;
+    io->left += st != STATUS_OK;
+    if (st == STATUS_OK && changed)
+        log_line(LOG_INFO, "hub", "space %.*s: the edge has it as hub.db says", STR_ARG(id));
+    if (st != STATUS_OK && st != STATUS_BUSY)
+        log_line(LOG_ERROR, "hub", "space %.*s: %s", STR_ARG(id), err.text);
+    arena_free(a);
+}
+
+/* Apps first: a space that is made in between has a row by then. */
+enum status space_reconcile(struct hub *h, struct space_settled *ret, struct err *err)
 {
     struct arena *a = arena_new(0);
     struct conn *c = NULL;
     struct value rows = VALUE_NULL, apps;
-    bool anew = false; /* hub.yaml gives other quotas than before */
-    enum status st = store_read(h->store, &c, err);
+    *ret = (struct space_settled){0};
+    atomic_store(&h->unsettled, false);
+    enum status st = edge_apps_list(h, a, &apps, err);
     if (st == STATUS_OK)
-        st = sql_rows(c, a, "select id, state from spaces", NULL, 0, &rows, err);
+        st = store_read(h->store, &c, err);
     if (st == STATUS_OK)
-        st = edge_apps_list(h, a, &apps, err);
+        st = sql_rows(c, a, "select id from spaces order by id", NULL, 0, &rows, err);
     if (st == STATUS_OK)
-        st = quota_is_new(h, &anew, err);
-    if (st == STATUS_OK && anew)
-        st = quota_announce(h, err);
-    if (st == STATUS_OK)
-        space_tell(h);
+        ret->told = space_tell_all(h);
     for (size_t i = 0; st == STATUS_OK && i < value_count(rows) && !atomic_load(&h->stopping); i++) {
-        struct err own = ERR_INIT;
-        struct value row = value_at(rows, i);
-        if (reconcile_one(h, c, a, row, apps, anew, &own) != STATUS_OK)
-            log_line(LOG_ERROR, "hub", "space %.*s: %s", STR_ARG(VALUE_GET(row, "id").s), own.text);
+        str id = VALUE_GET(value_at(rows, i), "id").s, name = edge_apps_name(a, id);
+        settle_one(h, c, id, value_get(apps, name), ret);
+        value_set(apps, name, VALUE_NULL);
+    }
+    for (size_t i = 0; st == STATUS_OK && i < value_count(apps) && !atomic_load(&h->stopping); i++) {
+        const struct value_entry *e = &apps.dict->entries[i];
+        if (e->value.kind == VALUE_DICT) /* of a space that nobody knows: hub.db is older, or another one */
+            settle_one(h, c, str_from(e->key, edge_apps_name(a, STR("")).n), e->value, ret);
     }
     conn_release(c);
-    if (st == STATUS_OK && anew && !atomic_load(&h->stopping)) /* last: a start that is killed does it again */
-        st = quota_keep(h, err);
     arena_free(a);
+    if (st != STATUS_OK || ret->left)
+        atomic_store(&h->unsettled, true);
     return st;
 }

@@ -7,7 +7,7 @@
  *
  * What a space must know is in its space.json (docs/design/0060-hub.md). Whoever changes something that stands there
  * says so in the same transaction (space_changed) and calls space_tell after it; what a crash left untold is told at
- * the next start. */
+ * the next start. In the same way the edge follows hub.db (edge_apps_put, space_reconcile). */
 #ifndef VITRINE_HUB_SPACE_H
 #define VITRINE_HUB_SPACE_H
 
@@ -57,8 +57,18 @@ enum status space_changed(struct conn *c, str space_id, struct err *err) MUST_US
 enum status space_changed_of(struct conn *c, str user_id, struct err *err) MUST_USE;
 /* Writes the space.json of all that changed. A failure is logged and tried again. Workers. */
 void space_tell(struct hub *h);
-/* At the start: folders, space.json and apps of all spaces as hub.db has them; what was half made goes. */
-enum status space_reconcile(struct hub *h, struct err *err) MUST_USE;
+/* Compares every space.json with hub.db, whatever was told before; how many were written. */
+size_t space_tell_all(struct hub *h);
+
+struct space_settled {
+    size_t told;    /* space.json that were not as hub.db says */
+    size_t changed; /* spaces of which the edge had something else */
+    size_t left;    /* in the making, or failed: hub.unsettled stays, and upkeep tries again */
+};
+/* Folders, space.json and apps of all spaces as hub.db has them: after a crash between hub.db and the edge, at the
+ * start and at `vitrine hub reload`. What was half made goes, apps of spaces that hub.db does not know too (not their
+ * folders); what is right is not touched. Blocks; any process of the hub. */
+enum status space_reconcile(struct hub *h, struct space_settled *ret, struct err *err) MUST_USE;
 /* Takes the folder of a space away, with all data. */
 enum status space_erase(struct hub *h, str space_id, struct err *err) MUST_USE;
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "hub/audit.h"
+#include "rt/fault.h"
 
 #define MANAGES                                                                                                        \
     "(p.is_manager or not exists (select 1 from team_people x where x.team_id = p.team_id and x.is_manager = 1))"
@@ -248,6 +249,7 @@ static enum status run(store_write_fn *write, struct team_change *t, struct err 
 {
     hub_conn_release(t->rq);
     enum status st = store_write(t->rq->hub->store, write, t, err);
+    (void)FAULT("hub.team.changed");
     if (st == STATUS_OK)
         space_tell(t->rq->hub);
     return st;

@@ -2,8 +2,10 @@
 /* tell — space.json: what a space knows of the hub.
  *
  * spaces.changed counts what happened to what stands there; spaces.told is the count that the file was written at. One
- * thread writes at a time (hub.tell), and it reads hub.db after it has the lock: so the file that is written last is
- * the newest, and a failure or a crash leaves told behind changed, which the next call mends. */
+ * thread of one process writes at a time, and it reads hub.db after it has the lock: so the file that is written last
+ * is the newest, and a failure or a crash leaves told behind changed, which the next call mends. At the start all files
+ * are compared: hub.yaml, a key or hub.db may be other ones. */
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -12,8 +14,12 @@
 #include "codec/token.h"
 #include "hub/domain.h"
 #include "hub/edge_apps.h"
+#include "hub/lock.h"
 #include "hub/quota.h"
 #include "hub/space.h"
+#include "rt/fault.h"
+
+#define TELL_MS 10000 /* for another process that is at it */
 
 static struct value json_of(struct arena *a, str text)
 {
@@ -117,44 +123,78 @@ static enum status mark_told(struct conn *c, void *arg, struct err *err)
     return SQL_RUN(c, err, "update spaces set told = ?2 where id = ?1", SQL_T(t->id), SQL_I(t->changed));
 }
 
-static enum status tell_one(struct hub *h, struct conn *c, struct arena *a, struct value row, struct err *err)
+static enum status tell_one(struct hub *h, struct conn *c, struct arena *a, struct value row, bool *ret_written,
+                            struct err *err)
 {
     struct told told = {VALUE_GET(row, "id").s, VALUE_GET(row, "changed").i};
-    str text, path = arena_printf(a, "%.*s/spaces/%.*s/space.json", STR_ARG(h->config.dir), STR_ARG(told.id));
+    str text, has = {0},
+              path = arena_printf(a, "%.*s/spaces/%.*s/space.json", STR_ARG(h->config.dir), STR_ARG(told.id));
     enum status st = make_text(h, c, a, row, &text, err);
     if (st == STATUS_OK)
         st = fs_make_folders(path, 0700, err);
     /* Names and addresses of people: for the space's own user, which is in no group but its own, and nobody else. */
     bool root = geteuid() == 0;
-    if (st == STATUS_OK)
-        st = fs_write_atomic_group(path.p, text, root ? 0640 : 0600, root ? edge_apps_user(told.id) : (gid_t)-1, err);
-    return st == STATUS_OK ? store_write(h->store, mark_told, &told, err) : st;
+    mode_t mode = root ? 0640 : 0600;
+    gid_t group = root ? edge_apps_user(told.id) : (gid_t)-1;
+    struct stat s;
+    bool same = stat(path.p, &s) == 0 && (s.st_mode & 0777) == mode && (!root || s.st_gid == group) &&
+                fs_read_file(path.p, LIMIT_JSON_OUTPUT, a, &has, NULL) == STATUS_OK && str_eq(has, text);
+    if (st == STATUS_OK && !same)
+        st = fs_write_atomic_group(path.p, text, mode, group, err);
+    (void)FAULT("hub.tell.written");
+    if (st == STATUS_OK && VALUE_GET(row, "told").i != told.changed)
+        st = store_write(h->store, mark_told, &told, err);
+    *ret_written = !same;
+    return st;
 }
 
-void space_tell(struct hub *h)
+/* sql: rows of spaces. How many files were written. */
+static size_t tell(struct hub *h, const char *sql)
 {
     struct arena *a = arena_new(0);
     struct conn *c = NULL;
     struct err err = ERR_INIT;
     struct value rows = VALUE_NULL;
+    size_t n = 0;
+    int fd = -1;
     pthread_mutex_lock(&h->tell);
-    enum status st = store_read(h->store, &c, &err);
+    enum status st = hub_lock(h, "tell", STR(""), TELL_MS, &fd, &err);
+    if (st == STATUS_OK)
+        st = store_read(h->store, &c, &err);
     if (st == STATUS_OK)
         st = conn_begin_read(c, &err); /* members and the count of changes of one moment */
     if (st == STATUS_OK)
-        st = sql_rows(c, a,
-                      "select id, name, title, state, visibility, theme, quota, suspended_for, changed from spaces"
-                      " where changed <> told and state <> 'deleted'",
-                      NULL, 0, &rows, &err);
+        st = sql_rows(c, a, sql, NULL, 0, &rows, &err);
     for (size_t i = 0; i < value_count(rows); i++) {
+        struct arena *one = arena_new_small();
         struct err own = ERR_INIT;
-        if (tell_one(h, c, a, value_at(rows, i), &own) != STATUS_OK)
+        bool written = false;
+        if (tell_one(h, c, one, value_at(rows, i), &written, &own) != STATUS_OK)
             log_line(LOG_ERROR, "hub", "space.json of %.*s: %s", STR_ARG(VALUE_GET(value_at(rows, i), "id").s),
                      own.text);
+        else
+            n += written;
+        arena_free(one);
     }
     if (st != STATUS_OK)
         log_line(LOG_ERROR, "hub", "space.json: %s", err.text);
     conn_release(c);
+    hub_unlock(fd);
     pthread_mutex_unlock(&h->tell);
     arena_free(a);
+    return n;
+}
+
+#define SPACES                                                                                                         \
+    "select id, name, title, state, visibility, theme, quota, suspended_for, changed, told from spaces where state <>" \
+    " 'deleted'"
+
+void space_tell(struct hub *h)
+{
+    (void)tell(h, SPACES " and changed <> told");
+}
+
+size_t space_tell_all(struct hub *h)
+{
+    return tell(h, SPACES);
 }

@@ -9,6 +9,10 @@
 #include "hub/edge_apps.h"
 #include "hub/space.h"
 #include "hub/waiting.h"
+#include "rt/fault.h"
+
+#define SETTLE_MS     5000 /* after the first failure; then twice as long each time */
+#define SETTLE_MAX_MS 3600000
 
 static enum status forget_space(struct conn *c, void *arg, struct err *err)
 {
@@ -54,8 +58,13 @@ static void end_spaces(struct hub *h, struct value rows)
     for (size_t i = 0; i < value_count(rows) && !atomic_load(&h->stopping); i++) {
         struct err err = ERR_INIT;
         str id = VALUE_GET(value_at(rows, i), "id").s;
-        if (edge_apps_remove(h, id, &err) != STATUS_OK || space_erase(h, id, &err) != STATUS_OK ||
-            store_write(h->store, forget_space, &id, &err) != STATUS_OK)
+        enum status st = edge_apps_remove(h, id, &err);
+        if (st == STATUS_OK)
+            st = space_erase(h, id, &err);
+        (void)FAULT("hub.space.erased");
+        if (st == STATUS_OK)
+            st = store_write(h->store, forget_space, &id, &err);
+        if (st != STATUS_OK)
             log_line(LOG_ERROR, "hub", "space %.*s: %s", STR_ARG(id), err.text);
         else
             log_line(LOG_INFO, "hub", "space %.*s: its data is removed", STR_ARG(id));
@@ -96,8 +105,24 @@ static enum status forget(struct hub *h, struct err *err)
     return st == STATUS_OK ? waiting_upkeep(h, err) : st;
 }
 
+/* At the start, and after something went wrong; the pauses between failures grow, since each may take a while. */
+static void settle(struct hub *h)
+{
+    struct space_settled s;
+    struct err err = ERR_INIT;
+    int64_t now = clock_mono_ms();
+    if (!atomic_load(&h->unsettled) || now < h->settle_ms)
+        return;
+    if (space_reconcile(h, &s, &err) != STATUS_OK)
+        log_line(LOG_ERROR, "hub", "spaces: %s", err.text);
+    bool well = !atomic_load(&h->unsettled);
+    h->settle_pause_ms = well ? 0 : MIN(MAX(h->settle_pause_ms * 2, (int64_t)SETTLE_MS), (int64_t)SETTLE_MAX_MS);
+    h->settle_ms = clock_mono_ms() + h->settle_pause_ms;
+}
+
 void upkeep_round(struct hub *h, struct upkeep_clock *clock)
 {
+    settle(h);
     struct arena *a = arena_new(0);
     struct conn *c = NULL;
     struct value rows = VALUE_NULL;

@@ -12,6 +12,8 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "hub/room.h"
+#include "rt/fault.h"
 
 static str path_of(struct hub *h, struct arena *a, str hash)
 {
@@ -46,6 +48,8 @@ enum status waiting_begin(struct hub *h, struct arena *a, str hash, int64_t rese
     int fd = -1;
     enum status st = fs_make_folders(path, 0700, err);
     pthread_mutex_lock(&h->incoming); /* nobody takes the room between the look and the file */
+    if (st == STATUS_OK)
+        st = hub_room(h, reserve, err);
     if (st == STATUS_OK)
         st = check_room(h, a, reserve, err);
     if (st == STATUS_OK)
@@ -107,6 +111,7 @@ enum status waiting_keep(struct hub_request *rq, str hash, str name, int64_t byt
         return err_sys(err, STATUS_IO, errno, "cannot write the file that came in");
     hub_conn_release(rq);
     enum status st = store_write(rq->hub->store, write_keep, &k, err);
+    (void)FAULT("hub.waiting.kept");
     for (size_t i = 0; st == STATUS_OK && i < value_count(k.before); i++)
         waiting_remove(rq->hub, rq->a, VALUE_GET(value_at(k.before, i), "hash").s);
     return st;

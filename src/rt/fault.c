@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rt/fault.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -28,7 +29,9 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct fault plan[LIMIT_FAULTS];
 static size_t plan_count;
-static atomic_bool planned; /* plan_count > 0: lets fault_hit pass without the lock */
+static atomic_bool planned; /* plan_count > 0, or there is a file: lets fault_hit pass without the lock */
+static const char *plan_file;
+static char file_text[1024]; /* what the plan was read from */
 
 static enum status parse_action(str action, str argument, struct fault *f, struct err *err)
 {
@@ -65,9 +68,8 @@ static enum status parse_fault(str text, struct fault *f, struct err *err)
     return parse_action(action, argument, f, err);
 }
 
-static enum status set_plan(str text, struct err *err)
+static enum status parse_plan(str text, struct fault parsed[LIMIT_FAULTS], size_t *ret_count, struct err *err)
 {
-    struct fault parsed[LIMIT_FAULTS];
     size_t count = 0;
     while (text.n > 0) {
         str one;
@@ -78,19 +80,53 @@ static enum status set_plan(str text, struct err *err)
         if (st != STATUS_OK)
             return st;
     }
+    *ret_count = count;
+    return STATUS_OK;
+}
+
+static enum status set_plan(str text, struct err *err)
+{
+    struct fault parsed[LIMIT_FAULTS];
+    size_t count = 0;
+    enum status st = parse_plan(text, parsed, &count, err);
+    if (st != STATUS_OK)
+        return st;
     pthread_mutex_lock(&lock);
     memcpy(plan, parsed, count * sizeof(plan[0]));
     plan_count = count;
+    plan_file = NULL;
     atomic_store(&planned, count > 0);
     pthread_mutex_unlock(&lock);
     return STATUS_OK;
+}
+
+/* Under the lock. Without the file there is no plan; with another text it begins anew. */
+static void look_at_file(void)
+{
+    char text[sizeof(file_text)] = "";
+    struct err err = ERR_INIT;
+    int fd = open(plan_file, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    if (strcmp(text, file_text) == 0)
+        return;
+    memcpy(file_text, text, sizeof(text));
+    if (parse_plan(str_of(file_text), plan, &plan_count, &err) != STATUS_OK) {
+        dprintf(STDERR_FILENO, "%s: %s\n", plan_file, err.text);
+        _exit(status_exit(STATUS_USAGE));
+    }
 }
 
 static void read_environment(void)
 {
     const char *text = getenv("VITRINE_FAULT");
     struct err err = ERR_INIT;
-    if (text && set_plan(str_of(text), &err) != STATUS_OK) {
+    if (text && text[0] == '@') {
+        plan_file = text + 1;
+        atomic_store(&planned, true);
+    } else if (text && set_plan(str_of(text), &err) != STATUS_OK) {
         dprintf(STDERR_FILENO, "VITRINE_FAULT: %s\n", err.text);
         _exit(status_exit(STATUS_USAGE));
     }
@@ -117,6 +153,8 @@ bool fault_hit(const char *name)
     bool fail = false, killed = false;
     uint64_t wait_ms = 0;
     pthread_mutex_lock(&lock);
+    if (plan_file)
+        look_at_file();
     for (size_t i = 0; i < plan_count; i++) {
         struct fault *f = &plan[i];
         if (strcmp(f->name, name) != 0)
@@ -128,6 +166,8 @@ bool fault_hit(const char *name)
         killed |= f->action == FAULT_KILL;
         wait_ms = MAX(wait_ms, f->sleep_ms);
     }
+    if (killed && plan_file)
+        (void)unlink(plan_file);
     pthread_mutex_unlock(&lock);
     if (killed)
         kill(getpid(), SIGKILL);
@@ -165,6 +205,22 @@ void fault_list(void (*fn)(void *arg, const char *name), void *arg)
         if (i == 0 || strcmp(names[i], names[i - 1]) != 0)
             fn(arg, names[i]);
     free(names);
+}
+
+static void print_name(void *arg, const char *name)
+{
+    (void)arg;
+    puts(name);
+}
+
+/* Before main: whatever the program would have done. */
+__attribute__((constructor)) static void list_when_asked(void)
+{
+    const char *text = getenv("VITRINE_FAULT");
+    if (!text || strcmp(text, "list") != 0)
+        return;
+    fault_list(print_name, NULL);
+    exit(0);
 }
 
 #else

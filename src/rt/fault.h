@@ -6,7 +6,8 @@
  * VITRINE_FAULT="name:count[:action]" chooses, several separated by ','. count N fires on the Nth hit only, "N+" on the
  * Nth and all later ones. action: fail (default; FAULT is true), kill (SIGKILL to the process, as a power cut),
  * sleep:MS (waits, then goes on as if nothing was). The name is a string literal and unique to one place. Threads: any.
- */
+ * VITRINE_FAULT="@FILE": the plan stands in FILE, which is looked at at each hit: so a process that runs is armed. A
+ * kill removes the file first. VITRINE_FAULT="list" prints the names of all points and ends the program. */
 #ifndef VITRINE_RT_FAULT_H
 #define VITRINE_RT_FAULT_H
 

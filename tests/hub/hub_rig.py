@@ -63,6 +63,9 @@ class Browser:
     def __init__(self, hub, address="127.0.0.1"):
         self.hub, self.jar, self.address = hub, {}, address
 
+    def connection(self, host):
+        return http.client.HTTPConnection("127.0.0.1", self.hub.port, timeout=60, source_address=(self.address, 0))
+
     def ask(self, method, url, body=None, headers=None, origin=None):
         if url.startswith("/"):
             url = self.hub.origin + url
@@ -79,7 +82,7 @@ class Browser:
             body = urllib.parse.urlencode(body)
             sent["Content-Type"] = "application/x-www-form-urlencoded"
         sent.update(headers or {})
-        connection = http.client.HTTPConnection("127.0.0.1", self.hub.port, timeout=60, source_address=(self.address, 0))
+        connection = self.connection(parts.hostname)
         try:
             connection.request(method, target, body, {k: v for k, v in sent.items() if v is not None})
             answer = connection.getresponse()

@@ -4,6 +4,7 @@ import threading
 
 from hub_rig import PASSWORD, at_once, wait_for
 from limits import lowered
+from tough_rig import Tough
 
 
 def test_lives_end(make_hub):
@@ -52,3 +53,36 @@ def test_configuration_that_is_too_large(make_hub):
         f.write("#" * 1048577)
     refused = hub.run("hub", "check", "--dir", hub.folder)
     assert refused.returncode == 7 and "hub.yaml" in refused.stderr, refused
+
+
+def test_new_accounts_of_many_addresses(make_hub):
+    # LIMIT_HUB_SIGN_UPS, LIMIT_HUB_SIGN_UPS_MIN
+    hub = make_hub(env=lowered(HUB_SIGN_UPS=3, HUB_SIGN_UPS_MIN=1))
+    pages = at_once(*[lambda i=i: hub.browser(f"127.0.9.{i + 1}").sign_up(f"p{i}@example.org") for i in range(8)])
+    assert sorted(p.status for p in pages) == [303] * 3 + [429] * 5, pages
+    late = next(p for p in pages if p.status == 429)
+    assert int(late.header("retry-after")) > 0 and "Too many people make an account" in late.said and "Wait" in late.said
+    well = next(i for i, p in enumerate(pages) if p.status == 303)
+    known = hub.browser("127.0.9.20")
+    assert known.sign_in(f"p{well}@example.org").status == 303, "who has an account is not held up"
+    known.new_space("Asked", "asked")
+    link = known.post("/spaces/asked/invitations", {"email": "guest@example.org", "role": "viewer"}).text
+    token = link.split("invitation?token=")[1].split('"')[0]
+    assert hub.browser("127.0.9.21").sign_up("guest@example.org", invitation=token).status == 303, "nor who was invited"
+    assert hub.browser("127.0.9.22").sign_up("late@example.org").status == 429
+
+
+def test_accounts_that_nobody_confirmed(tmp_path):
+    # LIMIT_HUB_UNVERIFIED_S
+    shorter = lowered(HUB_UNVERIFIED_S=1)
+    w = Tough(tmp_path)
+    try:
+        ana = w.person("ana@example.org")
+        assert w.new_browser().sign_up("nobody@example.org").status == 303
+        w.env.update(shorter)
+        w.again()
+        wait_for(w.is_up, 60)
+        wait_for(lambda: not w.rows("select 1 from users where email = 'nobody@example.org'"), 60)
+        assert ana.get("/-/account").status == 200
+    finally:
+        w.stop()

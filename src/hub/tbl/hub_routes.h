@@ -2,7 +2,7 @@
 /* X(pattern, flags, access, lane of POST, view), the first that fits. */
 X("/", HUB_GET, HUB_ANYBODY, HUB_PAGE, hub_view_home)
 X("/-/health", HUB_GET | HUB_API, HUB_ANYBODY, HUB_PAGE, hub_view_health)
-X("/-/sign-up", HUB_GET | HUB_POST, HUB_ANYBODY, HUB_PASSWORD, hub_view_sign_up)
+X("/-/sign-up", HUB_GET | HUB_POST, HUB_ANYBODY, HUB_SIGN_UP, hub_view_sign_up)
 X("/-/sign-in", HUB_GET | HUB_POST, HUB_ANYBODY, HUB_PASSWORD, hub_view_sign_in)
 X("/-/second", HUB_GET | HUB_POST, HUB_ANYBODY, HUB_PAGE, hub_view_second)
 X("/-/passkey", HUB_POST, HUB_ANYBODY, HUB_PAGE, hub_view_passkey)

@@ -6,6 +6,7 @@
 #include "hub/identity.h"
 #include "hub/space.h"
 #include "hub/view/view.h"
+#include "rt/fault.h"
 
 struct profile {
     struct hub_request *rq;
@@ -32,6 +33,7 @@ enum status hub_view_account(struct hub_request *rq, struct err *err)
         hub_conn_release(rq);
         if (st == STATUS_OK)
             st = store_write(rq->hub->store, write_profile, &p, err);
+        (void)FAULT("hub.account.changed");
         if (st == STATUS_OK) {
             space_tell(rq->hub);
             return hub_go(rq, STR("/-/account"), "saved");

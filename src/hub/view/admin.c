@@ -9,6 +9,7 @@
 #include "hub/space.h"
 #include "hub/usage.h"
 #include "hub/view/view.h"
+#include "rt/fault.h"
 
 static void say_when(struct arena *a, struct value rows, const char *column)
 {
@@ -98,6 +99,7 @@ enum status hub_view_admin_space(struct hub_request *rq, struct err *err)
         return err_set(err, STATUS_INVALID, "A space is suspended or resumed.");
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_suspend, &s, err);
+    (void)FAULT("hub.space.suspended");
     if (st != STATUS_OK)
         return st;
     space_tell(rq->hub);
@@ -133,8 +135,9 @@ static enum status write_person(struct conn *c, void *arg, struct err *err)
     if (st == STATUS_OK && p->act->by_hand)
         st = SQL_RUN(c, err, "update identities set made_admin = 0 where user = ?1", SQL_T(p->id));
     if (st == STATUS_OK)
-        st = sql_row(c, p->rq->a, "select count(*) as n from users where is_admin = 1 and disabled_at = 0", NULL, 0,
-                     &row, err);
+        st = sql_row(c, p->rq->a,
+                     "select count(*) as n from users where is_admin = 1 and disabled_at = 0 and deletes_at = 0", NULL,
+                     0, &row, err);
     if (st == STATUS_OK && !VALUE_GET(row, "n").i) {
         err_set(err, STATUS_CONFLICT, "The last administrator cannot go.");
         return err_hint(err, "Make somebody else one first.");
@@ -156,6 +159,7 @@ enum status hub_view_admin_person(struct hub_request *rq, struct err *err)
         return err_set(err, STATUS_INVALID, "Do what? disable, enable, make-admin or unmake-admin.");
     hub_conn_release(rq);
     enum status st = store_write(rq->hub->store, write_person, &p, err);
+    (void)FAULT("hub.person.changed");
     if (st != STATUS_OK)
         return st;
     space_tell(rq->hub);

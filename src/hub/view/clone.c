@@ -7,6 +7,7 @@
 #include "hub/copies.h"
 #include "hub/space.h"
 #include "hub/view/view.h"
+#include "rt/fault.h"
 
 static enum status put(struct hub_request *rq, str space_id, void *arg, struct err *err)
 {
@@ -43,6 +44,7 @@ static enum status make_clone(struct hub_request *rq, struct value space, str *r
     if (st != STATUS_OK)
         return st;
     st = copies_take(rq->hub, rq->a, VALUE_GET(space, "id").s, &copies, err);
+    (void)FAULT("hub.clone.copied");
     if (st != STATUS_OK)
         return st;
     if (most && copies.tree.bytes > most) {

@@ -9,6 +9,7 @@
 #include "hub/session.h"
 #include "hub/space.h"
 #include "hub/view/view.h"
+#include "rt/fault.h"
 
 /* ---- export ---- */
 
@@ -128,6 +129,7 @@ enum status hub_view_leave(struct hub_request *rq, struct err *err)
     }
     hub_conn_release(rq);
     enum status st = store_write(rq->hub->store, keep ? write_keep : write_delete, rq, &why);
+    (void)FAULT("hub.account.deleted");
     if (st == STATUS_CONFLICT)
         return leave_page(rq, &why, err);
     if (st != STATUS_OK) {

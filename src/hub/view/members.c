@@ -8,6 +8,7 @@
 #include "hub/mail.h"
 #include "hub/team.h"
 #include "hub/view/view.h"
+#include "rt/fault.h"
 
 static str members_path(struct hub_request *rq)
 {
@@ -20,30 +21,45 @@ struct member {
     enum space_role role; /* ROLE_NONE: out */
 };
 
+/* *ret_stay: those who can act, and stay: not disabled, not on their way out. */
+static enum status owners(struct conn *c, const struct member *m, int64_t *ret_all, int64_t *ret_stay, struct err *err)
+{
+    struct value row;
+    enum status st = SQL_ROW(c, m->rq->a, &row, err,
+                             "select count(*) as n, count(*) filter (where u.deletes_at = 0 and u.disabled_at = 0) as"
+                             " stay from members o join users u on u.id = o.user_id where o.space_id = ?1 and o.role ="
+                             " 'owner'",
+                             SQL_T(m->space));
+    if (st == STATUS_OK) {
+        *ret_all = VALUE_GET(row, "n").i;
+        *ret_stay = VALUE_GET(row, "stay").i;
+    }
+    return st;
+}
+
 /* A space always has an owner: the last one neither goes nor becomes less. */
 static enum status write_member(struct conn *c, void *arg, struct err *err)
 {
     const struct member *m = arg;
-    struct arena *a = m->rq->a;
     struct value row;
-    enum status st = SQL_ROW(c, a, &row, err, "select role from members where space_id = ?1 and user_id = ?2",
+    int64_t all = 0, before = 0, after = 0;
+    enum status st = SQL_ROW(c, m->rq->a, &row, err, "select role from members where space_id = ?1 and user_id = ?2",
                              SQL_T(m->space), SQL_T(m->user));
     if (st == STATUS_OK && row.kind != VALUE_DICT) {
         err_set(err, STATUS_NOT_FOUND, "That is no member of this space.");
         return err_hint(err, "Perhaps they left already, or are in it by a team.");
     }
-    bool was_owner = st == STATUS_OK && str_is(VALUE_GET(row, "role").s, "owner");
     if (st == STATUS_OK)
-        st = m->role == ROLE_NONE ? SQL_RUN(c, err, "delete from members where space_id = ?1 and user_id = ?2",
-                                            SQL_T(m->space), SQL_T(m->user))
-                                  : SQL_RUN(c, err, "update members set role = ?3 where space_id = ?1 and user_id = ?2",
-                                            SQL_T(m->space), SQL_T(m->user), SQL_T(str_of(space_role_name(m->role))));
-    if (st == STATUS_OK) /* owners whose account is closed, or about to go, own nothing */
-        st = SQL_ROW(c, a, &row, err,
-                     "select count(*) as n from members m join users u on u.id = m.user_id where m.space_id = ?1 and"
-                     " m.role = 'owner' and u.disabled_at = 0 and u.deletes_at = 0",
-                     SQL_T(m->space));
-    if (st == STATUS_OK && was_owner && m->role != ROLE_OWNER && !VALUE_GET(row, "n").i) {
+        st = owners(c, m, &all, &before, err);
+    if (st == STATUS_OK && m->role == ROLE_NONE)
+        st = SQL_RUN(c, err, "delete from members where space_id = ?1 and user_id = ?2", SQL_T(m->space),
+                     SQL_T(m->user));
+    else if (st == STATUS_OK)
+        st = SQL_RUN(c, err, "update members set role = ?3 where space_id = ?1 and user_id = ?2", SQL_T(m->space),
+                     SQL_T(m->user), SQL_T(str_of(space_role_name(m->role))));
+    if (st == STATUS_OK)
+        st = owners(c, m, &all, &after, err);
+    if (st == STATUS_OK && (!all || (before && !after))) {
         err_set(err, STATUS_CONFLICT, "The last owner of a space cannot go.");
         return err_hint(err, "Make somebody else an owner first, or delete the space.");
     }
@@ -64,6 +80,7 @@ static enum status change_member(struct hub_request *rq, struct value space, str
     hub_conn_release(rq);
     if (st == STATUS_OK)
         st = store_write(rq->hub->store, write_member, &m, err);
+    (void)FAULT("hub.member.changed");
     if (st != STATUS_OK)
         return st;
     space_tell(rq->hub);
@@ -181,6 +198,7 @@ enum status hub_view_invite(struct hub_request *rq, struct err *err)
         i.id = hub_field(rq, "withdraw");
         hub_conn_release(rq);
         st = store_write(rq->hub->store, write_withdraw, &i, err);
+        (void)FAULT("hub.invitation.withdrawn");
         return st == STATUS_OK ? hub_go(rq, members_path(rq), "saved") : st;
     }
     st = hub_of_field(rq, "email", letter_address(i.email, &why));
@@ -197,6 +215,7 @@ enum status hub_view_invite(struct hub_request *rq, struct err *err)
     i.url = ARENA_CAT(rq->a, rq->hub->config.origin, STR("/-/invitation?token="), secret);
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_invite, &i, err);
+    (void)FAULT("hub.invitation.made");
     if (st != STATUS_OK)
         return st;
     /* A link that came by mail proves an address: whoever invites must not have it too. */
@@ -265,6 +284,7 @@ enum status hub_view_invitation(struct hub_request *rq, struct err *err)
     struct accept x = {rq, row};
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_accept, &x, err);
+    (void)FAULT("hub.invitation.used");
     if (st != STATUS_OK)
         return st;
     space_tell(rq->hub);

@@ -13,6 +13,7 @@
 #include "hub/second.h"
 #include "hub/space.h"
 #include "hub/view/view.h"
+#include "rt/fault.h"
 
 /* ---- the list ---- */
 
@@ -65,6 +66,7 @@ enum status hub_view_sessions(struct hub_request *rq, struct err *err)
         return sessions_page(rq, err);
     hub_conn_release(rq);
     enum status st = store_write(rq->hub->store, write_end, rq, err);
+    (void)FAULT("hub.sessions.ended");
     if (st != STATUS_OK)
         return st;
     space_tell(rq->hub);
@@ -120,7 +122,10 @@ static enum status change_password(struct hub_request *rq, str old_hash, struct 
     if (st == STATUS_OK)
         st = password_hash(rq->a, password, PASSWORD_ARGON2ID, &n.hash, err);
     hub_conn_release(rq);
-    return st == STATUS_OK ? store_write(rq->hub->store, write_password, &n, err) : st;
+    if (st == STATUS_OK)
+        st = store_write(rq->hub->store, write_password, &n, err);
+    (void)FAULT("hub.password.changed");
+    return st;
 }
 
 enum status hub_view_password(struct hub_request *rq, struct err *err)

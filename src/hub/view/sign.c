@@ -21,6 +21,7 @@
 #include "hub/space.h"
 #include "hub/view/view.h"
 #include "hub/waiting.h"
+#include "rt/fault.h"
 
 /* Of a password nobody has: what an unknown address is compared with, so that it takes as long. */
 #define NOBODY "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm9ib2R5$Q2hlY2tlZCBzbyB0aGF0IGl0IHRha2VzIGFzIGxvbmc"
@@ -158,6 +159,20 @@ static enum status find_invitation(struct hub_request *rq, str email, bool *ret,
                : st;
 }
 
+/* However many addresses they come from: so many accounts, passwords to hash and mails, and no more. Who has an
+ * account, or was invited, is not held up. */
+static enum status may_join(struct hub_request *rq, struct err *err)
+{
+    const struct throttle_rule rule = {(uint32_t)LIMIT_HUB_SIGN_UPS, (uint32_t)(60000 / LIMIT_HUB_SIGN_UPS_MIN)};
+    int64_t wait = throttle_take(rq->hub->throttle, STR("sign-ups"), rule, clock_mono_ms());
+    if (!wait)
+        return STATUS_OK;
+    response_header_set(&rq->response, STR("retry-after"), arena_i64(rq->a, wait));
+    err_set(err, STATUS_RATE, "Too many people make an account at this moment.");
+    err_hint(err, "Wait a little, then try again. With an invitation you need not wait.");
+    return STATUS_RATE;
+}
+
 static enum status sign_up(struct hub_request *rq, struct err *err)
 {
     struct sign_up s = {
@@ -179,6 +194,8 @@ static enum status sign_up(struct hub_request *rq, struct err *err)
     bool known;
     if (st == STATUS_OK)
         st = may_try(rq, s.email, STR(""), &known, err);
+    if (st == STATUS_OK && !s.invited)
+        st = may_join(rq, err);
     if (st == STATUS_OK)
         st = password_hash(rq->a, password, PASSWORD_ARGON2ID, &s.hash, err);
     if (st != STATUS_OK)
@@ -187,6 +204,7 @@ static enum status sign_up(struct hub_request *rq, struct err *err)
     s.secret = hub_secret(rq->a, &s.link);
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_sign_up, &s, err);
+    (void)FAULT("hub.account.made");
     if (st != STATUS_OK)
         return st;
     if (rq->hub->config.verify && !s.verified)
@@ -276,6 +294,7 @@ enum status hub_view_sign_out(struct hub_request *rq, struct err *err)
     hub_conn_release(rq);
     if (rq->session.n)
         st = store_write(rq->hub->store, write_sign_out, rq, err);
+    (void)FAULT("hub.session.ended");
     if (st != STATUS_OK)
         return st;
     space_tell(rq->hub);
@@ -343,6 +362,7 @@ enum status hub_view_verify(struct hub_request *rq, struct err *err)
         return st == STATUS_OK ? form_again(rq, "verify.html", NULL, err) : st;
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_use_link, &u, err);
+    (void)FAULT("hub.address.verified");
     return st == STATUS_OK ? second_begin(rq, VALUE_GET(u.link, "user_id").s, STR("/-/start"), "verified", err) : st;
 }
 
@@ -383,6 +403,7 @@ enum status hub_view_forgot(struct hub_request *rq, struct err *err)
     f.secret = hub_secret(rq->a, &f.link);
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_forgot, &f, err);
+    (void)FAULT("hub.link.made");
     return st == STATUS_OK ? hub_go(rq, STR("/-/sign-in"), "mail-sent") : st;
 }
 
@@ -401,6 +422,7 @@ enum status hub_view_reset(struct hub_request *rq, struct err *err)
         return form_again(rq, "reset.html", &why, err);
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_use_link, &u, err);
+    (void)FAULT("hub.password.reset");
     if (st != STATUS_OK)
         return st;
     space_tell(rq->hub);
@@ -453,6 +475,7 @@ enum status hub_view_admin_link(struct hub_request *rq, struct err *err)
     hub_conn_release(rq);
     if (st == STATUS_OK)
         st = store_write(rq->hub->store, write_admin, &m, &why);
+    (void)FAULT("hub.admin.made");
     if (st != STATUS_OK)
         return form_again(rq, "admin_link.html", &why, err);
     st = hub_session_begin(rq, m.id, true, err);
@@ -498,6 +521,7 @@ enum status hub_view_sign_on(struct hub_request *rq, struct err *err)
     str ids[] = {rq->session, VALUE_GET(row, "id").s};
     hub_conn_release(rq);
     st = store_write(rq->hub->store, note_space, ids, err); /* before the ticket: a sign-out must find the space */
+    (void)FAULT("hub.session.space");
     if (st != STATUS_OK)
         return st;
     VALUE_SET(claims, "use", value_cstr("sign-on"));

@@ -10,6 +10,7 @@
 #include "hub/quota.h"
 #include "hub/usage.h"
 #include "hub/view/view.h"
+#include "rt/fault.h"
 
 /* ---- making ---- */
 
@@ -82,6 +83,32 @@ static enum status read_theme(struct hub_request *rq, str *ret, struct err *err)
     return STATUS_OK;
 }
 
+struct name_back {
+    str id, name, before;
+};
+
+static enum status write_name_back(struct conn *c, void *arg, struct err *err)
+{
+    const struct name_back *n = arg;
+    enum status st = SQL_RUN(c, err, "update spaces set name = ?3 where id = ?1 and name = ?2", SQL_T(n->id),
+                             SQL_T(n->name), SQL_T(n->before));
+    return st == STATUS_OK ? space_changed(c, n->id, err) : st;
+}
+
+/* The edge did not take it to its new address: it is where it was. */
+static enum status keep_name(struct hub_request *rq, str id, str name, str before, struct err *err)
+{
+    struct name_back n = {id, name, before};
+    enum status st = err->status;
+    hub_conn_release(rq);
+    if (store_write(rq->hub->store, write_name_back, &n, NULL) != STATUS_OK)
+        return st;
+    space_tell(rq->hub);
+    err_set(err, STATUS_CONFLICT, "The space does not start, so it keeps the address \"%.*s\".", STR_ARG(before));
+    return err_hint(err, "The rest is saved. An administrator of %.*s finds the reason in the log.",
+                    STR_ARG(rq->hub->config.domain));
+}
+
 static enum status save(struct hub_request *rq, struct value space, str *ret_name, struct err *err)
 {
     struct settings s = {.rq = rq,
@@ -103,6 +130,7 @@ static enum status save(struct hub_request *rq, struct value space, str *ret_nam
     hub_conn_release(rq);
     if (st == STATUS_OK)
         st = store_write(rq->hub->store, write_settings, &s, err);
+    (void)FAULT("hub.space.saved");
     if (st != STATUS_OK)
         return st;
     space_tell(rq->hub);
@@ -110,7 +138,11 @@ static enum status save(struct hub_request *rq, struct value space, str *ret_nam
     if (!s.renamed)
         return STATUS_OK;
     st = hub_conn(rq, &c, err);
-    return st == STATUS_OK ? edge_apps_put(rq->hub, c, s.id, false, err) : st;
+    if (st == STATUS_OK)
+        st = edge_apps_put(rq->hub, c, s.id, false, err);
+    if (st != STATUS_OK)
+        st = keep_name(rq, s.id, s.name, VALUE_GET(space, "name").s, err);
+    return st;
 }
 
 static str space_path(struct hub_request *rq, str name, const char *below)
@@ -182,14 +214,23 @@ struct change {
     struct hub_request *rq;
     str id;
     const char *action;
-    const char *sql; /* ?1 id, ?2 now plus the grace */
+    const char *sql; /* ?1 id, ?2 a time */
+    int64_t at_s;
 };
+
+/* The edge follows. */
+static enum status put(struct hub_request *rq, str id, struct err *err)
+{
+    struct conn *c;
+    enum status st = hub_conn(rq, &c, err);
+    return st == STATUS_OK ? edge_apps_put(rq->hub, c, id, true, err) : st;
+}
 
 static enum status write_change(struct conn *c, void *arg, struct err *err)
 {
     const struct change *d = arg;
     int64_t changes = 0;
-    const struct db_value args[] = {SQL_T(d->id), SQL_I(clock_unix_s() + LIMIT_HUB_GRACE_S)};
+    const struct db_value args[] = {SQL_T(d->id), SQL_I(d->at_s)};
     enum status st = sql_change(c, d->sql, args, ARRAY_LEN(args), &changes, err);
     if (st == STATUS_OK && !changes)
         return err_set(err, STATUS_CONFLICT, "Somebody else changed this space at the same moment. Look again.");
@@ -208,7 +249,8 @@ enum status hub_view_delete_space(struct hub_request *rq, struct err *err)
     if (st != STATUS_OK)
         return st;
     struct change d = {rq, VALUE_GET(space, "id").s, "space.deleted",
-                       "update spaces set state = 'deleted', deletes_at = ?2 where id = ?1 and state <> 'deleted'"};
+                       "update spaces set state = 'deleted', deletes_at = ?2 where id = ?1 and state <> 'deleted'",
+                       clock_unix_s() + LIMIT_HUB_GRACE_S};
     bool typed = str_eq(hub_field(rq, "name"), VALUE_GET(space, "name").s);
     VALUE_SET(vars, "space", space);
     if (hub_is_post(rq) && !typed)
@@ -219,15 +261,15 @@ enum status hub_view_delete_space(struct hub_request *rq, struct err *err)
     }
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_change, &d, err);
+    (void)FAULT("hub.space.deleted");
     if (st == STATUS_OK)
-        st = edge_apps_remove(rq->hub, d.id, err);
+        st = put(rq, d.id, err);
     return st == STATUS_OK ? hub_go(rq, STR("/"), "deleted") : st;
 }
 
 enum status hub_view_restore_space(struct hub_request *rq, struct err *err)
 {
     struct value space;
-    struct conn *c;
     enum status st = space_find(rq, rq->params[0], &space, err);
     if (st == STATUS_OK)
         st = space_require(rq, space, ROLE_OWNER, err);
@@ -235,14 +277,14 @@ enum status hub_view_restore_space(struct hub_request *rq, struct err *err)
         return st;
     struct change d = {
         rq, VALUE_GET(space, "id").s, "space.restored",
-        "update spaces set state = 'live', deletes_at = 0 where id = ?1 and state = 'deleted' and ?2 > 0"};
+        "update spaces set state = 'live', deletes_at = 0 where id = ?1 and state = 'deleted' and deletes_at > ?2",
+        clock_unix_s()}; /* after that upkeep may be at its files */
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_change, &d, err);
+    (void)FAULT("hub.space.restored");
     if (st != STATUS_OK)
         return st;
     space_tell(rq->hub);
-    st = hub_conn(rq, &c, err);
-    if (st == STATUS_OK)
-        st = edge_apps_put(rq->hub, c, d.id, true, err);
+    st = put(rq, d.id, err);
     return st == STATUS_OK ? hub_go(rq, STR("/"), "restored") : st;
 }

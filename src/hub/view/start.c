@@ -21,6 +21,7 @@
 #include "http/multipart.h"
 #include "hub/account.h"
 #include "hub/fill.h"
+#include "hub/room.h"
 #include "hub/session.h"
 #include "hub/space.h"
 #include "hub/view/view.h"
@@ -109,8 +110,6 @@ static enum status part_data(void *arg, str bytes, struct err *err)
         st = too_large(s->hub, err);
     if (st == STATUS_OK)
         st = fs_write_fd(s->fd, "the file", bytes, err);
-    if (st == STATUS_DISK_FULL)
-        err_hint(err, "Nothing was kept. Try again later.");
     if (st == STATUS_OK && s->bytes < HEAD)
         memcpy(s->head + s->bytes, bytes.p, MIN(bytes.n, (size_t)(HEAD - s->bytes)));
     s->bytes += (int64_t)bytes.n;
@@ -228,6 +227,7 @@ static enum status bring(struct hub_request *rq, struct err *err)
         *err = why;
         return st;
     }
+    st = hub_room_or(rq->hub, st, &why);
     hub_put_error(rq, vars, &why);
     rq->wrong = "file";
     VALUE_SET(vars, "most_bytes", value_int(start_most_bytes(rq->hub)));
@@ -340,7 +340,7 @@ enum status hub_view_start_keep(struct hub_request *rq, struct err *err)
         hub_cookie(rq, WAITING_COOKIE, STR(""), 0);
         return hub_go_outside(rq, url);
     }
-    if (status_http(st) < 500 || st == STATUS_BUSY)
+    if (status_http(st) < 500 || st == STATUS_BUSY || st == STATUS_DISK_FULL)
         return page(rq, file, &why, err);
     *err = why;
     return st;
@@ -359,6 +359,7 @@ enum status hub_view_start_drop(struct hub_request *rq, struct err *err)
     if (st == STATUS_OK && file.kind == VALUE_DICT) {
         str hash = VALUE_GET(file, "hash").s;
         st = store_write(rq->hub->store, write_drop, &hash, err);
+        (void)FAULT("hub.waiting.dropped");
         if (st == STATUS_OK)
             waiting_remove(rq->hub, rq->a, hash);
     }

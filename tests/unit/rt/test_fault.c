@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,6 +57,33 @@ TEST(a_wrong_plan_is_refused_and_the_old_one_stays)
         CHECK(err.text[0] != '\0');
     }
     CHECK(fault_hit("kept"));
+}
+
+TEST(a_plan_in_a_file_is_read_at_each_hit)
+{
+    char path[] = "/tmp/vitrine-fault-XXXXXX";
+    int fd = mkstemp(path);
+    CHECK(fd >= 0);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        char at[sizeof path + 1] = "@";
+        memcpy(at + 1, path, sizeof path);
+        setenv("VITRINE_FAULT", at, 1);
+        bool none = fault_hit("f"); /* an empty file: no plan */
+        if (none || write(fd, "f:1", 3) != 3)
+            _exit(1);
+        bool fails = fault_hit("f"), again = fault_hit("f");
+        if (!fails || again || ftruncate(fd, 0) != 0 || pwrite(fd, "f:1:kill", 8, 0) != 8)
+            _exit(2);
+        (void)fault_hit("f");
+        _exit(3);
+    }
+    int wait_status;
+    CHECK(waitpid(pid, &wait_status, 0) == pid);
+    CHECK(WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL);
+    CHECK(access(path, F_OK) != 0); /* who is started next goes on */
+    close(fd);
 }
 
 static bool here(void)
