@@ -210,7 +210,7 @@ enum status mail_add(struct conn *c, struct arena *a, str key, str to, const cha
     if (st != STATUS_OK)
         return st;
     bool stranger = strcmp(kind, "verify") == 0 || strcmp(kind, "already") == 0; /* half of the queue is for people */
-    bool full = n.waiting >= LIMIT_MAIL_WAITING / (stranger ? 2 : 1);
+    bool full = n.waiting >= (stranger ? (LIMIT_MAIL_WAITING + 1) / 2 : LIMIT_MAIL_WAITING);
     if (n.recent >= LIMIT_MAIL_PER_HOUR || (known->notice && (full || n.alike >= LIMIT_MAIL_NOTICES))) {
         log_line(LOG_WARN, "mail", "%s to %.*s is not sent: it got %lld in the last hour%s", kind, STR_ARG(to),
                  (long long)n.recent, full ? ", and too many wait" : "");
