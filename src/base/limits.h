@@ -364,11 +364,13 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_HUB_ROWS          LOWERABLE(HUB_ROWS, 20000) /* rows of hub.db in one list; more: 413 */
 #define LIMIT_HUB_CONFIG        1048576                    /* hub.yaml; longer: refused */
 #define LIMIT_HUB_DNS_ANSWER    65535                      /* size: the longest answer that the DNS has */
-#define LIMIT_HUB_FORM          65536                      /* body of a form; longer: 413 */
-#define LIMIT_HUB_FIELDS        200                        /* fields of a form; more: 413 */
-#define LIMIT_HUB_NAME          100 /* bytes of the name of a person, a team; of a title of a space: refused */
-#define LIMIT_HUB_SPACE_NAME    40  /* letters of a space's name, which is part of its host: refused */
-#define LIMIT_HUB_SPACES        50  /* spaces that one person may own unless hub.yaml says otherwise: refused */
+#define LIMIT_HUB_LOGO          262144                     /* bytes of the picture of a space; larger: 413 */
+#define LIMIT_HUB_FILE_FORM     2097152 /* size: ... and of its form, so that it is this server that says so */
+#define LIMIT_HUB_FORM          65536   /* body of a form; longer: 413 */
+#define LIMIT_HUB_FIELDS        200     /* fields of a form; more: 413 */
+#define LIMIT_HUB_NAME          100     /* bytes of the name of a person, a team; of a title of a space: refused */
+#define LIMIT_HUB_SPACE_NAME    40      /* letters of a space's name, which is part of its host: refused */
+#define LIMIT_HUB_SPACES        50      /* spaces that one person may own unless hub.yaml says otherwise: refused */
 #define LIMIT_HUB_SIGN_UPS      LOWERABLE(HUB_SIGN_UPS, 300)    /* new accounts in a row, of everybody together: 429 */
 #define LIMIT_HUB_SIGN_UPS_MIN  LOWERABLE(HUB_SIGN_UPS_MIN, 60) /* ... and then so many a minute */
 #define LIMIT_HUB_UNVERIFIED_S  LOWERABLE(HUB_UNVERIFIED_S, 604800) /* an account whose address nobody confirmed */

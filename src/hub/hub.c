@@ -202,6 +202,8 @@ static enum status read_form(struct hub_request *rq, struct err *err)
             rq->form = v;
         return st == STATUS_OK ? check_text(v, err) : st;
     }
+    if ((rq->route->flags & HUB_FILE) && str_eq_nocase(str_trim(type), STR("multipart/form-data")))
+        return STATUS_OK; /* the view reads it */
     if (!str_eq_nocase(str_trim(type), STR("application/x-www-form-urlencoded")))
         return err_set(err, STATUS_INVALID, "The body must be a form or JSON.");
     return read_pairs(rq->a, rq->http->body, &rq->form, err);
@@ -319,7 +321,11 @@ static void handle(void *app, struct http_exchange *x)
 static int64_t body_limit(void *app, const struct http_request *http)
 {
     (void)app;
-    return start_is_upload(http) ? INT64_MAX / 2 : LIMIT_HUB_FORM; /* its sink says it when it is too large */
+    if (start_is_upload(http))
+        return INT64_MAX / 2; /* its sink says it when it is too large */
+    str params[2];
+    const struct hub_route *route = hub_route_find(http->arena, http->path, params);
+    return LIMIT_HUB_FORM + (route && (route->flags & HUB_FILE) ? LIMIT_HUB_FILE_FORM : 0);
 }
 
 static struct http_sink *body_sink(void *app, struct http_exchange *x)

@@ -16,6 +16,7 @@ enum hub_route_flags {
     HUB_STRONG = 4, /* a password or factor was shown within the last minutes (page: asks for it) */
     HUB_SLOW = 16,  /* a GET goes to the lane of the route too */
     HUB_API = 8,    /* errors are JSON */
+    HUB_FILE = 32,  /* takes multipart/form-data, with a file: the view reads it */
 };
 struct hub_route {
     const char *pattern; /* "/spaces/{}/members" */

@@ -136,6 +136,7 @@ enum status space_list(struct conn *c, struct arena *a, str user_id, struct valu
     enum status st = SQL_ROWS(
         c, a, &rows, err,
         "select s.id, s.name, s.title, s.state, s.visibility, s.deletes_at, s.created_at,"
+        " (select l.name from logos l where l.space_id = s.id) as logo,"
         " max(" ROLE_RANK("m.role") ") as rank from spaces s join " ALL_MEMBERS
                                     " m on m.space_id = s.id where m.user_id = ?1 and (s.state <> 'deleted' or m.role ="
                                     " 'owner') group by s.id order by s.state = 'deleted', s.title",

@@ -15,6 +15,7 @@
 #include "hub/domain.h"
 #include "hub/edge_apps.h"
 #include "hub/lock.h"
+#include "hub/logo.h"
 #include "hub/quota.h"
 #include "hub/space.h"
 #include "rt/fault.h"
@@ -81,12 +82,14 @@ static enum status make_text(struct hub *h, struct conn *c, struct arena *a, str
     struct value v = value_dict(a), members, revoked, hosts;
     struct hub_quota quota;
     struct buf json;
-    str id = VALUE_GET(row, "id").s;
+    str id = VALUE_GET(row, "id").s, logo;
     enum status st = members_value(c, a, id, &members, err);
     if (st == STATUS_OK)
         st = revoked_value(c, a, id, &revoked, err);
     if (st == STATUS_OK)
         st = hosts_value(c, a, id, &hosts, err);
+    if (st == STATUS_OK)
+        st = logo_url(&h->config, c, a, id, &logo, err);
     if (st != STATUS_OK)
         return st;
     VALUE_SET(v, "id", VALUE_GET(row, "id"));
@@ -99,7 +102,10 @@ static enum status make_text(struct hub *h, struct conn *c, struct arena *a, str
     VALUE_SET(v, "visibility", VALUE_GET(row, "visibility"));
     VALUE_SET(v, "members", members);
     VALUE_SET(v, "revoked", revoked);
-    VALUE_SET(v, "theme", json_of(a, VALUE_GET(row, "theme").s));
+    struct value theme = json_of(a, VALUE_GET(row, "theme").s);
+    if (logo.n)
+        VALUE_SET(theme, "logo", value_str(logo));
+    VALUE_SET(v, "theme", theme);
     quota_of(&h->config, a, VALUE_GET(row, "quota").s, &quota);
     VALUE_SET(v, "quota", quota_value(a, &quota));
     VALUE_SET(v, "suspended", value_bool(str_is(VALUE_GET(row, "state").s, "suspended")));

@@ -353,6 +353,8 @@ static void relay(struct visit *v)
 static void serve(void *arg)
 {
     struct visit *v = arg;
+    struct gate *g = v->gate;
+    uid_t user = v->user;
     struct hello h = {.until_us = clock_mono_us() + INT64_C(1000) * LIMIT_GATE_HELLO_MS};
     struct socks_request q = {0};
     if (greet(v, &h) && ask(v, &h, &q)) {
@@ -366,8 +368,8 @@ static void serve(void *arg)
     if (v->server >= 0)
         close(v->server);
     close(v->client);
-    go(v->gate, v->user); /* the last thing that touches the gate */
     free(v);
+    go(g, user); /* the last thing: the gate, and the program, may end now */
 }
 
 /* ---- the gate ---- */

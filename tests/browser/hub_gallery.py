@@ -39,6 +39,7 @@ NOT_HTML = {
     "/-/github/callback": "a redirect", "/-/account/unlink": "a redirect", "/-/account/export": "JSON",
     "/-/start/keep": "a redirect, or the page before it", "/-/start/drop": "a redirect",
     "/spaces/{}/invitations": "the page of its people", "/spaces/{}/restore": "a redirect", "/spaces/{}/download": "a file",
+    "/spaces/{}/logo": "a redirect", "/-/logo/{}": "a picture",
     "/-/admin/spaces/{}": "a redirect", "/-/admin/people/{}": "a redirect",}
 
 

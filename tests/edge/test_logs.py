@@ -41,7 +41,7 @@ def test_logs(edge):
     # The end is read across both files, and --since finds a moment in lines that bear no time.
     assert len(edge.run("logs", "web", "-n", "2000")[0].splitlines()) == 2000
     times = log.with_name("web.log.times")
-    edge.wait(lambda: times.exists() and times.read_text().split()[-1] == str(log.stat().st_size), "no time is noted")
+    edge.wait(lambda: times.exists() and times.read_text().split()[-1:] == [str(log.stat().st_size)], "no time is noted")
     noted = times.read_text()
     times.write_text("".join(f"{int(time.time()) - 600} {line.split()[1]}\n" for line in noted.splitlines()))
     assert edge.run("logs", "web", "--since", "5m")[0] == ""

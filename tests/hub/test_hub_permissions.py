@@ -102,6 +102,8 @@ GET  /spaces/matrix/delete                                in     in     in     4
 POST /spaces/matrix/delete name=wrong                     401    401    401    404      404    403    403    403  400   400   400
 POST /spaces/matrix/restore                               401    401    401    404      404    403    403    403  409   409   409
 GET  /spaces/matrix/download                              in     in     in     404      404    403    403    403  200   ask   200
+POST /spaces/matrix/logo x=y                              401    401    401    404      404    403    403    403  400   400   400
+GET  /-/logo/none.png                                     404    404    404    404      404    404    404    404  404   404   404
 GET  /spaces/matrix/clone                                 in     in     in     404      404    403    403    403  200   200   200
 POST /spaces/matrix/clone title=                          401    401    401    404      404    403    403    403  400   400   400
 GET  /spaces/matrix/domains                               in     in     in     404      404    403    403    403  200   200   200

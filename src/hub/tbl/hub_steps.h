@@ -108,3 +108,6 @@ X(quotas, /* what stood there was hub.yaml's of the day the space was made; from
   "update spaces set quota = '{}';"
   "create table facts (name text primary key, value text not null) without rowid;")
 X(seals, "create table seals (key text not null, since integer not null);")
+X(logos, "create table logos (space_id text primary key references spaces(id) on delete cascade, name text not null,"
+         " bytes blob not null);"
+         "create index logos_name on logos(name);")

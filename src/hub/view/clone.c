@@ -5,14 +5,29 @@
 #include "base/clock.h"
 #include "hub/account.h"
 #include "hub/copies.h"
+#include "hub/logo.h"
 #include "hub/space.h"
 #include "hub/view/view.h"
 #include "rt/fault.h"
 
+struct clone {
+    struct copies copies;
+    str from, to; /* spaces */
+};
+
 static enum status put(struct hub_request *rq, str space_id, void *arg, struct err *err)
 {
-    return copies_into(
-        arg, rq->a, arena_printf(rq->a, "%.*s/spaces/%.*s/data", STR_ARG(rq->hub->config.dir), STR_ARG(space_id)), err);
+    struct clone *made = arg;
+    made->to = space_id;
+    return copies_into(&made->copies, rq->a,
+                       arena_printf(rq->a, "%.*s/spaces/%.*s/data", STR_ARG(rq->hub->config.dir), STR_ARG(space_id)),
+                       err);
+}
+
+static enum status keep_look(struct conn *c, void *arg, struct err *err)
+{
+    const struct clone *made = arg;
+    return logo_copy(c, made->from, made->to, err);
 }
 
 static enum status check(struct hub_request *rq, struct value space, str title, str *io_name, struct err *err)
@@ -33,7 +48,7 @@ static enum status check(struct hub_request *rq, struct value space, str title, 
 
 static enum status make_clone(struct hub_request *rq, struct value space, str *ret_name, struct err *err)
 {
-    struct copies copies;
+    struct clone made = {.from = VALUE_GET(space, "id").s};
     str title = hub_field(rq, "title"), name = hub_field(rq, "name"), id;
     int64_t most = rq->hub->config.quota.disk_bytes;
     enum status st = check(rq, space, title, &name, err);
@@ -43,18 +58,18 @@ static enum status make_clone(struct hub_request *rq, struct value space, str *r
     hub_conn_release(rq);
     if (st != STATUS_OK)
         return st;
-    st = copies_take(rq->hub, rq->a, VALUE_GET(space, "id").s, &copies, err);
+    st = copies_take(rq->hub, rq->a, made.from, &made.copies, err);
     (void)FAULT("hub.clone.copied");
     if (st != STATUS_OK)
         return st;
-    if (most && copies.tree.bytes > most) {
+    if (most && made.copies.tree.bytes > most) {
         err_set(err, STATUS_CONFLICT, "The databases and files have %lld bytes, and a new space may have %lld.",
-                (long long)copies.tree.bytes, (long long)most);
+                (long long)made.copies.tree.bytes, (long long)most);
         st = err_hint(err, "Download the space, or ask an administrator of %.*s.", STR_ARG(rq->hub->config.domain));
     }
     if (st == STATUS_OK)
-        st = space_make(rq, name, title, &(struct space_contents){.put = put, .arg = &copies}, &id, err);
-    copies_release(&copies);
+        st = space_make(rq, name, title, &(struct space_contents){put, keep_look, &made}, &id, err);
+    copies_release(&made.copies);
     *ret_name = name;
     return st;
 }

@@ -143,7 +143,7 @@ static enum status write_sign_up(struct conn *c, void *arg, struct err *err)
 static enum status find_invitation(struct hub_request *rq, str email, bool *ret, struct err *err)
 {
     struct conn *c;
-    struct value row;
+    struct value row = VALUE_UNDEF;
     str token = hub_field(rq, "invitation");
     *ret = false;
     if (!token.n || token.n > 100)

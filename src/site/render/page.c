@@ -73,7 +73,10 @@ static struct value space_vars(struct request *rq)
     bool shown = sp->people.is_public || permit_role(&sp->people, rq->actor) != ROLE_NONE;
     VALUE_SET(d, "title", value_str(sp->title));
     VALUE_SET(d, "css", value_safe(theme_css(a, sp->accent)));
-    VALUE_SET(d, "logo", value_str_if(shown && sp->logo.n, link_path(rq, ARENA_CAT(a, STR("static/"), sp->logo))));
+    bool at_hub = str_find_char(sp->logo, '/') != STR_NPOS;
+    VALUE_SET(
+        d, "logo",
+        value_str_if(shown && sp->logo.n, at_hub ? sp->logo : link_path(rq, ARENA_CAT(a, STR("static/"), sp->logo))));
     VALUE_SET(d, "visibility", value_cstr(sp->people.is_public ? "public" : "private"));
     VALUE_SET(d, "role", VALUE_GET(rq->actor, "role"));
     VALUE_SET(d, "hub", value_str(sp->hub));

@@ -156,7 +156,8 @@ static void read_theme(struct space *sp, struct value root)
         log_line(LOG_WARN, "space", "theme.accent \"%.*s\" is no colour such as #1b6e53", STR_ARG(accent));
     else
         sp->accent = accent;
-    if (logo.n && !is_picture(logo))
+    str below = ARENA_CAT(sp->arena, sp->hub, STR("/-/logo/"));
+    if (logo.n && !is_picture(str_starts(logo, below) ? str_from(logo, below.n) : logo))
         log_line(LOG_WARN, "space", "theme.logo \"%.*s\" is no name of a picture", STR_ARG(logo));
     else
         sp->logo = logo;

@@ -24,7 +24,7 @@ struct space {
     struct permit_hub people;
     struct value revoked;                            /* DICT session id -> any */
     str accent;                                      /* "#1b6e53", or empty */
-    str logo;                                        /* name of a file in static/, or empty */
+    str logo;                                        /* name in static/, or an address at the hub, or empty */
     int64_t disk_bytes, sql_ms, requests_per_minute; /* 0 = no limit */
     bool suspended;
     str suspended_why; /* may be empty */
