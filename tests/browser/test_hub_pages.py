@@ -20,15 +20,9 @@ from hub_gallery import PAGES  # noqa: E402
 from look import look  # noqa: E402
 
 SHIFT_MAX = 0.1
-# axe takes a second a page: these differ from others in words only.
-PLAIN = {"sign-up-file", "sign-in-note", "second-wrong", "reset-wrong", "link-gone", "home-file", "start-wrong", "space-long",
-         "members-alone", "members-wrong", "domains-wrong", "clone", "delete-space-wrong", "teams-none", "team-wrong",
-         "passkeys-none", "app-none", "app-wrong", "confirm-app", "confirm-wrong", "leave", "sign-out", "error-405",
-         "error-404-space", "link-identity", "verify", "invitation-signed-in", "space-suspended", "new-space-wrong",
-         "address-wrong", "new-address"}
 DARK = ["landing-file", "sign-up-wrong", "home", "members", "recovery-codes", "admin", "error-404", "edge-crashed"]
 
-# Of each kind of form, list and table one.
+# Of each kind of form, list and table one: axe takes a second a page.
 SMALL = ["landing", "landing-file", "sign-up", "sign-up-wrong", "recovery-codes", "sign-in", "second", "reset",
          "invitation", "home", "home-empty", "start", "new-space", "space-long", "members", "domains", "team", "password",
          "passkeys", "app-secret", "sessions", "leave-owner", "admin", "error-404", "space-home", "edge-crashed"]
@@ -45,7 +39,7 @@ def hub(tmp_path_factory):
 def seen(hub):
     how = {"pictures": os.environ.get("PICTURES"), "whole": True}
     found = hub_gallery.look_at(hub, hub.who, hub.paths, widths=[1280], schemes=["light"], keyboard=True, focus=True,
-                                axe=[name for name in PAGES if name not in PLAIN], **how)
+                                axe=SMALL, **how)
     return found + hub_gallery.look_at(hub, hub.who, hub.paths, SMALL, widths=[390], schemes=["dark"], axe=DARK,
                                        fingers=True, **how)
 
