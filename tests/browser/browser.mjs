@@ -538,8 +538,8 @@ async function visit(context, job, name, path, width, scheme) {
   if (job.fingers) seen.low = await actions.lowControls(page);
   if (job.keyboard) seen.keyboard = await actions.focusWalk(page);
   if (job.act && job.act[name]) seen.acted = await actions[job.act[name]](page);
+  await page.close(); // what it asks for last, such as its icon, has failed by now too
   if (seen.status >= 400) seen.errors = seen.errors.filter((text) => !text.startsWith('Failed to load resource'));
-  await page.close();
   return seen;
 }
 
