@@ -7,7 +7,8 @@
  *   kept for this data version      -> exact, at once
  *   counted within FACET_TRY_MS     -> exact, kept
  *   else                            -> an estimate marked as one ("estimated": true, ~ on the page), the exact figures
- *                                      of older data if there are any; the background counts, and a later page is exact
+ *                                      of older data if there are any; the background counts, and a later page is exact.
+ *                                      Where not even an estimate comes in time: named as awaited
  *
  * An estimate reads SAMPLE_RUNS * SAMPLE_RUN_ROWS rows spread over the rowids. It is unbiased however the rowids are
  * distributed: each stands for the same share of their range. Views, virtual tables and tables without rowid give their
@@ -136,7 +137,8 @@ static void scale(struct rowset *r, double factor)
     }
 }
 
-/* From rows spread over the table; a table that has none where they should be, or no rowids, gives its first rows. */
+/* From rows spread over the table; a table that has none where they should be, or no rowids, gives its first rows. What
+ * these stand for is known only when the rows have been counted: a count that was cut short says nothing of the rest. */
 static bool estimate(struct table_page *p, const struct query_facet *f, size_t max_rows, struct rowset *r)
 {
     str rowids;
@@ -146,10 +148,10 @@ static bool estimate(struct table_page *p, const struct query_facet *f, size_t m
         scale(r, factor);
         return true;
     }
-    if (!run_estimate(p, f->first_sql, STR(""), max_rows, r))
-        return false;
     table_page_count(p);
-    int64_t rows = p->count_estimate >= 0 ? p->count_estimate : p->count;
+    int64_t rows = p->count_estimate >= 0 ? p->count_estimate : p->count_truncated ? -1 : p->count;
+    if (rows < 0 || !run_estimate(p, f->first_sql, STR(""), max_rows, r))
+        return false;
     scale(r, rows > QUERY_FIRST_ROWS ? (double)rows / QUERY_FIRST_ROWS : 1);
     return true;
 }
@@ -214,14 +216,17 @@ enum status table_page_facets(struct table_page *p, struct err *err)
     struct value *dicts = ARENA_ARRAY(a, struct value, facets.count + 1);
     size_t *sizes = ARENA_ARRAY(a, size_t, facets.count + 1), *order = ARENA_ARRAY(a, size_t, facets.count + 1);
     p->facets_timed_out = value_list(a);
+    p->facets_awaited = value_list(a);
     for (size_t i = 0; i < facets.count; i++) {
         const struct query_facet *f = &facets.items[i];
         struct rowset r;
         bool estimated;
         st = facet_rows(p, f, (size_t)facets.size + 1, &budget, &r, &estimated, err);
-        if (st == STATUS_TIMEOUT)
+        if (st == STATUS_TIMEOUT) {
             value_push(p->facets_timed_out, value_str(f->column));
-        else if (st != STATUS_OK)
+            if (estimated && !p->may_vary && !p->plan->where_count) /* the background counts */
+                value_push(p->facets_awaited, value_str(f->column));
+        } else if (st != STATUS_OK)
             return st == STATUS_SQL ? err_prefix(err, "The facet %.*s cannot be counted", STR_ARG(f->column)) : st;
         if (st == STATUS_OK) {
             dicts[i] = facet_dict(p, &facets, f, &r, err);

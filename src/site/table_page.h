@@ -36,6 +36,7 @@ struct table_page {
     struct value facet_results; /* {"results": {...}, "timed_out": [...]} */
     struct value facets_sorted; /* LIST of the same dicts in display order */
     struct value facets_timed_out;
+    struct value facets_awaited; /* those of them that a later page shows */
 };
 
 /* Fills what the planner needs; does not run anything. */

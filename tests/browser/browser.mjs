@@ -43,7 +43,7 @@ const actions = {
     return [column, await page.locator('th[data-column]').evaluateAll((all) => all.map((th) => th.dataset.column))];
   },
   async exactFacets(page) {
-    const before = await page.locator('.facet-estimated').count();
+    const before = await page.locator('.facet-estimated, .facets-awaited').count();
     const link = page.locator('.facet-info a[data-facet-value]').nth(1);
     const focus = await link.getAttribute('data-facet-value');
     await link.focus();

@@ -460,15 +460,17 @@
   /* ---- estimates: the exact figures are on their way, and take the place of those marked ~ */
   var WAIT_FIRST_MS = 500,
     WAIT_MOST_MS = 8000,
-    ESTIMATED = '.facet-estimated, .count-estimated';
+    ESTIMATED = '.facet-estimated:not(.facet-final), .count-estimated',
+    AWAITED = '.facets-awaited';
 
   /* The part of the page that holds an estimate, and the same part of another page. */
   function replaceFigures(mark, page) {
-    var part = mark.closest('.facet-info, h2'),
+    var awaited = mark.matches(AWAITED),
+      part = mark.closest(awaited ? '#facets' : '.facet-info, h2'),
       selector = part.id ? '#' + CSS.escape(part.id) : 'h2.row-count',
       fresh = page.querySelector(selector),
       focused = part.contains(document.activeElement) && document.activeElement.getAttribute('href');
-    if (!fresh || fresh.querySelector(ESTIMATED)) return;
+    if (!fresh || fresh.querySelector(awaited ? AWAITED : ESTIMATED)) return;
     part.innerHTML = fresh.innerHTML;
     if (!focused) return;
     var again = part.querySelector('a[href="' + CSS.escape(focused) + '"]') || part.querySelector('a');
@@ -476,7 +478,7 @@
   }
 
   function awaitExact(wait) {
-    var marks = document.querySelectorAll(ESTIMATED);
+    var marks = document.querySelectorAll(ESTIMATED + ', ' + AWAITED);
     if (!marks.length) return;
     marks.forEach(function (mark) {
       if (mark.matches('.facet-estimated')) mark.textContent = 'Estimated from a part of the rows; counting…';

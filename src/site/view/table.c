@@ -194,6 +194,7 @@ static enum status html_vars(struct table_page *p, struct value d, struct err *e
     bool linked = p->table->kind != SCHEMA_VIEW && !rq->guest->embedded; /* a frame does not lead to rows */
     extra_display(&c, linked, &columns, &rows);
     VALUE_SET(d, "ok", value_bool(true));
+    VALUE_SET(d, "facets_awaited", p->facets_awaited);
     VALUE_SET(d, "count_estimate", p->count_estimate >= 0 ? value_int(p->count_estimate) : VALUE_NULL);
     VALUE_SET(d, "renderers",
               format_links(rq, p->rows.columns, p->rows.column_count, extra_has_labels(p->table), true));
