@@ -7,7 +7,7 @@
  *   kept for this data version      -> exact, at once
  *   counted within FACET_TRY_MS     -> exact, kept
  *   else                            -> an estimate marked as one ("estimated": true, ~ on the page), the exact figures
- *                                      of older data if there are any; the background counts, and a later page is exact.
+ *                                      of older data if there are any; the background counts, a later page is exact.
  *                                      Where not even an estimate comes in time: named as awaited
  *
  * An estimate reads SAMPLE_RUNS * SAMPLE_RUN_ROWS rows spread over the rowids. It is unbiased however the rowids are
@@ -137,8 +137,9 @@ static void scale(struct rowset *r, double factor)
     }
 }
 
-/* From rows spread over the table; a table that has none where they should be, or no rowids, gives its first rows. What
- * these stand for is known only when the rows have been counted: a count that was cut short says nothing of the rest. */
+/* From rows spread over the table; a table that has none where they should be, or no rowids, gives its first rows.
+ * What these stand for is known only when all have been counted: a count that was cut short says nothing of the rest.
+ */
 static bool estimate(struct table_page *p, const struct query_facet *f, size_t max_rows, struct rowset *r)
 {
     str rowids;
