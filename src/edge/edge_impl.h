@@ -298,6 +298,7 @@ str legacy_state(const struct edge *e, char out[EDGE_LEGACY_STATE]);
 /* strays.c */
 str strays_mark(struct edge *e, struct arena *a, const char *instance); /* a variable for its environment */
 void strays_end(struct edge *e);                                        /* what nobody knows */
+void strays_end_listed(struct edge *e, struct value list);              /* a life's "strays" in the state file */
 
 /* link.c: the supervisor */
 void link_tell(const struct edge *e, enum msg_type type, const char *text); /* text NULL = none */

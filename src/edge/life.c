@@ -10,7 +10,6 @@
  * and the old version never stopped. (4) A unit of the serving version that ends is replaced, at
  * once when it had been well for a while, else after growing pauses. (5) The state file is written after each change of
  * what an app is to be. */
-#include <signal.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -561,27 +560,6 @@ static void restore_versions(struct life *l, struct value list)
     }
 }
 
-static void on_stray_end(void *arg, int wait_status)
-{
-    (void)arg;
-    (void)wait_status;
-}
-
-/* Processes of a version that was coming or going when the edge before this one was killed. */
-static void end_strays(struct edge *e, struct value list)
-{
-    for (size_t i = 0; i < value_count(list); i++) {
-        struct value pid = VALUE_GET(value_at(list, i), "pid"), ticks = VALUE_GET(value_at(list, i), "start_ticks");
-        struct proc *p;
-        if (pid.kind != VALUE_INT || ticks.kind != VALUE_INT || pid.i < 2 ||
-            proc_adopt(e->loop, (pid_t)pid.i, (uint64_t)ticks.i, on_stray_end, NULL, &p, NULL) != STATUS_OK)
-            continue;
-        log_line(LOG_INFO, "edge", "process %lld of an unfinished deploy is ended", (long long)pid.i);
-        proc_kill_group(p, SIGTERM);
-        proc_disown(p);
-    }
-}
-
 void life_restore(struct life *l, struct value saved)
 {
     str traffic = value_get_text(saved, STR("traffic")), message = value_get_text(saved, STR("message"));
@@ -589,7 +567,7 @@ void life_restore(struct life *l, struct value saved)
     struct value units = VALUE_GET(saved, "instances"), last = VALUE_GET(saved, "last_number");
     struct err err = ERR_INIT;
     struct unit *u;
-    end_strays(l->edge, VALUE_GET(saved, "strays"));
+    strays_end_listed(l->edge, VALUE_GET(saved, "strays"));
     restore_versions(l, VALUE_GET(saved, "versions"));
     for (size_t i = 0; i < ARRAY_LEN(pause_names); i++)
         if (str_is(traffic, pause_names[i]))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* strays — processes that an edge started and was killed before the state file knew them. Each app finds in its
+/* strays — processes that an edge started and was killed before they served. Those the state file lists, because their
+ * version was coming or going, are ended by id and start time. The others it did not know yet: each app finds in its
  * environment which edge started it as what (VITRINE_INSTANCE, the first variable); after a start that is no upgrade,
  * leaders of a process group that carry our mark and are nobody we know are ended. */
 #include <dirent.h>
@@ -62,4 +63,24 @@ void strays_end(struct edge *e)
     if (dir)
         (void)closedir(dir);
     arena_free(a);
+}
+
+static void on_listed_end(void *arg, int wait_status)
+{
+    (void)arg;
+    (void)wait_status;
+}
+
+void strays_end_listed(struct edge *e, struct value list)
+{
+    for (size_t i = 0; i < value_count(list); i++) {
+        struct value pid = VALUE_GET(value_at(list, i), "pid"), ticks = VALUE_GET(value_at(list, i), "start_ticks");
+        struct proc *p;
+        if (pid.kind != VALUE_INT || ticks.kind != VALUE_INT || pid.i < 2 ||
+            proc_adopt(e->loop, (pid_t)pid.i, (uint64_t)ticks.i, on_listed_end, NULL, &p, NULL) != STATUS_OK)
+            continue;
+        log_line(LOG_INFO, "edge", "process %lld of an unfinished deploy is ended", (long long)pid.i);
+        proc_kill_group(p, SIGTERM);
+        proc_disown(p);
+    }
 }
