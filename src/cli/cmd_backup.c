@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/limits.h"
 #include "cli/given.h"
 #include "replicate/tree.h"
 
@@ -114,7 +113,6 @@ static void say(struct backup_run *b, const char *what, str name, const struct b
         return;
     }
     struct value v = value_dict(b->arena);
-    struct buf text;
     VALUE_SET(v, "name", value_str(name));
     VALUE_SET(v, "taken", value_str(s->taken));
     VALUE_SET(v, "id", value_str(s->id));
@@ -123,10 +121,7 @@ static void say(struct backup_run *b, const char *what, str name, const struct b
     VALUE_SET(v, "sha256", value_str(s->sha256));
     VALUE_SET(v, "tables", s->tables);
     VALUE_SET(v, "done", value_cstr(what));
-    buf_init(&text, LIMIT_JSON_OUTPUT);
-    value_to_json(&text, v, VALUE_JSON_UTF8);
-    printf("%.*s\n", STR_ARG(buf_str(&text)));
-    buf_release(&text);
+    command_print_json(v, VALUE_JSON_UTF8, 0);
 }
 
 static void say_tree(struct backup_run *b, const char *what, str name, const struct tree *t, str where)
@@ -147,7 +142,6 @@ static void say_tree(struct backup_run *b, const char *what, str name, const str
         return;
     }
     struct value v = value_dict(b->arena);
-    struct buf text;
     VALUE_SET(v, "name", value_str(name));
     VALUE_SET(v, "taken", value_str(t->taken));
     VALUE_SET(v, "id", value_str(t->id));
@@ -159,10 +153,7 @@ static void say_tree(struct backup_run *b, const char *what, str name, const str
     VALUE_SET(v, "folders", value_int((int64_t)t->count - files - databases));
     VALUE_SET(v, "left_out", value_int(t->left_out));
     VALUE_SET(v, "done", value_cstr(what));
-    buf_init(&text, LIMIT_JSON_OUTPUT);
-    value_to_json(&text, v, VALUE_JSON_UTF8);
-    printf("%.*s\n", STR_ARG(buf_str(&text)));
-    buf_release(&text);
+    command_print_json(v, VALUE_JSON_UTF8, 0);
 }
 
 /* ---- backup ---- */

@@ -65,15 +65,6 @@ static enum status apply(struct certs_command *c, int id, str value, str second,
     }
 }
 
-static void print_json(struct value v)
-{
-    struct buf b;
-    buf_init(&b, SIZE_MAX / 2);
-    value_to_json_indent(&b, v, VALUE_JSON_UTF8, 2);
-    printf("%.*s\n", STR_ARG(buf_str(&b)));
-    buf_release(&b);
-}
-
 static str text_of(struct value v, const char *name)
 {
     str s = value_get_text(v, str_of(name));
@@ -95,7 +86,7 @@ static enum status list(struct certs_command *c, struct err *err)
     if (st != STATUS_OK)
         return st;
     if (c->json) {
-        print_json(v);
+        command_print_json(v, VALUE_JSON_UTF8, 2);
         return STATUS_OK;
     }
     for (size_t i = 0; i < value_count(all); i++)
@@ -128,7 +119,7 @@ static enum status show(struct certs_command *c, struct err *err)
     if (st != STATUS_OK)
         return st;
     if (c->json) {
-        print_json(v);
+        command_print_json(v, VALUE_JSON_UTF8, 2);
         return STATUS_OK;
     }
     for (size_t i = 0; i < ARRAY_LEN(lines); i++) {

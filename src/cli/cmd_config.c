@@ -103,7 +103,6 @@ static void print_json(const struct check *c)
     struct arena *a = c->arena;
     const struct config_findings *f = &c->findings;
     struct value d = value_dict(a), files = value_list(a), list = value_list(a);
-    struct buf b;
     for (size_t i = 0; i < c->files.count; i++)
         value_push(files, value_str(c->files.items[i]));
     for (size_t i = 0; i < f->count; i++) {
@@ -123,10 +122,7 @@ static void print_json(const struct check *c)
     VALUE_SET(d, "warnings", value_int((int64_t)f->warnings));
     VALUE_SET(d, "files", files);
     VALUE_SET(d, "problems", list);
-    buf_init(&b, LIMIT_JSON_OUTPUT);
-    value_to_json_indent(&b, d, 0, 2);
-    printf("%.*s\n", STR_ARG(buf_str(&b)));
-    buf_release(&b);
+    command_print_json(d, 0, 2);
 }
 
 static int print_help(void)

@@ -2,7 +2,6 @@
 /* cmd_create_token — a signed API token for an actor, with or without restrictions, as Datasette's command makes it. */
 #include <stdio.h>
 
-#include "base/limits.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "codec/sign.h"
@@ -109,13 +108,10 @@ static enum status find_secret(struct token *t, struct err *err)
 static void print_decoded(const struct token *t, str token)
 {
     struct value inside;
-    struct buf b;
     if (sign_loads(t->arena, t->secret, STR("token"), str_from(token, sizeof "dstok_" - 1), &inside, NULL) != STATUS_OK)
         return;
-    buf_init(&b, LIMIT_JSON_OUTPUT);
-    value_to_json_indent(&b, inside, 0, 2);
-    printf("\nDecoded:\n\n%.*s\n", STR_ARG(buf_str(&b)));
-    buf_release(&b);
+    printf("\nDecoded:\n\n");
+    command_print_json(inside, 0, 2);
 }
 
 static int print_help(void)

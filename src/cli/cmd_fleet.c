@@ -56,15 +56,6 @@ static void print_line(void *arg, const char *line)
     (void)fprintf(stderr, "%s\n", line);
 }
 
-static void print_json(struct value v)
-{
-    struct buf b;
-    buf_init(&b, LIMIT_JSON_OUTPUT);
-    value_to_json(&b, v, VALUE_JSON_UTF8);
-    printf("%.*s\n", (int)b.n, b.p);
-    buf_release(&b);
-}
-
 static enum status number(const struct given *g, int id, int64_t low, int64_t high, int64_t *io, struct err *err)
 {
     str text = given_text(g, id);
@@ -114,7 +105,7 @@ static enum status upgrade(struct hub *h, struct arena *a, const struct given *g
         VALUE_SET(v, "pinned", value_int(r.pinned));
         VALUE_SET(v, "milliseconds", value_int(clock_mono_ms() - began_ms));
         VALUE_SET(v, "error", st == STATUS_OK || !err ? VALUE_NULL : value_str(arena_str(a, str_of(err->text))));
-        print_json(v);
+        command_print_json(v, VALUE_JSON_UTF8, 0);
     } else if (st == STATUS_OK) {
         printf("%lld of %lld spaces changed to %.*s in %.1f s, %lld pinned\n", (long long)r.done, (long long)r.spaces,
                STR_ARG(r.version), (double)(clock_mono_ms() - began_ms) / 1000, (long long)r.pinned);
@@ -132,7 +123,7 @@ static enum status show_status(struct hub *h, struct arena *a, const struct give
     if (st != STATUS_OK)
         return st;
     if (given_has(g, OPT_JSON)) {
-        print_json(v);
+        command_print_json(v, VALUE_JSON_UTF8, 0);
         return st;
     }
     struct value versions = VALUE_GET(v, "versions"), run = VALUE_GET(v, "last_run");

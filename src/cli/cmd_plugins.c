@@ -15,16 +15,12 @@ static const struct option options[] = {
     {"--help", 'h', OPTION_FLAG, NULL, "Show this text", OPT_HELP},
 };
 
-static void print_json(struct arena *a)
+static void print_list(struct arena *a)
 {
     struct value list = value_list(a);
-    struct buf text;
     for (size_t i = 0; i < plugin_row_count; i++)
         value_push(list, plugin_entry(a, &plugin_rows[i]));
-    buf_init(&text, LIMIT_JSON_OUTPUT);
-    value_to_json_indent(&text, list, 0, 4);
-    printf("%.*s\n", STR_ARG(buf_str(&text)));
-    buf_release(&text);
+    command_print_json(list, 0, 4);
 }
 
 int cmd_plugins(int argc, char **argv)
@@ -46,7 +42,7 @@ int cmd_plugins(int argc, char **argv)
         for (size_t i = 0; i < plugin_row_count; i++)
             puts(plugin_rows[i].name);
     } else {
-        print_json(a);
+        print_list(a);
     }
     arena_free(a);
     return code;

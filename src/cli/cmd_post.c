@@ -475,7 +475,6 @@ static enum status send_all(struct post *p, struct err *err)
 static void print_json(const struct post *p, double seconds)
 {
     struct value d = value_dict(p->arena);
-    struct buf b;
     const struct {
         str key;
         uint64_t n;
@@ -486,10 +485,7 @@ static void print_json(const struct post *p, double seconds)
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         value_set(d, numbers[i].key, value_int((int64_t)numbers[i].n));
     VALUE_SET(d, "seconds", value_float(seconds));
-    buf_init(&b, 4096);
-    value_to_json(&b, d, 0);
-    printf("%.*s\n", (int)b.n, b.p);
-    buf_release(&b);
+    command_print_json(d, 0, 0);
 }
 
 static void print_summary(const struct post *p, double seconds)

@@ -166,7 +166,6 @@ static void tell(struct replay *r, struct value q, const char *result, int statu
         return;
     }
     struct value d = value_dict(a);
-    struct buf b;
     VALUE_SET(d, "id", VALUE_GET(q, "id"));
     VALUE_SET(d, "method", value_str(method));
     VALUE_SET(d, "path", value_str(path));
@@ -175,11 +174,7 @@ static void tell(struct replay *r, struct value q, const char *result, int statu
     VALUE_SET(d, "status", status ? value_int(status) : VALUE_NULL);
     VALUE_SET(d, "difference", value_str_if(where.n > 0, where));
     VALUE_SET(d, "error", value_cstr(why));
-    buf_init(&b, LIMIT_JSON_OUTPUT);
-    value_to_json(&b, d, VALUE_JSON_UTF8);
-    buf_putc(&b, '\n');
-    fwrite(b.p, 1, b.n, stdout);
-    buf_release(&b);
+    command_print_json(d, VALUE_JSON_UTF8, 0);
 }
 
 static int64_t number_at(str s, size_t at, size_t n)

@@ -22,7 +22,6 @@
 
 #include "assets/assets.h"
 #include "base/fs.h"
-#include "base/limits.h"
 #include "cli/given.h"
 #include "codec/digest.h"
 #include "codec/value.h"
@@ -314,7 +313,6 @@ static void print_json(const struct ship *s, enum status st, const struct err *e
 {
     static const char *const done[] = {"made", "started", "upgraded"};
     struct value v = value_dict(s->a), packages = value_list(s->a);
-    struct buf b;
     str rest = fact(s, "packages"), one;
     while (rest.n) {
         (void)str_cut(rest, ' ', &one, &rest);
@@ -334,10 +332,7 @@ static void print_json(const struct ship *s, enum status st, const struct err *e
     VALUE_SET(v, "admin_link", text_or_null(fact(s, "link")));
     VALUE_SET(v, "error", st == STATUS_OK ? VALUE_NULL : value_cstr(err->text));
     VALUE_SET(v, "hint", st == STATUS_OK || !*err->hint ? VALUE_NULL : value_cstr(err->hint));
-    buf_init(&b, LIMIT_JSON_OUTPUT);
-    value_to_json(&b, v, VALUE_JSON_UTF8);
-    printf("%.*s\n", (int)b.n, b.p);
-    buf_release(&b);
+    command_print_json(v, VALUE_JSON_UTF8, 0);
 }
 
 static enum status read_given(struct ship *s, const struct given *g, struct err *err)

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/limits.h"
+
 static const struct option *find(const struct option_reader *r, str name)
 {
     for (size_t i = 0; i < r->count; i++) {
@@ -89,4 +91,14 @@ int command_fail(const struct err *err)
     if (err->hint[0])
         fprintf(stderr, "  %s\n", err->hint);
     return status_exit(err->status);
+}
+
+void command_print_json(struct value v, unsigned flags, int indent)
+{
+    struct buf text;
+    buf_init(&text, LIMIT_JSON_OUTPUT);
+    value_to_json_indent(&text, v, flags, indent);
+    (void)fwrite(text.p, 1, text.n, stdout);
+    (void)putchar('\n');
+    buf_release(&text);
 }

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "codec/value.h"
 
 struct command {
     const char *name;
@@ -121,5 +122,7 @@ enum status environment_options(struct arena *a, const struct option *options, s
 const char *environment_find(struct arena *a, const char *name, str *ret);
 /* Prints "vitrine: text" and the hint on stderr; returns the status's exit code. */
 int command_fail(const struct err *err);
+/* v and a newline on standard output: flags as value_to_json; indent: spaces a level, 0 = one line. */
+void command_print_json(struct value v, unsigned flags, int indent);
 
 #endif
