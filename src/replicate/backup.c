@@ -20,7 +20,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "codec/digest.h"
@@ -222,19 +221,11 @@ static enum status take(struct arena *a, str file, str folder, str name, const s
 enum status backup_take(struct arena *a, str file, str folder, str name, const struct copy_progress *p,
                         struct backup *ret, struct err *err)
 {
-    char id[BACKUP_ID_LEN + 1], iso[CLOCK_ISO_LEN + 1];
-    int lock = -1;
-    int64_t now_us = clock_unix_us();
-    enum status st = shelf_name_check(name, err);
-    if (st == STATUS_OK)
-        st = fs_make_folders(ARENA_CAT(a, folder, STR("/"), name, STR("/")), 0755, err);
-    if (st == STATUS_OK)
-        st = shelf_lock(a, folder, name, &lock, err);
+    struct backup s = {.source = file};
+    int lock;
+    enum status st = shelf_begin(a, folder, name, &lock, &s.id, &s.taken, err);
     if (st != STATUS_OK)
         return st;
-    shelf_id_of(now_us, id);
-    clock_format_iso_ms(now_us, iso);
-    struct backup s = {.id = arena_str(a, str_of(id)), .taken = arena_str(a, str_of(iso)), .source = file};
     s.file = shelf_path(a, folder, name, ARENA_CAT(a, s.id, STR(".db")));
     const char *part = arena_cstr(a, shelf_path(a, folder, name, ARENA_CAT(a, STR("."), s.id, STR(".part"))));
     st = take(a, file, folder, name, p, &s, part, err);

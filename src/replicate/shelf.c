@@ -24,15 +24,15 @@ enum status shelf_name_check(str name, struct err *err)
                     LIMIT_BACKUP_NAME);
 }
 
-void shelf_id_of(int64_t unix_us, char out[BACKUP_ID_LEN + 1])
+/* "2026-11-21T17:03:00.123Z" -> "20261121T170300.123Z" */
+static str id_of(struct arena *a, const char iso[CLOCK_ISO_LEN + 1])
 {
-    char iso[CLOCK_ISO_LEN + 1];
+    char id[BACKUP_ID_LEN];
     size_t n = 0;
-    clock_format_iso_ms(unix_us, iso);
-    for (size_t i = 0; i < CLOCK_ISO_LEN; i++)
+    for (size_t i = 0; i < CLOCK_ISO_LEN && n < sizeof id; i++)
         if (iso[i] != '-' && iso[i] != ':')
-            out[n++] = iso[i];
-    out[n] = '\0';
+            id[n++] = iso[i];
+    return arena_str(a, str_make(id, n));
 }
 
 /* "20261121T170300.123Z" */
@@ -88,6 +88,23 @@ enum status shelf_lock(struct arena *a, str folder, str name, int *ret_fd, struc
         return err_hint(err, "Try again when it has ended.");
     }
     *ret_fd = fd;
+    return STATUS_OK;
+}
+
+enum status shelf_begin(struct arena *a, str folder, str name, int *ret_lock, str *ret_id, str *ret_taken,
+                        struct err *err)
+{
+    char iso[CLOCK_ISO_LEN + 1];
+    clock_format_iso_ms(clock_unix_us(), iso);
+    enum status st = shelf_name_check(name, err);
+    if (st == STATUS_OK)
+        st = fs_make_folders(ARENA_CAT(a, folder, STR("/"), name, STR("/")), 0755, err);
+    if (st == STATUS_OK)
+        st = shelf_lock(a, folder, name, ret_lock, err);
+    if (st != STATUS_OK)
+        return st;
+    *ret_id = id_of(a, iso);
+    *ret_taken = arena_str(a, str_of(iso));
     return STATUS_OK;
 }
 

@@ -7,7 +7,6 @@
 #include "replicate/backup.h"
 
 enum status shelf_name_check(str name, struct err *err) MUST_USE; /* INVALID */
-void shelf_id_of(int64_t unix_us, char out[BACKUP_ID_LEN + 1]);   /* "20261121T170300.123Z" */
 bool shelf_is_id(str s);
 str shelf_path(struct arena *a, str folder, str name, str file); /* FOLDER/NAME/FILE */
 
@@ -18,6 +17,11 @@ struct shelf_names {
 enum status shelf_entries(struct arena *a, str path, struct shelf_names *ret, struct err *err) MUST_USE;
 /* Held by whoever takes, removes or checks: one at a time for a name, until the fd is closed. BUSY. */
 enum status shelf_lock(struct arena *a, str folder, str name, int *ret_fd, struct err *err) MUST_USE;
+
+/* A backup of that name begins now: its folder is there, the lock is held, its id is of this moment, "taken" says so in
+ * ISO 8601. INVALID (the name), BUSY, IO. */
+enum status shelf_begin(struct arena *a, str folder, str name, int *ret_lock, str *ret_id, str *ret_taken,
+                        struct err *err) MUST_USE;
 
 /* As backup_find, of ids that are sorted; count: none. */
 size_t shelf_find(const str *ids, size_t count, str at);

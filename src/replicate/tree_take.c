@@ -459,22 +459,12 @@ static enum status take_all(struct take *k, struct err *err)
 enum status tree_take(struct arena *a, const struct tree_take *o, str folder, str name, const struct copy_progress *p,
                       struct tree *ret, struct shelf_names *ret_names, struct err *err)
 {
-    char id[BACKUP_ID_LEN + 1], iso[CLOCK_ISO_LEN + 1];
-    int64_t now_us = clock_unix_us();
-    int lock = -1;
+    int lock;
     *ret_names = (struct shelf_names){0};
     struct take k = {.a = a, .o = o, .folder = folder, .name = name, .p = p, .names = ret_names, .damage = ERR_INIT};
-    enum status st = shelf_name_check(name, err);
-    if (st == STATUS_OK)
-        st = fs_make_folders(ARENA_CAT(a, folder, STR("/"), name, STR("/")), 0755, err);
-    if (st == STATUS_OK)
-        st = shelf_lock(a, folder, name, &lock, err);
+    enum status st = shelf_begin(a, folder, name, &lock, &k.tree.id, &k.tree.taken, err);
     if (st != STATUS_OK)
         return st;
-    shelf_id_of(now_us, id);
-    clock_format_iso_ms(now_us, iso);
-    k.tree.id = arena_str(a, str_of(id));
-    k.tree.taken = arena_str(a, str_of(iso));
     k.tree.source = o->source;
     st = take_all(&k, err);
     close(lock);
