@@ -186,6 +186,17 @@ enum status space_require(const struct hub_request *rq, struct value space, enum
     return err_hint(err, "You are %s. Ask an owner.", space_role_name((enum space_role)VALUE_GET(space, "rank").i));
 }
 
+enum status space_find_for(struct hub_request *rq, str name, enum space_role role, struct value *ret, struct err *err)
+{
+    struct value space;
+    enum status st = space_find(rq, name, &space, err);
+    if (st == STATUS_OK)
+        st = space_require(rq, space, role, err);
+    if (st == STATUS_OK)
+        *ret = space;
+    return st;
+}
+
 enum status space_is_owned_by(struct conn *c, struct arena *a, str space_id, str user_id, bool *ret, struct err *err)
 {
     struct value row;

@@ -42,6 +42,9 @@ enum status space_find(struct hub_request *rq, str name, struct value *ret, stru
 /* FORBIDDEN unless the role in that row is at least this, or the user is an administrator. */
 enum status space_require(const struct hub_request *rq, struct value space, enum space_role role,
                           struct err *err) MUST_USE;
+/* Both: the row, for somebody of that role. */
+enum status space_find_for(struct hub_request *rq, str name, enum space_role role, struct value *ret,
+                           struct err *err) MUST_USE;
 /* Whether that user may act as an owner there: is one (teams count) or an administrator, and no closed account. */
 enum status space_is_owned_by(struct conn *c, struct arena *a, str space_id, str user_id, bool *ret,
                               struct err *err) MUST_USE;

@@ -79,9 +79,7 @@ enum status hub_view_clone(struct hub_request *rq, struct err *err)
     struct value vars = value_dict(rq->a), space;
     struct err why = ERR_INIT;
     str name = {0};
-    enum status st = space_find(rq, rq->params[0], &space, err);
-    if (st == STATUS_OK)
-        st = space_require(rq, space, ROLE_OWNER, err);
+    enum status st = space_find_for(rq, rq->params[0], ROLE_OWNER, &space, err);
     if (st != STATUS_OK)
         return st;
     if (hub_is_post(rq)) {

@@ -41,9 +41,7 @@ enum status hub_view_domains(struct hub_request *rq, struct err *err)
     struct value vars = value_dict(rq->a), space, domains;
     struct err why = ERR_INIT;
     struct conn *c;
-    enum status st = space_find(rq, rq->params[0], &space, err);
-    if (st == STATUS_OK)
-        st = space_require(rq, space, ROLE_OWNER, err);
+    enum status st = space_find_for(rq, rq->params[0], ROLE_OWNER, &space, err);
     if (st != STATUS_OK)
         return st;
     str id = VALUE_GET(space, "id").s;

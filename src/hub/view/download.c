@@ -123,9 +123,7 @@ enum status hub_view_download(struct hub_request *rq, struct err *err)
 {
     static const struct throttle_rule rule = {10, 60000}; /* each costs as much disk as the space */
     struct value space;
-    enum status st = space_find(rq, rq->params[0], &space, err);
-    if (st == STATUS_OK)
-        st = space_require(rq, space, ROLE_OWNER, err);
+    enum status st = space_find_for(rq, rq->params[0], ROLE_OWNER, &space, err);
     if (st != STATUS_OK)
         return st;
     if (str_is(VALUE_GET(space, "state").s, "deleted") || str_is(VALUE_GET(space, "state").s, "making"))

@@ -9,9 +9,7 @@ enum status hub_view_logo(struct hub_request *rq, struct err *err)
 {
     struct value space;
     str bytes = {0};
-    enum status st = space_find(rq, rq->params[0], &space, err);
-    if (st == STATUS_OK)
-        st = space_require(rq, space, ROLE_OWNER, err);
+    enum status st = space_find_for(rq, rq->params[0], ROLE_OWNER, &space, err);
     bool remove = hub_field(rq, "remove").n > 0;
     if (st == STATUS_OK && !remove)
         st = logo_read_form(rq, &bytes, err);

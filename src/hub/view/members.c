@@ -187,9 +187,7 @@ enum status hub_view_invite(struct hub_request *rq, struct err *err)
     struct invite i = {.rq = rq, .email = hub_field(rq, "email"), .role = hub_field(rq, "role")};
     struct err why = ERR_INIT;
     struct value space;
-    enum status st = space_find(rq, rq->params[0], &space, err);
-    if (st == STATUS_OK)
-        st = space_require(rq, space, ROLE_OWNER, err);
+    enum status st = space_find_for(rq, rq->params[0], ROLE_OWNER, &space, err);
     if (st != STATUS_OK)
         return st;
     i.space = VALUE_GET(space, "id").s;

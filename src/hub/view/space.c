@@ -184,9 +184,7 @@ enum status hub_view_space(struct hub_request *rq, struct err *err)
     struct value vars = value_dict(rq->a), space;
     struct err why = ERR_INIT;
     str name = rq->params[0];
-    enum status st = space_find(rq, name, &space, err);
-    if (st == STATUS_OK)
-        st = space_require(rq, space, ROLE_OWNER, err);
+    enum status st = space_find_for(rq, name, ROLE_OWNER, &space, err);
     if (st != STATUS_OK)
         return st;
     if (hub_is_post(rq)) {
@@ -253,9 +251,7 @@ enum status hub_view_delete_space(struct hub_request *rq, struct err *err)
 {
     struct value vars = value_dict(rq->a), space;
     struct err why = ERR_INIT;
-    enum status st = space_find(rq, rq->params[0], &space, err);
-    if (st == STATUS_OK)
-        st = space_require(rq, space, ROLE_OWNER, err);
+    enum status st = space_find_for(rq, rq->params[0], ROLE_OWNER, &space, err);
     if (st != STATUS_OK)
         return st;
     struct change d = {rq, VALUE_GET(space, "id").s, "space.deleted",
@@ -280,9 +276,7 @@ enum status hub_view_delete_space(struct hub_request *rq, struct err *err)
 enum status hub_view_restore_space(struct hub_request *rq, struct err *err)
 {
     struct value space;
-    enum status st = space_find(rq, rq->params[0], &space, err);
-    if (st == STATUS_OK)
-        st = space_require(rq, space, ROLE_OWNER, err);
+    enum status st = space_find_for(rq, rq->params[0], ROLE_OWNER, &space, err);
     if (st != STATUS_OK)
         return st;
     struct change d = {
