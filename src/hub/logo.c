@@ -25,7 +25,6 @@ const char *logo_kind(str bytes)
 /* ---- the form ---- */
 
 struct form {
-    struct arena *a;
     struct buf file;
     bool here, found; /* here: the part that comes now is the file */
 };
@@ -61,7 +60,7 @@ static enum status part_end(void *arg, struct err *err)
 enum status logo_read_form(const struct hub_request *rq, str *ret, struct err *err)
 {
     str boundary = multipart_boundary(http_header(rq->http, STR("content-type")));
-    struct form f = {.a = rq->a};
+    struct form f = {0};
     const struct multipart_sink events = {&f, part_begin, part_data, part_end};
     if (!boundary.n)
         return err_set(err, STATUS_INVALID, "The picture must be sent as multipart/form-data, in a field \"logo\".");
@@ -119,15 +118,9 @@ enum status logo_set(struct hub_request *rq, str space_id, str bytes, struct err
     return st;
 }
 
-enum status logo_url(const struct hub_config *c, struct conn *conn, struct arena *a, str space_id, str *ret,
-                     struct err *err)
+str logo_url(const struct hub_config *c, struct arena *a, str name)
 {
-    struct value row;
-    enum status st = SQL_ROW(conn, a, &row, err, "select name from logos where space_id = ?1", SQL_T(space_id));
-    str name = st == STATUS_OK ? value_get_text(row, STR("name")) : STR("");
-    if (st == STATUS_OK)
-        *ret = name.n ? ARENA_CAT(a, c->origin, STR("/-/logo/"), name) : STR("");
-    return st;
+    return name.n ? ARENA_CAT(a, c->origin, STR("/-/logo/"), name) : STR("");
 }
 
 enum status logo_copy(struct conn *c, str from_space, str to_space, struct err *err)

@@ -12,9 +12,8 @@ const char *logo_kind(str bytes);
 enum status logo_read_form(const struct hub_request *rq, str *ret, struct err *err) MUST_USE;
 /* The space has this one from now on; empty: none. */
 enum status logo_set(struct hub_request *rq, str space_id, str bytes, struct err *err) MUST_USE;
-/* The address of the space's logo, whole; empty: it has none. */
-enum status logo_url(const struct hub_config *c, struct conn *conn, struct arena *a, str space_id, str *ret,
-                     struct err *err) MUST_USE;
+/* The address, whole, of the logo of that name (a space's row has it as "logo"); empty as the name is. Pure. */
+str logo_url(const struct hub_config *c, struct arena *a, str name);
 /* Inside of a write: the one has the logo and the colours of the other. */
 enum status logo_copy(struct conn *c, str from_space, str to_space, struct err *err) MUST_USE;
 

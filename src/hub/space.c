@@ -158,7 +158,7 @@ enum status space_find(struct hub_request *rq, str name, struct value *ret, stru
     if (st == STATUS_OK)
         st = SQL_ROW(
             c, rq->a, &row, err,
-            "select s.*, coalesce((select max(" ROLE_RANK(
+            "select s.*, (select l.name from logos l where l.space_id = s.id) as logo, coalesce((select max(" ROLE_RANK(
                 "m.role") ") from " ALL_MEMBERS
                           " m where m.space_id = s.id and m.user_id = ?2), 0) as rank from spaces s where s.name = ?1",
             SQL_T(name), SQL_T(hub_user_id(rq)));

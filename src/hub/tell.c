@@ -82,14 +82,12 @@ static enum status make_text(struct hub *h, struct conn *c, struct arena *a, str
     struct value v = value_dict(a), members, revoked, hosts;
     struct hub_quota quota;
     struct buf json;
-    str id = VALUE_GET(row, "id").s, logo;
+    str id = VALUE_GET(row, "id").s, logo = logo_url(&h->config, a, value_get_text(row, STR("logo")));
     enum status st = members_value(c, a, id, &members, err);
     if (st == STATUS_OK)
         st = revoked_value(c, a, id, &revoked, err);
     if (st == STATUS_OK)
         st = hosts_value(c, a, id, &hosts, err);
-    if (st == STATUS_OK)
-        st = logo_url(&h->config, c, a, id, &logo, err);
     if (st != STATUS_OK)
         return st;
     VALUE_SET(v, "id", VALUE_GET(row, "id"));
@@ -192,8 +190,8 @@ static size_t tell(struct hub *h, const char *sql)
 }
 
 #define SPACES                                                                                                         \
-    "select id, name, title, state, visibility, theme, quota, suspended_for, changed, told from spaces where state <>" \
-    " 'deleted'"
+    "select id, name, title, state, visibility, theme, quota, suspended_for, changed, told,"                           \
+    " (select l.name from logos l where l.space_id = spaces.id) as logo from spaces where state <> 'deleted'"
 
 void space_tell(struct hub *h)
 {

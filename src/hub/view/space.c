@@ -201,14 +201,7 @@ enum status hub_view_space(struct hub_request *rq, struct err *err)
     if (st != STATUS_OK)
         return st;
     VALUE_SET(vars, "space", space);
-    struct conn *c;
-    str logo;
-    st = hub_conn(rq, &c, err);
-    if (st == STATUS_OK)
-        st = logo_url(&rq->hub->config, c, rq->a, VALUE_GET(space, "id").s, &logo, err);
-    if (st != STATUS_OK)
-        return st;
-    VALUE_SET(vars, "logo", value_str(logo));
+    VALUE_SET(vars, "logo", value_str(logo_url(&rq->hub->config, rq->a, value_get_text(space, STR("logo")))));
     VALUE_SET(vars, "logo_most", value_int(LIMIT_HUB_LOGO));
     struct value theme;
     if (value_from_json(rq->a, VALUE_GET(space, "theme").s, &theme, NULL) == STATUS_OK)
