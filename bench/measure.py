@@ -54,13 +54,13 @@ class Load:
         return json.loads(done.stdout)
 
 
-def median_of(runs):
-    """The run whose throughput is in the middle; errors of all runs are kept."""
-    runs = sorted(runs, key=lambda r: r["rps"])
+def median_of(runs, by="rps"):
+    """The run that is in the middle by that figure; errors of all runs are kept."""
+    runs = sorted(runs, key=lambda r: r[by])
     middle = dict(runs[len(runs) // 2])
     middle["errors"] = sum(r["errors"] for r in runs)
     middle["first_error"] = next((r["first_error"] for r in runs if r["first_error"]), "")
-    middle["spread"] = (runs[-1]["rps"] - runs[0]["rps"]) / middle["rps"] if middle["rps"] else 0
+    middle["spread"] = (runs[-1][by] - runs[0][by]) / middle[by] if middle[by] else 0
     return middle
 
 
@@ -189,14 +189,9 @@ def find_slow_rows(port):
     return int(rows / (time.monotonic() - began))
 
 
-def middle(runs):
-    """The run with the median p99: one stall of the machine is a whole run's p99."""
-    return sorted(runs, key=lambda r: r["p99_us"])[len(runs) // 2]
-
-
 def beside_slow(load, program, database, options, rate, connections=8, seconds=3, rounds=5):
     """Row JSON at a fixed rate, without and with a slow query always under way, in turns: (quiet, busy, how long that
-    takes), each the middle one of its runs."""
+    takes), each the run with the median p99: one stall of the machine is a whole run's p99."""
     options = [*options, "--setting", "sql_time_limit_ms", "20000"]
     path, tolerance, _ = CASES["row JSON"]
     with Vitrine(program, [database], options) as server:
@@ -223,4 +218,4 @@ def beside_slow(load, program, database, options, rate, connections=8, seconds=3
             finally:
                 end.set()
                 thread.join()
-    return middle(quiet), middle(busy), statistics.median(took)
+    return median_of(quiet, by="p99_us"), median_of(busy, by="p99_us"), statistics.median(took)
