@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import pathlib
-import random
 import re
 import shutil
 import socket
@@ -27,15 +26,10 @@ def program(name):
 
 
 def free_ports(count):
-    """Below those that the kernel gives to connections: nobody else takes them meanwhile."""
-    sockets = []
-    while len(sockets) < count:
-        with contextlib.suppress(OSError):
-            sockets.append(socket.create_server(("127.0.0.1", random.randrange(11000, 32000))))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
+    ports = set()
+    while len(ports) < count:
+        ports.add(serving.free_port())
+    return list(ports)
 
 
 def wait_until(condition, why, seconds=WAIT_SECONDS):
