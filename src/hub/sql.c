@@ -2,23 +2,7 @@
 #include "hub/sql.h"
 
 #include "base/limits.h"
-
-static struct value cell(struct arena *a, struct stmt *s, int column)
-{
-    switch (stmt_column_kind(s, column)) {
-    case DB_INT:
-        return value_int(stmt_column_i64(s, column));
-    case DB_FLOAT:
-        return value_float(stmt_column_f64(s, column));
-    case DB_TEXT:
-        return value_str(arena_str(a, stmt_column_text(s, column)));
-    case DB_BLOB:
-        return value_bytes(arena_str(a, stmt_column_value(s, column).s));
-    case DB_NULL:
-        break;
-    }
-    return VALUE_NULL;
-}
+#include "db/db_value.h"
 
 static enum status prepare(struct conn *c, const char *sql, const struct db_value *args, size_t count,
                            struct stmt **ret, struct err *err)
@@ -46,8 +30,10 @@ static enum status fetch(struct conn *c, struct arena *a, const char *sql, const
         return st;
     while (value_count(rows) < max && (st = stmt_step(s, err)) == STATUS_AGAIN) {
         struct value row = value_dict(a);
-        for (int i = 0; i < stmt_column_count(s); i++)
-            value_set(row, arena_str(a, stmt_column_name(s, i)), cell(a, s, i));
+        for (int i = 0; i < stmt_column_count(s); i++) {
+            struct db_value cell = stmt_column_value(s, i);
+            value_set(row, arena_str(a, stmt_column_name(s, i)), db_value_copy(a, &cell));
+        }
         value_push(rows, row);
     }
     stmt_done(s);
