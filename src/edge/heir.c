@@ -97,19 +97,10 @@ static void told(struct edge *e, enum status status, const char *why)
 
 /* ---- connections ---- */
 
-struct parcel { /* from a worker to the control thread */
-    struct loop_message message;
-    struct edge *edge;
-    size_t slot;
-    int fd, other_fd;
-    str unread, note;
-    char bytes[];
-};
-
 static void on_parcel(void *arg)
 {
-    struct parcel *p = arg;
-    struct edge *e = p->edge;
+    struct edge_parcel *p = arg;
+    struct edge *e = p->to;
     e->heir.given++;
     if (e->heir.takeover && e->heir.handed)
         takeover_give(e->heir.takeover, (unsigned)p->slot, p->fd, p->other_fd, p->unread, p->note);
@@ -119,18 +110,11 @@ static void on_parcel(void *arg)
     free(p);
 }
 
+/* From a worker to the control thread. */
 static void give(void *arg, size_t slot, int own_fd, int other_fd, str unread, str note)
 {
     struct edge *e = arg;
-    struct parcel *p = mem_alloc(sizeof(*p) + unread.n + note.n);
-    *p = (struct parcel){.edge = e, .slot = slot, .fd = own_fd, .other_fd = other_fd};
-    if (unread.n)
-        memcpy(p->bytes, unread.p, unread.n);
-    if (note.n)
-        memcpy(p->bytes + unread.n, note.p, note.n);
-    p->unread = str_make(p->bytes, unread.n);
-    p->note = str_make(p->bytes + unread.n, note.n);
-    p->message = (struct loop_message){.fn = on_parcel, .arg = p};
+    struct edge_parcel *p = edge_parcel_new(on_parcel, e, slot, own_fd, other_fd, unread, note);
     loop_post_message(e->loop, &p->message);
 }
 

@@ -112,15 +112,20 @@ static void set_paused(struct edge_worker *w, bool paused)
  * All loops listen on one socket, and whichever wakes first takes a whole burst. So the one that accepts gives the
  * connection to the loop with the fewest, unless its own count is about as low. */
 
-struct handover {
-    struct loop_message message;
-    struct edge_worker *to;
-    size_t slot;
-    int fd, other_fd;
-    struct addr peer;
-    str unread, note; /* of a connection that another process had */
-    char bytes[];
-};
+struct edge_parcel *edge_parcel_new(void (*fn)(void *arg), void *to, size_t slot, int own_fd, int other_fd, str unread,
+                                    str note)
+{
+    struct edge_parcel *p = mem_alloc(sizeof(*p) + unread.n + note.n);
+    *p = (struct edge_parcel){.to = to, .slot = slot, .fd = own_fd, .other_fd = other_fd};
+    if (unread.n)
+        memcpy(p->bytes, unread.p, unread.n);
+    if (note.n)
+        memcpy(p->bytes + unread.n, note.p, note.n);
+    p->unread = str_make(p->bytes, unread.n);
+    p->note = str_make(p->bytes + unread.n, note.n);
+    p->message = (struct loop_message){.fn = fn, .arg = p};
+    return p;
+}
 
 static struct edge_conn *begin(struct edge_worker *w, size_t slot, int fd, const struct addr *peer, bool began)
 {
@@ -141,21 +146,21 @@ static struct edge_conn *begin(struct edge_worker *w, size_t slot, int fd, const
 
 static void on_handover(void *arg)
 {
-    struct handover *h = arg;
-    struct edge_worker *w = h->to;
-    if (h->note.n && w->leave.give) { /* it goes on to the next process as it came */
-        w->leave.give(w->leave.arg, h->slot, h->fd, h->other_fd, h->unread, h->note);
+    struct edge_parcel *p = arg;
+    struct edge_worker *w = p->to;
+    if (p->note.n && w->leave.give) { /* it goes on to the next process as it came */
+        w->leave.give(w->leave.arg, p->slot, p->fd, p->other_fd, p->unread, p->note);
         atomic_fetch_sub_explicit(&w->conn_count, 1, memory_order_relaxed);
         worker_check_left(w);
-        free(h);
+        free(p);
         return;
     }
-    struct edge_conn *c = begin(w, h->slot, h->fd, &h->peer, h->note.n > 0);
-    if (c && h->note.n)
-        leave_adopt(c, h->other_fd, h->unread, h->note);
-    else if (h->other_fd >= 0)
-        close(h->other_fd);
-    free(h);
+    struct edge_conn *c = begin(w, p->slot, p->fd, &p->peer, p->note.n > 0);
+    if (c && p->note.n)
+        leave_adopt(c, p->other_fd, p->unread, p->note);
+    else if (p->other_fd >= 0)
+        close(p->other_fd);
+    free(p);
 }
 
 /* `own` stands for itself as long as it has about as few as the others. */
@@ -184,17 +189,10 @@ void edge_worker_take(struct edge_worker *const *workers, unsigned count, size_t
             close(other_fd);
         return;
     }
-    struct handover *h = mem_alloc(sizeof(*h) + unread.n + note.n);
-    *h = (struct handover){.to = to, .slot = slot, .fd = own_fd, .other_fd = other_fd, .peer = peer};
-    if (unread.n)
-        memcpy(h->bytes, unread.p, unread.n);
-    if (note.n)
-        memcpy(h->bytes + unread.n, note.p, note.n);
-    h->unread = str_make(h->bytes, unread.n);
-    h->note = str_make(h->bytes + unread.n, note.n);
-    h->message = (struct loop_message){.fn = on_handover, .arg = h};
+    struct edge_parcel *p = edge_parcel_new(on_handover, to, slot, own_fd, other_fd, unread, note);
+    p->peer = peer;
     atomic_fetch_add_explicit(&to->conn_count, 1, memory_order_relaxed);
-    loop_post_message(to->loop, &h->message);
+    loop_post_message(to->loop, &p->message);
 }
 
 static void on_accept(void *arg, int fd, const struct addr *peer)
@@ -206,10 +204,9 @@ static void on_accept(void *arg, int fd, const struct addr *peer)
         (void)begin(w, (size_t)(slot - w->slots), fd, peer, false);
         return;
     }
-    struct handover *h = MEM_NEW(struct handover);
-    *h = (struct handover){.to = to, .slot = (size_t)(slot - w->slots), .fd = fd, .other_fd = -1, .peer = *peer};
-    h->message = (struct loop_message){.fn = on_handover, .arg = h};
-    loop_post_message(to->loop, &h->message);
+    struct edge_parcel *p = edge_parcel_new(on_handover, to, (size_t)(slot - w->slots), fd, -1, STR(""), STR(""));
+    p->peer = *peer;
+    loop_post_message(to->loop, &p->message);
 }
 
 void edge_worker_set_peers(struct edge_worker *w, struct edge_worker *const *peers, unsigned count)

@@ -80,6 +80,19 @@ struct edge_leave {
 /* No new connections; plain ones are given away between two requests, the others end with their next answer. */
 void edge_worker_leave(struct edge_worker *w, const struct edge_leave *how);
 void edge_worker_return(struct edge_worker *w); /* the other process is gone: accepts again */
+/* A connection on its way to another thread, as one message that is freed whole. */
+struct edge_parcel {
+    struct loop_message message;
+    void *to; /* whose thread that is: message.fn knows */
+    size_t slot;
+    int fd, other_fd;
+    struct addr peer;
+    str unread, note; /* of one that another process had */
+    char bytes[];
+};
+/* fn gets the parcel. Copies the texts; peer is left for the caller. */
+struct edge_parcel *edge_parcel_new(void (*fn)(void *arg), void *to, size_t slot, int own_fd, int other_fd, str unread,
+                                    str note) MUST_USE;
 /* Any thread: a connection that another process gave; the loop with the fewest takes it. Takes the descriptors, copies
  * the texts. */
 void edge_worker_take(struct edge_worker *const *workers, unsigned count, size_t slot, int own_fd, int other_fd,
