@@ -361,10 +361,12 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_INGEST_TABLE_NAMES 1000 /* names tried to find a free one; then CONFLICT */
 
 /* hub */
-#define LIMIT_HUB_ROWS          LOWERABLE(HUB_ROWS, 20000) /* rows of hub.db in one list; more: 413 */
-#define LIMIT_HUB_CONFIG        1048576                    /* hub.yaml; longer: refused */
-#define LIMIT_HUB_DNS_ANSWER    65535                      /* size: the longest answer that the DNS has */
-#define LIMIT_HUB_LOGO          262144                     /* bytes of the picture of a space; larger: 413 */
+#define LIMIT_HUB_ROWS          LOWERABLE(HUB_ROWS, 20000)     /* rows of hub.db in one list; more: 413 */
+#define LIMIT_HUB_ADMIN_ROWS    LOWERABLE(HUB_ADMIN_ROWS, 100) /* of each list of the administration; more: next page */
+#define LIMIT_HUB_LOG_TAIL      LOWERABLE(HUB_LOG_TAIL, 65536) /* bytes at the end of a log that a page shows */
+#define LIMIT_HUB_CONFIG        1048576                        /* hub.yaml; longer: refused */
+#define LIMIT_HUB_DNS_ANSWER    65535                          /* size: the longest answer that the DNS has */
+#define LIMIT_HUB_LOGO          262144                         /* bytes of the picture of a space; larger: 413 */
 #define LIMIT_HUB_FILE_FORM     2097152 /* size: ... and of its form, so that it is this server that says so */
 #define LIMIT_HUB_FORM          65536   /* body of a form; longer: 413 */
 #define LIMIT_HUB_FIELDS        200     /* fields of a form; more: 413 */

@@ -188,7 +188,8 @@ enum status certs_options_check(const struct certs_options *o, struct err *err)
     }
     if (o->on && !o->agree) {
         err_set(err, STATUS_USAGE, "--acme needs your consent to the authority's terms of service");
-        return err_hint(err, "Add --acme-agree. Let's Encrypt's are at https://letsencrypt.org/repository/");
+        return err_hint(err, "Add --acme-agree (in hub.yaml: agree: true). Let's Encrypt's are at "
+                             "https://letsencrypt.org/repository/");
     }
     return STATUS_OK;
 }
@@ -210,7 +211,7 @@ enum status certs_options_edge(const struct certs_options *o, struct edge_config
         return st;
     if (o->on && !(kinds_of(c) & EDGE_ACME_ALPN)) {
         err_set(err, STATUS_USAGE, "--acme gets certificates, and no listener speaks TLS");
-        return err_hint(err, "Add --listen-tls :443");
+        return err_hint(err, "Add --listen-tls :443 (in hub.yaml: listen_tls: [\":443\"]).");
     }
     for (size_t i = 0; i < o->names.count; i++)
         wild = wild || str_starts(o->names.items[i], STR("*."));

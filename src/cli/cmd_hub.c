@@ -9,10 +9,13 @@
 #include "cli/certs_options.h"
 #include "cli/command.h"
 #include "cli/edge_serve.h"
+#include "cli/hub_edge.h"
 #include "codec/digest.h"
 #include "hub/account.h"
+#include "hub/audit.h"
 #include "hub/backups.h"
 #include "hub/edge_apps.h"
+#include "hub/factor.h"
 #include "hub/hub.h"
 #include "hub/keys.h"
 #include "hub/space.h"
@@ -32,6 +35,7 @@ enum {
     OPT_SAVE,
     OPT_LOAD,
     OPT_NEW,
+    OPT_NO_APP,
     OPT_LOG_LEVEL,
     OPT_HELP
 };
@@ -42,23 +46,27 @@ static const struct option options[] = {
      OPT_DOMAIN},
     {"--listen", 'l', OPTION_VALUE, "ADDR", "init: where it listens (default :80, of *.localhost 127.0.0.1:8080)",
      OPT_LISTEN},
-    {"--listen-tls", 0, OPTION_VALUE, "ADDR", "init: the same with TLS (default :443, of *.localhost none)",
-     OPT_LISTEN_TLS},
-    {"--origin", 0, OPTION_VALUE, "URL", "init: where people find it, when something stands in front", OPT_ORIGIN},
-    {"--acme", 0, OPTION_VALUE, "MAIL", "init: get certificates; you agree to the terms of Let's Encrypt", OPT_ACME},
+    {"--listen-tls", 0, OPTION_VALUE, "ADDR",
+     "init: the same with TLS (default :443; of *.localhost, with --origin: none)", OPT_LISTEN_TLS},
+    {"--origin", 0, OPTION_VALUE, "URL", "init: where people find it, when something with TLS stands in front",
+     OPT_ORIGIN},
+    {"--acme", 0, OPTION_VALUE, "MAIL", "init: where Let's Encrypt, which gives the certificates, may write to",
+     OPT_ACME},
     {"--uds", 0, OPTION_VALUE, "PATH", "run: Unix socket where the edge asks it", OPT_UDS},
     {"--at", 0, OPTION_VALUE, "TIME", "restore: the newest backup not after it, in UTC: \"2026-11-21 17:03\"", OPT_AT},
     {"--save", 0, OPTION_VALUE, "FILE", "keys: write them into a new file, to be kept elsewhere", OPT_SAVE},
     {"--load", 0, OPTION_VALUE, "FILE", "keys: put them back", OPT_LOAD},
     {"--new", 0, OPTION_FLAG, NULL, "keys: new ones, where they are lost; apps with codes are set up anew", OPT_NEW},
+    {"--no-app", 0, OPTION_FLAG, NULL,
+     "reset-link: take the app with codes away too: phone and recovery codes are lost", OPT_NO_APP},
     {"--log-level", 0, OPTION_VALUE, "LEVEL", "debug, info, warn, error (default info)", OPT_LOG_LEVEL},
     {"--help", 0, OPTION_FLAG, NULL, "Show this text", OPT_HELP},
 };
 
 struct typed {
     struct arena *a;
-    str verb, space, dir, domain, listen, listen_tls, origin, acme, uds, at, save, load;
-    bool help, new;
+    str verb, what, dir, domain, listen, listen_tls, origin, acme, uds, at, save, load; /* what: a space, an address */
+    bool help, new, no_app;
 };
 
 static enum status apply(struct typed *t, int id, str value, struct err *err)
@@ -73,18 +81,21 @@ static enum status apply(struct typed *t, int id, str value, struct err *err)
         t->help = true;
     } else if (id == OPT_NEW) {
         t->new = true;
+    } else if (id == OPT_NO_APP) {
+        t->no_app = true;
     } else if (id == OPT_LOG_LEVEL) {
         if (!log_level_parse(value, &level))
-            return err_set(err, STATUS_USAGE, "\"%.*s\" is no log level", STR_ARG(value));
+            return err_set(err, STATUS_USAGE, "\"%.*s\" is no log level: debug, info, warn or error", STR_ARG(value));
         log_setup(level, LOG_TEXT, 2);
     } else if (id >= 0) {
         *texts[id] = value;
     } else if (!t->verb.n) {
         t->verb = value;
-    } else if (str_is(t->verb, "restore") && !t->space.n) {
-        t->space = value;
+    } else if (!t->what.n && (str_is(t->verb, "restore") || str_is(t->verb, "reset-link"))) {
+        t->what = value;
     } else {
-        return err_set(err, STATUS_USAGE, "\"%.*s\" is one word too many", STR_ARG(value));
+        err_set(err, STATUS_USAGE, "\"%.*s\" is one word too many", STR_ARG(value));
+        return err_hint(err, "vitrine hub --help says what goes with \"%.*s\".", STR_ARG(t->verb));
     }
     return STATUS_OK;
 }
@@ -116,15 +127,96 @@ static enum status print_admin_link(struct typed *t, struct err *err)
     return st;
 }
 
+/* For who has forgotten the password of a hub that sends no mail, or lost what the second step asks for. */
+struct reset {
+    struct typed *t;
+    str hash;
+};
+
+static enum status write_reset(struct conn *c, void *arg, struct err *err)
+{
+    const struct reset *r = arg;
+    struct value row;
+    enum status st = SQL_ROW(c, r->t->a, &row, err, "select id, email from users where email = ?1 and disabled_at = 0",
+                             SQL_T(r->t->what));
+    if (st == STATUS_OK && row.kind != VALUE_DICT) {
+        err_set(err, STATUS_NOT_FOUND, "nobody here who may sign in has the address \"%.*s\"", STR_ARG(r->t->what));
+        return err_hint(err, "The page Administration lists all addresses, and who is disabled.");
+    }
+    str user = value_get_text(row, STR("id"));
+    if (st == STATUS_OK && r->t->no_app)
+        st = factor_off(c, user, err);
+    if (st == STATUS_OK && r->t->no_app)
+        st = hub_audit_of(c, NULL, STR(""), "factor.removed", STR(""), user, err);
+    if (st == STATUS_OK)
+        st = account_link_add(c, r->hash, "handed", user, VALUE_GET(row, "email").s, ADMIN_LINK_S, err);
+    return st == STATUS_OK ? hub_audit_of(c, NULL, STR(""), "password.link", STR(""), user, err) : st;
+}
+
+static enum status print_reset_link(struct typed *t, struct err *err)
+{
+    struct hub h;
+    struct reset r = {.t = t};
+    if (!t->what.n) {
+        err_set(err, STATUS_USAGE, "hub reset-link: for whom?");
+        return err_hint(err, "vitrine hub reset-link ana@example.org");
+    }
+    enum status st = hub_open(&h, t->dir, err);
+    str secret = hub_secret(t->a, &r.hash);
+    if (st == STATUS_OK)
+        st = store_write(h.store, write_reset, &r, err);
+    if (st == STATUS_OK)
+        printf("With this link %.*s sets a new password; it holds for a day, once. Give it to nobody else:\n"
+               "  %.*s/-/reset?token=%.*s\n",
+               STR_ARG(t->what), STR_ARG(h.config.origin), STR_ARG(secret));
+    hub_close(&h);
+    return st;
+}
+
 static str quoted_list(struct arena *a, str address)
 {
     return address.n ? ARENA_CAT(a, STR("\""), address, STR("\"")) : STR("");
 }
 
+/* Without a word about certificates they are what they are for most: of Let's Encrypt. */
+static void add_usual(struct typed *t, bool local)
+{
+    if (!t->listen.n)
+        t->listen = local ? STR("127.0.0.1:8080") : STR(":80");
+    if (!t->listen_tls.n && !local && (!t->origin.n || t->acme.n))
+        t->listen_tls = STR(":443");
+    if (!t->acme.n && !local && t->listen_tls.n)
+        t->acme = STR("-");
+    size_t colon = str_rfind_char(t->listen, ':');
+    str port = colon == STR_NPOS ? STR("") : str_from(t->listen, colon);
+    if (!t->origin.n)
+        t->origin = ARENA_CAT(t->a, t->listen_tls.n ? STR("https://") : STR("http://"), t->domain,
+                              t->listen_tls.n || str_is(port, ":80") ? STR("") : port);
+}
+
+static void say_made(const struct typed *t, bool local, bool fronted)
+{
+    printf("Made a hub in %.*s (hub.yaml says what may be changed).\n", STR_ARG(t->dir));
+    if (!local)
+        printf("In DNS, %.*s and *.%.*s must lead to this machine%s.\n", STR_ARG(t->domain), STR_ARG(t->domain),
+               fronted ? ", or to what stands in front" : "");
+    if (t->acme.n)
+        printf("Certificates are got from Let's Encrypt; whoever starts it agrees to its terms:\n"
+               "  https://letsencrypt.org/repository/  (others, or files of yours: \"acme\" and \"certificates\" in "
+               "hub.yaml)\n");
+    if (fronted)
+        printf("Name what stands in front under trusted_proxies in hub.yaml: else all visitors count as one.\n");
+    printf("\nStart it:\n  vitrine up --dir %.*s\n\n"
+           "Then open this link to make the first account; it holds for a day, once:\n  ",
+           STR_ARG(t->dir));
+    (void)fflush(stdout);
+}
+
 static enum status init(struct typed *t, struct err *err)
 {
     bool local = str_ends(t->domain, STR(".localhost")) || str_is(t->domain, "localhost");
-    str path = arena_printf(t->a, "%.*s/hub.yaml", STR_ARG(t->dir)), origin = t->origin;
+    bool fronted = t->origin.n > 0;
+    str path = arena_printf(t->a, "%.*s/hub.yaml", STR_ARG(t->dir));
     if (!t->domain.n) {
         err_set(err, STATUS_USAGE, "hub init: which domain?");
         return err_hint(err, "vitrine hub init --domain data.example.org; on a laptop: --domain data.localhost");
@@ -135,39 +227,37 @@ static enum status init(struct typed *t, struct err *err)
         return err_hint(err, "vitrine up --dir %.*s starts it; vitrine hub admin-link makes another administrator.",
                         STR_ARG(t->dir));
     }
-    if (!t->listen.n)
-        t->listen = local ? STR("127.0.0.1:8080") : STR(":80");
-    if (!t->listen_tls.n && !local)
-        t->listen_tls = STR(":443");
-    size_t colon = str_rfind_char(t->listen, ':');
-    str port = colon == STR_NPOS ? STR("") : str_from(t->listen, colon);
-    if (!origin.n)
-        origin = ARENA_CAT(t->a, t->listen_tls.n ? STR("https://") : STR("http://"), t->domain,
-                           t->listen_tls.n || str_is(port, ":80") ? STR("") : port);
+    add_usual(t, local);
     struct certs_options acme;
     certs_options_init(&acme);
     if (st == STATUS_OK && t->acme.n)
         st = certs_options_apply(t->a, &acme, CERTS_ACME, t->acme, STR(""), err);
-    str text = hub_config_text(t->a, t->domain, quoted_list(t->a, t->listen), quoted_list(t->a, t->listen_tls), origin,
-                               t->acme);
+    str text = hub_config_text(t->a, t->domain, quoted_list(t->a, t->listen), quoted_list(t->a, t->listen_tls),
+                               t->origin, t->acme);
     if (st == STATUS_OK)
         st = fs_make_folders(path, 0700, err);
     if (st == STATUS_OK)
         st = fs_write_atomic(path.p, text, 0600, err);
     if (st != STATUS_OK)
         return st;
-    printf("Made a hub in %.*s (hub.yaml says what may be changed).\n\nStart it:\n  vitrine up --dir %.*s\n\n"
-           "Then open this link to make the first account; it holds for a day, once:\n  ",
-           STR_ARG(t->dir), STR_ARG(t->dir));
+    say_made(t, local, fronted);
     return print_admin_link(t, err);
+}
+
+/* All of hub.yaml: the hub's part, and that of the edge in front. */
+static enum status read_whole(struct typed *t, struct hub_config *ret, struct err *err)
+{
+    struct edge_config *edge = NULL;
+    enum status st = hub_config_read(t->a, t->dir, ret, err);
+    if (st == STATUS_OK)
+        st = hub_check(ret, err);
+    return st == STATUS_OK ? hub_edge_config(t->a, ret, &edge, err) : st;
 }
 
 static enum status check(struct typed *t, struct err *err)
 {
     struct hub_config c;
-    enum status st = hub_config_read(t->a, t->dir, &c, err);
-    if (st == STATUS_OK)
-        st = hub_check(&c, err);
+    enum status st = read_whole(t, &c, err);
     if (st == STATUS_OK)
         printf("hub.yaml is fine: %.*s\n", STR_ARG(c.origin));
     return st;
@@ -238,9 +328,7 @@ static enum status settle(struct typed *t, struct err *err)
 static enum status reload(struct typed *t, struct err *err)
 {
     struct hub_config c;
-    enum status st = hub_config_read(t->a, t->dir, &c, err);
-    if (st == STATUS_OK)
-        st = hub_check(&c, err);
+    enum status st = read_whole(t, &c, err);
     if (st == STATUS_OK)
         st = write_app(t->a, &c, err);
     if (st == STATUS_OK)
@@ -254,9 +342,15 @@ static enum status run(struct typed *t, struct err *err)
 {
     struct hub_run_config c = {.dir = t->dir, .grace_ms = 10000};
     if (!t->uds.n)
-        return err_set(err, STATUS_USAGE, "hub run needs --uds PATH");
+        return err_set(err, STATUS_USAGE, "hub run needs --uds PATH: it is what the edge starts; you want vitrine up");
     enum status st = addr_from_unix_path(t->uds, &c.addr, err);
     return st == STATUS_OK ? hub_run(&c, err) : st;
+}
+
+static enum status no_backups(struct err *err)
+{
+    err_set(err, STATUS_CONFIG, "hub.yaml says: backups: false");
+    return err_hint(err, "Change it to backups: {at: \"03:00\"}, then: vitrine hub reload");
 }
 
 /* Now, beside those of the night. */
@@ -266,7 +360,7 @@ static enum status back_up(struct typed *t, struct err *err)
     struct backups_result r = {0};
     enum status st = hub_open(&h, t->dir, err);
     if (st == STATUS_OK && !backups_wanted(&h.config))
-        st = err_set(err, STATUS_CONFIG, "hub.yaml says: backups: false");
+        st = no_backups(err);
     if (st == STATUS_OK)
         st = backups_all(&h, &r, err);
     if (st == STATUS_OK)
@@ -284,17 +378,17 @@ static enum status bring_back(struct typed *t, struct err *err)
 {
     struct hub h;
     str taken;
-    if (!t->space.n) {
+    if (!t->what.n) {
         err_set(err, STATUS_USAGE, "hub restore: which space?");
         return err_hint(err, "vitrine hub restore NAME, with --at TIME for an older backup");
     }
     enum status st = hub_open(&h, t->dir, err);
     if (st == STATUS_OK && !backups_wanted(&h.config))
-        st = err_set(err, STATUS_CONFIG, "hub.yaml says: backups: false");
+        st = no_backups(err);
     if (st == STATUS_OK)
-        st = backups_restore(&h, t->a, t->space, t->at, &taken, err);
+        st = backups_restore(&h, t->a, t->what, t->at, &taken, err);
     if (st == STATUS_OK)
-        printf("%.*s is what it was at %.*s; what was there before is a backup now\n", STR_ARG(t->space),
+        printf("%.*s is what it was at %.*s; what was there before is a backup now\n", STR_ARG(t->what),
                STR_ARG(taken));
     hub_close(&h);
     return st;
@@ -329,8 +423,15 @@ static enum status keys(struct typed *t, struct err *err)
 static const struct verb {
     const char *name;
     enum status (*run)(struct typed *t, struct err *err);
-} verbs[] = {{"init", init},     {"check", check},    {"admin-link", print_admin_link}, {"run", run},
-             {"reload", reload}, {"backup", back_up}, {"restore", bring_back},          {"keys", keys}};
+} verbs[] = {{"init", init},
+             {"check", check},
+             {"admin-link", print_admin_link},
+             {"run", run},
+             {"reload", reload},
+             {"backup", back_up},
+             {"restore", bring_back},
+             {"keys", keys},
+             {"reset-link", print_reset_link}};
 
 static enum status read_typed(struct typed *t, int argc, char **argv, struct err *err)
 {
@@ -344,6 +445,13 @@ static enum status read_typed(struct typed *t, int argc, char **argv, struct err
     return st == STATUS_OK && !t->dir.n ? hub_usual_dir(t->a, &t->dir, err) : st;
 }
 
+static enum status no_verb(str word, struct err *err)
+{
+    err_set(err, STATUS_USAGE, "\"%.*s\" is nothing hub does", STR_ARG(word));
+    return err_hint(err,
+                    "It does init, check, reload, admin-link, reset-link, backup, restore, keys: vitrine hub --help");
+}
+
 int cmd_hub(int argc, char **argv)
 {
     struct typed t = {.a = arena_new(0)};
@@ -354,18 +462,25 @@ int cmd_hub(int argc, char **argv)
         if (str_is(t.verb, verbs[i].name))
             v = &verbs[i];
     if (t.help || (st == STATUS_OK && !t.verb.n)) {
-        printf(
-            "Usage: vitrine hub init --domain DOMAIN [OPTIONS]\n"
-            "       vitrine hub check | reload | admin-link | backup | keys | run --uds PATH [--dir DIR]\n"
-            "       vitrine hub restore SPACE [--at TIME] [--dir DIR]\n\n"
-            "A data cloud of your own: people sign up, get a space on a subdomain, put files in and share them.\n"
-            "init makes its folder and prints a link for the first administrator; vitrine up starts it. check reads\n"
-            "hub.yaml; admin-link prints another such link; backup copies everything now, restore brings a space "
-            "back;\nkeys writes what no backup has into a file, and back; run is what the edge starts.\n\nOptions:\n");
+        printf("Usage: vitrine hub init --domain DOMAIN [OPTIONS]\n"
+               "       vitrine hub check | reload | admin-link | backup | keys | run --uds PATH [--dir DIR]\n"
+               "       vitrine hub restore SPACE [--at TIME] [--dir DIR]\n"
+               "       vitrine hub reset-link ADDRESS [--no-app] [--dir DIR]\n\n"
+               "A data cloud of your own: people sign up, get a space on a subdomain, put files in and share them.\n"
+               "\n"
+               "  init        makes its folder and prints a link for the first administrator; vitrine up starts it\n"
+               "  check       reads hub.yaml and says what is wrong in it\n"
+               "  reload      takes the hub and its spaces to hub.yaml as it is now\n"
+               "  admin-link  prints a link for another administrator\n"
+               "  reset-link  prints a link with which somebody sets a new password\n"
+               "  backup      copies everything now, and tries the copies\n"
+               "  restore     brings a space back from its newest backup, or that of --at\n"
+               "  keys        writes what no backup has into a file, and back\n"
+               "  run         is what the edge starts\n\nOptions:\n");
         option_print_help(options, ARRAY_LEN(options));
         st = STATUS_OK;
     } else if (st == STATUS_OK) {
-        st = v ? v->run(&t, &err) : err_set(&err, STATUS_USAGE, "\"%.*s\" is nothing hub does", STR_ARG(t.verb));
+        st = v ? v->run(&t, &err) : no_verb(t.verb, &err);
     }
     arena_free(t.a);
     return st == STATUS_OK ? 0 : command_fail(&err);
@@ -373,85 +488,16 @@ int cmd_hub(int argc, char **argv)
 
 /* ---- up ---- */
 
-struct up {
-    struct edge_config edge;
-    struct edge_listen_config listens[LIMIT_HTTP_LISTENERS];
-    struct tls_config certs[LIMIT_EDGE_HOSTS];
-    struct certs_options acme;
-};
-
-static enum status add_listens(struct up *u, struct value list, bool tls, struct err *err)
-{
-    enum status st = STATUS_OK;
-    for (size_t i = 0; st == STATUS_OK && i < value_count(list); i++) {
-        str text = value_at(list, i).kind == VALUE_STR ? value_at(list, i).s : STR("");
-        if (u->edge.listen_count == LIMIT_HTTP_LISTENERS)
-            return err_set(err, STATUS_CONFIG, "hub.yaml: more than %d addresses to listen on", LIMIT_HTTP_LISTENERS);
-        struct edge_listen_config *l = &u->listens[u->edge.listen_count];
-        st = addr_parse(text, &l->addr, err);
-        l->tls = tls;
-        u->edge.listen_count += st == STATUS_OK;
-    }
-    return st == STATUS_OK ? st : (err_prefix(err, "hub.yaml: %s", tls ? "listen_tls" : "listen"), st);
-}
-
-static enum status add_certs(struct up *u, const struct hub_config *c, struct err *err)
-{
-    for (size_t i = 0; i < value_count(c->certificates); i++) {
-        struct value v = value_at(c->certificates, i);
-        str cert = value_get_text(v, STR("cert")), key = value_get_text(v, STR("key"));
-        if (!cert.n || !key.n || i >= LIMIT_EDGE_HOSTS)
-            return err_set(err, STATUS_CONFIG, "hub.yaml: certificates: each needs cert and key, files in PEM form");
-        u->certs[u->edge.cert_count++] = (struct tls_config){.cert_path = cert, .key_path = key};
-    }
-    if (value_count(c->listen_tls) && !u->edge.cert_count && value_is_null(VALUE_GET(c->root, "acme"))) {
-        err_set(err, STATUS_CONFIG, "hub.yaml: listen_tls needs certificates");
-        return err_hint(err, "Name the files under certificates, have them obtained with acme: {mail: you@example.org, "
-                             "agree: true}, or leave listen_tls empty.");
-    }
-    return STATUS_OK;
-}
-
-/* Hosts get theirs when they have a route; where the DNS can be changed, one is for all spaces. */
-static enum status add_acme(struct arena *a, struct up *u, const struct hub_config *c, struct err *err)
-{
-    struct value v = VALUE_GET(c->root, "acme");
-    certs_options_init(&u->acme);
-    if (value_is_null(v))
-        return STATUS_OK;
-    enum status st = certs_options_read(a, &u->acme, v, err);
-    if (st == STATUS_OK && u->acme.has_dns)
-        st = certs_options_apply(a, &u->acme, CERTS_DOMAIN, ARENA_CAT(a, STR("*."), c->domain), STR(""), err);
-    if (st == STATUS_OK)
-        st = certs_options_edge(&u->acme, &u->edge, err);
-    for (size_t i = 0; i < u->edge.listen_count && st == STATUS_OK; i++)
-        if (u->listens[i].tls && !u->edge.https_port)
-            u->edge.https_port = (uint16_t)addr_port(&u->listens[i].addr);
-    return st == STATUS_OK ? st : (err_prefix(err, "hub.yaml"), st);
-}
-
 static enum status up(struct typed *t, int *ret_exit, struct err *err)
 {
-    struct up *u = ARENA_NEW(t->a, struct up);
+    struct edge_config *edge = NULL;
     struct hub_config c;
     enum status st = hub_config_read(t->a, t->dir, &c, err);
-    if (st != STATUS_OK)
-        return st;
-    edge_config_default(&u->edge);
-    u->edge.listens = u->listens;
-    u->edge.certs = u->certs;
-    st = add_listens(u, c.listen, false, err);
     if (st == STATUS_OK)
-        st = add_listens(u, c.listen_tls, true, err);
-    if (st == STATUS_OK)
-        st = add_certs(u, &c, err);
-    if (st == STATUS_OK)
-        st = add_acme(t->a, u, &c, err);
+        st = hub_edge_config(t->a, &c, &edge, err);
     if (st == STATUS_OK)
         st = write_app(t->a, &c, err);
-    u->edge.state = hub_path(t->a, &c, "edge");
-    u->edge.apps = hub_path(t->a, &c, "apps");
-    return st == STATUS_OK ? edge_serve(&u->edge, ret_exit, err) : st;
+    return st == STATUS_OK ? edge_serve(edge, ret_exit, err) : st;
 }
 
 int cmd_up(int argc, char **argv)
@@ -469,6 +515,7 @@ int cmd_up(int argc, char **argv)
         option_print_help(options, ARRAY_LEN(options));
     } else if (st == STATUS_OK && t.verb.n) {
         st = err_set(&err, STATUS_USAGE, "\"%.*s\" is nothing that up knows", STR_ARG(t.verb));
+        err_hint(&err, "vitrine up [--dir DIR]; what else there is to say stands in hub.yaml.");
     } else if (st == STATUS_OK) {
         st = up(&t, &code, &err);
     }

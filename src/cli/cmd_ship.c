@@ -37,8 +37,8 @@
 enum { OPT_DOMAIN, OPT_ACME, OPT_PROGRAM, OPT_DRY_RUN, OPT_JSON, OPT_HELP };
 static const struct option options[] = {
     {"--domain", 0, OPTION_VALUE, "DOMAIN", "Host of the hub; it and *.DOMAIN must lead to that machine", OPT_DOMAIN},
-    {"--acme", 0, OPTION_VALUE, "MAIL", "For a new hub: get certificates; you agree to the terms of Let's Encrypt",
-     OPT_ACME},
+    {"--acme", 0, OPTION_VALUE, "MAIL",
+     "For a new hub: where Let's Encrypt, which gives the certificates, may write to", OPT_ACME},
     {"--program", 0, OPTION_VALUE, "FILE", "The vitrine that is sent (default: this one)", OPT_PROGRAM},
     {"--dry-run", 0, OPTION_FLAG, NULL, "Only look, and say what would be done", OPT_DRY_RUN},
     {"--json", 0, OPTION_FLAG, NULL, "What was done, for programs", OPT_JSON},
@@ -203,13 +203,8 @@ static enum status check(struct ship *s, struct err *err)
 static enum status look(struct ship *s, struct err *err)
 {
     bool local = str_ends(s->domain, STR(".localhost"));
-    enum status st = there(s, "looking for a hub",
-                           ARENA_CAT(s->a, STR("look "), s->domain, local ? STR(" 8080") : STR(" 80 443")), err);
-    if (st != STATUS_OK || fact(s, "hub").n || s->mail.n || local)
-        return st;
-    err_set(err, STATUS_USAGE, "there is no hub yet on %.*s, and a new one needs --acme MAIL for its certificates",
-            STR_ARG(s->to));
-    return err_hint(err, "With it you agree to the terms of Let's Encrypt; --acme - gives it no address.");
+    return there(s, "looking for a hub",
+                 ARENA_CAT(s->a, STR("look "), s->domain, local ? STR(" 8080") : STR(" 80 443")), err);
 }
 
 static enum status send_program(struct ship *s, struct err *err)
@@ -235,7 +230,10 @@ static void say_plan(const struct ship *s, bool send)
     if (send)
         say(s, "would send the program, and install libraries that it misses");
     if (!hub)
-        say(s, "would make a hub for %.*s in /var/lib/vitrine", STR_ARG(s->domain));
+        say(s, "would make a hub for %.*s in /var/lib/vitrine%s", STR_ARG(s->domain),
+            str_ends(s->domain, STR(".localhost")) ? ""
+                                                   : "; its certificates are got from Let's Encrypt, under its terms: "
+                                                     "https://letsencrypt.org/repository/");
     if (!active)
         say(s, "would install and start vitrine-hub.service");
     else if (send)
@@ -244,7 +242,7 @@ static void say_plan(const struct ship *s, bool send)
         say(s, "nothing to do: it runs this program");
 }
 
-static void say_result(const struct ship *s, bool agreed)
+static void say_result(const struct ship *s)
 {
     if (fact(s, "packages").n)
         say(s, "Installed %.*s", STR_ARG(fact(s, "packages")));
@@ -259,8 +257,11 @@ static void say_result(const struct ship *s, bool agreed)
     say(s, "\nThe hub: %.*s", STR_ARG(fact(s, "address")));
     if (fact(s, "link").n)
         say(s, "The first account is made with this link; it holds for a day, once:\n  %.*s", STR_ARG(fact(s, "link")));
-    if (agreed)
-        say(s, "In DNS, %.*s and *.%.*s must lead to that machine.", STR_ARG(s->domain), STR_ARG(s->domain));
+    if (str_ends(s->domain, STR(".localhost")))
+        return;
+    say(s, "In DNS, %.*s and *.%.*s must lead to that machine.", STR_ARG(s->domain), STR_ARG(s->domain));
+    if (fact(s, "made").n)
+        say(s, "Its certificates are got from Let's Encrypt, under its terms: https://letsencrypt.org/repository/");
 }
 
 static enum status ship(struct ship *s, struct err *err)
@@ -284,7 +285,7 @@ static enum status ship(struct ship *s, struct err *err)
         st = there(s, "installing", ARENA_CAT(s->a, STR("settle "), s->domain, STR(" "), shell_word(s->a, s->mail)),
                    err);
     if (st == STATUS_OK)
-        say_result(s, s->mail.n > 0);
+        say_result(s);
     return st;
 }
 
@@ -339,7 +340,7 @@ static enum status read_given(struct ship *s, const struct given *g, struct err 
 {
     if (g->words.count != 1 || g->words.items[0].n == 0 || g->words.items[0].p[0] == '-') {
         err_set(err, STATUS_USAGE, g->words.count > 1 ? "ship: one machine at a time" : "ship: to which machine?");
-        return err_hint(err, "vitrine ship root@data.example.org --domain data.example.org --acme you@example.org");
+        return err_hint(err, "vitrine ship root@data.example.org --domain data.example.org");
     }
     s->to = g->words.items[0];
     s->domain = given_text(g, OPT_DOMAIN);
@@ -349,7 +350,7 @@ static enum status read_given(struct ship *s, const struct given *g, struct err 
     s->json = given_has(g, OPT_JSON);
     if (!s->domain.p) {
         err_set(err, STATUS_USAGE, "ship: which domain is the hub's?");
-        return err_hint(err, "vitrine ship %.*s --domain data.example.org --acme you@example.org", STR_ARG(s->to));
+        return err_hint(err, "vitrine ship %.*s --domain data.example.org", STR_ARG(s->to));
     }
     return hub_domain_check(s->domain, err);
 }

@@ -81,10 +81,11 @@ enum status account_link_use(struct conn *c, struct arena *a, str secret, const 
 
 enum status account_void_links(struct conn *c, str user_id, struct err *err)
 {
-    return SQL_RUN(c, err,
-                   "update links set used_at = ?2 where user_id = ?1 and kind in ('reset', 'second', 'address') and"
-                   " used_at = 0",
-                   SQL_T(user_id), SQL_I(clock_unix_s()));
+    return SQL_RUN(
+        c, err,
+        "update links set used_at = ?2 where user_id = ?1 and kind in ('reset', 'handed', 'second', 'address') and"
+        " used_at = 0",
+        SQL_T(user_id), SQL_I(clock_unix_s()));
 }
 
 enum status account_proven(struct conn *c, struct arena *a, str user_id, struct err *err)

@@ -12,7 +12,8 @@ enum status account_name_check(str name, const char *what, struct err *err) MUST
 enum status account_add(struct conn *c, const struct hub_request *rq, str id, str email, str name, str password_hash,
                         bool verified, struct err *err) MUST_USE;
 
-/* Links: a secret that is given out once (in a mail) and used once. kind: "verify", "reset", "admin". */
+/* Links: a secret that is given out once (in a mail) and used once. kind: "verify", "reset", "admin"; "handed":
+ * a "reset" that no mail carried, but somebody who runs the hub. */
 enum status account_link_add(struct conn *c, str hash, const char *kind, str user_id, str email, int64_t life_s,
                              struct err *err) MUST_USE;
 /* The row {user_id, email} of a link that can still be used; UNDEFINED: there is none. */

@@ -13,8 +13,8 @@
 #define FILE_NAME "hub.yaml"
 
 static const char *const top_keys[] = {
-    "domain", "origin", "listen", "listen_tls",  "certificates", "acme",  "sign_up", "verify_email",    "mail",
-    "oidc",   "github", "spaces", "name_server", "backups",      "fleet", "limits",  "trusted_proxies", "isolation",
+    "domain", "origin", "listen", "listen_tls", "certificates", "acme",    "sign_up",         "verify_email",
+    "mail",   "oidc",   "github", "spaces",     "name_server",  "backups", "trusted_proxies", "isolation",
 };
 
 static enum status wrong(struct err *err, const char *key, const char *what)
@@ -182,6 +182,22 @@ static enum status read_name_server(struct value v, struct hub_config *c, struct
     return STATUS_OK;
 }
 
+/* One text or a list of them. */
+static enum status read_proxies(struct arena *a, struct value root, struct hub_config *c, struct err *err)
+{
+    struct value list;
+    struct err why = ERR_INIT;
+    enum status st = read_list(a, root, "trusted_proxies", &list, err);
+    c->trusted_proxies = STR("");
+    for (size_t i = 0; st == STATUS_OK && i < value_count(list); i++)
+        c->trusted_proxies =
+            ARENA_CAT(a, c->trusted_proxies, i ? STR(", ") : STR(""), value_to_str(a, value_at(list, i)));
+    if (st == STATUS_OK && proxy_list_parse(c->trusted_proxies, &c->proxies, &why) != STATUS_OK)
+        return wrong(err, "trusted_proxies", arena_printf(a, "holds what is no address or network: %s", why.text).p);
+    c->proxies.unix_peers = true; /* whoever reaches the hub's socket is the edge */
+    return st;
+}
+
 static enum status read_all(struct arena *a, struct value root, struct hub_config *c, struct err *err)
 {
     struct value sign_up = VALUE_GET(root, "sign_up");
@@ -211,6 +227,8 @@ static enum status read_all(struct arena *a, struct value root, struct hub_confi
         st = read_backups(a, VALUE_GET(root, "backups"), c, err);
     if (st == STATUS_OK)
         st = read_name_server(VALUE_GET(root, "name_server"), c, err);
+    if (st == STATUS_OK)
+        st = read_proxies(a, root, c, err);
     c->verify = !value_is_null(VALUE_GET(root, "mail"));
     if (st == STATUS_OK)
         st = read_flag(VALUE_GET(root, "verify_email"), "verify_email", &c->verify, err);
@@ -300,13 +318,18 @@ str hub_config_text(struct arena *a, str domain, str listen, str listen_tls, str
         "# Addresses: plain and TLS\n"
         "listen: [%.*s]\n"
         "listen_tls: [%.*s]\n"
+        "# Proxies in front, whose X-Forwarded-For and -Proto are believed: addresses, networks. Without it all "
+        "visitors who\n"
+        "# come by one count as one\n"
+        "#trusted_proxies: [10.0.0.5, 10.1.0.0/16]\n"
         "# Certificates from files; each with its chain\n"
         "#certificates:\n"
         "#- {cert: /etc/ssl/data.pem, key: /etc/ssl/data.key}\n"
         "# Certificates that are obtained and renewed (docs/certificates.md): one for each host; with dns "
         "(exec:PROGRAM "
         "or\n"
-        "# rfc2136:server=HOST,key=FILE) one for all spaces. agree: to the authority's terms of service\n"
+        "# rfc2136:server=HOST,key=FILE) one for all spaces. agree: to the authority's terms, for Let's Encrypt\n"
+        "# https://letsencrypt.org/repository/ - mail: where it writes to; \"-\": nowhere\n"
         "%.*s\n"
         "\n"
         "# Who may make an account: open (everybody), invited (whoever is invited into a space), closed\n"

@@ -5,6 +5,7 @@
 #define VITRINE_HUB_CONFIG_H
 
 #include "codec/value.h"
+#include "http/forwarded.h"
 #include "replicate/backup.h"
 
 enum hub_isolation { ISOLATION_AVAILABLE, ISOLATION_REQUIRED, ISOLATION_OFF };
@@ -23,6 +24,8 @@ struct hub_config { /* all text lives in the arena it was read into */
     enum hub_isolation isolation; /* of spaces: with what the machine has, only whole, or none */
     struct hub_quota quota;       /* of spaces without one of their own (quota.h) */
     int64_t spaces_each;          /* that one person may own */
+    str trusted_proxies;          /* "10.0.0.5, 10.1.0.0/16": those in front of the edge; empty: none */
+    struct proxy_list proxies;    /* the same, and the edge itself: whose X-Forwarded-* the hub believes */
     str name_server;              /* "127.0.0.1:53", asked for TXT records; empty: those of the machine */
     bool verify;                  /* an e-mail address must be confirmed before the account is used */
     str backup_folder;            /* empty: none are taken */
@@ -37,7 +40,8 @@ struct hub_config { /* all text lives in the arena it was read into */
 enum status hub_usual_dir(struct arena *a, str *ret, struct err *err) MUST_USE;
 /* DIR/hub.yaml. NOT_FOUND: there is none (vitrine hub init makes it). CONFIG names file, key and what it may be. */
 enum status hub_config_read(struct arena *a, str dir, struct hub_config *ret, struct err *err) MUST_USE;
-/* The commented file that `vitrine hub init` writes. mail: for the authority that gives certificates; empty = none. */
+/* The commented file that `vitrine hub init` writes. mail: for the authority that gives certificates, "-": it gets
+ * none; empty: no certificates are asked for. */
 str hub_config_text(struct arena *a, str domain, str listen, str listen_tls, str origin, str mail);
 bool hub_sends_mail(const struct hub_config *c);
 /* "museum" -> "https://museum.data.example.org" */

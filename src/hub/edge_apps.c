@@ -177,6 +177,10 @@ static str command(struct hub *h, struct arena *a, str space_id, str program, co
     push(words, "serve");
     push_pair(words, "--space", folder_of(h, a, space_id));
     push_pair(words, "--uds", STR("{socket}"));
+    if (h->config.trusted_proxies.n) { /* beside the edge, which a space trusts anyway */
+        push_pair(words, "--setting", STR("trusted_proxies"));
+        value_push(words, value_str(h->config.trusted_proxies));
+    }
     for (size_t i = 0; i < value_count(words); i++)
         out = ARENA_CAT(a, out, i ? STR(" ") : STR(""), edge_apps_quoted(a, value_at(words, i).s));
     return out;

@@ -46,7 +46,7 @@ static enum status part_data(void *arg, str bytes, struct err *err)
     buf_puts(&f->file, bytes);
     if (!f->file.over)
         return STATUS_OK;
-    err_set(err, STATUS_TOO_LARGE, "A logo may have %d kB at most.", (int)(LIMIT_HUB_LOGO / 1000));
+    err_set(err, STATUS_TOO_LARGE, "A logo may have %d KiB at most.", (int)(LIMIT_HUB_LOGO / 1024));
     return err_hint(err, "Save it smaller: it is shown 28 pixels high.");
 }
 

@@ -7,11 +7,10 @@
 #include "http/forwarded.h"
 #include "http/uri.h"
 
-static str client_of(struct arena *a, const struct http_request *http)
+static str client_of(struct hub *h, struct arena *a, const struct http_request *http)
 {
     struct forwarded f;
-    struct proxy_list edge = {.unix_peers = true}; /* whoever reaches our socket is the edge */
-    forwarded_find(&edge, &http->headers, http->peer, &f);
+    forwarded_find(&h->config.proxies, &http->headers, http->peer, &f);
     return arena_str(a, str_of(f.client));
 }
 
@@ -30,7 +29,7 @@ struct hub_request *hub_request_new(struct hub *h, struct http_exchange *x)
                                .exchange = x,
                                .http = http,
                                .a = http->arena,
-                               .client = client_of(http->arena, http),
+                               .client = client_of(h, http->arena, http),
                                .args = value_dict(http->arena),
                                .form = value_dict(http->arena)};
     rq->crowd = crowd_of(rq->a, rq->client);
@@ -100,6 +99,15 @@ struct value hub_when(struct arena *a, int64_t unix_s, int64_t now_s)
     VALUE_SET(v, "words", value_str(words));
     VALUE_SET(v, "iso", value_str(arena_printf(a, "%.19sZ", iso)));
     return v;
+}
+
+void hub_say_when(struct arena *a, struct value rows, const char *column)
+{
+    int64_t now = clock_unix_s();
+    for (size_t i = 0; i < value_count(rows); i++) {
+        struct value row = value_at(rows, i);
+        value_set(row, str_of(column), hub_when(a, value_get(row, str_of(column)).i, now));
+    }
 }
 
 enum status hub_conn(struct hub_request *rq, struct conn **ret, struct err *err)

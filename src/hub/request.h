@@ -42,6 +42,7 @@ bool hub_same_origin(const struct hub_request *rq);
 str hub_day(struct arena *a, int64_t unix_s); /* "2026-11-21 20:27 UTC"; empty for 0 */
 /* As people say it, {"words": "3 days ago", "iso": "2026-11-18T20:27:00Z"}; NONE for 0. */
 struct value hub_when(struct arena *a, int64_t unix_s, int64_t now_s);
+void hub_say_when(struct arena *a, struct value rows, const char *column); /* of each row, now; INT before */
 /* A connection that reads, until the answer. */
 enum status hub_conn(struct hub_request *rq, struct conn **ret, struct err *err) MUST_USE;
 /* What was read before is older than a write that this request made: the next hub_conn sees it. */

@@ -68,7 +68,7 @@ void usage_add(struct hub *h, struct arena *a, struct value apps, struct value r
     VALUE_SET(row, "requests", value_int(there ? number(VALUE_GET(app, "requests")) : 0));
     VALUE_SET(row, "errors", value_int(there ? number(VALUE_GET(app, "answers_5xx")) : 0));
     VALUE_SET(row, "runs", value_str(there ? value_get_text(app, STR("rest")) : STR("not there")));
-    VALUE_SET(row, "problem", value_bool(there && value_get_text(app, STR("problem")).n > 0));
+    VALUE_SET(row, "problem", value_str(there ? value_get_text(app, STR("problem")) : STR("")));
     VALUE_SET(row, "backup", value_str(hub_day(a, at)));
     VALUE_SET(row, "backup_well", value_bool(number(VALUE_GET(row, "backup_good")) == 1));
 }

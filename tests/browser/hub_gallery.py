@@ -40,7 +40,7 @@ NOT_HTML = {
     "/-/start/keep": "a redirect, or the page before it", "/-/start/drop": "a redirect",
     "/spaces/{}/invitations": "the page of its people", "/spaces/{}/restore": "a redirect", "/spaces/{}/download": "a file",
     "/spaces/{}/logo": "a redirect", "/-/logo/{}": "a picture",
-    "/-/admin/spaces/{}": "a redirect", "/-/admin/people/{}": "a redirect",}
+    "/-/admin/people/{}": "a redirect",}
 
 
 @dataclasses.dataclass
@@ -122,6 +122,12 @@ PAGES = {
     "sign-out": Look("/-/sign-out", "/-/sign-out", "owner"),
     "signed-out": Look("/-/signed-out", "/-/signed-out?by=university"),
     "admin": Look("/-/admin", "/-/admin", "admin"),
+    "admin-found": Look("/-/admin", "/-/admin?q=museum", "admin"),
+    "admin-none": Look("/-/admin", "/-/admin?q=nobody-of-this-name", "admin"),
+    "log": Look("/-/admin/spaces/{}/log", "/-/admin/spaces/broken/log", "admin"),
+    "log-hub": Look("/-/admin/log", "/-/admin/log", "admin"),
+    "suspend": Look("/-/admin/spaces/{}", "/-/admin/spaces/city-museum", "admin"),
+    "suspended": Look("/-/admin/spaces/{}", "/-/admin/spaces/suspended", "admin"),
     "quota": Look("/-/admin/spaces/{}/quota", "/-/admin/spaces/city-museum/quota", "admin"),
     "error-403": Look("/spaces/{}", "/spaces/city-museum", "viewer", None, 403),
     "error-404": Look("/", "/-/nothing", "owner", None, 404),

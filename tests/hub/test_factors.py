@@ -78,6 +78,23 @@ def test_an_app_is_set_up_and_asked_for(hub):
     assert third.post("/-/second", {"code": code(secret)}).status == 403, "a code is for one sign-in"
 
 
+def test_a_lost_phone(hub):
+    """Whoever runs the hub gives a link; it does not pass the second step unless that is taken away."""
+    ana, secret, codes = with_app(hub, "lost@example.org")
+
+    def reset(*more):
+        made = hub.run("hub", "reset-link", "lost@example.org", "--dir", hub.folder, *more)
+        token = re.search(r"/-/reset\?token=(\S+)", made.stdout).group(1)
+        browser = elsewhere(hub)
+        return browser, browser.post("/-/reset", {"token": token, "password": "another four words then"})
+
+    browser, page = reset()
+    assert page.status == 303 and page.header("location").startswith("/-/second"), page
+    browser, page = reset("--no-app")
+    assert page.status == 303 and browser.get("/-/account").status == 200, page
+    assert elsewhere(hub).sign_in("lost@example.org", "another four words then").header("location") == "/"
+
+
 def test_clocks_may_be_one_step_off(hub):
     _, secret, _ = with_app(hub, "clock@example.org")
     for off, status in ((-90, 403), (90, 403), (30, 303)):

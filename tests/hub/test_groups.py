@@ -93,9 +93,9 @@ def test_given_and_taken_at_each_sign_in(place, issuer):
     assert roles(place, "field") == {"ana": "owner"} and roles(place, "forest") == {"ana": "owner"}
     assert people_of(place.ana.get(place.team)) == ["ana"]
     log = place.root.get("/-/admin").said
-    for said in ("groups.role-given field editor, by standin", "groups.role-given field owner, by standin",
-                 "groups.role-taken field owner, by standin", f"groups.team-given {place.team[-13:]}, by standin",
-                 f"groups.team-taken {place.team[-13:]}, by standin"):
+    for said in ("Role given by a group field editor, by standin", "Role given by a group field owner, by standin",
+                 "Role taken by a group field owner, by standin", f"In a team by a group {place.team[-13:]}, by standin",
+                 f"Out of a team by a group {place.team[-13:]}, by standin"):
         assert f"ben@g.example {said}" in log, said
 
 
@@ -139,7 +139,8 @@ def test_administrators(place, issuer):
     assert eve.get("/-/admin").status == 200
     assert place.root.post(f"/-/admin/people/{eves}", {"do": "unmake-admin"}).status == 303
     log = place.root.get("/-/admin").said
-    assert "eve@g.example groups.admin-given by standin" in log and "eve@g.example groups.admin-taken by standin" in log
+    assert "eve@g.example Made an administrator by a group by standin" in log
+    assert "eve@g.example No administrator any more, by a group by standin" in log
 
 
 def test_what_administrators_see(place, issuer):
@@ -236,7 +237,7 @@ def test_a_certified_issuer_says_groups(make_hub, tmp_path):
         groups.write_text(json.dumps({"ana": ["staff"]}))
         assert certified(ana, begin(ana, "real"), "ana").status == 303
         assert roles(hub, "field") == {"own": "owner"} and ana.get("/-/admin").status == 404
-        assert "ana@example.org groups.role-taken field editor, by real" in root.get("/-/admin").said
+        assert "ana@example.org Role taken by a group field editor, by real" in root.get("/-/admin").said
     finally:
         run.stdin.close()
         run.wait(60)

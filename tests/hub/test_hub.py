@@ -40,6 +40,114 @@ def test_every_command_looks_in_the_same_folder(command, tmp_path):
     assert done.returncode == 5 and f"there is no hub in '{tmp_path}'" in done.stderr, done
 
 
+def init(folder, domain, *more):
+    code, out, err = serving.run("hub", "init", "--domain", domain, "--dir", folder, *more)
+    assert code == 0, err
+    checked = serving.run("hub", "check", "--dir", folder)
+    assert checked[0] == 0, checked
+    return out, (folder / "hub.yaml").read_text()
+
+
+def test_two_commands_are_enough_on_a_server(tmp_path):
+    """Nothing is asked that most would answer alike: the certificates are Let's Encrypt's."""
+    out, text = init(tmp_path / "a", "data.example.org")
+    assert "letsencrypt.org/repository" in out and "*.data.example.org must lead to this machine" in out, out
+    assert "https://data.example.org/-/admin-link?token=" in out
+    assert '\nacme: {mail: "-", agree: true}\n' in text and '\nlisten_tls: [":443"]\n' in text, text
+    out, text = init(tmp_path / "b", "data.example.org", "--acme", "ana@example.org")
+    assert '\nacme: {mail: "ana@example.org", agree: true}\n' in text
+    out, text = init(tmp_path / "c", "data.example.org", "--origin", "https://data.example.org")
+    assert "trusted_proxies" in out and "letsencrypt" not in out and "\nlisten_tls: []\n" in text and "\n#acme" in text, (out, text)
+    out, text = init(tmp_path / "d", "data.localhost")
+    assert "letsencrypt" not in out and "DNS" not in out and "\n#acme" in text and "http://data.localhost:8080/-/admin" in out
+
+
+@pytest.mark.parametrize("line, says", [
+    ("trusted_proxies: [10.0.0.5, nobody]", "trusted_proxies.*nobody"),
+    ("trusted_proxies: {a: b}", "trusted_proxies must be a list"),
+    ("certificates: [{cert: /none.pem, key: /none.key}]", "certificates: '/none.pem' cannot be read.*PEM"),
+    ("certificates: [x]", "needs cert and key"),
+    ("acme: {mail: a@b.example}", "agree: true"),
+    ("fleet: 1", '"fleet" is no key'),
+])
+def test_check_reads_what_the_edge_needs(tmp_path, line, says):
+    init(tmp_path / "hub", "data.localhost")
+    config = tmp_path / "hub/hub.yaml"
+    text = config.read_text()
+    config.write_text(f"{text}\n{line}\n")
+    for command in (("hub", "check"), ("hub", "reload"), ("up",)):
+        code, _, err = serving.run(*command, "--dir", tmp_path / "hub")
+        assert code and "hub.yaml" in err and re.search(says, err, re.S), (command, err)
+    config.write_text(text.replace('listen: ["127.0.0.1:8080"]', 'listen: ["nowhere"]'))
+    code, _, err = serving.run("hub", "check", "--dir", tmp_path / "hub")
+    assert code and "hub.yaml: listen" in err, err
+
+
+def test_a_proxy_in_front(make_hub):
+    """Whom it forwards for counts, and not the proxy: attempts and devices are theirs."""
+    hub = make_hub("trusted_proxies: [127.0.0.1, 10.0.0.0/8]")
+    ana = hub.browser()
+
+    def behind(address):
+        return {"X-Forwarded-For": address}
+
+    assert ana.ask("POST", "/-/sign-up", {"email": "ana@example.org", "name": "Ana", "password": PASSWORD},
+                   behind("198.51.100.7")).status == 303
+    assert "198.51.100." in ana.get("/-/account/sessions").said
+    eve = hub.browser()
+    while eve.ask("POST", "/-/sign-in", {"email": "ana@example.org", "password": "x"}, behind("203.0.113.9")).status == 401:
+        pass
+    assert eve.ask("POST", "/-/sign-in", {"email": "x@example.org", "password": "x"}, behind("203.0.113.9")).status in (401, 429)
+    assert hub.browser().ask("POST", "/-/sign-in", {"email": "ana@example.org", "password": PASSWORD},
+                             behind("198.51.100.8")).status == 303
+    forged = hub.browser("127.0.0.2")  # no proxy of ours
+    forged.ask("POST", "/-/sign-in", {"email": "ana@example.org", "password": PASSWORD}, behind("192.0.2.1"))
+    said = forged.get("/-/account/sessions").said
+    assert "127.0.0." in said and "192.0.2." not in said, said
+    origin = ana.new_space("Behind", "behind")
+    assert ana.get(origin + "/-/health", headers=behind("198.51.100.7")).status == 200
+    id = hub.space_json("behind")["id"]
+    asked = json.loads(hub.run("status", "--json", "--state", hub.folder / "edge").stdout)
+    assert "trusted_proxies' '127.0.0.1, 10.0.0.0/8'" in json.dumps(asked), (id, asked)
+
+
+def test_a_link_for_who_has_forgotten_the_password(hub):
+    """Where no mail is sent, whoever runs the hub makes it."""
+    ana, new = hub.browser(), "another four words then"
+    ana.sign_up("forgot@example.org")
+    page = hub.browser().get("/-/forgot")
+    assert page.status == 200 and "sends no mail" in page.said and "vitrine hub reset-link" in page.said
+    assert 'action="/-/forgot"' not in page.text
+    sent = hub.browser().post("/-/forgot", {"email": "forgot@example.org"})
+    assert sent.status == 409 and "No mail is sent here" in sent.said and "reset-link" in sent.said, sent
+    unknown = hub.run("hub", "reset-link", "nobody@example.org", "--dir", hub.folder)
+    assert unknown.returncode == 5 and "nobody@example.org" in unknown.stderr and "Administration" in unknown.stderr, unknown
+    assert "for whom" in hub.run("hub", "reset-link", "--dir", hub.folder).stderr
+    made = hub.run("hub", "reset-link", "FORGOT@example.org", "--dir", hub.folder)
+    link = re.search(rf"{hub.origin}/-/reset\?token=\S+", made.stdout).group(0)
+    other = hub.browser()
+    assert "Set a new password" in other.get(link).said
+    token = link.split("token=")[1]
+    assert other.post("/-/reset", {"token": token, "password": "short"}).status == 400
+    assert other.post("/-/reset", {"token": token, "password": new}).status == 303
+    assert other.get("/-/account").status == 200 and ana.get("/-/account").status == 303, "all others are signed out"
+    gone = hub.browser().post("/-/reset", {"token": token, "password": new})
+    assert gone.status == 404 and "Ask whoever runs data.localhost" in gone.said, gone
+    assert hub.browser().sign_in("forgot@example.org").status == 401
+    assert hub.browser().sign_in("forgot@example.org", new).status == 303
+    expired = hub.browser().get("/-/admin-link?token=x")
+    assert expired.status == 404 and "vitrine hub admin-link" in expired.said
+
+
+def test_words_that_are_none(tmp_path):
+    for words, says in ((("hub", "frob"), "is nothing hub does.*init, check"), (("up", "now"), "nothing that up knows.*hub.yaml"),
+                        (("hub", "check", "it"), "one word too many.*hub --help"), (("hub", "restore"), "which space"),
+                        (("hub", "init"), "which domain.*data.localhost"), (("hub", "run"), "vitrine up"),
+                        (("hub", "init", "--domain", "Data.Example"), "lower-case")):
+        code, _, err = serving.run(*words, "--dir", tmp_path)
+        assert code and re.search(says, err, re.S), (words, err)
+
+
 def test_who_is_in_is_nobody_elses_to_read(hub):
     """Names and addresses of members: for the space's own user, which reads them all the same."""
     ana = hub.browser()

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Limits of the hub that are too high to be reached as they are, lowered in a program with fault points."""
+import html
+import re
 import threading
 
 from hub_rig import PASSWORD, at_once, wait_for
@@ -30,10 +32,54 @@ def test_links_in_mails_end(make_hub, tmp_path):
 def test_more_rows_than_a_page_may_have(make_hub):
     # LIMIT_HUB_ROWS
     hub = make_hub(env=lowered(HUB_ROWS=25)) # the steps of hub.db are rows too
+    ana = hub.browser()
+    ana.sign_up("ana@example.org")
+    for i in range(26):
+        assert ana.post("/-/teams", {"name": f"Team {i}"}).status == 303
+    assert ana.get("/-/teams").status == 413, "twenty-six teams"
+
+
+def test_pages_of_the_administration(make_hub):
+    # LIMIT_HUB_ADMIN_ROWS
+    hub = make_hub(env=lowered(HUB_ADMIN_ROWS=2))
+    admin, ana = hub.admin(), hub.browser()
+    ana.sign_up("ana@example.org", "Ana")
+    for name in ("alpha", "beta", "gamma"):
+        ana.new_space(name.title(), name)
+    for name in ("bob", "cleo"):
+        assert hub.browser().sign_up(f"{name}@example.org", name.title()).status == 303
+    page = admin.get("/-/admin")
+    assert "Alpha" in page.said and "Beta" in page.said and "Gamma gamma" not in page.said, page.said
+    assert "Spaces 3" in page.said and "People 4" in page.said, page.said
+    more = dict(re.findall(r'href="(/-/admin\?[^"]+)">(?:More|What) (\w+)', page.text))
+    more = {what: html.unescape(url) for url, what in more.items()}
+    assert "Gamma gamma live" in admin.get(more["spaces"]).said
+    people = admin.get(more["people"])
+    assert "cleo@example.org" in people.text and "root@example.org" in people.text
+    seen = []
+    while "happened" in more:  # to the first thing that happened
+        page = admin.get(more["happened"].split("#")[0])
+        seen += re.findall(r'data-label="What">([^<]+)<', page.text)
+        more = {what: html.unescape(url) for url, what in re.findall(r'href="(/-/admin\?[^"]+)">(?:More|What) (\w+)', page.text)}
+    assert seen.count("Space made") >= 1 and seen[-1] == "Account made" and len(seen) >= 5, seen
+    found = admin.get("/-/admin?q=GAM")
+    assert "Gamma gamma live" in found.said and "Alpha" not in found.said and "Nobody is called so" in found.said, found.said
+    assert "Cleo cleo@example.org" in admin.get("/-/admin?q=cleo").said
+    assert "None is called so" in admin.get("/-/admin?q=zzz").said
+
+
+def test_the_end_of_a_log(make_hub):
+    # LIMIT_HUB_LOG_TAIL
+    hub = make_hub(env=lowered(HUB_LOG_TAIL=2000))
     admin = hub.admin()
-    for i in range(25):
-        assert hub.browser(f"127.0.10.{i + 1}").sign_up(f"p{i}@example.org").status == 303
-    assert admin.get("/-/admin").status == 413, "twenty-six people"
+    hub.browser().sign_up("ana@example.org")
+    log = hub.folder / "edge/logs/hub.log"
+    with open(log, "ab") as f:
+        f.writelines(b"line %d \xff <b>\n" % i for i in range(300))
+    page = admin.get("/-/admin/log")
+    shown = re.search(r'<pre class="log"[^>]*>(.*?)</pre>', page.text, re.S).group(1)
+    assert "line 299 \ufffd &lt;b&gt;" in shown and "line 0 " not in shown and len(shown) < 4000, shown
+    assert "The end of its log" in page.said and re.match(r"line \d+ \ufffd &lt;b&gt;\n", shown), shown[:200]
 
 
 def test_passwords_wait_in_a_short_line(make_hub):

@@ -114,6 +114,9 @@ POST /-/teams name=                                       401    401    401    4
 GET  /-/teams/TEAM                                        in     in     in     404      404    404    404    200  200   200   200
 POST /-/teams/TEAM do=x                                   401    401    401    404      404    404    404    403  400   400   400
 GET  /-/admin                                             in     in     in     404      404    404    404    404  404   404   200
+GET  /-/admin/log                                         in     in     in     404      404    404    404    404  404   404   200
+GET  /-/admin/spaces/matrix                               in     in     in     404      404    404    404    404  404   404   200
+GET  /-/admin/spaces/matrix/log                           in     in     in     404      404    404    404    404  404   404   200
 POST /-/admin/spaces/matrix do=x                          401    401    401    404      404    404    404    404  404   404   400
 GET  /-/admin/spaces/matrix/quota                         in     in     in     404      404    404    404    404  404   404   200
 POST /-/admin/spaces/matrix/quota sql_ms=x                401    401    401    404      404    404    404    404  404   404   400

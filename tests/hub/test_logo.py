@@ -79,7 +79,7 @@ def test_a_large_picture(hub):
     fits = whole + b"\0" * (limits.LIMIT_HUB_LOGO - len(whole))  # LIMIT_HUB_LOGO; what follows the end is ignored
     assert send(ana, "large-logo", fits).status == 303
     page = send(ana, "large-logo", fits + b"\0")
-    assert page.status == 413 and "A logo may have 262 kB at most" in page.said, page
+    assert page.status == 413 and "A logo may have 256 KiB at most" in page.said, page
     assert send(ana, "large-logo", b"\0" * 3_000_000).status == 413
     assert hub.browser().get(shown(ana.get("/spaces/large-logo"))).body == fits
 

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a space uses: told to its owners, and of all spaces to administrators."""
+import contextlib
+import os
+import pathlib
 import re
+import signal
 
 from hub_rig import wait_for
 from limits import lowered
@@ -35,7 +39,8 @@ def test_owners_and_administrators_see_what_is_used(make_hub):
     assert hub.run("hub", "backup", "--dir", hub.folder).returncode == 0
     assert re.search(r"Last backup ✓ \d{4}-\d\d-\d\d \d\d:\d\d UTC, tried", ana.get("/spaces/used").said)
     said = admin.get("/-/admin").said
-    assert re.search(r"Used used live \S+ current members 1 150.0 kB of 5.4 GB Quota of Used \d+ \d+ ✓ \d{4}", said), said
+    row = r"Used used live \S+ Log of Used current members 1 150.0 kB of 5.4 GB Quota of Used \d+ \d+ ✓ \d{4}"
+    assert re.search(row, said), said
     bad = data_of(hub, "used") / "bad.db"
     bad.write_bytes(b"SQLite format 3\0" + b"x" * 5000)
     assert hub.run("hub", "backup", "--dir", hub.folder).returncode != 0
@@ -51,3 +56,50 @@ def test_only_so_many_files_are_looked_at(make_hub):
     ana.new_space("Many", "many")
     fill(hub, "many")
     assert "Disk more than" in ana.get("/spaces/many").said
+
+
+def seen(look, like):
+    """The first page that is like that."""
+    def one():
+        page = look()
+        return page if like(page) else None
+    return wait_for(one)
+
+
+def test_what_is_wrong_and_what_happened(make_hub):
+    """Administrators find the reason on a page, owners what was done to their space; suspending says why."""
+    hub = make_hub()
+    admin, ana, bob = hub.admin(), hub.browser(), hub.browser()
+    ana.sign_up("ana@example.org", "Ana")
+    bob.sign_up("bob@example.org", "Bob")
+    origin = ana.new_space("Field", "field")
+    other = ana.new_space("Other", "other")
+    page = ana.post("/spaces/field/invitations", {"email": "bob@example.org", "role": "viewer"})
+    token = re.search(r"token=([\w-]+)", page.text).group(1)
+    assert bob.post("/-/invitation", {"token": token}).status == 303
+    said = ana.get("/spaces/field").said
+    for line in ("ana@example.org Space made", "ana@example.org Invited bob@example.org",
+                 "bob@example.org Came in bob@example.org"):
+        assert line in said, said
+    assert "Came in" not in ana.get("/spaces/other").said and other
+
+    ask = admin.get("/-/admin/spaces/field")
+    assert ask.status == 200 and "Suspend Field" in ask.said and 'name="why"' in ask.text
+    assert admin.post("/-/admin/spaces/field", {"do": "suspend", "why": "It is being looked at."}).status == 303
+    refused = seen(lambda: bob.get(origin + "/", headers={"Accept": "text/html"}), lambda p: p.status == 503)
+    assert "It is being looked at." in refused.said, refused
+    assert "It is being looked at." in admin.get("/-/admin/spaces/field").said
+    assert "root@example.org Space suspended field It is being looked at." in admin.get("/-/admin").said
+    assert admin.post("/-/admin/spaces/field", {"do": "resume"}).status == 303
+
+    (data_of(hub, "field") / "vitrine.yaml").write_text("settings: [")
+    space = str(hub.folder / "spaces" / hub.space_json("field")["id"])
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if space.encode() in path.read_bytes():
+                os.kill(int(path.parent.name), signal.SIGKILL)
+    wait_for(lambda: hub.browser().get(origin + "/").status == 503)
+    page = seen(lambda: admin.get("/-/admin/spaces/field/log"), lambda p: "It is not well" in p.said)
+    assert "vitrine.yaml" in page.said and "vitrine logs s-" in page.said, page.said
+    assert "not well" in admin.get("/-/admin").said
+    assert ana.get("/-/admin/spaces/field/log").status == 404

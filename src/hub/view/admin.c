@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* admin — all spaces and people, for administrators. */
+/* admin — all spaces and people, for administrators. Lists come LIMIT_HUB_ADMIN_ROWS at a time, in the order of their
+ * names, and can be searched. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "hub/audit.h"
@@ -11,61 +12,100 @@
 #include "hub/view/view.h"
 #include "rt/fault.h"
 
-static void say_when(struct arena *a, struct value rows, const char *column)
+/* The first LIMIT_HUB_ADMIN_ROWS of rows; where there is one more, *ret_next is what the last of them has in `key`. */
+static struct value page_of(struct arena *a, struct value rows, const char *key, str *ret_next)
 {
-    int64_t now = clock_unix_s();
-    for (size_t i = 0; i < value_count(rows); i++) {
-        struct value row = value_at(rows, i);
-        value_set(row, str_of(column), hub_when(a, value_get(row, str_of(column)).i, now));
-    }
+    struct value out = value_list(a);
+    size_t most = (size_t)LIMIT_HUB_ADMIN_ROWS;
+    *ret_next = STR("");
+    for (size_t i = 0; i < MIN(value_count(rows), most); i++)
+        value_push(out, value_at(rows, i));
+    if (value_count(rows) > most)
+        *ret_next = value_get(value_at(rows, most - 1), str_of(key)).s;
+    return out;
+}
+
+/* ASCII in lower case, as lower() of SQLite has it. */
+static str lower(struct arena *a, str s)
+{
+    char *p = arena_cstr(a, s);
+    for (size_t i = 0; i < s.n; i++)
+        p[i] = p[i] >= 'A' && p[i] <= 'Z' ? (char)(p[i] | 32) : p[i];
+    return str_make(p, s.n);
+}
+
+struct lists {
+    struct value spaces, people, log, groups, counts;
+    str more_spaces, more_people;
+    int64_t before; /* of the log */
+};
+
+static enum status read_lists(struct hub_request *rq, struct conn *c, struct lists *l, struct err *err)
+{
+    struct arena *a = rq->a;
+    str q = lower(a, str_sub(str_trim(hub_arg(rq, "q")), 0, LIMIT_HUB_NAME));
+    int64_t before = 0;
+    if (!str_to_i64(hub_arg(rq, "before"), &before) || before < 0)
+        before = 0;
+    enum status st =
+        SQL_ROWS(c, a, &l->spaces, err,
+                 "select s.id, s.name, s.title, s.state, s.visibility, s.created_at, s.quota, s.version, s.pinned, b.at"
+                 " as backup_at, b.failed = '' as backup_good, (select count(*) from members m where m.space_id = s.id)"
+                 " as members from spaces s left join backups b on b.space_id = s.id where s.name > ?1 and (?2 = '' or"
+                 " instr(lower(s.name || ' ' || s.title), ?2)) order by s.name limit ?3",
+                 SQL_T(hub_arg(rq, "spaces")), SQL_T(q), SQL_I(LIMIT_HUB_ADMIN_ROWS + 1));
+    if (st == STATUS_OK)
+        st = SQL_ROWS(c, a, &l->people, err,
+                      "select id, email, name, is_admin, verified_at, disabled_at, seen_at, (select count(*) from"
+                      " members m where m.user_id = u.id) as spaces, exists (select 1 from identities i where i.user ="
+                      " u.id and i.made_admin) as by_group from users u where email > ?1 and (?2 = '' or"
+                      " instr(lower(email || ' ' || name), ?2)) order by email limit ?3",
+                      SQL_T(hub_arg(rq, "people")), SQL_T(q), SQL_I(LIMIT_HUB_ADMIN_ROWS + 1));
+    if (st == STATUS_OK)
+        st = sql_row(c, a, "select (select count(*) from spaces) as spaces, (select count(*) from users) as people",
+                     NULL, 0, &l->counts, err);
+    if (st == STATUS_OK)
+        st = hub_audit_rows(c, a, STR(""), before, &l->log, &l->before, err);
+    if (st == STATUS_OK)
+        st = groups_list(c, a, rq->hub->providers, &l->groups, err);
+    if (st != STATUS_OK)
+        return st;
+    l->spaces = page_of(a, l->spaces, "name", &l->more_spaces);
+    l->people = page_of(a, l->people, "email", &l->more_people);
+    return STATUS_OK;
 }
 
 enum status hub_view_admin(struct hub_request *rq, struct err *err)
 {
-    struct value vars = value_dict(rq->a), spaces, people, log, apps, groups;
+    struct value vars = value_dict(rq->a), apps;
+    struct lists l = {0};
     struct conn *c;
     enum status st = hub_conn(rq, &c, err);
     if (st == STATUS_OK)
-        st = sql_rows(
-            c, rq->a,
-            "select s.id, s.name, s.title, s.state, s.visibility, s.created_at, s.quota, s.version, s.pinned, b.at as"
-            " backup_at, b.failed = '' as backup_good, (select count(*) from members m where m.space_id = s.id) as"
-            " members from spaces s left join backups b on b.space_id = s.id order by s.name",
-            NULL, 0, &spaces, err);
-    if (st == STATUS_OK)
-        st = sql_rows(
-            c, rq->a,
-            "select id, email, name, is_admin, verified_at, disabled_at, seen_at, (select count(*) from members"
-            " m where m.user_id = u.id) as spaces, exists (select 1 from identities i where i.user = u.id and"
-            " i.made_admin) as by_group from users u order by email",
-            NULL, 0, &people, err);
-    if (st == STATUS_OK)
-        st =
-            sql_rows(c, rq->a,
-                     "select a.at, a.action, a.object, a.address, u.email, s.name as space from audit a left join users"
-                     " u on u.id = a.user_id left join spaces s on s.id = a.space_id order by a.id desc limit 100",
-                     NULL, 0, &log, err);
+        st = read_lists(rq, c, &l, err);
     if (st != STATUS_OK)
         return st;
-    st = groups_list(c, rq->a, rq->hub->providers, &groups, err);
-    if (st != STATUS_OK)
-        return st;
+    hub_conn_release(rq);
     if (edge_apps_list(rq->hub, rq->a, &apps, NULL) != STATUS_OK)
         apps = value_dict(rq->a);
-    hub_conn_release(rq);
     int64_t files = LIMIT_HUB_FILES;
-    for (size_t i = 0; i < value_count(spaces); i++) {
-        struct value s = value_at(spaces, i);
+    for (size_t i = 0; i < value_count(l.spaces); i++) {
+        struct value s = value_at(l.spaces, i);
         VALUE_SET(s, "origin", value_str(hub_space_origin(rq->a, &rq->hub->config, VALUE_GET(s, "name").s)));
         usage_add(rq->hub, rq->a, apps, s, &files);
     }
-    say_when(rq->a, spaces, "created_at");
-    say_when(rq->a, people, "seen_at");
-    say_when(rq->a, log, "at");
-    VALUE_SET(vars, "spaces", spaces);
-    VALUE_SET(vars, "people", people);
-    VALUE_SET(vars, "groups", groups);
-    VALUE_SET(vars, "log", log);
+    hub_say_when(rq->a, l.spaces, "created_at");
+    hub_say_when(rq->a, l.people, "seen_at");
+    hub_say_when(rq->a, l.log, "at");
+    VALUE_SET(vars, "q", value_str(hub_arg(rq, "q")));
+    VALUE_SET(vars, "counts", l.counts);
+    VALUE_SET(vars, "spaces", l.spaces);
+    VALUE_SET(vars, "more_spaces", value_str(l.more_spaces));
+    VALUE_SET(vars, "people", l.people);
+    VALUE_SET(vars, "more_people", value_str(l.more_people));
+    VALUE_SET(vars, "groups", l.groups);
+    VALUE_SET(vars, "log", l.log);
+    VALUE_SET(vars, "before", value_int(l.before));
     return hub_page(rq, 200, "admin.html", vars, err);
 }
 
@@ -89,11 +129,15 @@ static enum status write_suspend(struct conn *c, void *arg, struct err *err)
 
 enum status hub_view_admin_space(struct hub_request *rq, struct err *err)
 {
-    struct value space;
+    struct value space, vars = value_dict(rq->a);
     str what = hub_field(rq, "do");
     enum status st = space_find(rq, rq->params[0], &space, err);
     if (st != STATUS_OK)
         return st;
+    if (!hub_is_post(rq)) {
+        VALUE_SET(vars, "space", space);
+        return hub_page(rq, 200, "suspend.html", vars, err);
+    }
     struct suspend s = {rq, VALUE_GET(space, "id").s, str_sub(hub_field(rq, "why"), 0, 200), str_is(what, "suspend")};
     if (!s.on && !str_is(what, "resume"))
         return err_set(err, STATUS_INVALID, "A space is suspended or resumed.");

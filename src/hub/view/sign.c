@@ -96,6 +96,7 @@ static enum status form_again(struct hub_request *rq, const char *page, const st
     VALUE_SET(vars, "token", value_str(hub_is_post(rq) ? hub_field(rq, "token") : hub_arg(rq, "token")));
     VALUE_SET(vars, "invitation", value_str(hub_field(rq, "invitation")));
     VALUE_SET(vars, "verify", value_bool(rq->hub->config.verify));
+    VALUE_SET(vars, "sends", value_bool(hub_sends_mail(&rq->hub->config)));
     enum status st = waiting_find(rq, &file, err);
     VALUE_SET(vars, "file", file);
     if (str_is(to, "/") && file.kind == VALUE_DICT)
@@ -251,7 +252,8 @@ static enum status sign_in(struct hub_request *rq, struct err *err)
     bool right = password_matches(hash.n ? hash : STR(NOBODY), password) && hash.n;
     if (!right) {
         err_set(err, STATUS_UNAUTHENTICATED, "The address or the password is wrong.");
-        return hub_of_field(rq, "password", err_hint(err, "Passwords can be set anew with a link by mail."));
+        return hub_of_field(rq, "password",
+                            err_hint(err, "Forgotten? \"Forgot the password\" below says how to set a new one."));
     }
     if (rq->hub->config.verify && !VALUE_GET(row, "verified_at").i) {
         err_set(err, STATUS_FORBIDDEN, "This address is not confirmed yet.");
@@ -306,10 +308,14 @@ enum status hub_view_sign_out(struct hub_request *rq, struct err *err)
 
 /* ---- links in mails. A GET changes nothing: programs that look through mail open every link ---- */
 
-static enum status no_link(struct err *err)
+static enum status no_link(const struct hub_request *rq, const char *kind, struct err *err)
 {
     err_set(err, STATUS_NOT_FOUND, "This link was used already, or its time is over.");
-    return err_hint(err, "Ask for a new one on the sign-in page.");
+    if (strcmp(kind, "admin") == 0)
+        return err_hint(err, "On the machine of the hub, \"vitrine hub admin-link\" prints a new one.");
+    if (!hub_sends_mail(&rq->hub->config))
+        return err_hint(err, "Ask whoever runs %.*s for a new one.", STR_ARG(rq->hub->config.domain));
+    return err_hint(err, "Ask for a new one with \"Forgot the password\" on the sign-in page.");
 }
 
 static enum status link_of(struct hub_request *rq, const char *kind, struct value *ret, struct err *err)
@@ -319,7 +325,7 @@ static enum status link_of(struct hub_request *rq, const char *kind, struct valu
     enum status st = hub_conn(rq, &c, err);
     if (st == STATUS_OK)
         st = account_link_find(c, rq->a, token, kind, ret, err);
-    return st == STATUS_OK && ret->kind != VALUE_DICT ? no_link(err) : st;
+    return st == STATUS_OK && ret->kind != VALUE_DICT ? no_link(rq, kind, err) : st;
 }
 
 struct use_link {
@@ -333,8 +339,9 @@ static enum status write_use_link(struct conn *c, void *arg, struct err *err)
 {
     const struct use_link *u = arg;
     str user = VALUE_GET(u->link, "user_id").s;
+    bool proves = strcmp(u->kind, "handed") != 0 || u->rq->hub->config.verify; /* else nobody's address is */
     enum status st = account_link_use(c, u->rq->a, hub_field(u->rq, "token"), u->kind, err);
-    if (st == STATUS_OK && u->hash.n)
+    if (st == STATUS_OK && u->hash.n && proves)
         st = account_proven(c, u->rq->a, user, err);
     if (st == STATUS_OK && u->hash.n)
         st = SQL_RUN(c, err, "update users set password = ?2 where id = ?1", SQL_T(user), SQL_T(u->hash));
@@ -396,6 +403,8 @@ enum status hub_view_forgot(struct hub_request *rq, struct err *err)
         return form_again(rq, "forgot.html", NULL, err);
     bool known;
     enum status st = hub_of_field(rq, "email", letter_address(f.email, &why));
+    if (st == STATUS_OK && !hub_sends_mail(&rq->hub->config))
+        st = err_set(&why, STATUS_CONFLICT, "No mail is sent here, and so no link either.");
     if (st == STATUS_OK)
         st = may_try(rq, f.email, STR(""), &known, &why);
     if (st != STATUS_OK)
@@ -412,7 +421,12 @@ enum status hub_view_reset(struct hub_request *rq, struct err *err)
     struct use_link u = {.rq = rq, .kind = "reset"};
     struct err why = ERR_INIT;
     str password = value_get_text(rq->form, STR("password"));
-    enum status st = link_of(rq, u.kind, &u.link, err);
+    struct err none = ERR_INIT;
+    enum status st = link_of(rq, "handed", &u.link, &none);
+    if (st == STATUS_OK)
+        u.kind = "handed";
+    else
+        st = link_of(rq, u.kind, &u.link, err);
     if (st != STATUS_OK || !hub_is_post(rq))
         return st == STATUS_OK ? form_again(rq, "reset.html", NULL, err) : st;
     st = hub_of_field(rq, "password", password_rules_check(password, VALUE_GET(u.link, "email").s, &why));

@@ -179,6 +179,24 @@ static enum status add_use(struct hub_request *rq, struct value space, struct va
     return STATUS_OK;
 }
 
+static enum status add_happened(struct hub_request *rq, str id, struct value vars, struct err *err)
+{
+    struct value log;
+    struct conn *c;
+    int64_t before = 0;
+    if (!str_to_i64(hub_arg(rq, "before"), &before) || before < 0)
+        before = 0;
+    enum status st = hub_conn(rq, &c, err);
+    if (st == STATUS_OK)
+        st = hub_audit_rows(c, rq->a, id, before, &log, &before, err);
+    if (st != STATUS_OK)
+        return st;
+    hub_say_when(rq->a, log, "at");
+    VALUE_SET(vars, "log", log);
+    VALUE_SET(vars, "before", value_int(before));
+    return STATUS_OK;
+}
+
 enum status hub_view_space(struct hub_request *rq, struct err *err)
 {
     struct value vars = value_dict(rq->a), space;
@@ -201,6 +219,9 @@ enum status hub_view_space(struct hub_request *rq, struct err *err)
     if (st != STATUS_OK)
         return st;
     VALUE_SET(vars, "space", space);
+    st = add_happened(rq, VALUE_GET(space, "id").s, vars, err);
+    if (st != STATUS_OK)
+        return st;
     VALUE_SET(vars, "logo", value_str(logo_url(&rq->hub->config, rq->a, value_get_text(space, STR("logo")))));
     VALUE_SET(vars, "logo_most", value_int(LIMIT_HUB_LOGO));
     struct value theme;
