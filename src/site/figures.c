@@ -17,24 +17,36 @@ str figure_key(struct arena *a, str sql, const struct query_param *params, size_
     return arena_concat(a, parts, param_count * 2 + 1);
 }
 
-/* Read once a request, since a page looks for some thirty figures and each signature costs two system calls: what it
- * shows is then true of the moment it began, also when the data changes meanwhile. */
-bool figure_begin(struct request *rq, struct db_signature *ret)
+struct figure_found {
+    struct figure_found *next;
+    str key;
+    struct rowset rows;
+};
+
+/* The signature is read once a request, since a page looks for some thirty figures and each costs four system calls:
+ * what it shows is then true of the moment it began, also when the data changes meanwhile. */
+static bool begin(struct request *rq)
 {
     if (rq->seen_of != rq->db) {
+        figures_flush(rq);
         rq->seen_of = NULL;
         if (database_signature(rq->db->database, &rq->seen, NULL) != STATUS_OK)
             return false;
         rq->seen_of = rq->db;
     }
-    *ret = rq->seen;
     return true;
 }
 
 enum figure_state figure_look(struct request *rq, str key, struct rowset *ret)
 {
-    struct db_signature now;
-    return figure_begin(rq, &now) ? figure_store_get(rq->db->figures, &now, key, rq->arena, ret) : FIGURE_NONE;
+    if (!begin(rq))
+        return FIGURE_NONE;
+    for (const struct figure_found *found = rq->found; found; found = found->next)
+        if (str_eq(found->key, key)) {
+            *ret = found->rows;
+            return FIGURE_EXACT;
+        }
+    return figure_store_get(rq->db->figures, &rq->seen, key, rq->arena, ret);
 }
 
 enum figure_state figure_look_integer(struct request *rq, str key, int64_t *ret)
@@ -46,18 +58,31 @@ enum figure_state figure_look_integer(struct request *rq, str key, int64_t *ret)
     return state;
 }
 
-void figure_keep(struct request *rq, const struct db_signature *begun, str key, const struct rowset *rows)
+void figure_keep(struct request *rq, str key, const struct rowset *rows)
 {
-    struct db_signature now;
-    if (database_signature(rq->db->database, &now, NULL) == STATUS_OK && db_signature_equal(begun, &now))
-        figure_store_put(rq->db->figures, begun, key, rows);
+    if (rq->seen_of != rq->db) /* who did not look does not know of which data this is */
+        return;
+    struct figure_found *found = ARENA_NEW(rq->arena, struct figure_found);
+    *found = (struct figure_found){rq->found, key, *rows};
+    rq->found = found;
 }
 
-void figure_keep_integer(struct request *rq, const struct db_signature *begun, str key, int64_t n)
+void figures_flush(struct request *rq)
 {
-    struct cell cell = {.kind = CELL_INT, .i = n};
-    const struct rowset rows = {.column_count = 1, .cells = &cell, .row_count = 1};
-    figure_keep(rq, begun, key, &rows);
+    struct db_signature now;
+    if (rq->found && rq->seen_of && database_signature(rq->seen_of->database, &now, NULL) == STATUS_OK &&
+        db_signature_equal(&rq->seen, &now))
+        for (const struct figure_found *found = rq->found; found; found = found->next)
+            figure_store_put(rq->seen_of->figures, &now, found->key, &found->rows);
+    rq->found = NULL;
+}
+
+void figure_keep_integer(struct request *rq, str key, int64_t n)
+{
+    struct cell *cell = ARENA_NEW(rq->arena, struct cell);
+    *cell = (struct cell){.kind = CELL_INT, .i = n};
+    const struct rowset rows = {.column_count = 1, .cells = cell, .row_count = 1};
+    figure_keep(rq, key, &rows);
 }
 
 /* ---- in the background ---- */
@@ -124,10 +149,9 @@ static void run(void *arg, struct worker *w)
 static void want(struct request *rq, str key, str sql, str table, const struct query_param *params, size_t param_count,
                  size_t max_rows)
 {
-    struct db_signature now;
     int64_t mono = clock_mono_us();
     rq->response_varies = true;
-    if (!figure_begin(rq, &now) || !figure_store_claim(rq->db->figures, &now, key, mono))
+    if (!begin(rq) || !figure_store_claim(rq->db->figures, &rq->seen, key, mono))
         return;
     struct arena *a = arena_new(LIMIT_FIGURE_ARENA);
     struct job *j = ARENA_NEW(a, struct job);
@@ -144,7 +168,7 @@ static void want(struct request *rq, str key, str sql, str table, const struct q
     for (size_t i = 0; i < param_count; i++)
         j->params[i] = (struct query_param){arena_str(a, params[i].name), value_copy(a, params[i].value)};
     if (!pool_submit(rq->site->pool, LANE_FIGURES, run, j)) { /* busy: the next page asks again */
-        figure_store_settle(rq->db->figures, &now, key, false, 0, mono);
+        figure_store_settle(rq->db->figures, &rq->seen, key, false, 0, mono);
         job_free(j);
     }
 }

@@ -14,11 +14,12 @@ enum figure_state figure_look(struct request *rq, str key, struct rowset *ret);
 /* One integer likewise. */
 enum figure_state figure_look_integer(struct request *rq, str key, int64_t *ret);
 
-/* Around working one out at once: the signature before it, then keep it if the data did not change meanwhile. The
- * signature is that of the first look of this request. */
-bool figure_begin(struct request *rq, struct db_signature *ret);
-void figure_keep(struct request *rq, const struct db_signature *begun, str key, const struct rowset *rows);
-void figure_keep_integer(struct request *rq, const struct db_signature *begun, str key, int64_t n);
+/* One that was looked for, and then worked out at once: kept when the request is over, if the data did not change since
+ * it first looked; until then this request finds it. Rows and key live as long as the request. */
+void figure_keep(struct request *rq, str key, const struct rowset *rows);
+void figure_keep_integer(struct request *rq, str key, int64_t n);
+/* The request is over, or goes on with another database. */
+void figures_flush(struct request *rq);
 
 /* Has the statement run in the background and its first `max_rows` rows kept under the key, unless that is not needed,
  * not possible, or too early (figure_store_claim). The answer that is being made must not be kept: it will soon be

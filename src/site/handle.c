@@ -32,6 +32,7 @@
 #include "site/budget.h"
 #include "site/cache.h"
 #include "site/csrf.h"
+#include "site/figures.h"
 #include "site/history.h"
 #include "site/kept.h"
 #include "site/links.h"
@@ -278,6 +279,7 @@ static void respond(struct job *j, enum status st, struct err *err)
     struct request *rq = &j->request;
     struct request_note *note = rq->note;
     uint64_t sql_us = metric_mine(METRIC_SQL_SECONDS);
+    figures_flush(rq);
     request_disconnect(rq);
     st = gate_leave(rq, st, err);
     if (st == STATUS_NOT_FOUND)
@@ -530,7 +532,8 @@ static enum site_lane lane_of(const struct job *j, bool new_password)
         return LANE_SQL;
     if (visitors_must_ask(j->site->visitors, j->request.http))
         return LANE_SQL; /* it may wait for another server */
-    bool slow = flags & ROUTE_SLOW || budget_may_be_slow(&j->request) || budget_is_low(j->site, j->request.note);
+    bool slow = flags & ROUTE_SLOW || budget_may_be_slow(&j->request) ||
+                (budget_counts(&j->request) && budget_is_low(j->site, j->request.note));
     return slow ? LANE_SQL : LANE_PAGE;
 }
 

@@ -68,6 +68,7 @@ struct request {
     struct value error_extra;   /* DICT: more keys of the JSON error, "sql" for the page; or UNDEFINED */
     struct db_signature seen;   /* of the data of `seen_of` when this request first looked: figures.h */
     const struct published *seen_of; /* NULL = not yet */
+    struct figure_found *found;      /* figures of that data, not yet kept */
     struct write_step write;         /* the view returned AGAIN: its write waits for the writer */
 };
 

@@ -169,7 +169,6 @@ static enum status facet_rows(struct table_page *p, const struct query_facet *f,
     struct request *rq = p->rq;
     const struct query_plan *plan = p->plan;
     str key = figure_key(rq->arena, f->sql, plan->params, plan->param_count);
-    struct db_signature begun;
     *ret_estimated = false;
     enum figure_state state = p->may_vary ? FIGURE_NONE : figure_look(rq, key, r);
     if (state == FIGURE_EXACT)
@@ -179,18 +178,16 @@ static enum status facet_rows(struct table_page *p, const struct query_facet *f,
     enum status st = STATUS_TIMEOUT;
     bool small = budget->try_ms >= rq->site->config.settings.facet_time_limit_ms;
     if (budget->try_ms) {
-        bool begun_ok = figure_begin(rq, &begun) && !p->may_vary;
         struct fetch_limits limits = {.max_rows = max_rows, .time_limit_ms = budget->try_ms};
         st = fetch_rows(rq, rq->conn, f->sql, plan->params, plan->param_count, &limits, r, err);
-        if (st == STATUS_OK && begun_ok)
-            figure_keep(rq, &begun, key, r);
+        if (st == STATUS_OK && !p->may_vary)
+            figure_keep(rq, key, r);
         if (st != STATUS_TIMEOUT)
             return st;
     }
     if (small && p->table->kind != SCHEMA_VIEW && !plan->where_count)
         return st; /* the site's own limit is so low that it means it */
-    if (figure_begin(rq, &begun))
-        figure_keep_integer(rq, &begun, slow_key(p), 1);
+    figure_keep_integer(rq, slow_key(p), 1);
     budget->try_ms = 0;
     if (!p->may_vary && !plan->where_count)
         figure_want(rq, key, f->sql, plan->params, plan->param_count, max_rows);
@@ -335,7 +332,6 @@ static bool accepted(struct table_page *p, const struct query_suggestions *s, co
 {
     struct request *rq = p->rq;
     struct arena *a = rq->arena;
-    struct db_signature begun;
     int64_t verdict;
     str key = ARENA_CAT(a, STR("suggest "), str_of(query_facet_type(c->kind)), STR(" "), so_far->facet_size, STR(" "),
                         c->column, STR("\n"), so_far->key);
@@ -345,12 +341,10 @@ static bool accepted(struct table_page *p, const struct query_suggestions *s, co
         rq->response_varies = true;
         return false;
     }
-    bool begun_ok = figure_begin(rq, &begun);
     verdict = c->kind == QUERY_FACET_COLUMN ? accept_column(p, s, c, rows)
               : c->kind == QUERY_FACET_DATE ? accept_date(p, c)
                                             : accept_array(p, c);
-    if (begun_ok)
-        figure_keep_integer(rq, &begun, key, verdict);
+    figure_keep_integer(rq, key, verdict);
     return verdict;
 }
 

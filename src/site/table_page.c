@@ -243,7 +243,6 @@ static void count_filtered(struct table_page *p)
     const struct query_plan *plan = p->plan;
     struct arena *a = rq->arena;
     str key = figure_key(a, plan->count_sql, plan->params, plan->count_param_count);
-    struct db_signature begun;
     int64_t n;
     bool all;
     enum figure_state state = p->may_vary ? FIGURE_NONE : figure_look_integer(rq, key, &n);
@@ -251,15 +250,14 @@ static void count_filtered(struct table_page *p)
         p->count = n;
         return;
     }
-    bool begun_ok = figure_begin(rq, &begun) && !p->may_vary;
     str sql = query_count_sql_limited(a, plan, COUNT_LIMIT + 1);
     if (fetch_count(rq, rq->conn, sql, plan->params, plan->count_param_count, COUNT_LIMIT + 1,
                     MIN(time_limit_ms(p), COUNT_MS), &n, &all) != STATUS_OK)
         return;
     p->count = n || all ? n : -1;
     p->count_truncated = n && !all;
-    if (begun_ok && all)
-        figure_keep_integer(rq, &begun, key, n);
+    if (all && !p->may_vary)
+        figure_keep_integer(rq, key, n);
     else if (!all && !p->may_vary && !plan->where_count)
         figure_want(rq, key, plan->count_sql, plan->params, plan->count_param_count, 1);
 }

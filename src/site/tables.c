@@ -35,18 +35,16 @@ static void count_some(struct request *rq, const struct schema_table *t, int64_t
 {
     struct arena *a = rq->arena;
     str key = figure_count_key(a, t->name), least_key = ARENA_CAT(a, STR("at least "), key);
-    struct db_signature begun;
     int64_t n;
     *ret_all = false;
     if (keep && figure_look_integer(rq, least_key, &ret->count) == FIGURE_EXACT)
         return;
-    keep = figure_begin(rq, &begun) && keep;
     str from = ARENA_CAT(a, STR("select 1 from "), query_identifier(a, t->name));
     if (fetch_count(rq, rq->conn, from, NULL, 0, COUNT_LIMIT + 1, time_limit_ms, &n, ret_all) != STATUS_OK)
         return;
     ret->count = n || *ret_all ? n : -1;
     if (keep && ret->count >= 0)
-        figure_keep_integer(rq, &begun, *ret_all ? key : least_key, n);
+        figure_keep_integer(rq, *ret_all ? key : least_key, n);
 }
 
 /* What is not known at once is left to the background. */

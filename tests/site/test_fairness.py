@@ -129,13 +129,24 @@ def test_slow_queries_do_not_stand_before_rows(server, chinook):
     until(lambda: metric(site, "vitrine_workers_busy", '{lane="sql"}') == 0)
 
 
+def slow_jobs(site):
+    return metric(site, "vitrine_jobs_total", '{lane="sql"}')
+
+
+def test_pages_for_machines_do_not_wait_for_a_busy_client(server, chinook):
+    site = small(server, chinook, "--setting", "metrics.public", "true")
+    assert use_up(site).status == 429
+    until(lambda: slow_jobs(site) == slow_jobs(site))  # asking is no job there
+
+
 def test_what_may_be_slow_runs_elsewhere(server, chinook):
-    site = server(chinook, "--setting", "metrics.public", "true")
+    site = server(chinook, "--setting", "metrics.public", "true", "--setting", "client_sql_burst_ms", "0",
+                  "--setting", "sql_time_limit_ms", "60000")
 
     def jobs():
-        return metric(site, "vitrine_jobs_total", '{lane="sql"}')
+        return slow_jobs(site)
 
-    for path in ("/chinook/Track", "/chinook/Track/1", "/chinook/Track.json?_size=5"):
+    for path in ("/chinook/Album", "/chinook/Track/1", "/chinook/Genre.json?_size=5"):  # each a place of its own
         assert site.get(path).status == 200
     wanted = jobs()
     assert wanted == 0
