@@ -8,6 +8,7 @@
 #include "http/multipart.h"
 #include "hub/audit.h"
 #include "hub/space.h"
+#include "rt/fault.h"
 
 #define PARTS_MAX 8
 
@@ -113,6 +114,7 @@ enum status logo_set(struct hub_request *rq, str space_id, str bytes, struct err
     struct change l = {rq, space_id, bytes};
     hub_conn_release(rq);
     enum status st = store_write(rq->hub->store, write_logo, &l, err);
+    (void)FAULT("hub.logo.changed");
     if (st == STATUS_OK)
         space_tell(rq->hub);
     return st;

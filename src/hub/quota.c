@@ -7,6 +7,7 @@
 #include "hub/audit.h"
 #include "hub/edge_apps.h"
 #include "hub/space.h"
+#include "rt/fault.h"
 
 /* People write MB and percent; what is kept and told are bytes. */
 static const struct field {
@@ -140,6 +141,7 @@ enum status quota_set(struct hub_request *rq, str space_id, str own, struct err 
     struct conn *c;
     hub_conn_release(rq);
     enum status st = store_write(rq->hub->store, write_quota, &q, err);
+    (void)FAULT("hub.quota.changed");
     if (st != STATUS_OK)
         return st;
     space_tell(rq->hub); /* disk, time of SQL, requests: within a second */

@@ -80,9 +80,10 @@ enum status hub_session_end_others(struct conn *c, struct arena *a, str user_id,
 
 struct begin {
     struct hub_request *rq;
-    str id, hash, user_id, agent, old;
+    struct session_first first;
+    const str *user_id;
+    str id, hash, agent, old;
     int64_t now;
-    bool strong;
 };
 
 /* The first browser of an account is no news. */
@@ -103,36 +104,39 @@ static enum status tell_of_device(struct conn *c, struct hub_request *rq, str us
 static enum status begin(struct conn *c, void *arg, struct err *err)
 {
     const struct begin *b = arg;
-    enum status st = b->old.n ? hub_session_end(c, b->rq->a, b->old, err) : STATUS_OK;
+    enum status st = b->first.fn ? b->first.fn(c, b->first.arg, err) : STATUS_OK;
+    str user = *b->user_id; /* known by now */
+    if (st == STATUS_OK && b->old.n)
+        st = hub_session_end(c, b->rq->a, b->old, err);
     if (st == STATUS_OK)
-        st =
-            SQL_RUN(c, err,
-                    "insert into sessions (id, hash, user_id, created_at, seen_at, ends_at, strong_at, agent, address)"
-                    " values (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8)",
-                    SQL_T(b->id), SQL_T(b->hash), SQL_T(b->user_id), SQL_I(b->now), SQL_I(b->now + LIMIT_HUB_SESSION_S),
-                    SQL_I(b->strong ? b->now : 0), SQL_T(b->agent), SQL_T(b->rq->client));
+        st = SQL_RUN(c, err,
+                     "insert into sessions (id, hash, user_id, created_at, seen_at, ends_at, strong_at, agent, address)"
+                     " values (?1, ?2, ?3, ?4, ?4, ?5, ?4, ?6, ?7)",
+                     SQL_T(b->id), SQL_T(b->hash), SQL_T(user), SQL_I(b->now), SQL_I(b->now + LIMIT_HUB_SESSION_S),
+                     SQL_T(b->agent), SQL_T(b->rq->client));
     if (st == STATUS_OK)
-        st = SQL_RUN(c, err, "update users set seen_at = ?2 where id = ?1", SQL_T(b->user_id), SQL_I(b->now));
+        st = SQL_RUN(c, err, "update users set seen_at = ?2 where id = ?1", SQL_T(user), SQL_I(b->now));
     if (st == STATUS_OK) /* what this browser brought is nobody else's from now on */
-        st = waiting_give(c, b->rq, b->user_id, err);
+        st = waiting_give(c, b->rq, user, err);
     if (st == STATUS_OK)
-        st = tell_of_device(c, b->rq, b->user_id, err);
+        st = tell_of_device(c, b->rq, user, err);
     if (st == STATUS_OK)
-        st = device_note(c, b->rq, b->user_id, err);
+        st = device_note(c, b->rq, user, err);
     return st;
 }
 
-enum status hub_session_begin(struct hub_request *rq, str user_id, bool strong, struct err *err)
+enum status hub_session_begin(struct hub_request *rq, const str *user_id, struct session_first first, struct err *err)
 {
     str hash, secret = hub_secret(rq->a, &hash);
     struct begin b = {.rq = rq,
+                      .first = first,
                       .id = hub_id(rq->a, 'k'),
                       .hash = hash,
                       .user_id = user_id,
                       .agent = str_sub(http_header(rq->http, STR("user-agent")), 0, 300),
                       .old = rq->session,
-                      .now = clock_unix_s(),
-                      .strong = strong};
+                      .now = clock_unix_s()};
+    hub_conn_release(rq);
     (void)device_id(rq); /* made here: the write may run twice */
     enum status st = store_write(rq->hub->store, begin, &b, err);
     (void)FAULT("hub.session.made");
@@ -146,15 +150,8 @@ enum status hub_session_begin(struct hub_request *rq, str user_id, bool strong, 
     return st;
 }
 
-static enum status confirm(struct conn *c, void *arg, struct err *err)
+enum status hub_session_confirm(struct conn *c, const struct hub_request *rq, struct err *err)
 {
-    const struct hub_request *rq = arg;
     return SQL_RUN(c, err, "update sessions set strong_at = ?2 where id = ?1", SQL_T(rq->session),
                    SQL_I(clock_unix_s()));
-}
-
-enum status hub_session_confirm(struct hub_request *rq, struct err *err)
-{
-    hub_conn_release(rq);
-    return store_write(rq->hub->store, confirm, rq, err);
 }

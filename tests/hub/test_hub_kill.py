@@ -8,6 +8,12 @@ import shutil
 import sqlite3
 
 import pytest
+from authenticator import Passkey
+from stand_in import GitHub, Issuer
+from test_factors import code, codes_of, options_of, secret_of
+from test_logo import png, send
+from test_oidc import back, begin
+from test_oidc import sign_in as sign_in_by
 from tough_rig import PASSWORD, Tough, points, wait_for
 
 import serving
@@ -33,7 +39,17 @@ def test_every_point_has_a_scenario():
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    made = Tough(tmp_path_factory.mktemp("tough"), "verify_email: true")
+    issuer, github, keys = Issuer(), GitHub(), []
+    made = Tough(tmp_path_factory.mktemp("tough"), f"""verify_email: true
+oidc:
+- issuer: "{issuer.url}"
+  client_id: us
+  client_secret: "s3 cret:+"
+  name: standin
+  map: [{{group: keepers, space: museum, role: editor}}]
+github: {{client_id: gh, client_secret: gh-secret, url: "{github.url}", api: "{github.url}/api"}}
+""")
+    made.issuer, made.github, made.keys = issuer, github, keys
     made.root = made.new_browser()
     assert made.root.post("/-/admin-link", {"token": made.admin_link, "email": "root@example.org", "name": "Root",
                                             "password": PASSWORD}).status == 303
@@ -42,6 +58,8 @@ def world(tmp_path_factory):
     made.ana.new_space("Garden", "garden")
     yield made
     made.stop()
+    for one in (issuer, github, *keys):
+        one.close()
 
 
 @pytest.mark.parametrize("point, scenario, more", SCENARIOS, ids=[f"{p}-{fn.__name__}" for p, fn, _ in SCENARIOS])
@@ -479,3 +497,336 @@ def fleet_back(w):
     yield lambda: upgrade(w, "--program", broken)
     done = upgrade(w, "--resume")
     assert done.returncode == 6 and versions(w) == before, done
+
+
+# ---- second factors ----
+
+
+def with_app(w, address):
+    """Somebody with an app: browser, secret, recovery codes."""
+    b = w.person(address)
+    b.post("/-/account/app", {"do": "begin"})
+    secret = secret_of(b.get("/-/account/app"))
+    page = b.post("/-/account/app", {"do": "confirm", "code": code(secret)})
+    assert page.status == 200, page
+    return b, secret, codes_of(page)
+
+
+def at_second_step(w, address):
+    b = w.new_browser()
+    assert b.sign_in(address).header("location").startswith("/-/second")
+    return b
+
+
+def codes_left(w, address):
+    return w.value("select count(*) from recovery_codes where used_at = 0 and user_id = ?", id_of(w, address))
+
+
+def used_step(w, address):
+    return w.value("select used_step from totp where user_id = ?", id_of(w, address))
+
+
+@at("hub.app.changed")
+def app_begun(w):
+    b = w.person("app-begun@example.org")
+    yield lambda: b.post("/-/account/app", {"do": "begin"})
+    secret = secret_of(b.get("/-/account/app"))
+    assert w.new_browser().sign_in("app-begun@example.org").header("location") == "/", "not asked for before it is confirmed"
+    page = b.post("/-/account/app", {"do": "confirm", "code": code(secret)})
+    assert page.status == 200 and len(codes_of(page)) == 10
+
+
+@at("hub.app.changed")
+def app_confirmed(w):
+    b = w.person("app-on@example.org")
+    b.post("/-/account/app", {"do": "begin"})
+    secret = secret_of(b.get("/-/account/app"))
+    yield lambda: b.post("/-/account/app", {"do": "confirm", "code": code(secret)})
+    new = at_second_step(w, "app-on@example.org")
+    assert codes_left(w, "app-on@example.org") == 10, "that nobody has seen"
+    assert new.post("/-/second", {"code": code(secret, 30)}).status == 303, "the app is what it was confirmed with"
+    codes = codes_of(b.post("/-/account/app", {"do": "codes"}))
+    assert at_second_step(w, "app-on@example.org").post("/-/second", {"code": codes[0]}).status == 303
+
+
+@at("hub.app.changed")
+def codes_made_anew(w):
+    b, _, old = with_app(w, "codes@example.org")
+    yield lambda: b.post("/-/account/app", {"do": "codes"})
+    assert codes_left(w, "codes@example.org") == 10
+    assert at_second_step(w, "codes@example.org").post("/-/second", {"code": old[0]}).status == 403, "void"
+    codes = codes_of(b.post("/-/account/app", {"do": "codes"}))
+    assert at_second_step(w, "codes@example.org").post("/-/second", {"code": codes[0]}).status == 303
+
+
+@at("hub.app.changed")
+def app_off(w):
+    b, _, _ = with_app(w, "app-off@example.org")
+    yield lambda: b.post("/-/account/app", {"do": "off"})
+    assert w.new_browser().sign_in("app-off@example.org").header("location") == "/"
+    assert codes_left(w, "app-off@example.org") == 0
+
+
+@at("hub.code.used")
+def recovery_code_before(w):
+    _, _, codes = with_app(w, "code-before@example.org")
+    b = at_second_step(w, "code-before@example.org")
+    yield lambda: b.post("/-/second", {"code": codes[0]})
+    assert codes_left(w, "code-before@example.org") == 10, "nobody was signed in by it"
+    assert b.post("/-/second", {"code": codes[0]}).status == 303 and b.get("/-/account").status == 200
+    assert at_second_step(w, "code-before@example.org").post("/-/second", {"code": codes[0]}).status == 403, "once"
+
+
+@at("hub.session.made")
+def recovery_code_after(w):
+    _, _, codes = with_app(w, "code-after@example.org")
+    b = at_second_step(w, "code-after@example.org")
+    yield lambda: b.post("/-/second", {"code": codes[0]})
+    assert codes_left(w, "code-after@example.org") == 9
+    b = at_second_step(w, "code-after@example.org")
+    assert b.post("/-/second", {"code": codes[0]}).status == 403, "it stays used"
+    assert b.post("/-/second", {"code": codes[1]}).status == 303 and codes_left(w, "code-after@example.org") == 8
+
+
+@at("hub.code.used")
+def app_code_before(w):
+    _, secret, _ = with_app(w, "step-before@example.org")
+    b, before = at_second_step(w, "step-before@example.org"), used_step(w, "step-before@example.org")
+    yield lambda: b.post("/-/second", {"code": code(secret, 30)})
+    assert used_step(w, "step-before@example.org") == before and b.get("/-/account").status == 303
+    assert b.post("/-/second", {"code": code(secret, 30)}).status == 303, "the step between is still good"
+
+
+@at("hub.session.made")
+def app_code_after(w):
+    _, secret, _ = with_app(w, "step-after@example.org")
+    b, before, typed = at_second_step(w, "step-after@example.org"), used_step(w, "step-after@example.org"), code(secret, 30)
+    yield lambda: b.post("/-/second", {"code": typed})
+    assert used_step(w, "step-after@example.org") > before
+    assert at_second_step(w, "step-after@example.org").post("/-/second", {"code": typed}).status == 403
+    assert b.post("/-/second", {"code": typed}).header("location").startswith("/-/sign-in"), "that step is over"
+
+
+@at("hub.session.confirmed")
+def asked_again(w):
+    b = w.person("again@example.org")
+    w.write("update sessions set strong_at = 1 where user_id = ?", id_of(w, "again@example.org"))
+    assert b.get("/-/account/app").status == 303
+    yield lambda: b.post("/-/confirm", {"to": "/-/account/app", "password": PASSWORD})
+    assert b.get("/-/account/app").status == 200
+
+
+# ---- passkeys ----
+
+
+def new_key(w):
+    w.keys.append(Passkey(w.origin))
+    return w.keys[-1]
+
+
+def add_key(b, key, name="Phone"):
+    return b.post("/-/account/passkeys", {"do": "add", "name": name, **key.create(options_of(b.get("/-/account/passkeys")))})
+
+
+def key_of(w, address):
+    return w.rows("select name, counter, used_at, suspect_at from passkeys where user_id = ?", id_of(w, address))
+
+
+def answer(b, key):
+    return key.get(options_of(b.get("/-/sign-in")))
+
+
+@at("hub.passkey.changed")
+def passkey_added(w):
+    b, key = w.person("key@example.org"), new_key(w)
+    yield lambda: add_key(b, key)
+    assert "Phone" in b.get("/-/account/passkeys").said and add_key(b, key).status == 409, "it is there"
+    new = w.new_browser()
+    assert new.post("/-/passkey", answer(new, key)).status == 303 and new.get("/-/account").status == 200
+
+
+@at("hub.passkey.changed")
+def passkey_renamed(w):
+    b, key = w.person("key-name@example.org"), new_key(w)
+    assert add_key(b, key).status == 303
+    which = options_of(b.get("/-/account/passkeys"))["excludeCredentials"][0]["id"]
+    yield lambda: b.post("/-/account/passkeys", {"do": "rename", "key": which, "name": "Old phone"})
+    assert key_of(w, "key-name@example.org")[0][0] == "Old phone"
+
+
+@at("hub.passkey.changed")
+def passkey_removed(w):
+    b, key = w.person("key-out@example.org"), new_key(w)
+    assert add_key(b, key).status == 303
+    which = options_of(b.get("/-/account/passkeys"))["excludeCredentials"][0]["id"]
+    yield lambda: b.post("/-/account/passkeys", {"do": "remove", "key": which})
+    assert not key_of(w, "key-out@example.org")
+    new = w.new_browser()
+    assert new.post("/-/passkey", answer(new, key)).status == 403, "gone"
+
+
+@at("hub.passkey.used")
+def passkey_before(w):
+    b, key = w.person("key-before@example.org"), new_key(w)
+    assert add_key(b, key).status == 303
+    before, new = key_of(w, "key-before@example.org"), w.new_browser()
+    fields = answer(new, key)
+    yield lambda: new.post("/-/passkey", fields)
+    assert key_of(w, "key-before@example.org") == before and new.get("/-/account").status == 303
+    assert new.post("/-/passkey", fields).status == 303, "nobody was signed in by that answer"
+    assert key_of(w, "key-before@example.org")[0][1] > before[0][1]
+
+
+@at("hub.session.made")
+def passkey_after(w):
+    b, key = w.person("key-after@example.org"), new_key(w)
+    assert add_key(b, key).status == 303
+    before, new = key_of(w, "key-after@example.org"), w.new_browser()
+    fields = answer(new, key)
+    yield lambda: new.post("/-/passkey", fields)
+    assert key_of(w, "key-after@example.org")[0][1] > before[0][1], "its counter is kept"
+    assert new.post("/-/passkey", fields).status == 403, "sent before"
+    assert new.post("/-/passkey", answer(new, key)).status == 303
+    assert key_of(w, "key-after@example.org")[0][3] == 0, "and no copy is suspected"
+
+
+# ---- others who sign in ----
+
+
+def is_person(w, name, **more):
+    w.issuer.reset()
+    w.issuer.person = {"sub": f"sub-{name}", "email": f"{name}@example.org", "email_verified": True, "name": name, **more}
+
+
+def identities(w, address):
+    return w.value("select count(*) from identities where user = ?", id_of(w, address))
+
+
+def grants(w, address):
+    return w.rows("select g.role from space_grants g join spaces s on s.id = g.space_id where s.name = 'museum' and user_id = ?",
+                  id_of(w, address))
+
+
+@at("hub.identity.tried")
+def issuer_answered(w):
+    is_person(w, "tried")
+    b = w.new_browser()
+    token, q = w.issuer.code(begin(b))
+    yield lambda: back(b, q, code=token, state=q["state"])
+    assert not w.rows("select 1 from users where email = 'tried@example.org'")
+    assert back(b, q, code=token, state=q["state"]).status == 409, "one answer"
+    assert sign_in_by(b, w.issuer).status == 303 and identities(w, "tried@example.org") == 1
+
+
+@at("hub.identity.new")
+def issuer_makes_account(w):
+    is_person(w, "by-issuer", groups=["keepers"])
+    yield lambda: sign_in_by(w.new_browser(), w.issuer)
+    assert identities(w, "by-issuer@example.org") == 1 and grants(w, "by-issuer@example.org") == [("editor",)]
+    b, people = w.new_browser(), w.value("select count(*) from users")
+    assert sign_in_by(b, w.issuer).status == 303 and b.get("/-/account").status == 200
+    assert w.value("select count(*) from users") == people, "the account that was made"
+
+
+@at("hub.identity.new")
+def github_makes_account(w):
+    w.github.reset()
+    yield lambda: sign_in_by(w.new_browser(), w.github, "github")
+    b = w.new_browser()
+    assert identities(w, "octo@example.org") == 1
+    assert sign_in_by(b, w.github, "github").status == 303 and "octo@example.org" in b.get("/-/account").said
+
+
+@at("hub.identity.new")
+def owner_is_asked(w):
+    w.person("asked@example.org")
+    is_person(w, "asked")
+    yield lambda: sign_in_by(w.new_browser(), w.issuer)
+    assert identities(w, "asked@example.org") == 0
+    token = wait_for(lambda: w.link("asked@example.org", "/-/link-identity"), 60)
+    assert w.new_browser().post("/-/link-identity", {"token": token}).status == 303
+    assert sign_in_by(w.new_browser(), w.issuer).status == 303
+
+
+@at("hub.identity.confirmed")
+def owner_says_yes(w):
+    w.person("yes@example.org")
+    is_person(w, "yes")
+    b = w.new_browser()
+    assert sign_in_by(b, w.issuer).status == 200
+    token = wait_for(lambda: w.link("yes@example.org", "/-/link-identity"), 60)
+    yield lambda: b.post("/-/link-identity", {"token": token})
+    assert b.post("/-/link-identity", {"token": token}).status == 404, "once"
+    assert sign_in_by(b, w.issuer).status == 303 and "yes@example.org" in b.get("/-/account").said
+
+
+@at("hub.identity.used")
+def groups_at_sign_in(w):
+    is_person(w, "groups")
+    b = w.new_browser()
+    assert sign_in_by(b, w.issuer).status == 303 and not grants(w, "groups@example.org")
+    is_person(w, "groups", groups=["keepers"])
+    yield lambda: sign_in_by(b, w.issuer)
+    assert grants(w, "groups@example.org") == [("editor",)], "world.well() looks at space.json"
+    is_person(w, "groups")
+    assert sign_in_by(b, w.issuer).status == 303 and not grants(w, "groups@example.org")
+
+
+@at("hub.identity.linked")
+def issuer_linked(w):
+    b = w.person("linked@example.org")
+    is_person(w, "someone-elsewhere", groups=["keepers"])
+    yield lambda: sign_in_by(b, w.issuer, query="?link=1")
+    assert identities(w, "linked@example.org") == 1 and grants(w, "linked@example.org") == [("editor",)]
+    new = w.new_browser()
+    assert sign_in_by(new, w.issuer).status == 303 and "linked@example.org" in new.get("/-/account").said
+
+
+@at("hub.identity.unlinked")
+def issuer_unlinked(w):
+    b = w.person("unlinked@example.org")
+    is_person(w, "unlinked", groups=["keepers"])
+    assert sign_in_by(b, w.issuer, query="?link=1").status == 303
+    which = w.value("select id from identities where user = ?", id_of(w, "unlinked@example.org"))
+    yield lambda: b.post("/-/account/unlink", {"id": which})
+    assert identities(w, "unlinked@example.org") == 0 and not grants(w, "unlinked@example.org")
+    assert sign_in_by(w.new_browser(), w.issuer).status == 200, "a stranger again: its owner is asked by mail"
+
+
+# ---- addresses, quotas, logos ----
+
+
+@at("hub.address.asked")
+def address_asked(w):
+    b = w.person("moves@example.org")
+    yield lambda: b.post("/-/account/address", {"email": "moved@example.org"})
+    token = wait_for(lambda: w.link("moved@example.org", "/-/new-address"), 60)
+    assert b.post("/-/new-address", {"token": token}).status == 303
+    assert w.new_browser().sign_in("moved@example.org").status == 303
+
+
+@at("hub.address.changed")
+def address_changed(w):
+    b = w.person("before@example.org")
+    assert b.post("/-/account/address", {"email": "after@example.org"}).status == 303
+    token = wait_for(lambda: w.link("after@example.org", "/-/new-address"), 60)
+    yield lambda: b.post("/-/new-address", {"token": token})
+    assert b.post("/-/new-address", {"token": token}).status == 404, "used"
+    assert w.new_browser().sign_in("before@example.org").status == 401
+    assert w.new_browser().sign_in("after@example.org").status == 303
+
+
+def told(w, name):
+    return json.loads((w.folder / "spaces" / space(w, name)[0] / "space.json").read_text())
+
+
+@at("hub.quota.changed")
+def quota(w):
+    yield lambda: w.root.post("/-/admin/spaces/museum/quota", {"disk_bytes": "50"})
+    assert told(w, "museum")["quota"]["disk_bytes"] == 50000000
+
+
+@at("hub.logo.changed")
+def logo(w):
+    yield lambda: send(w.ana, "museum", png())
+    assert w.browser().get(told(w, "museum")["theme"]["logo"]).body == png()

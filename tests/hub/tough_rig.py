@@ -205,8 +205,9 @@ class Tough:
         members = {}
         for user, role in self.rows(
                 "select m.user_id, m.role from (select space_id, user_id, role from members union all select s.space_id,"
-                " p.user_id, s.role from team_spaces s join team_people p on p.team_id = s.team_id) m join users u on u.id ="
-                " m.user_id where m.space_id = ? and u.disabled_at = 0", space):
+                " p.user_id, s.role from team_spaces s join team_people p on p.team_id = s.team_id union all select space_id,"
+                " user_id, role from space_grants) m join users u on u.id = m.user_id where m.space_id = ? and"
+                " u.disabled_at = 0", space):
             members[user] = max(role, members.get(user, "viewer"), key=RANKS.get)
         try:
             told = json.loads((self.folder / "spaces" / space / "space.json").read_text())

@@ -10,6 +10,7 @@
 #include "hub/notice.h"
 #include "hub/space.h"
 #include "hub/view/view.h"
+#include "rt/fault.h"
 
 static const struct throttle_rule per_user = {5, 600000};
 
@@ -78,7 +79,10 @@ static enum status ask(struct hub_request *rq, struct err *err)
         return err_set(err, STATUS_RATE, "That were many addresses. Wait %lld seconds.", (long long)wait);
     x.secret = hub_secret(rq->a, &x.hash);
     hub_conn_release(rq);
-    return st == STATUS_OK ? hub_of_field(rq, "email", store_write(rq->hub->store, write_ask, &x, err)) : st;
+    if (st == STATUS_OK)
+        st = hub_of_field(rq, "email", store_write(rq->hub->store, write_ask, &x, err));
+    (void)FAULT("hub.address.asked");
+    return st;
 }
 
 static enum status page(struct hub_request *rq, const char *name, const struct err *why, struct value vars,
@@ -140,6 +144,7 @@ enum status hub_view_new_address(struct hub_request *rq, struct err *err)
         .rq = rq, .user = VALUE_GET(link, "user_id").s, .email = VALUE_GET(link, "email").s, .proven = true};
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_set, &x, &why);
+    (void)FAULT("hub.address.changed");
     if (hub_in_form(st))
         return page(rq, "new_address.html", &why, vars, err);
     if (st != STATUS_OK) {

@@ -11,6 +11,7 @@
 #include "hub/notice.h"
 #include "hub/second.h"
 #include "hub/view/view.h"
+#include "rt/fault.h"
 
 /* A code that is wrong, a passkey that is gone or one too many: said in the page. */
 static bool in_form(enum status st)
@@ -89,8 +90,11 @@ static const struct {
 static enum status app_act(struct hub_request *rq, struct app *p, struct err *err)
 {
     for (size_t i = 0; i < ARRAY_LEN(app_acts); i++)
-        if (str_is(hub_field(rq, "do"), app_acts[i].name))
-            return store_write(rq->hub->store, app_acts[i].write, p, err);
+        if (str_is(hub_field(rq, "do"), app_acts[i].name)) {
+            enum status st = store_write(rq->hub->store, app_acts[i].write, p, err);
+            (void)FAULT("hub.app.changed");
+            return st;
+        }
     return err_set(err, STATUS_INVALID, "The form must say do = begin, confirm, codes or off.");
 }
 
@@ -249,6 +253,7 @@ enum status hub_view_passkeys(struct hub_request *rq, struct err *err)
             continue;
         err_clear(&why);
         st = store_write(rq->hub->store, key_acts[i].write, &k, &why);
+        (void)FAULT("hub.passkey.changed");
         if (st == STATUS_OK)
             return hub_go(rq, STR("/-/account/passkeys"), key_acts[i].note);
     }

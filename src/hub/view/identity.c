@@ -25,6 +25,7 @@
 #include "hub/session.h"
 #include "hub/space.h"
 #include "hub/view/view.h"
+#include "rt/fault.h"
 
 #define TRY_COOKIE "vitrine_try"
 #define BY_COOKIE  "vitrine_by" /* who signed this browser in: asked to sign out too */
@@ -254,6 +255,7 @@ static enum status arrive_known(struct arrival *v, struct err *err)
     hub_conn_release(rq);
     if (st == STATUS_OK)
         st = store_write(rq->hub->store, write_known, v, err);
+    (void)FAULT("hub.identity.used");
     if (st == STATUS_OK)
         space_tell(rq->hub);
     return st == STATUS_OK ? sign_in(v, err) : st;
@@ -341,6 +343,7 @@ static enum status arrive_new(struct arrival *v, struct err *err)
     v->id = hub_id(rq->a, 'u');
     v->secret = hub_secret(rq->a, &v->hash);
     enum status st = store_write(rq->hub->store, write_new, v, err);
+    (void)FAULT("hub.identity.new");
     if (st != STATUS_OK)
         return st;
     space_tell(rq->hub);
@@ -362,6 +365,7 @@ enum status hub_view_identity_callback(struct hub_request *rq, struct err *err)
     hub_conn_release(rq);
     if (st == STATUS_OK)
         st = store_write(rq->hub->store, write_used, &v, err);
+    (void)FAULT("hub.identity.tried");
     if (st == STATUS_OK)
         st = ask_provider(&v, err);
     if (st == STATUS_OK)
@@ -379,6 +383,7 @@ enum status hub_view_identity_callback(struct hub_request *rq, struct err *err)
     if (!v.session.n)
         return arrive_new(&v, err);
     st = store_write(rq->hub->store, write_link, &v, err);
+    (void)FAULT("hub.identity.linked");
     if (st == STATUS_OK)
         space_tell(rq->hub);
     return st == STATUS_OK ? hub_go(rq, STR("/-/account"), "linked") : st;
@@ -436,6 +441,7 @@ enum status hub_view_link_identity(struct hub_request *rq, struct err *err)
     }
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_confirmed, &v, err);
+    (void)FAULT("hub.identity.confirmed");
     if (st == STATUS_OK)
         space_tell(rq->hub);
     return st == STATUS_OK ? hub_go(rq, STR("/-/sign-in"), "linked-by-mail") : st;
@@ -476,6 +482,7 @@ enum status hub_view_unlink_identity(struct hub_request *rq, struct err *err)
 {
     hub_conn_release(rq);
     enum status st = store_write(rq->hub->store, write_unlink, rq, err);
+    (void)FAULT("hub.identity.unlinked");
     if (st == STATUS_OK)
         space_tell(rq->hub);
     return st == STATUS_OK ? hub_go(rq, STR("/-/account"), "unlinked") : st;

@@ -18,6 +18,7 @@
 #include "hub/notice.h"
 #include "hub/session.h"
 #include "hub/view/view.h"
+#include "rt/fault.h"
 
 #define COOKIE    "vitrine_second"
 #define STEP_S    600
@@ -40,7 +41,7 @@ static enum status write_step(struct conn *c, void *arg, struct err *err)
 
 static enum status finish(struct hub_request *rq, str user_id, str to, const char *note, struct err *err)
 {
-    enum status st = hub_session_begin(rq, user_id, true, err);
+    enum status st = hub_session_begin(rq, &user_id, (struct session_first){0}, err);
     return st == STATUS_OK ? hub_go(rq, hub_safe_path(to), note) : st;
 }
 
@@ -111,7 +112,7 @@ static enum status may_guess(struct hub_request *rq, str bucket, struct err *err
 
 struct code {
     struct hub_request *rq;
-    str user, step, typed;
+    str user, step, typed; /* step empty: somebody who is signed in is asked again */
     bool recovery;
 };
 
@@ -130,8 +131,9 @@ static enum status write_code(struct conn *c, void *arg, struct err *err)
     struct code *k = arg;
     struct hub_request *rq = k->rq;
     enum status st = factor_use(c, rq->a, rq->hub->secret, k->user, k->typed, clock_unix_s(), &k->recovery, err);
-    if (st == STATUS_OK && k->step.n)
-        st = account_link_use(c, rq->a, k->step, "second", err);
+    (void)FAULT("hub.code.used");
+    if (st == STATUS_OK)
+        st = k->step.n ? account_link_use(c, rq->a, k->step, "second", err) : hub_session_confirm(c, rq, err);
     return st == STATUS_OK && k->recovery ? code_used(c, k, err) : st;
 }
 
@@ -148,7 +150,9 @@ static enum status use_code(struct hub_request *rq, struct code *k, struct err *
     hub_conn_release(rq);
     st = may_guess(rq, bucket, err);
     if (st == STATUS_OK)
-        st = hub_of_field(rq, "code", store_write(rq->hub->store, write_code, k, err));
+        st = hub_of_field(rq, "code",
+                          k->step.n ? hub_session_begin(rq, &k->user, (struct session_first){write_code, k}, err)
+                                    : store_write(rq->hub->store, write_code, k, err));
     if (st == STATUS_OK)
         throttle_give_back(rq->hub->throttle, bucket, per_code, clock_mono_ms());
     return st;
@@ -197,7 +201,7 @@ enum status hub_view_second(struct hub_request *rq, struct err *err)
         return st;
     }
     hub_cookie(rq, COOKIE, STR(""), 0);
-    return finish(rq, k.user, hub_field(rq, "to"), k.recovery ? "recovery-used" : NULL, err);
+    return hub_go(rq, hub_safe_path(hub_field(rq, "to")), k.recovery ? "recovery-used" : NULL);
 }
 
 /* ---- passkeys ---- */
@@ -205,7 +209,7 @@ enum status hub_view_second(struct hub_request *rq, struct err *err)
 struct passkey_try {
     struct hub_request *rq;
     struct passkey_ask ask;
-    str wanted, user; /* wanted: empty = whoever signs */
+    str wanted, user; /* wanted: who is signed in, and is asked again; empty = whoever signs */
 };
 
 static enum status write_passkey(struct conn *c, void *arg, struct err *err)
@@ -216,12 +220,13 @@ static enum status write_passkey(struct conn *c, void *arg, struct err *err)
     const struct passkey_answer given = {hub_field(rq, "id"), hub_field(rq, "client_data"),
                                          hub_field(rq, "authenticator_data"), hub_field(rq, "signature")};
     enum status st = passkey_use(c, rq->a, &t->ask, t->wanted, &given, &t->user, err);
+    (void)FAULT("hub.passkey.used");
     if (st == STATUS_OK)
         st = SQL_ROW(c, rq->a, &row, err, "select verified_at from users where id = ?1 and disabled_at = 0",
                      SQL_T(t->user));
     if (st == STATUS_OK && (row.kind != VALUE_DICT || (rq->hub->config.verify && !VALUE_GET(row, "verified_at").i)))
         return err_set(err, STATUS_FORBIDDEN, "This account cannot sign in.");
-    return st;
+    return st == STATUS_OK && t->wanted.n ? hub_session_confirm(c, rq, err) : st;
 }
 
 static enum status sign_in_again(struct hub_request *rq, const struct err *why, struct err *err)
@@ -236,10 +241,9 @@ enum status hub_view_passkey(struct hub_request *rq, struct err *err)
 {
     struct passkey_try t = {.rq = rq, .ask = second_ask(rq, "sign-in")};
     struct err why = ERR_INIT;
-    hub_conn_release(rq);
-    enum status st = store_write(rq->hub->store, write_passkey, &t, &why);
+    enum status st = hub_session_begin(rq, &t.user, (struct session_first){write_passkey, &t}, &why);
     if (st == STATUS_OK)
-        return finish(rq, t.user, hub_field(rq, "to"), NULL, err);
+        return hub_go(rq, hub_safe_path(hub_field(rq, "to")), NULL);
     if (second_in_form(st))
         return sign_in_again(rq, &why, err);
     *err = why;
@@ -247,6 +251,11 @@ enum status hub_view_passkey(struct hub_request *rq, struct err *err)
 }
 
 /* ---- once more ---- */
+
+static enum status write_confirm(struct conn *c, void *arg, struct err *err)
+{
+    return hub_session_confirm(c, arg, err);
+}
 
 static enum status confirm_password(struct hub_request *rq, struct err *err)
 {
@@ -264,7 +273,8 @@ static enum status confirm_password(struct hub_request *rq, struct err *err)
     if (!hash.n || !password_matches(hash, value_get_text(rq->form, STR("password"))))
         return hub_of_field(rq, "password", err_set(err, STATUS_FORBIDDEN, "The password is wrong."));
     throttle_give_back(rq->hub->throttle, bucket, per_code, clock_mono_ms());
-    return STATUS_OK;
+    hub_conn_release(rq);
+    return store_write(rq->hub->store, write_confirm, rq, err);
 }
 
 static enum status confirm(struct hub_request *rq, const struct factor_state *state, struct err *err)
@@ -297,8 +307,7 @@ enum status hub_view_confirm(struct hub_request *rq, struct err *err)
         return st;
     if (hub_is_post(rq)) {
         st = confirm(rq, &state, &why);
-        if (st == STATUS_OK)
-            st = hub_session_confirm(rq, &why);
+        (void)FAULT("hub.session.confirmed");
         if (st == STATUS_OK)
             return hub_go(rq, hub_safe_path(hub_field(rq, "to")), NULL);
         if (!second_in_form(st)) {

@@ -214,7 +214,7 @@ static enum status sign_up(struct hub_request *rq, struct err *err)
         err_set(err, STATUS_CONFLICT, "This address has an account already.");
         return hub_of_field(rq, "email", err_hint(err, "Sign in with it, or set a new password."));
     }
-    st = hub_session_begin(rq, s.id, true, err);
+    st = hub_session_begin(rq, &s.id, (struct session_first){0}, err);
     return st == STATUS_OK ? hub_go(rq, hub_safe_path(hub_field(rq, "to")), NULL) : st;
 }
 
@@ -492,7 +492,7 @@ enum status hub_view_admin_link(struct hub_request *rq, struct err *err)
     (void)FAULT("hub.admin.made");
     if (st != STATUS_OK)
         return form_again(rq, "admin_link.html", &why, err);
-    st = hub_session_begin(rq, m.id, true, err);
+    st = hub_session_begin(rq, &m.id, (struct session_first){0}, err);
     return st == STATUS_OK ? hub_go(rq, STR("/"), NULL) : st;
 }
 
