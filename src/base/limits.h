@@ -372,7 +372,8 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_HUB_FIELDS        200     /* fields of a form; more: 413 */
 #define LIMIT_HUB_NAME          100     /* bytes of the name of a person, a team; of a title of a space: refused */
 #define LIMIT_HUB_SPACE_NAME    40      /* letters of a space's name, which is part of its host: refused */
-#define LIMIT_HUB_SPACES        50      /* spaces that one person may own unless hub.yaml says otherwise: refused */
+#define LIMIT_HUB_OLD_NAME_S    LOWERABLE(HUB_OLD_NAME_S, 7776000) /* a name is its space's so long after: refused */
+#define LIMIT_HUB_SPACES        50 /* spaces that one person may own unless hub.yaml says otherwise: refused */
 #define LIMIT_HUB_SIGN_UPS      LOWERABLE(HUB_SIGN_UPS, 300)    /* new accounts in a row, of everybody together: 429 */
 #define LIMIT_HUB_SIGN_UPS_MIN  LOWERABLE(HUB_SIGN_UPS_MIN, 60) /* ... and then so many a minute */
 #define LIMIT_HUB_UNVERIFIED_S  LOWERABLE(HUB_UNVERIFIED_S, 604800) /* an account whose address nobody confirmed */
@@ -485,8 +486,9 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_OUTBOX_BURST   50   /* mails of one space in a row; later ones wait, a minute each */
 #define LIMIT_OUTBOX_ROUND   100  /* files of one space looked at in a row; then the others' turn */
 #define LIMIT_IDENTITY_TRY_S LOWERABLE(IDENTITY_TRY_S, 600) /* life of a try to sign in by others; then begun again */
-#define LIMIT_IDENTITIES     20                             /* issuers that one account is linked to; more: TOO_LARGE */
-#define LIMIT_GROUP_RULES    500                            /* rules of the map of one issuer; more: CONFIG */
+#define LIMIT_IDENTITY_AGE_S LOWERABLE(IDENTITY_AGE_S, 604800) /* a sign-in by others: session, groups; then anew */
+#define LIMIT_IDENTITIES     20     /* issuers that one account is linked to; more: TOO_LARGE */
+#define LIMIT_GROUP_RULES    500    /* rules of the map of one issuer; more: CONFIG */
 #define LIMIT_OIDC_URL       2048   /* bytes of an address that an issuer gives; longer: INVALID */
 #define LIMIT_OIDC_GROUPS    1000   /* groups of one person that are looked at; more are left out */
 #define LIMIT_OIDC_DOCUMENT  262144 /* bytes of anything an issuer or GitHub answers; more: TOO_LARGE */

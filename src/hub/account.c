@@ -54,6 +54,18 @@ enum status account_link_add(struct conn *c, str hash, const char *kind, str use
         SQL_T(hash), SQL_T(str_of(kind)), user, SQL_T(email), SQL_I(now), SQL_I(now + life_s));
 }
 
+enum status account_link_of_browser(struct conn *c, str hash, str browser, struct err *err)
+{
+    return SQL_RUN(c, err, "update links set data = json_set(data, '$.browser', ?2) where hash = ?1", SQL_T(hash),
+                   SQL_T(browser));
+}
+
+enum status account_link_of_identity(struct conn *c, str hash, int64_t identity, struct err *err)
+{
+    return SQL_RUN(c, err, "update links set data = json_set(data, '$.identity', ?2) where hash = ?1", SQL_T(hash),
+                   SQL_I(identity));
+}
+
 enum status account_link_find(struct conn *c, struct arena *a, str secret, const char *kind, struct value *ret,
                               struct err *err)
 {
@@ -61,7 +73,9 @@ enum status account_link_find(struct conn *c, struct arena *a, str secret, const
     if (!secret.n || secret.n > 100)
         return STATUS_OK;
     return SQL_ROW(c, a, ret, err,
-                   "select user_id, email from links where hash = ?1 and kind = ?2 and used_at = 0 and ends_at > ?3",
+                   "select user_id, email, coalesce(data ->> 'browser', '') as browser,"
+                   " coalesce(data ->> 'identity', 0) as identity from links where hash = ?1 and kind = ?2 and used_at "
+                   "= 0 and ends_at > ?3",
                    SQL_T(hub_hash(a, secret)), SQL_T(str_of(kind)), SQL_I(clock_unix_s()));
 }
 

@@ -12,15 +12,17 @@ static str who(const struct identity_person *p)
 }
 
 enum status identity_find(struct conn *c, struct arena *a, const struct identity_person *p, str *ret_user,
-                          struct err *err)
+                          int64_t *ret_id, struct err *err)
 {
     struct value row;
-    enum status st = SQL_ROW(c, a, &row, err, "select user from identities where issuer = ?1 and subject = ?2",
+    enum status st = SQL_ROW(c, a, &row, err, "select id, user from identities where issuer = ?1 and subject = ?2",
                              SQL_T(p->issuer), SQL_T(p->subject));
     if (st == STATUS_OK && row.kind != VALUE_DICT)
         return err_set(err, STATUS_NOT_FOUND, "No account here is linked to it.");
     if (st == STATUS_OK)
         *ret_user = VALUE_GET(row, "user").s;
+    if (st == STATUS_OK && ret_id)
+        *ret_id = VALUE_GET(row, "id").i;
     return st;
 }
 
@@ -47,7 +49,7 @@ enum status identity_link(struct conn *c, struct arena *a, str user, str provide
     int64_t n = 0;
     str other = {0};
     struct err no = ERR_INIT;
-    enum status st = identity_find(c, a, p, &other, &no);
+    enum status st = identity_find(c, a, p, &other, NULL, &no);
     if (st == STATUS_OK && str_eq(other, user))
         return STATUS_OK;
     if (st == STATUS_OK) {

@@ -16,9 +16,9 @@
 #include "db/conn.h"
 #include "hub/oidc_token.h"
 
-/* NOT_FOUND: nobody's. *ret_user: the account's id, in `a`. */
+/* NOT_FOUND: nobody's. *ret_user: the account's id, in `a`; *ret_id (NULL is fine): the identity's. */
 enum status identity_find(struct conn *c, struct arena *a, const struct identity_person *p, str *ret_user,
-                          struct err *err) MUST_USE;
+                          int64_t *ret_id, struct err *err) MUST_USE;
 /* Notes that it was used now, and what its owner is called there by now. */
 enum status identity_used(struct conn *c, const struct identity_person *p, struct err *err) MUST_USE;
 /* `provider`: its name in hub.yaml. OK too when it is that account's already; CONFLICT: another account's. TOO_LARGE:

@@ -25,6 +25,7 @@ struct hub_request {
     struct value user; /* row of users, or NONE: nobody is signed in */
     str session;       /* id of the session; empty = none */
     str device;        /* device_id */
+    int64_t identity;  /* by which they sign in just now (identities.id); 0 = not by an issuer */
     int64_t strong_at; /* when it last showed a password or a factor, Unix seconds */
     struct http_response response;
     struct conn *conn; /* hub_conn */

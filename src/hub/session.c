@@ -19,8 +19,10 @@ struct seen {
 static enum status note_seen(struct conn *c, void *arg, struct err *err)
 {
     const struct seen *s = arg;
-    return SQL_RUN(c, err, "update sessions set seen_at = ?2, ends_at = ?3 where id = ?1", SQL_T(s->id), SQL_I(s->now),
-                   SQL_I(s->now + LIMIT_HUB_SESSION_S));
+    return SQL_RUN(c, err,
+                   "update sessions set seen_at = ?2, ends_at = case when by_identity then ends_at else ?3 end"
+                   " where id = ?1",
+                   SQL_T(s->id), SQL_I(s->now), SQL_I(s->now + LIMIT_HUB_SESSION_S));
 }
 
 enum status hub_session_find(struct hub_request *rq, struct err *err)
@@ -106,14 +108,17 @@ static enum status begin(struct conn *c, void *arg, struct err *err)
     const struct begin *b = arg;
     enum status st = b->first.fn ? b->first.fn(c, b->first.arg, err) : STATUS_OK;
     str user = *b->user_id; /* known by now */
+    int64_t identity = b->rq->identity, life_s = LIMIT_HUB_SESSION_S;
+    if (identity) /* what the issuer knows of them by now: that they left */
+        life_s = MIN(life_s, (int64_t)LIMIT_IDENTITY_AGE_S);
     if (st == STATUS_OK && b->old.n)
         st = hub_session_end(c, b->rq->a, b->old, err);
     if (st == STATUS_OK)
         st = SQL_RUN(c, err,
-                     "insert into sessions (id, hash, user_id, created_at, seen_at, ends_at, strong_at, agent, address)"
-                     " values (?1, ?2, ?3, ?4, ?4, ?5, ?4, ?6, ?7)",
-                     SQL_T(b->id), SQL_T(b->hash), SQL_T(user), SQL_I(b->now), SQL_I(b->now + LIMIT_HUB_SESSION_S),
-                     SQL_T(b->agent), SQL_T(b->rq->client));
+                     "insert into sessions (id, hash, user_id, created_at, seen_at, ends_at, strong_at, agent, address,"
+                     " by_identity) values (?1, ?2, ?3, ?4, ?4, ?5, ?4, ?6, ?7, ?8)",
+                     SQL_T(b->id), SQL_T(b->hash), SQL_T(user), SQL_I(b->now), SQL_I(b->now + life_s), SQL_T(b->agent),
+                     SQL_T(b->rq->client), SQL_I(identity));
     if (st == STATUS_OK)
         st = SQL_RUN(c, err, "update users set seen_at = ?2 where id = ?1", SQL_T(user), SQL_I(b->now));
     if (st == STATUS_OK) /* what this browser brought is nobody else's from now on */

@@ -10,6 +10,7 @@
 #include "hub/audit.h"
 #include "hub/edge_apps.h"
 #include "hub/lock.h"
+#include "hub/old_name.h"
 #include "hub/quota.h"
 #include "hub/room.h"
 #include "rt/fault.h"
@@ -257,6 +258,9 @@ static enum status insert(struct conn *c, void *arg, struct err *err)
     const struct hub_request *rq = m->rq;
     int64_t now = clock_unix_s();
     enum status st = room(c, rq, err);
+    if (st != STATUS_OK)
+        return st;
+    st = hub_of_field(m->rq, "name", old_name_take(c, rq->a, m->name, m->id, hub_user_id(rq), err));
     if (st != STATUS_OK)
         return st;
     st = SQL_RUN(c, err, "insert into spaces (id, name, title, created_at) values (?1, ?2, ?3, ?4)", SQL_T(m->id),

@@ -2,11 +2,14 @@
 #include "hub/upkeep.h"
 
 #include "base/clock_jump.h"
+#include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "hub/account.h"
 #include "hub/backups.h"
 #include "hub/edge_apps.h"
+#include "hub/groups.h"
+#include "hub/old_name.h"
 #include "hub/space.h"
 #include "hub/waiting.h"
 #include "rt/fault.h"
@@ -17,8 +20,11 @@
 static enum status forget_space(struct conn *c, void *arg, struct err *err)
 {
     const str *id = arg;
-    return SQL_RUN(c, err, "delete from spaces where id = ?1 and state = 'deleted' and deletes_at <= ?2", SQL_T(*id),
-                   SQL_I(clock_unix_s()));
+    enum status st = old_name_keep(c, *id, err);
+    if (st == STATUS_OK)
+        st = SQL_RUN(c, err, "delete from spaces where id = ?1 and state = 'deleted' and deletes_at <= ?2", SQL_T(*id),
+                     SQL_I(clock_unix_s()));
+    return st;
 }
 
 static enum status forget_links(struct conn *c, void *arg, struct err *err)
@@ -29,6 +35,8 @@ static enum status forget_links(struct conn *c, void *arg, struct err *err)
     if (st == STATUS_OK)
         st = SQL_RUN(c, err, "delete from invitations where ends_at < ?1", SQL_I(before));
     if (st == STATUS_OK)
+        st = old_name_forget(c, err);
+    if (st == STATUS_OK)
         st = SQL_RUN(c, err, "delete from sessions where ends_at < ?1", SQL_I(clock_unix_s()));
     return st == STATUS_OK ? SQL_RUN(c, err, "delete from revoked where until < ?1", SQL_I(clock_unix_s())) : st;
 }
@@ -37,19 +45,76 @@ static enum status forget_links(struct conn *c, void *arg, struct err *err)
  * is removed for a day: time for somebody to notice, and to set it right. (A machine that slept was not set ahead.) */
 #define JUMP_S  3600
 #define DOUBT_S 86400
+#define DRIFT_S 60 /* how exactly the offset is kept: clocks are corrected a little all the time */
 
-static bool is_trusted(struct upkeep_clock *k)
+/* "<id of this start of the machine> <offset> <end of doubt>": seconds of clock_boot_s mean nothing after another. */
+static str boot_id(struct arena *a)
 {
-    int64_t boot_s = clock_boot_s(), offset_s = clock_unix_s() - boot_s, jump_s = offset_s - k->offset_s;
+    str id;
+    return fs_read_file("/proc/sys/kernel/random/boot_id", 100, a, &id, NULL) == STATUS_OK ? str_trim(id) : STR("?");
+}
+
+/* As the process before left it. After the machine was started anew nobody knows how long that took: then a doubt
+ * lasts for a day from now. */
+static void begin_clock(struct hub *h, struct upkeep_clock *k, struct arena *a, int64_t boot_s)
+{
+    struct conn *c = NULL;
+    struct value row = VALUE_UNDEF;
+    str id, rest, offset, doubt;
+    int64_t offset_s, doubt_until_s;
+    k->begun = store_read(h->store, &c, NULL) == STATUS_OK &&
+               sql_row(c, a, "select value from facts where name = 'clock'", NULL, 0, &row, NULL) == STATUS_OK;
+    conn_release(c);
+    str text = k->begun ? value_get_text(row, STR("value")) : STR("");
+    if (!str_cut(text, ' ', &id, &rest) || !str_cut(rest, ' ', &offset, &doubt) || !str_to_i64(offset, &offset_s) ||
+        !str_to_i64(doubt, &doubt_until_s))
+        return;
+    bool same = str_eq(id, boot_id(a));
+    k->offset_s = k->kept_offset_s = same ? offset_s : 0;
+    k->doubt_until_s = same ? doubt_until_s : doubt_until_s ? boot_s + DOUBT_S : 0;
+    k->kept_doubt_until_s = same ? doubt_until_s : 0;
+    if (boot_s < k->doubt_until_s)
+        log_line(LOG_WARN, "hub", "the clock was set ahead lately: nothing is removed for another %lld hours",
+                 (long long)((k->doubt_until_s - boot_s + 3599) / 3600));
+}
+
+static enum status write_clock(struct conn *c, void *arg, struct err *err)
+{
+    return SQL_RUN(c, err, "insert or replace into facts (name, value) values ('clock', ?1)", SQL_T(*(const str *)arg));
+}
+
+static void keep_clock(struct hub *h, struct upkeep_clock *k, struct arena *a)
+{
+    int64_t drift_s = k->offset_s - k->kept_offset_s;
+    if (k->doubt_until_s == k->kept_doubt_until_s && drift_s <= DRIFT_S && drift_s >= -DRIFT_S)
+        return;
+    struct err err = ERR_INIT;
+    str id = boot_id(a),
+        text = arena_printf(a, "%.*s %lld %lld", STR_ARG(id), (long long)k->offset_s, (long long)k->doubt_until_s);
+    if (store_write(h->store, write_clock, &text, &err) != STATUS_OK) {
+        log_line(LOG_ERROR, "hub", "what the clock says could not be kept: %s", err.text);
+        return;
+    }
+    k->kept_offset_s = k->offset_s;
+    k->kept_doubt_until_s = k->doubt_until_s;
+}
+
+static bool is_trusted(struct hub *h, struct upkeep_clock *k, struct arena *a)
+{
+    int64_t boot_s = clock_boot_s();
+    if (!k->begun)
+        begin_clock(h, k, a, boot_s);
+    int64_t offset_s = clock_unix_s() - boot_s, jump_s = offset_s - k->offset_s;
     if (k->offset_s && jump_s > JUMP_S) {
         k->doubt_until_s = boot_s + DOUBT_S;
         log_line(LOG_WARN, "hub", "the clock was set ahead by %lld hours: nothing is removed for a day",
                  (long long)(jump_s / 3600));
-    } else if (jump_s < -JUMP_S) {
+    } else if (jump_s < -JUMP_S || boot_s >= k->doubt_until_s) {
         k->doubt_until_s = 0;
     }
     k->offset_s = offset_s;
-    return boot_s >= k->doubt_until_s;
+    keep_clock(h, k, a);
+    return k->begun && !k->doubt_until_s;
 }
 
 /* Folder and app first: the row is what makes the next round try again. */
@@ -102,6 +167,8 @@ static enum status forget(struct hub *h, struct err *err)
     enum status st = store_write(h->store, forget_links, NULL, err);
     if (st == STATUS_OK)
         st = account_purge(h, err);
+    if (st == STATUS_OK)
+        st = groups_lapse(h, err);
     return st == STATUS_OK ? waiting_upkeep(h, err) : st;
 }
 
@@ -127,7 +194,7 @@ void upkeep_round(struct hub *h, struct upkeep_clock *clock)
     struct conn *c = NULL;
     struct value rows = VALUE_NULL;
     struct err err = ERR_INIT;
-    bool trusted = is_trusted(clock);
+    bool trusted = is_trusted(h, clock, a);
     enum status st = store_read(h->store, &c, &err);
     if (st == STATUS_OK)
         st = SQL_ROWS(c, a, &rows, &err, "select id from spaces where state = 'deleted' and deletes_at <= ?1",

@@ -7,9 +7,11 @@
 #include "hub/hub.h"
 
 /* What a round saw of the wall clock, for the next one: how far it is from the machine's, and until when it is not
- * believed (clock_boot_s). Zero at first. */
+ * believed (clock_boot_s); kept in hub.db for the next process. Zero at first. */
 struct upkeep_clock {
-    int64_t offset_s, doubt_until_s;
+    int64_t offset_s, doubt_until_s; /* 0 = not known; none */
+    int64_t kept_offset_s, kept_doubt_until_s;
+    bool begun;
 };
 /* A round; looks what is due. Blocks, at night for long: HUB_BACKGROUND. */
 void upkeep_round(struct hub *h, struct upkeep_clock *clock);

@@ -68,7 +68,9 @@ PAGES = {
     "forgot": Look("/-/forgot", "/-/forgot"),
     "reset": Look("/-/reset", "{reset}"),
     "reset-wrong": Look("/-/reset", "{reset}", None, {"#password": "aaaaaaaaaaaa"}, 400),
-    "verify": Look("/-/verify", "{verify}"),
+    "verify": Look("/-/verify", "{verify}", "late"),
+    "verify-elsewhere": Look("/-/verify", "{verify}"),
+    "verify-wrong": Look("/-/verify", "{verify}", None, {"#chosen": "not this one"}, 403),
     "link-gone": Look("/-/verify", "/-/verify?token=gone", None, None, 404),
     "admin-link": Look("/-/admin-link", "{admin_link}"),
     "link-identity": Look("/-/link-identity", "{link_identity}"),
@@ -102,7 +104,7 @@ PAGES = {
     "account": Look("/-/account", "/-/account", "owner"),
     "address": Look("/-/account/address", "/-/account/address", "owner"),
     "address-wrong": Look("/-/account/address", "/-/account/address", "owner", {"#email": "owner@example.org"}, 400),
-    "new-address": Look("/-/new-address", "{new_address}"),
+    "new-address": Look("/-/new-address", "{new_address}", "owner"),
     "password": Look("/-/account/password", "/-/account/password", "owner"),
     "password-wrong": Look("/-/account/password", "/-/account/password", "owner",
                            {"#old": "not this one", "#password": "another set of words"}, 403),
@@ -263,7 +265,8 @@ def prepare(hub, folder, issuer):
     bring(who["bringer"], WORD + " people.csv", CSV)
     who["visitor"] = hub.browser()
     bring(who["visitor"], "people.csv", CSV)
-    hub.browser().sign_up("late@example.org", "Late")
+    who["late"] = hub.browser()
+    who["late"].sign_up("late@example.org", "Late")
     hub.browser().post("/-/forgot", {"email": "viewer@example.org"})
     for name in ("owner", "viewer", "new"):
         for space in ("city-museum", "empty"):  # the sign-on of each space, whatever it says then

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clock is set while the hub runs: back by a day, ahead by a month. Nobody is kept out, nothing is good for longer
 than it should be, nothing is removed that somebody may want back."""
+import sqlite3
+
 import pytest
 from authenticator import totp
 from clock import DAY, THERE, Clock
@@ -90,6 +92,32 @@ def test_ahead_by_a_month_and_back(hub, clock):
     assert folder.is_dir(), "a week is not over"
     assert ana.post("/spaces/gone/restore").status == 303
     assert visit(ana, gone).status == 200
+
+
+def facts(hub, name):
+    db = sqlite3.connect(hub.folder / "hub.db", timeout=WAIT)
+    try:
+        return db.execute("select value from facts where name = ?", [name]).fetchall()
+    finally:
+        db.close()
+
+
+def test_the_doubt_is_kept_by_the_next_process(hub, clock):
+    ana = person(hub)
+    space(ana, "gone")
+    folder = hub.folder / "spaces" / hub.space_json("gone")["id"]
+    assert ana.post("/spaces/gone/delete", {"name": "gone"}).status == 303
+    wait_for(lambda: facts(hub, "clock"), WAIT)  # a round has come by
+    hub.stop()
+    clock.set(MONTH)  # while nobody looks
+    hub.start()
+    doubts(hub)
+    hub.stop()
+    hub.start()
+    wait_for(lambda: "the clock was set ahead lately" in hub.app_log(), WAIT)
+    clock.set(0)
+    assert folder.is_dir(), "a week is not over"
+    assert ana.post("/spaces/gone/restore").status == 303
 
 
 def test_tickets_of_another_time_are_refused_once(hub, clock):

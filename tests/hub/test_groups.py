@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
 
 import pytest
@@ -11,6 +12,8 @@ from serving import free_port
 from stand_in import Issuer
 from test_oidc import begin, certified, sign_in
 from test_teams import new_team, roles, user_id
+
+import limits
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +100,31 @@ def test_given_and_taken_at_each_sign_in(place, issuer):
                  "Role taken by a group field owner, by standin", f"In a team by a group {place.team[-13:]}, by standin",
                  f"Out of a team by a group {place.team[-13:]}, by standin"):
         assert f"ben@g.example {said}" in log, said
+
+
+def noted(hub, action):
+    db = sqlite3.connect(hub.folder / "hub.db", timeout=60)
+    try:
+        return db.execute("select count(*) from audit where action = ?", [action]).fetchone()[0]
+    finally:
+        db.close()
+
+
+def test_a_sign_in_by_an_issuer_ends(make_hub, issuer):
+    """LIMIT_IDENTITY_AGE_S: the session, and what the groups gave. Who signs in otherwise is not concerned."""
+    hub = make_hub(settings(issuer.url, RULES[:1]), env=limits.lowered(IDENTITY_AGE_S=2))
+    ana = hub.browser()
+    assert ana.sign_up("ana@g.example", "ana").status == 303
+    ana.new_space("Field", "field")
+    ben = arrive(hub, issuer, "ben", ["botany"])
+    assert noted(hub, "groups.role-given") == 1
+    wait_for(lambda: ben.get("/-/account").header("location") == "/-/sign-in?to=/-/account", 90)
+    wait_for(lambda: noted(hub, "groups.role-taken") == 1, 90)
+    wait_for(lambda: roles(hub, "field") == {"ana": "owner"}, 90)
+    assert ana.get("/-/account").status == 200
+    arrive(hub, issuer, "ben", ["botany"], ben)
+    assert noted(hub, "groups.role-given") == 2, "signed in again, all is as before"
+    wait_for(lambda: noted(hub, "groups.role-taken") == 2, 90)
 
 
 def test_what_was_given_by_hand_stays(place, issuer):

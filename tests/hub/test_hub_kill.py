@@ -95,7 +95,8 @@ def sign_up(w):
     yield lambda: b.sign_up("dan@example.org")
     assert w.value("select count(*) from users where email = 'dan@example.org'") == 1
     token = wait_for(lambda: w.link("dan@example.org", "/-/verify"), 60)  # the mail is part of it
-    assert b.post("/-/verify", {"token": token}).status == 303 and b.get("/-/account").status == 200
+    assert b.post("/-/verify", {"token": token}).status == 403, "the answer with this browser's cookie was lost"
+    assert b.post("/-/verify", {"token": token, "chosen": PASSWORD}).status == 303 and b.get("/-/account").status == 200
 
 
 @at("hub.mail.sent")
@@ -114,6 +115,16 @@ def verify(w):
     yield lambda: b.post("/-/verify", {"token": token})
     assert b.post("/-/verify", {"token": token}).status == 404, "used"
     assert b.sign_in("eve@example.org").status == 303
+
+
+@at("hub.address.verified")
+def verify_anew(w):
+    w.new_browser().sign_up("eva@example.org")
+    token = wait_for(lambda: w.link("eva@example.org", "/-/verify"), 60)
+    b = w.new_browser()
+    yield lambda: b.post("/-/verify", {"token": token, "password": "words of the owner"})
+    assert b.post("/-/verify", {"token": token}).status == 404, "used"
+    assert b.sign_in("eva@example.org").status == 401 and b.sign_in("eva@example.org", "words of the owner").status == 303
 
 
 @at("hub.session.made")

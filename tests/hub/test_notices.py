@@ -136,10 +136,17 @@ def test_another_address(place):
     assert ana.post("/-/account/address", {"email": "new@example.org"}).header("location") == "/-/account?note=mail-sent"
     token = link_of(arrives(place, "new@example.org", "Confirm your new e-mail address"), "/-/new-address")
     assert "ana@example.org" in ana.get("/-/account").said
+    # It is of use to who asked, signed in wherever that is; nobody gets an account of somebody else confirmed by it.
     phone = place.browser()
+    to_sign_in = phone.get(f"/-/new-address?token={token}").header("location")
+    assert to_sign_in == f"/-/sign-in?to=/-/new-address%3Ftoken={token}"
+    assert phone.post("/-/new-address", {"token": token}).header("location") == to_sign_in
+    assert ben.get(f"/-/new-address?token={token}").status == ben.post("/-/new-address", {"token": token}).status == 403
+    assert phone.sign_in("ana@example.org", to=f"/-/new-address?token={token}").header("location") == \
+        f"/-/new-address?token={token}"
     assert "new@example.org" in phone.get(f"/-/new-address?token={token}").said
     assert "ana@example.org" in ana.get("/-/account").said, "looking at it changes nothing"
-    assert phone.post("/-/new-address", {"token": token}).header("location") == "/-/sign-in?note=address-changed"
+    assert phone.post("/-/new-address", {"token": token}).header("location") == "/-/account?note=address-changed"
     assert "new@example.org" in ana.get("/-/account").said
     said = text_of(arrives(place, "ana@example.org", "Your e-mail address was changed"))
     assert "from ana@example.org to new@example.org" in said and "tell the people who run" in said and "token" not in said

@@ -213,7 +213,7 @@ def test_an_account_is_never_taken_over(hub, issuer):
     victim = hub.browser()
     assert hub.browser().post("/-/sign-up", {"email": "victim@example.org", "name": "V", "password": PASSWORD}).status == 303
     link = re.search(r"http\S+/-/verify\?token=(\S+)", text_of(wait_for(lambda: mails_to(hub, "victim@example.org"))[0]))
-    assert victim.post("/-/verify", {"token": link.group(1)}).status == 303
+    assert victim.post("/-/verify", {"token": link.group(1), "chosen": PASSWORD}).status == 303
     issuer.person = person(email="victim@example.org", email_verified=False)
     eve = hub.browser()
     page = sign_in(eve, issuer)
@@ -312,6 +312,40 @@ def test_whoever_only_claimed_an_address_is_out_when_its_owner_comes(hub, issuer
     assert sign_in(owner, issuer).status == 303 and signed_in_as(owner) == address
     assert eve.sign_in(address).status == 401, "the password was Eve's"
     assert sql(hub, "select password from users where email = ?", address) == [("",)]
+
+
+def sent(hub, address, path):
+    mail = wait_for(lambda: [m for m in mails_to(hub, address) if path in text_of(m)], 60)[0]
+    return re.search(rf"{path}\?token=(\S+)", text_of(mail)).group(1)
+
+
+def test_a_link_confirms_for_who_signed_up_only(hub):
+    """Somebody signs up with an address that is not theirs, and waits until its owner follows the link."""
+    address, own = "prey@example.org", "words of the owner"
+    eve, owner = hub.browser(), hub.browser()
+    assert eve.sign_up(address, "Eve").status == 303
+    token = sent(hub, address, "/-/verify")
+    page = owner.get(f"/-/verify?token={token}")
+    assert page.status == 200 and "in another browser" in page.said, page
+    for form, status in (({}, 403), ({"chosen": "a guess of the owner"}, 403), ({"password": "short"}, 400)):
+        page = owner.post("/-/verify", {"token": token, **form})
+        assert page.status == status and signed_in_as(owner) is None, page
+    assert eve.sign_in(address).status == 403, "not confirmed by that"
+    assert owner.post("/-/verify", {"token": token, "password": own}).status == 303 and signed_in_as(owner) == address
+    assert eve.sign_in(address).status == 401, "the password was Eve's"
+    assert eve.post("/-/verify", {"token": token}).status == 404
+    assert hub.browser().sign_in(address, own).status == 303
+
+
+def test_a_link_that_confirms_in_either_browser(hub):
+    here, there = hub.browser(), hub.browser()
+    assert here.sign_up("here@example.org").status == there.sign_up("there@example.org").status == 303
+    token = sent(hub, "here@example.org", "/-/verify")
+    assert "another browser" not in here.get(f"/-/verify?token={token}").said
+    assert here.post("/-/verify", {"token": token}).status == 303 and signed_in_as(here) == "here@example.org"
+    phone, token = hub.browser(), sent(hub, "there@example.org", "/-/verify")
+    assert phone.post("/-/verify", {"token": token, "chosen": PASSWORD}).status == 303
+    assert signed_in_as(phone) == "there@example.org" and hub.browser().sign_in("there@example.org").status == 303
 
 
 def test_administrators_by_group(hub, issuer):

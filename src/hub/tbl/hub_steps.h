@@ -111,3 +111,8 @@ X(seals, "create table seals (key text not null, since integer not null);")
 X(logos, "create table logos (space_id text primary key references spaces(id) on delete cascade, name text not null,"
          " bytes blob not null);"
          "create index logos_name on logos(name);")
+/* owners: ids of users, who may have the name again. */
+X(old_names, "create table old_names (name text primary key collate nocase, space_id text not null,"
+             " owners text not null, until_s integer not null) without rowid;")
+/* by_identity: the id of the identity that somebody signed in by; 0 = none. */
+X(session_identity, "alter table sessions add column by_identity integer not null default 0;")

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* address — another e-mail address of one's own. Where mails are sent it counts when a link that came to it was
- * followed, and the old one is told; that somebody else has an account of the new one is told to its owner only. */
+ * followed by who is signed in to that account, and the old one is told; that somebody else has an account of the new
+ * one is told to its owner only. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "codec/letter.h"
+#include "codec/url.h"
 #include "hub/account.h"
 #include "hub/audit.h"
 #include "hub/mail.h"
@@ -136,6 +138,14 @@ enum status hub_view_new_address(struct hub_request *rq, struct err *err)
     }
     if (st != STATUS_OK)
         return st;
+    if (value_is_null(
+            rq->user)) /* whoever reads the mail need not be who asked: else an account of theirs gets the address */
+        return hub_go(rq, ARENA_CAT(rq->a, STR("/-/sign-in?to=/-/new-address%3Ftoken="), url_quote(rq->a, token, "")),
+                      NULL);
+    if (!str_eq(VALUE_GET(link, "user_id").s, hub_user_id(rq))) {
+        err_set(err, STATUS_FORBIDDEN, "Another account asked for this address than the one that is signed in here.");
+        return err_hint(err, "If you asked for it, sign in with that account. If you did not, do nothing.");
+    }
     VALUE_SET(vars, "token", value_str(token));
     VALUE_SET(vars, "email", VALUE_GET(link, "email"));
     if (!hub_is_post(rq))
@@ -152,5 +162,5 @@ enum status hub_view_new_address(struct hub_request *rq, struct err *err)
         return st;
     }
     space_tell(rq->hub);
-    return hub_go(rq, rq->session.n ? STR("/-/account") : STR("/-/sign-in"), "address-changed");
+    return hub_go(rq, STR("/-/account"), "address-changed");
 }

@@ -231,6 +231,15 @@ static enum status write_link(struct conn *c, void *arg, struct err *err)
 static enum status sign_in(struct arrival *v, struct err *err)
 {
     struct hub_request *rq = v->rq;
+    struct conn *c;
+    str user;
+    hub_conn_release(rq); /* it may have been made just now */
+    enum status st = hub_conn(rq, &c, err);
+    if (st == STATUS_OK)
+        st = identity_find(c, rq->a, &v->person, &user, &rq->identity, err);
+    hub_conn_release(rq);
+    if (st != STATUS_OK)
+        return st;
     hub_cookie(rq, BY_COOKIE, v->provider->name, LIMIT_HUB_SESSION_S);
     return second_begin(rq, v->user, hub_safe_path(value_get_text(v->claims, STR("to"))), NULL, err);
 }
@@ -372,7 +381,7 @@ enum status hub_view_identity_callback(struct hub_request *rq, struct err *err)
         st = hub_conn(rq, &c, err);
     if (st != STATUS_OK)
         return st;
-    st = identity_find(c, rq->a, &v.person, &v.user, &none);
+    st = identity_find(c, rq->a, &v.person, &v.user, NULL, &none);
     hub_conn_release(rq);
     if (st == STATUS_OK)
         return arrive_known(&v, err);

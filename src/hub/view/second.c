@@ -36,7 +36,8 @@ struct step {
 static enum status write_step(struct conn *c, void *arg, struct err *err)
 {
     const struct step *s = arg;
-    return account_link_add(c, s->hash, "second", s->user, STR(""), STEP_S, err);
+    enum status st = account_link_add(c, s->hash, "second", s->user, STR(""), STEP_S, err);
+    return st == STATUS_OK ? account_link_of_identity(c, s->hash, s->rq->identity, err) : st;
 }
 
 static enum status finish(struct hub_request *rq, str user_id, str to, const char *note, struct err *err)
@@ -191,6 +192,7 @@ enum status hub_view_second(struct hub_request *rq, struct err *err)
     if (link.kind != VALUE_DICT) /* too late, or signed in already */
         return hub_go(rq, STR("/-/sign-in"), rq->session.n ? NULL : "too-late");
     k.user = VALUE_GET(link, "user_id").s;
+    rq->identity = VALUE_GET(link, "identity").i;
     if (!hub_is_post(rq))
         return second_page(rq, k.user, NULL, err);
     st = use_code(rq, &k, &why);

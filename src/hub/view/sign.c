@@ -113,7 +113,7 @@ static enum status form_again(struct hub_request *rq, const char *page, const st
 
 struct sign_up {
     struct hub_request *rq;
-    str id, email, name, hash, link, secret;
+    str id, email, name, hash, link, secret, browser;
     bool verified, taken, invited;
 };
 
@@ -135,6 +135,8 @@ static enum status write_sign_up(struct conn *c, void *arg, struct err *err)
         st = waiting_give(c, s->rq, s->id, err);
     if (st == STATUS_OK && !s->taken && !s->verified)
         st = account_link_add(c, s->link, "verify", s->id, s->email, LIMIT_HUB_LINK_S, err);
+    if (st == STATUS_OK && !s->taken && !s->verified)
+        st = account_link_of_browser(c, s->link, s->browser, err);
     if (st == STATUS_OK && s->rq->hub->config.verify && !s->verified)
         st = mail_add(c, s->rq->a, s->rq->hub->secret, s->email, s->taken ? "already" : "verify", vars, err);
     return st;
@@ -203,6 +205,7 @@ static enum status sign_up(struct hub_request *rq, struct err *err)
         return st;
     s.verified = s.invited && hub_sends_mail(&rq->hub->config); /* the link came to that address, and only there */
     s.secret = hub_secret(rq->a, &s.link);
+    s.browser = hub_hash(rq->a, device_id(rq));
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_sign_up, &s, err);
     (void)FAULT("hub.account.made");
@@ -361,16 +364,82 @@ static enum status write_use_link(struct conn *c, void *arg, struct err *err)
                            : st;
 }
 
+/* Whoever follows the link has the mailbox, but may not be who made the account: somebody else may have begun it with
+ * this address and a password of theirs, and wait for its owner to confirm it. So the link alone confirms only in the
+ * browser that signed up. Elsewhere it takes the password, or a new one: then what was there before ends
+ * (account_proven). */
+static bool is_same_browser(struct hub_request *rq, struct value link)
+{
+    str browser = VALUE_GET(link, "browser").s;
+    return browser.n && str_eq(browser, hub_hash(rq->a, device_id(rq)));
+}
+
+static enum status verify_page(struct hub_request *rq, struct value link, const struct err *why, struct err *err)
+{
+    struct value vars = value_dict(rq->a);
+    hub_put_error(rq, vars, why);
+    VALUE_SET(vars, "token", value_str(hub_is_post(rq) ? hub_field(rq, "token") : hub_arg(rq, "token")));
+    VALUE_SET(vars, "email", VALUE_GET(link, "email"));
+    VALUE_SET(vars, "here", value_bool(is_same_browser(rq, link)));
+    return hub_page(rq, why ? status_http(why->status) : 200, "verify.html", vars, err);
+}
+
+static enum status check_chosen(struct hub_request *rq, struct value link, struct err *err)
+{
+    struct conn *c;
+    struct value row;
+    bool known;
+    enum status st = may_try(rq, VALUE_GET(link, "email").s, STR(""), &known, err);
+    if (st == STATUS_OK)
+        st = hub_conn(rq, &c, err);
+    if (st == STATUS_OK)
+        st = SQL_ROW(c, rq->a, &row, err, "select password from users where id = ?1",
+                     SQL_T(VALUE_GET(link, "user_id").s));
+    if (st != STATUS_OK)
+        return st;
+    str hash = value_get_text(row, STR("password"));
+    if (hash.n && password_matches(hash, value_get_text(rq->form, STR("chosen"))))
+        return STATUS_OK;
+    err_set(err, STATUS_FORBIDDEN, "That is not the password that the account was made with.");
+    return hub_of_field(rq, "chosen",
+                        err_hint(err, "You did not make it, or forgot the password: choose a new one below."));
+}
+
+static enum status verify(struct hub_request *rq, struct use_link *u, struct err *err)
+{
+    str password = value_get_text(rq->form, STR("password"));
+    enum status st = STATUS_OK;
+    if (password.n) {
+        st = hub_of_field(rq, "password", password_rules_check(password, VALUE_GET(u->link, "email").s, err));
+        if (st == STATUS_OK)
+            st = password_hash(rq->a, password, PASSWORD_ARGON2ID, &u->hash, err);
+    } else if (!is_same_browser(rq, u->link)) {
+        st = check_chosen(rq, u->link, err);
+    }
+    hub_conn_release(rq);
+    if (st == STATUS_OK)
+        st = store_write(rq->hub->store, write_use_link, u, err);
+    (void)FAULT("hub.address.verified");
+    return st;
+}
+
 enum status hub_view_verify(struct hub_request *rq, struct err *err)
 {
     struct use_link u = {.rq = rq, .kind = "verify"};
+    struct err why = ERR_INIT;
     enum status st = link_of(rq, u.kind, &u.link, err);
     if (st != STATUS_OK || !hub_is_post(rq))
-        return st == STATUS_OK ? form_again(rq, "verify.html", NULL, err) : st;
-    hub_conn_release(rq);
-    st = store_write(rq->hub->store, write_use_link, &u, err);
-    (void)FAULT("hub.address.verified");
-    return st == STATUS_OK ? second_begin(rq, VALUE_GET(u.link, "user_id").s, STR("/-/start"), "verified", err) : st;
+        return st == STATUS_OK ? verify_page(rq, u.link, NULL, err) : st;
+    st = verify(rq, &u, &why);
+    if (st != STATUS_OK && second_in_form(st))
+        return verify_page(rq, u.link, &why, err);
+    if (st != STATUS_OK) {
+        *err = why;
+        return st;
+    }
+    if (u.hash.n)
+        space_tell(rq->hub);
+    return second_begin(rq, VALUE_GET(u.link, "user_id").s, STR("/-/start"), "verified", err);
 }
 
 struct forgot {

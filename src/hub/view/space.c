@@ -8,6 +8,7 @@
 #include "hub/audit.h"
 #include "hub/edge_apps.h"
 #include "hub/logo.h"
+#include "hub/old_name.h"
 #include "hub/quota.h"
 #include "hub/usage.h"
 #include "hub/view/view.h"
@@ -60,9 +61,15 @@ struct settings {
 static enum status write_settings(struct conn *c, void *arg, struct err *err)
 {
     const struct settings *s = arg;
-    enum status st =
-        SQL_RUN(c, err, "update spaces set title = ?2, visibility = ?3, name = ?4, theme = ?5 where id = ?1",
-                SQL_T(s->id), SQL_T(s->title), SQL_T(s->visibility), SQL_T(s->name), SQL_T(s->theme));
+    enum status st = STATUS_OK;
+    if (s->renamed)
+        st = hub_of_field(s->rq, "name", old_name_take(c, s->rq->a, s->name, s->id, hub_user_id(s->rq), err));
+    if (st == STATUS_OK && s->renamed)
+        st = old_name_keep(c, s->id, err);
+    if (st != STATUS_OK)
+        return st;
+    st = SQL_RUN(c, err, "update spaces set title = ?2, visibility = ?3, name = ?4, theme = ?5 where id = ?1",
+                 SQL_T(s->id), SQL_T(s->title), SQL_T(s->visibility), SQL_T(s->name), SQL_T(s->theme));
     if (st == STATUS_CONFLICT) {
         err_set(err, STATUS_CONFLICT, "There is a space \"%.*s\" already.", STR_ARG(s->name));
         return hub_of_field(s->rq, "name", err_hint(err, "Take another name."));
@@ -85,6 +92,7 @@ static enum status read_theme(struct hub_request *rq, str *ret, struct err *err)
 }
 
 struct name_back {
+    struct arena *a;
     str id, name, before;
 };
 
@@ -93,13 +101,15 @@ static enum status write_name_back(struct conn *c, void *arg, struct err *err)
     const struct name_back *n = arg;
     enum status st = SQL_RUN(c, err, "update spaces set name = ?3 where id = ?1 and name = ?2", SQL_T(n->id),
                              SQL_T(n->name), SQL_T(n->before));
+    if (st == STATUS_OK)
+        st = old_name_take(c, n->a, n->before, n->id, STR(""), err);
     return st == STATUS_OK ? space_changed(c, n->id, err) : st;
 }
 
 /* The edge did not take it to its new address: it is where it was. */
 static enum status keep_name(struct hub_request *rq, str id, str name, str before, struct err *err)
 {
-    struct name_back n = {id, name, before};
+    struct name_back n = {rq->a, id, name, before};
     enum status st = err->status;
     hub_conn_release(rq);
     if (store_write(rq->hub->store, write_name_back, &n, NULL) != STATUS_OK)

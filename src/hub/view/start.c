@@ -285,7 +285,9 @@ static enum status free_name(struct hub_request *rq, str title, str *ret, struct
     str name = space_name_from(rq->a, title);
     enum status st = hub_conn(rq, &c, err);
     if (st == STATUS_OK && name.n)
-        st = SQL_ROW(c, rq->a, &row, err, "select 1 as one from spaces where name = ?1", SQL_T(name));
+        st = SQL_ROW(c, rq->a, &row, err,
+                     "select 1 as one from spaces where name = ?1 union all select 1 from old_names where name = ?1",
+                     SQL_T(name));
     if (st != STATUS_OK)
         return st;
     if (!name.n || row.kind == VALUE_DICT) {

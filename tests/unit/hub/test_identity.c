@@ -53,14 +53,14 @@ TEST(linked_and_found)
     int64_t n;
     begin();
     struct identity_person p = person("https://i", "7"), q = person("https://j", "7"), r = person("https://i", "8");
-    CHECK_INT(identity_find(c, a, &p, &user, &err), STATUS_NOT_FOUND);
+    CHECK_INT(identity_find(c, a, &p, &user, NULL, &err), STATUS_NOT_FOUND);
     CHECK_INT(identity_link(c, a, STR("ua"), STR("i"), &p, &err), STATUS_OK);
     CHECK_INT(identity_link(c, a, STR("ua"), STR("i"), &p, &err), STATUS_OK); /* again */
     CHECK_INT(identity_link(c, a, STR("ub"), STR("i"), &p, &err), STATUS_CONFLICT);
-    CHECK_INT(identity_find(c, a, &p, &user, &err), STATUS_OK);
+    CHECK_INT(identity_find(c, a, &p, &user, NULL, &err), STATUS_OK);
     CHECK_STR(user, "ua");
-    CHECK_INT(identity_find(c, a, &q, &user, &err), STATUS_NOT_FOUND); /* the same subject of another issuer */
-    CHECK_INT(identity_find(c, a, &r, &user, &err), STATUS_NOT_FOUND); /* the same e-mail of another subject */
+    CHECK_INT(identity_find(c, a, &q, &user, NULL, &err), STATUS_NOT_FOUND); /* the same subject of another issuer */
+    CHECK_INT(identity_find(c, a, &r, &user, NULL, &err), STATUS_NOT_FOUND); /* the same e-mail of another subject */
     CHECK_INT(identity_list(c, a, STR("ua"), &list, &err), STATUS_OK);
     CHECK_INT(value_count(list), 1);
     CHECK_STR(value_get_text(value_at(list, 0), STR("who")), "a@b.c");
@@ -79,7 +79,7 @@ TEST(gone_with_the_account)
     struct identity_person p = person("https://i", "7");
     CHECK_INT(identity_link(c, a, STR("ua"), STR("i"), &p, &err), STATUS_OK);
     CHECK_INT(conn_execute(c, STR("delete from users where id = 'ua'"), NULL), STATUS_OK);
-    CHECK_INT(identity_find(c, a, &p, &user, &err), STATUS_NOT_FOUND);
+    CHECK_INT(identity_find(c, a, &p, &user, NULL, &err), STATUS_NOT_FOUND);
     end();
 }
 
