@@ -388,8 +388,10 @@ static enum status bring_back(struct typed *t, struct err *err)
     if (st == STATUS_OK)
         st = backups_restore(&h, t->a, t->what, t->at, &taken, err);
     if (st == STATUS_OK)
-        printf("%.*s is what it was at %.*s; what was there before is a backup now\n", STR_ARG(t->what),
-               STR_ARG(taken));
+        printf("%.*s is what it was at %.*s; what was there before is a backup now.\n"
+               "Its API tokens and shares are those of then too: revoke again, on its pages /-/tokens and /-/shares, "
+               "what was revoked since.\n",
+               STR_ARG(t->what), STR_ARG(taken));
     hub_close(&h);
     return st;
 }

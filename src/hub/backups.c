@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "hub/brought.h"
 #include "hub/copies.h"
 #include "hub/edge_apps.h"
 #include "hub/sql.h"
@@ -228,6 +229,8 @@ static enum status take_hub(struct hub *h, struct err *err)
     enum status st = fs_make_folders(ARENA_CAT(a, folder, STR("/")), 0700, &own);
     if (st == STATUS_OK)
         st = backup_take(a, hub_path(a, &h->config, "hub.db"), folder, STR("hub"), &none, &b, &own);
+    if (st == STATUS_OK)
+        st = brought_mark(h, &own);
     if (st == STATUS_OK)
         st = backup_check(a, &b, &none, &own);
     if (st == STATUS_OK)

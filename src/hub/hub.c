@@ -24,6 +24,7 @@
 #include "codec/token.h"
 #include "codec/url.h"
 #include "hub/account.h"
+#include "hub/brought.h"
 #include "hub/copies.h"
 #include "hub/device.h"
 #include "hub/groups.h"
@@ -524,6 +525,8 @@ enum status hub_run(const struct hub_run_config *config, struct err *err)
     enum status st = hub_open(&p.hub, config->dir, err);
     if (st == STATUS_OK)
         st = open_outside(&p.hub, err);
+    if (st == STATUS_OK)
+        st = brought_look(&p.hub, NULL, err);
     if (st == STATUS_OK)
         st = start(&p, err);
     if (st == STATUS_OK) {

@@ -65,6 +65,16 @@ static enum status revoked_value(struct conn *c, struct arena *a, str id, struct
     return st;
 }
 
+static enum status after_value(struct conn *c, struct arena *a, int64_t *ret, struct err *err)
+{
+    struct value row;
+    enum status st = SQL_ROW(c, a, &row, err, "select cast(value as integer) as at from facts where name = ?1",
+                             SQL_T(STR("signed_in_after")));
+    if (st == STATUS_OK)
+        *ret = row.kind == VALUE_DICT ? VALUE_GET(row, "at").i : 0;
+    return st;
+}
+
 static enum status hosts_value(struct conn *c, struct arena *a, str id, struct value *ret, struct err *err)
 {
     struct value rows, out = value_list(a);
@@ -82,10 +92,13 @@ static enum status make_text(struct hub *h, struct conn *c, struct arena *a, str
     struct value v = value_dict(a), members, revoked, hosts;
     struct hub_quota quota;
     struct buf json;
+    int64_t after = 0;
     str id = VALUE_GET(row, "id").s, logo = logo_url(&h->config, a, value_get_text(row, STR("logo")));
     enum status st = members_value(c, a, id, &members, err);
     if (st == STATUS_OK)
         st = revoked_value(c, a, id, &revoked, err);
+    if (st == STATUS_OK)
+        st = after_value(c, a, &after, err);
     if (st == STATUS_OK)
         st = hosts_value(c, a, id, &hosts, err);
     if (st != STATUS_OK)
@@ -100,6 +113,7 @@ static enum status make_text(struct hub *h, struct conn *c, struct arena *a, str
     VALUE_SET(v, "visibility", VALUE_GET(row, "visibility"));
     VALUE_SET(v, "members", members);
     VALUE_SET(v, "revoked", revoked);
+    VALUE_SET(v, "signed_in_after", value_int(after));
     struct value theme = json_of(a, VALUE_GET(row, "theme").s);
     if (logo.n)
         VALUE_SET(theme, "logo", value_str(logo));

@@ -263,8 +263,8 @@ def test_forged_addresses_of_clients(people):
                         ("True-Client-IP", "203.0.113.9"), ("CF-Connecting-IP", "203.0.113.9"), ("X-Forwarded-For", "x\", \"y")):
         assert people.browser("nobody").post("/-/sign-in", {"email": "viewer@m.example", "password": PASSWORD},
                                              headers={name: value}).status == 303
-    assert not sql(people.hub, "select * from sessions where address like '203.%' or address like '%\"%' union all"
-                               " select null, null, null, null, null, null, null, null, null from audit where address like '203.%'")
+    assert not sql(people.hub, "select id from sessions where address like '203.%' or address like '%\"%' union all"
+                               " select id from audit where address like '203.%'")
 
 
 # ---- links that were used

@@ -841,3 +841,25 @@ def quota(w):
 def logo(w):
     yield lambda: send(w.ana, "museum", png())
     assert w.browser().get(told(w, "museum")["theme"]["logo"]).body == png()
+
+
+# ---- copies of hub.db: the second signs everybody out, so it is the last ----
+
+
+@at("hub.copies.counted", of_hub=False)
+def copy_counted(w):
+    yield lambda: backup(w)
+    w.again()
+    wait_for(w.is_up, 60)
+    assert w.ana.get("/-/account").status == 200, "nothing was brought back"
+    assert (w.folder / "keys/copies").read_text().strip() == w.value("select value from facts where name = 'copies'")
+
+
+@at("hub.copies.ended")
+def copy_brought_back(w):
+    yield lambda: w.again(lambda: (w.folder / "keys/copies").unlink())
+    assert w.ana.get("/-/account").status == 303 and w.value("select count(*) from sessions") == 0
+    assert w.ana.sign_in("ana@example.org").status == 303
+    w.again()
+    wait_for(w.is_up, 60)
+    assert w.ana.get("/-/account").status == 200, "once"

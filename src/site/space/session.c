@@ -78,6 +78,7 @@ void session_actor(struct request *rq)
     struct value end = VALUE_GET(v, "e");
     int64_t now = clock_unix_s(); /* an end further ahead than any was given before the clock was set back */
     if (!str_eq(value_get_text(v, STR("space")), sp->id) || end.kind != VALUE_INT || now >= end.i ||
+        end.i - LIMIT_SPACE_SESSION_S < sp->signed_in_after ||
         clock_age_s(end.i - LIMIT_SPACE_SESSION_S, now) == INT64_MAX || !user.n || space_is_revoked(sp, session))
         return;
     rq->actor = session_member(sp, a, user);

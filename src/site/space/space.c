@@ -71,6 +71,17 @@ static enum status read_keys(struct space *sp, struct value list, struct err *er
     return STATUS_OK;
 }
 
+static enum status read_limit(struct value quota, const char *key, int64_t *ret, struct err *err)
+{
+    struct value v = value_get(quota, str_of(key));
+    if (value_is_null(v))
+        return STATUS_OK;
+    if (v.kind != VALUE_INT || v.i < 0)
+        return wrong(err, key, "must be a whole number, 0 for none");
+    *ret = v.i;
+    return STATUS_OK;
+}
+
 static enum status read_people(struct space *sp, struct value root, struct err *err)
 {
     str visibility = value_get_text(root, STR("visibility"));
@@ -88,18 +99,7 @@ static enum status read_people(struct space *sp, struct value root, struct err *
     }
     sp->people = (struct permit_hub){.is_public = str_is(visibility, "public"), .members = members};
     sp->revoked = revoked;
-    return STATUS_OK;
-}
-
-static enum status read_limit(struct value quota, const char *key, int64_t *ret, struct err *err)
-{
-    struct value v = value_get(quota, str_of(key));
-    if (value_is_null(v))
-        return STATUS_OK;
-    if (v.kind != VALUE_INT || v.i < 0)
-        return wrong(err, key, "must be a whole number, 0 for no limit");
-    *ret = v.i;
-    return STATUS_OK;
+    return read_limit(root, "signed_in_after", &sp->signed_in_after, err);
 }
 
 static enum status read_quota(struct space *sp, struct value root, struct err *err)

@@ -23,6 +23,7 @@ struct space {
     size_t key_count;
     struct permit_hub people;
     struct value revoked;                            /* DICT session id -> any */
+    int64_t signed_in_after;                         /* Unix seconds: sessions from before are ended */
     str accent;                                      /* "#1b6e53", or empty */
     str logo;                                        /* name in static/, or an address at the hub, or empty */
     int64_t disk_bytes, sql_ms, requests_per_minute; /* 0 = no limit */

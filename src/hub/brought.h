@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* brought: a hub.db that was brought back from a backup is recognized, and what was ended since does not live again. */
+#ifndef VITRINE_HUB_BROUGHT_H
+#define VITRINE_HUB_BROUGHT_H
+
+#include "hub/hub.h"
+
+/* After a copy of hub.db was taken: from now on it is older than hub.db. Blocks. */
+enum status brought_mark(struct hub *h, struct err *err) MUST_USE;
+/* Before the hub serves: is hub.db such a copy, then all sessions, links in mails and invitations end, in spaces too,
+ * and the log says so. *ret_ended (NULL is fine). Call space_tell after it. Blocks. */
+enum status brought_look(struct hub *h, bool *ret_ended, struct err *err) MUST_USE;
+
+#endif
