@@ -106,7 +106,7 @@ static enum status fs_sync_folder_of(struct arena *a, const char *path, struct e
     return st;
 }
 
-enum status fs_write_atomic_group(const char *path, str bytes, mode_t mode, gid_t gid, struct err *err)
+static enum status replace(const char *path, str bytes, mode_t mode, gid_t gid, bool sync, struct err *err)
 {
     struct arena *a = arena_new(0);
     char *temp = arena_cstr(a, arena_printf(a, "%s.tmp-XXXXXX", path));
@@ -122,7 +122,7 @@ enum status fs_write_atomic_group(const char *path, str bytes, mode_t mode, gid_
         st = err_sys(err, STATUS_IO, errno, "cannot give '%s' to group %u", temp, (unsigned)gid);
     if (st == STATUS_OK && fchmod(fd, mode) != 0)
         st = err_sys(err, STATUS_IO, errno, "cannot set the mode of '%s'", temp);
-    if (st == STATUS_OK && fsync(fd) != 0)
+    if (st == STATUS_OK && sync && fsync(fd) != 0)
         st = err_sys(err, STATUS_IO, errno, "cannot sync '%s'", temp);
     if (close(fd) != 0 && st == STATUS_OK)
         st = err_sys(err, STATUS_IO, errno, "cannot write '%s'", temp);
@@ -130,15 +130,25 @@ enum status fs_write_atomic_group(const char *path, str bytes, mode_t mode, gid_
         st = err_sys(err, STATUS_IO, errno, "cannot put '%s' in its place", path);
     if (st != STATUS_OK)
         (void)unlink(temp);
-    else
+    else if (sync)
         st = fs_sync_folder_of(a, path, err);
     arena_free(a);
     return st;
 }
 
+enum status fs_write_atomic_group(const char *path, str bytes, mode_t mode, gid_t gid, struct err *err)
+{
+    return replace(path, bytes, mode, gid, true, err);
+}
+
 enum status fs_write_atomic(const char *path, str bytes, mode_t mode, struct err *err)
 {
-    return fs_write_atomic_group(path, bytes, mode, (gid_t)-1, err);
+    return replace(path, bytes, mode, (gid_t)-1, true, err);
+}
+
+enum status fs_write_passing(const char *path, str bytes, mode_t mode, struct err *err)
+{
+    return replace(path, bytes, mode, (gid_t)-1, false, err);
 }
 
 enum status fs_make_folders(str path, mode_t mode, struct err *err)

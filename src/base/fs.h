@@ -20,6 +20,9 @@ enum status fs_read_fd(int fd, const char *name, size_t max_bytes, struct arena 
 enum status fs_write_atomic(const char *path, str bytes, mode_t mode, struct err *err) MUST_USE;
 /* The same for a file of the group `gid`; (gid_t)-1: of ours. */
 enum status fs_write_atomic_group(const char *path, str bytes, mode_t mode, gid_t gid, struct err *err) MUST_USE;
+/* The same for what says something of this process alone: readers find the old file or the new one, but it waits for no
+ * disk, and when the machine stops either may be lost, or empty. */
+enum status fs_write_passing(const char *path, str bytes, mode_t mode, struct err *err) MUST_USE;
 /* Writes all of `bytes` to fd, however many write(2) it takes. */
 enum status fs_write_fd(int fd, const char *name, str bytes, struct err *err) MUST_USE;
 /* Makes the folders above the last part of `path` that do not exist ("a/b/c": a and a/b; "a/b/": both). */

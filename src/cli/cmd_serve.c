@@ -38,6 +38,7 @@ struct serve {
     struct sources sources;
     struct live *live;
     struct signal_source *signals;
+    struct greeter *greeter;
     struct loop_timer drain, watchdog;
     int64_t watchdog_us;
     bool stopping, stopped;
@@ -293,13 +294,15 @@ static enum status start(struct serve *s, struct err *err)
         st = listen_on(s, &listener, err);
     /* A predecessor still answers; for --get nobody else asks. */
     bool greets = st == STATUS_OK && !tls && !s->arrival && !s->options.get.path.n;
-    struct greeter *greeter = greets ? greeter_new(listener_fd(listener)) : NULL;
+    s->greeter = greets ? greeter_new(listener_fd(listener)) : NULL;
     if (st == STATUS_OK)
         st = start_site(s, err); /* Ctrl+C still ends the process: hashing may take long */
-    greeter_free(greeter);
+    greeter_stop(s->greeter);    /* somebody waits for the first answer: its thread ends by itself */
     if (st == STATUS_OK)
         st = signal_source_new(s->loop, on_signal, s, &s->signals, err);
     if (st != STATUS_OK) {
+        greeter_free(s->greeter); /* it has the listener's descriptor */
+        s->greeter = NULL;
         listener_free(listener);
         tls_server_unref(tls);
         return st;
@@ -324,6 +327,7 @@ static enum status start(struct serve *s, struct err *err)
 
 static void finish(struct serve *s)
 {
+    greeter_free(s->greeter);
     if (s->server && !s->stopped) { /* a failure after the server was made */
         s->stopping = true;
         http_server_stop(s->server, 0, on_stopped, s);

@@ -146,12 +146,18 @@ struct greeter *greeter_new(int listen_fd)
     return NULL;
 }
 
-void greeter_free(struct greeter *g)
+void greeter_stop(struct greeter *g)
 {
     uint64_t one = 1;
+    if (g)
+        (void)!write(g->stop_fd, &one, sizeof one);
+}
+
+void greeter_free(struct greeter *g)
+{
     if (!g)
         return;
-    (void)!write(g->stop_fd, &one, sizeof one);
+    greeter_stop(g);
     thread_join(g->thread);
     close(g->stop_fd);
     free(g);

@@ -59,7 +59,7 @@ static void write_status(void *arg, struct worker *w)
     struct err err = ERR_INIT;
     (void)w;
     if (fs_make_folders(str_of(j->path), 0700, &err) != STATUS_OK ||
-        fs_write_atomic(j->path, buf_str(&j->text), 0600, &err) != STATUS_OK)
+        fs_write_passing(j->path, buf_str(&j->text), 0600, &err) != STATUS_OK)
         log_line(LOG_WARN, "upgrade", "vitrine upgrade will need --pid: %s", err.text);
     buf_release(&j->text);
     free(j->path);

@@ -402,26 +402,47 @@ struct clone3_args { /* struct clone_args of linux/sched.h, which cannot be incl
 };
 #define INTO_CGROUP UINT64_C(0x200000000) /* CLONE_INTO_CGROUP, Linux 5.7 */
 
-pid_t cgroup_clone(const struct cgroup *g, unsigned long flags, bool *ret_inside)
+/* A process that moves itself while it is its only thread waits for nobody; one that is moved by another waits, with
+ * all who make groups meanwhile, until the kernel knows that no processor is just starting a thread: 4 to 20 ms.
+ * Version 2 has no file for one thread alone, but such kernels take a process that is born there. */
+static bool open_doors(const struct cgroup *g, int doors[CGROUP_CONTROLLERS])
 {
-    *ret_inside = false;
-    if (g->second && g->fds[0] >= 0) {
-        struct clone3_args args = {.flags = flags | INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)g->fds[0]};
-        pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
-        *ret_inside = pid >= 0;
-        if (pid >= 0)
-            return pid;
-    }
-    return (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
+    bool done = true;
+    for (int i = 0; i < CGROUP_CONTROLLERS; i++)
+        doors[i] = g->fds[i] < 0 ? -1 : openat(g->fds[i], g->second ? "cgroup.procs" : "tasks", O_WRONLY | O_CLOEXEC);
+    for (int i = 0; i < CGROUP_CONTROLLERS; i++)
+        done = done && (g->fds[i] < 0 || doors[i] >= 0);
+    return done;
 }
 
-bool cgroup_add(const struct cgroup *g, pid_t pid)
+static bool enter(const int doors[CGROUP_CONTROLLERS])
 {
     bool done = true;
     for (int i = 0; i < CGROUP_CONTROLLERS && done; i++)
-        if (g->paths[i][0])
-            done = write_number(g->paths[i], "cgroup.procs", (uint64_t)pid);
+        done = doors[i] < 0 || write(doors[i], "0", 1) == 1; /* 0: whoever writes it */
     return done;
+}
+
+pid_t cgroup_clone(const struct cgroup *g, unsigned long flags, bool *ret_inside)
+{
+    int doors[CGROUP_CONTROLLERS];
+    *ret_inside = true;
+    if (g->second && g->fds[0] >= 0) {
+        struct clone3_args args = {.flags = flags | INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)g->fds[0]};
+        pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+        if (pid >= 0)
+            return pid;
+    }
+    bool open = open_doors(g, doors); /* by us: the child may be somebody else in a moment */
+    pid_t pid = (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (pid == 0)
+        *ret_inside = open && enter(doors);
+    int error = errno;
+    for (int i = 0; i < CGROUP_CONTROLLERS; i++)
+        if (doors[i] >= 0)
+            close(doors[i]);
+    errno = error;
+    return pid;
 }
 
 enum cgroup_end cgroup_end(const struct cgroup *g)

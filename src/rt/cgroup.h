@@ -39,10 +39,9 @@ enum status cgroup_make(const char *name, const struct cgroup_limits *limits, st
     {                                                                                                                  \
         .fds = { -1, -1, -1 }                                                                                          \
     }
-/* As fork(2) with flags of clone(2), into the group where the kernel can do that at once (version 2): *ret_inside. */
+/* As fork(2) with flags of clone(2). The child is in the group, and with it all that it starts, or *ret_inside is false
+ * there (errno is set). One thread only. */
 pid_t cgroup_clone(const struct cgroup *g, unsigned long flags, bool *ret_inside);
-/* errno is set. 4 to 20 ms. */
-bool cgroup_add(const struct cgroup *g, pid_t pid);
 /* Was a process in it ended for lack of memory since it was made? */
 enum cgroup_end cgroup_end(const struct cgroup *g);
 void cgroup_remove(struct cgroup *g); /* the group itself goes with the last that uses it */

@@ -7,6 +7,11 @@
  * only (push, pop, count), never while a job runs. A submitter wakes a thread only when one sleeps; a thread that
  * finishes one job and finds another takes it with the same lock, without sleeping in between.
  *
+ * A thread is started when a job comes and all that there are have one: a process that was started for one request does
+ * not wait for a dozen threads that nobody needs, and one that does little has few. The lock is held meanwhile, some
+ * 100 us, a few times in the life of a pool. A thread is born as nice as the one that starts it, and nothing but root
+ * can take niceness back; so who is nicer than the lane starts no second thread of it.
+ *
  * Invariants
  *  (1) A job given to pool_submit with true is run once, or handed to `dropped` once, or returned by pool_cancel once.
  *  (2) count <= queue_max at all times; nothing grows. A flow is in the ring exactly while it has jobs.
@@ -19,9 +24,11 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "rt/thread.h"
 
@@ -48,6 +55,8 @@ struct lane {
     uint32_t free, turn; /* first free place; the flow that was served last, NONE = all are empty */
     struct flow *flows;
     unsigned count;
+    struct thread *threads; /* config.threads places */
+    unsigned started;       /* of them */
     unsigned idle, running; /* threads asleep; in a job */
     bool stopping;
     uint64_t done, refused;
@@ -64,7 +73,8 @@ struct pool {
     struct lane *lanes;
     size_t lane_count;
     struct thread *threads;
-    unsigned thread_count, started;
+    unsigned thread_count;
+    int nice; /* of the thread that made the pool */
     struct pool_config config;
     bool stopped;
 };
@@ -259,23 +269,27 @@ static void lane_init(struct lane *lane, const struct pool_lane *config)
     lane->turn = NONE;
 }
 
-static enum status start_threads(struct pool *pool, struct err *err)
+/* With the lock held. False: there is none more. */
+static bool start_thread(struct pool *pool, struct lane *lane)
 {
-    for (size_t i = 0; i < pool->lane_count; i++) {
-        struct lane *lane = &pool->lanes[i];
-        for (unsigned k = 0; k < lane->config.threads; k++) {
-            struct thread *t = &pool->threads[pool->started];
-            t->lane = lane;
-            t->worker = (struct worker){.pool = pool, .index = pool->started, .lane = (unsigned)i};
-            char name[64];
-            snprintf(name, sizeof(name), "%.10s-%u", lane->config.name, k);
-            enum status st = thread_start(name, lane->config.nice, worker_main, t, &t->id, err);
-            if (st != STATUS_OK)
-                return st;
-            pool->started++;
-        }
+    unsigned k = lane->started;
+    struct thread *t = &lane->threads[k];
+    int wanted = MIN(pool->nice + lane->config.nice, 19), own = getpriority(PRIO_PROCESS, 0);
+    char name[64];
+    struct err err = ERR_INIT;
+    if (k == lane->config.threads || (k && own > wanted))
+        return false;
+    t->lane = lane;
+    t->worker =
+        (struct worker){.pool = pool, .index = (unsigned)(t - pool->threads), .lane = (unsigned)(lane - pool->lanes)};
+    (void)snprintf(name, sizeof(name), "%.10s-%u", lane->config.name, k);
+    if (thread_start(name, MAX(wanted - own, 0), worker_main, t, &t->id, &err) != STATUS_OK) {
+        if (!k) /* else those that there are go on */
+            log_line(LOG_ERROR, "pool", "%s", err.text);
+        return false;
     }
-    return STATUS_OK;
+    lane->started++;
+    return true;
 }
 
 enum status pool_new(const struct pool_config *config, struct pool **ret, struct err *err)
@@ -293,11 +307,9 @@ enum status pool_new(const struct pool_config *config, struct pool **ret, struct
         pool->thread_count += config->lanes[i].threads;
     }
     pool->threads = mem_array(pool->thread_count, sizeof(*pool->threads));
-    st = start_threads(pool, err);
-    if (st != STATUS_OK) {
-        pool_free(pool);
-        return st;
-    }
+    for (size_t i = 0, first = 0; i < pool->lane_count; first += pool->lanes[i++].config.threads)
+        pool->lanes[i].threads = &pool->threads[first];
+    pool->nice = getpriority(PRIO_PROCESS, 0);
     *ret = pool;
     return STATUS_OK;
 }
@@ -310,7 +322,9 @@ bool pool_submit_flow(struct pool *pool, unsigned lane_index, uint32_t flow, voi
     uint32_t at = flow ? 1 + flow % (LIMIT_POOL_FLOWS - 1) : 0;
     unsigned most = at && lane->config.flow_max ? lane->config.flow_max : lane->config.queue_max;
     pthread_mutex_lock(&lane->lock);
-    if (lane->stopping || lane->count == lane->config.queue_max || lane->flows[at].count >= most) {
+    bool full = lane->stopping || lane->count == lane->config.queue_max || lane->flows[at].count >= most;
+    bool short_of = !full && lane->count >= lane->started - lane->running;
+    if (full || (short_of && !start_thread(pool, lane) && !lane->started)) {
         lane->refused++;
         pthread_mutex_unlock(&lane->lock);
         return false;
@@ -397,8 +411,9 @@ void pool_stop(struct pool *pool, enum pool_stop_mode mode,
     pool->stopped = true;
     for (size_t i = 0; i < pool->lane_count; i++)
         stop_lane(&pool->lanes[i], mode, dropped, ctx);
-    for (unsigned i = 0; i < pool->started; i++)
-        thread_join(pool->threads[i].id);
+    for (size_t i = 0; i < pool->lane_count; i++) /* nothing is started any more */
+        for (unsigned k = 0; k < pool->lanes[i].started; k++)
+            thread_join(pool->lanes[i].threads[k].id);
 }
 
 void pool_free(struct pool *pool)

@@ -20,7 +20,7 @@ struct worker {
 
 struct pool_lane {
     const char *name;      /* shown in logs and as thread name; kept, not copied */
-    unsigned threads;      /* 1.. */
+    unsigned threads;      /* 1..; each is started when a job comes and the others have one */
     unsigned queue_max;    /* jobs waiting, not counting running ones; 1.. */
     int nice;              /* 0 = as the process; 1..19 = yields to the others */
     unsigned flow_max;     /* jobs of one flow waiting; 0 = queue_max */
@@ -39,10 +39,10 @@ struct pool_config {
     unsigned spin_us;
 };
 
-/* Starts all threads. Returns OK, INVALID (a lane without threads or queue, too many), IO (no thread). */
+/* Returns OK, INVALID (a lane without threads or queue, too many). */
 enum status pool_new(const struct pool_config *config, struct pool **ret, struct err *err) MUST_USE;
-/* Puts fn(arg, worker) at the end of the lane's queue. False: the queue is full or the pool is stopping; fn is then
- * never called and `arg` stays the caller's. Never blocks for long, never allocates. */
+/* Puts fn(arg, worker) at the end of the lane's queue. False: the queue is full, the pool is stopping, or the system
+ * has no thread for the lane's first; fn is then never called and `arg` stays the caller's. Never blocks for long. */
 bool pool_submit(struct pool *pool, unsigned lane, void (*fn)(void *arg, struct worker *w), void *arg) MUST_USE;
 /* As above for one of many clients: flows (any number; those that are equal modulo LIMIT_POOL_FLOWS share) take turns,
  * so that many jobs of one do not stand before the few of another. Within a flow jobs keep their order. False also when
@@ -64,7 +64,7 @@ void pool_stop(struct pool *pool, enum pool_stop_mode mode,
                void (*dropped)(void *ctx, void (*fn)(void *arg, struct worker *w), void *arg), void *ctx);
 void pool_free(struct pool *pool); /* after pool_stop, or does POOL_DRAIN itself; NULL is fine */
 
-unsigned pool_worker_count(const struct pool *pool); /* threads of all lanes: worker indexes are below this */
+unsigned pool_worker_count(const struct pool *pool); /* the most threads of all lanes: worker indexes are below this */
 struct pool_lane_stats {
     unsigned queued, running, threads, queue_max;
     uint64_t done, refused;

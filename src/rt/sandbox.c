@@ -5,7 +5,7 @@
  *   parent                                    child
  *   ------                                    -----
  *   cgroup, folder, listening socket
- *   clone with new namespaces ------------->  waits, in the cgroup where the kernel can do that (else it is moved)
+ *   clone with new namespaces ------------->  in the cgroup; waits
  *   user and group map, "go" -------------->  root of its own (sandbox_root.c), limits, Landlock, no capabilities
  *                                             (sandbox_lock.c), seccomp (sandbox_calls.c)
  *   lets one execve through  <--------------  its listener, execve
@@ -174,6 +174,8 @@ struct birth {
     int orders; /* a pipe from the parent: a byte is "go". Not the same socket: one that is closed with something unread
                    takes what was sent on it away */
     int listen;
+    bool inside; /* of its cgroup; false: why, in `error` */
+    int error;
     sigset_t mask; /* the program's */
 };
 
@@ -244,6 +246,10 @@ static NORETURN void child(struct birth *b)
     int listener = -1;
     if (read(b->orders, &go, 1) != 1) /* we are known */
         _exit(127);
+    if (!b->inside) {
+        err_sys(&err, STATUS_IO, b->error, "cannot put the program into its cgroup");
+        give_up(b, WORD_FAILED, &err);
+    }
     (void)setsid(); /* no terminal to push keys into */
     (void)umask(0077);
     if (move_in(b, &err) != STATUS_OK)
@@ -372,7 +378,6 @@ static enum status accompany(int channel, bool *ret_no_namespaces, struct err *e
 static enum status give_birth(struct birth *b, const struct cgroup *g, pid_t *ret_pid, bool *ret_no_namespaces,
                               struct err *err)
 {
-    static const char no_group[] = "cannot put the program into its cgroup";
     int channel[2], orders[2];
     unsigned long flags = b->attempt->flags & ~(b->config->network ? (unsigned long)CLONE_NEWNET : 0);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) != 0)
@@ -384,14 +389,16 @@ static enum status give_birth(struct birth *b, const struct cgroup *g, pid_t *re
     }
     bool inside;
     pid_t pid = cgroup_clone(g, flags, &inside);
+    int error = errno;
     if (pid == 0) {
         close(channel[0]);
         close(orders[1]);
         b->channel = fcntl(channel[1], F_DUPFD_CLOEXEC, 16);
         b->orders = fcntl(orders[0], F_DUPFD_CLOEXEC, 16);
+        b->inside = inside;
+        b->error = error;
         child(b);
     }
-    int error = errno;
     close(channel[1]);
     close(orders[0]);
     enum status st = STATUS_OK;
@@ -401,15 +408,10 @@ static enum status give_birth(struct birth *b, const struct cgroup *g, pid_t *re
     } else if ((flags & CLONE_NEWUSER) && !map_users(pid, b->config->user_id)) {
         *ret_no_namespaces = true;
         st = err_sys(err, STATUS_IO, errno, "cannot write the users of the sandbox");
-    } else if (!inside && b->config->children && !cgroup_add(g, pid)) {
-        st = err_sys(err, STATUS_IO, errno, no_group);
     } else {
         (void)write_map(pid, "oom_score_adj", "500"); /* when memory runs out, a space goes before who serves all */
         (void)!write(orders[1], "", 1);
         st = accompany(channel[0], ret_no_namespaces, err);
-        /* The kernel takes 4 to 20 ms to move a process: one that stays alone need not wait for it. */
-        if (st == STATUS_OK && !inside && !b->config->children && !cgroup_add(g, pid) && errno != ESRCH) /* it ended */
-            st = err_sys(err, STATUS_IO, errno, no_group);
     }
     close(channel[0]);
     close(orders[1]);

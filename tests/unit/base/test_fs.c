@@ -51,6 +51,10 @@ TEST(fs_write_then_read)
     CHECK_INT(files_in_folder(), 1); /* no temporary file stays */
     CHECK(fs_read_file(path, 8, a, &got, &e) == STATUS_TOO_LARGE);
     CHECK(str_find(str_of(e.text), STR("it has 9 bytes, at most 8")) != STR_NPOS);
+    CHECK(fs_write_passing(path, STR("four"), 0640, &e) == STATUS_OK);
+    CHECK(fs_read_file(path, 100, a, &got, &e) == STATUS_OK);
+    CHECK_STRS(got, STR("four"));
+    CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0640);
     CHECK(fs_write_atomic(path, (str){NULL, 0}, 0600, &e) == STATUS_OK);
     CHECK(fs_read_file(path, 0, a, &got, &e) == STATUS_OK);
     CHECK_INT(got.n, 0);

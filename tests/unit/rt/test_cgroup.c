@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "rt/cgroup.h"
 #include "test.h"
 
@@ -31,7 +34,13 @@ TEST(our_group_is_found_in_what_the_kernel_says)
 TEST(no_group_is_nothing_to_remove)
 {
     struct cgroup g = CGROUP_NONE;
-    CHECK(cgroup_add(&g, 1));
+    bool inside = false;
+    pid_t pid = cgroup_clone(&g, 0, &inside);
+    if (pid == 0)
+        _exit(inside ? 0 : 1);
+    int status = -1;
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    CHECK_INT(status, 0);
     CHECK(cgroup_end(&g) == CGROUP_FINE);
     cgroup_remove(&g);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -274,6 +275,97 @@ TEST(workers_carry_their_own_state)
     CHECK_INT(atomic_load(&exits), 3);
     pool_free(pool);
     pthread_barrier_destroy(&barrier);
+}
+
+/* ---- threads are started when they are needed ---- */
+
+static int threads_now(void)
+{
+    int n = 0;
+    DIR *dir = opendir("/proc/self/task");
+    CHECK(dir != NULL);
+    for (const struct dirent *e; (e = readdir(dir));)
+        n += e->d_name[0] != '.';
+    closedir(dir);
+    return n;
+}
+
+static void wait_until_done(struct pool *pool, unsigned lane, uint64_t jobs)
+{
+    struct pool_lane_stats stats;
+    do
+        pool_lane_stats(pool, lane, &stats);
+    while (stats.done < jobs);
+}
+
+TEST(a_thread_is_started_when_the_others_have_a_job)
+{
+    sem_init(&entered, 0, 0);
+    sem_init(&gate, 0, 0);
+    int before = threads_now();
+    struct pool *pool = make((struct pool_lane[]){{"three", 3, 10, 0, 0, 0}, {"never", 2, 10, 0, 0, 0}}, 2);
+    CHECK_INT(threads_now(), before);
+    for (uint64_t i = 1; i <= 5; i++) { /* one after another: one thread does them */
+        CHECK(pool_submit(pool, 0, note, letter("a")));
+        wait_until_done(pool, 0, i);
+    }
+    CHECK_INT(threads_now(), before + 1);
+    for (int i = 0; i < 5; i++)
+        CHECK(pool_submit(pool, 0, hold, NULL));
+    for (int i = 0; i < 3; i++)
+        while (sem_wait(&entered) < 0)
+            ;
+    CHECK_INT(threads_now(), before + 3);
+    for (int i = 0; i < 5; i++)
+        sem_post(&gate);
+    pool_free(pool);
+}
+
+struct nice_job {
+    struct pool *pool;
+    int threads, nice_value;
+};
+
+static void note_nice(void *arg, struct worker *w)
+{
+    (void)w;
+    ((struct nice_job *)arg)->nice_value = getpriority(PRIO_PROCESS, 0);
+    hold(NULL, w);
+}
+
+static void submit_from_a_nice_thread(void *arg, struct worker *w)
+{
+    struct nice_job *j = arg;
+    (void)w;
+    j->threads = threads_now();
+    CHECK(pool_submit(j->pool, 1, note, letter("n")));
+    j->threads = threads_now() - j->threads;
+}
+
+TEST(a_nice_thread_starts_none_that_should_be_less_so)
+{
+    sem_init(&entered, 0, 0);
+    sem_init(&gate, 0, 0);
+    int own = getpriority(PRIO_PROCESS, 0);
+    if (own > 14)
+        return; /* nothing is nicer than we are */
+    struct pool *pool = make((struct pool_lane[]){{"calm", 1, 10, 5, 0, 0}, {"quick", 2, 10, 0, 0, 0}}, 2);
+    struct nice_job j = {.pool = pool, .threads = -1}, second = {.pool = pool};
+    CHECK(pool_submit(pool, 1, hold, NULL));
+    while (sem_wait(&entered) < 0)
+        ;
+    CHECK(pool_submit(pool, 0, submit_from_a_nice_thread, &j));
+    wait_until_done(pool, 0, 1);
+    CHECK_INT(j.threads, 0);
+    CHECK_STR(str_of(ran), "");
+    CHECK(pool_submit(pool, 1, note_nice, &second)); /* now there is a second one, which does what waited too */
+    while (sem_wait(&entered) < 0)
+        ;
+    CHECK_STR(str_of(ran), "n");
+    CHECK_INT(second.nice_value, own);
+    sem_post(&gate);
+    sem_post(&gate);
+    pool_free(pool);
 }
 
 static void look_at_thread(void *arg, struct worker *w)
