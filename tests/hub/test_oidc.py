@@ -15,6 +15,7 @@ import pytest
 from hub_rig import DOMAIN, HERE, PASSWORD, Hub, wait_for
 from serving import free_port
 from stand_in import OTHER_KEYS, GitHub, Issuer
+from test_factors import code, secret_of
 
 import limits
 
@@ -279,6 +280,21 @@ def sql(hub, text, *values):
             return db.execute(text, values).fetchall()
     finally:
         db.close()
+
+
+def test_a_sign_in_by_an_issuer_is_one_past_the_second_step_too(hub, issuer):
+    """... and ends when others do that began there (LIMIT_IDENTITY_AGE_S, test_groups.py)."""
+    issuer.person = person()
+    ana, phone = hub.browser(), hub.browser()
+    assert sign_in(ana, issuer).status == 303
+    ana.post("/-/account/app", {"do": "begin"})
+    secret = secret_of(ana.get("/-/account/app"))
+    assert ana.post("/-/account/app", {"do": "confirm", "code": code(secret)}).status == 200
+    assert sign_in(phone, issuer).header("location").startswith("/-/second")
+    assert phone.post("/-/second", {"code": code(secret, 30)}).status == 303
+    by = sql(hub, "select s.by_identity = i.id from sessions s join identities i on i.user = s.user_id where i.subject = ?",
+             issuer.person["sub"])
+    assert by == [(1,), (1,)]
 
 
 def test_linking_asks_again_and_begins_here(hub, issuer):

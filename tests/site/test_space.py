@@ -472,6 +472,39 @@ def test_quota_of_disk(server, tmp_path):
     until(lambda: editor.ask(*insert).status == 201, "no limit")
 
 
+def test_two_imports_at_once_keep_to_the_quota(server, tmp_path):
+    """Into two databases: there is room for either, not for both."""
+    hub = Hub(tmp_path, quota={"disk_bytes": 9_000_000})
+    for name in ("d", "e"):
+        make(tmp_path / f"data/{name}.db", SCHEMA)
+    s = server("--space", tmp_path)
+    editor, same = signed_on(s, hub, "ueditor"), {"Sec-Fetch-Site": "same-origin"}
+    rows = "a\n" + "".join(f"{2 + i % 100}\n" for i in range(250_000))  # 0.7 MB, as a table 2.3 MB
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(rows)), "Upload-Metadata": "filename eC5jc3Y=", **same,
+           "Content-Type": "application/offset+octet-stream"}
+
+    def upload():
+        made = editor.ask("POST", "/-/upload", tus, rows)
+        assert made.status == 201, made
+        return urllib.parse.urlsplit(made.header("location").replace("/-/upload/", "/-/import/")).path
+
+    def size():
+        return sum(f.stat().st_size for f in tmp_path.rglob("*") if f.is_file())
+
+    pages = {"d": upload(), "e": upload()}
+    hub.tell(quota={"disk_bytes": size() + 3_100_000})
+    more = {k: v for k, v in tus.items() if k != "Content-Type"} | {"Upload-Length": "5000000"}
+    until(lambda: editor.ask("POST", "/-/upload", more).status == 413, "the quota is in force")
+    for name, page in pages.items():
+        answer = editor.ask("POST", page, {**FORM, **same}, f"action=start&mode=create&database={name}&table=fresh")
+        assert answer.status == 303, answer
+    state = lambda page: editor.get(page + ".json", {"Accept": "*/*"}).json()
+    until(lambda: all(state(page)["state"] != "running" for page in pages.values()), "both ended")
+    ended = sorted(state(page)["state"] for page in pages.values())
+    assert ended == ["done", "failed"], [state(page) for page in pages.values()]
+    assert any("used up the" in (state(page)["fault"] or "") for page in pages.values())
+
+
 def test_http_on_localhost(server, tmp_path):
     """Without https the name of the cookie protects nothing: then two of them are none."""
     hub = Hub(tmp_path, origin="http://museum.localhost:8001")

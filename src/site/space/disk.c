@@ -91,6 +91,17 @@ static void look(struct space_disk *d)
     pthread_mutex_unlock(&d->looking);
 }
 
+/* Whoever looks just now began before: it is done once more. */
+static void look_now(struct space_disk *d)
+{
+    pthread_mutex_lock(&d->looking);
+    pthread_mutex_lock(&d->lock);
+    d->looked_us = 0;
+    pthread_mutex_unlock(&d->lock);
+    pthread_mutex_unlock(&d->looking);
+    look(d);
+}
+
 static int64_t used_now(const struct space_disk *d) /* under the lock */
 {
     return d->base + (d->came - d->came_then) + d->held;
@@ -105,6 +116,13 @@ int64_t space_disk_left(struct space_disk *d, const struct space *sp)
     int64_t left = sp->disk_bytes - used_now(d);
     pthread_mutex_unlock(&d->lock);
     return left;
+}
+
+int64_t space_disk_left_now(struct space_disk *d, const struct space *sp)
+{
+    if (d && sp && sp->disk_bytes)
+        look_now(d);
+    return space_disk_left(d, sp);
 }
 
 static bool take(struct space_disk *d, const struct space *sp, int64_t bytes, bool hold)

@@ -15,6 +15,8 @@ struct space_disk *space_disk_new(str folder) MUST_USE; /* DIR of --space */
 void space_disk_free(struct space_disk *d);             /* NULL is fine */
 /* Bytes that may still be put there, 0 or less when there are none; INT64_MAX without a quota. */
 int64_t space_disk_left(struct space_disk *d, const struct space *sp);
+/* The same as it is now, and not as it was a second ago. */
+int64_t space_disk_left_now(struct space_disk *d, const struct space *sp);
 /* So many bytes are about to be written into the folder: false, and nothing, when there is no room for them. */
 bool space_disk_take(struct space_disk *d, const struct space *sp, int64_t bytes);
 /* The same of bytes that lie elsewhere until space_disk_let: a file without a name, a body in memory. */

@@ -52,6 +52,8 @@ struct import_job {
 
 struct import_jobs {
     pthread_mutex_t lock;
+    pthread_cond_t turns; /* one ended, or is not wanted any more */
+    bool writing;         /* one with a quota */
     struct import_job *first;
 };
 
@@ -59,6 +61,7 @@ struct import_jobs *import_jobs_new(void)
 {
     struct import_jobs *j = MEM_NEW(struct import_jobs);
     pthread_mutex_init(&j->lock, NULL);
+    pthread_cond_init(&j->turns, NULL);
     return j;
 }
 
@@ -67,6 +70,7 @@ void import_jobs_free(struct import_jobs *j)
     if (!j)
         return;
     ASSERT(!j->first);
+    pthread_cond_destroy(&j->turns);
     pthread_mutex_destroy(&j->lock);
     free(j);
 }
@@ -78,6 +82,7 @@ void import_jobs_stop(struct import_jobs *j)
         i->stopped = true;
         atomic_store(&i->cancelled, true);
     }
+    pthread_cond_broadcast(&j->turns);
     pthread_mutex_unlock(&j->lock);
 }
 
@@ -119,6 +124,7 @@ bool import_cancel(struct site *s, str id)
     struct import_job *i = find(j, id);
     if (i)
         atomic_store(&i->cancelled, true);
+    pthread_cond_broadcast(&j->turns);
     pthread_mutex_unlock(&j->lock);
     return i != NULL;
 }
@@ -239,7 +245,7 @@ static enum status limit_pages(struct import_job *i, struct conn *c, int64_t lef
 static enum status load(struct writer_job *w, struct conn *c, struct err *err)
 {
     struct import_job *i = (struct import_job *)((char *)w - offsetof(struct import_job, write));
-    int64_t left = space_disk_left(i->site->shared->disk, i->space);
+    int64_t left = space_disk_left_now(i->site->shared->disk, i->space);
     bool limited = left != INT64_MAX;
     conn_deadline(c, 0, &i->cancelled);
     enum status st = check_table(i, c, err);
@@ -289,6 +295,27 @@ enum status import_undo(struct request *rq, struct upload *u, str *ret_text, str
 
 /* ---- worker ---- */
 
+/* An import may fill what is left of the quota to the last page, whatever its database: so no two write at once. It
+ * waits here and not in the writer, which goes on with other writes meanwhile. */
+static enum status begin_turn(struct import_job *i, struct err *err)
+{
+    pthread_mutex_lock(&i->all->lock);
+    while (i->all->writing && !atomic_load(&i->cancelled))
+        pthread_cond_wait(&i->all->turns, &i->all->lock);
+    bool cancelled = atomic_load(&i->cancelled);
+    i->all->writing |= !cancelled;
+    pthread_mutex_unlock(&i->all->lock);
+    return cancelled ? progress_check(&i->watch, err) : STATUS_OK;
+}
+
+static void end_turn(struct import_job *i)
+{
+    pthread_mutex_lock(&i->all->lock);
+    i->all->writing = false;
+    pthread_cond_broadcast(&i->all->turns);
+    pthread_mutex_unlock(&i->all->lock);
+}
+
 static enum status import(struct import_job *i, struct err *err)
 {
     struct arena *a = i->arena;
@@ -298,7 +325,15 @@ static enum status import(struct import_job *i, struct err *err)
     if (st == STATUS_OK)
         st = ingest_look(a, source, &i->options, &i->watch, &i->ingest, err);
     i->write = (struct writer_job){.run = load, .alone = true};
-    return st == STATUS_OK ? writer_run(i->db->writer, &i->write, err) : st;
+    bool limited = i->space && i->space->disk_bytes;
+    if (st == STATUS_OK && limited)
+        st = begin_turn(i, err);
+    if (st != STATUS_OK)
+        return st;
+    st = writer_run(i->db->writer, &i->write, err);
+    if (limited)
+        end_turn(i);
+    return st;
 }
 
 static void keep_report(struct import_job *i)
