@@ -107,8 +107,9 @@ static enum status upgrade(struct hub *h, struct arena *a, const struct given *g
         VALUE_SET(v, "error", st == STATUS_OK || !err ? VALUE_NULL : value_str(arena_str(a, str_of(err->text))));
         command_print_json(v, VALUE_JSON_UTF8, 0);
     } else if (st == STATUS_OK) {
-        printf("%lld of %lld spaces changed to %.*s in %.1f s, %lld pinned\n", (long long)r.done, (long long)r.spaces,
-               STR_ARG(r.version), (double)(clock_mono_ms() - began_ms) / 1000, (long long)r.pinned);
+        printf("%lld of %lld space%s changed to %.*s in %.1f s, %lld pinned\n", (long long)r.done, (long long)r.spaces,
+               r.spaces == 1 ? "" : "s", STR_ARG(r.version), (double)(clock_mono_ms() - began_ms) / 1000,
+               (long long)r.pinned);
     }
     if (st != STATUS_OK && st == STATUS_CONFLICT && r.rolled_back)
         err_hint(err, "%lld spaces are back on the version before; nothing else was changed.",
@@ -130,8 +131,9 @@ static enum status show_status(struct hub *h, struct arena *a, const struct give
     for (size_t i = 0; i < value_count(versions); i++) {
         struct value one = value_at(versions, i);
         str version = VALUE_GET(one, "version").s;
-        printf("%-16.*s %6lld spaces, %lld pinned\n", STR_ARG(version.n ? version : STR("the hub's own")),
-               (long long)VALUE_GET(one, "spaces").i, (long long)VALUE_GET(one, "pinned").i);
+        int64_t n = VALUE_GET(one, "spaces").i;
+        printf("%-16.*s %6lld space%s, %lld pinned\n", STR_ARG(version.n ? version : STR("the hub's own")),
+               (long long)n, n == 1 ? "" : "s", (long long)VALUE_GET(one, "pinned").i);
     }
     if (run.kind == VALUE_DICT)
         printf("last upgrade: to %.*s, %.*s, %lld spaces changed%s%.*s\n", STR_ARG(VALUE_GET(run, "version").s),
@@ -150,8 +152,13 @@ static enum status run(struct arena *a, const struct given *g, struct err *err)
         err_set(err, STATUS_USAGE, "fleet does upgrade, status, pin or unpin");
         return err_hint(err, "vitrine fleet --help");
     }
-    if (g->words.count != (pins ? 2 : 1))
-        return err_set(err, STATUS_USAGE, pins ? "which space?" : "one word too many");
+    if (g->words.count != (pins ? 2 : 1)) {
+        err_set(err, STATUS_USAGE, pins ? "fleet %.*s: which space?" : "fleet %.*s: one word too many", STR_ARG(verb));
+        return err_hint(err,
+                        pins ? "vitrine fleet %.*s NAME; its name is the first part of its address."
+                             : "vitrine fleet --help says what goes with %.*s.",
+                        STR_ARG(verb));
+    }
     enum status st = dir.n ? STATUS_OK : hub_usual_dir(a, &dir, err);
     if (st != STATUS_OK)
         return st;

@@ -318,7 +318,9 @@ static enum status lock(struct edge *e, struct err *err)
     enum status st = fs_open(edge_path(e, e->arena, "", "lock"), O_RDWR | O_CREAT, 0600, &e->lock_fd, err);
     if (st == STATUS_OK && flock(e->lock_fd, LOCK_EX | LOCK_NB) < 0) {
         err_set(err, STATUS_CONFLICT, "an edge runs already with the state folder '%.*s'", STR_ARG(e->config->state));
-        err_hint(err, "Stop it (vitrine edge stop), or give this one another folder with --state.");
+        err_hint(err,
+                 "vitrine edge upgrade --state %.*s takes it to this program, vitrine edge stop --state %.*s ends it.",
+                 STR_ARG(e->config->state), STR_ARG(e->config->state));
         st = STATUS_CONFLICT;
     }
     return st;

@@ -163,8 +163,10 @@ static enum status find_space(struct hub *h, struct arena *a, str name, struct v
     if (st == STATUS_OK)
         st = SQL_ROW(c, a, &row, err, "select id, state from spaces where name = ?1", SQL_T(name));
     conn_release(c);
-    if (st == STATUS_OK && row.kind != VALUE_DICT)
+    if (st == STATUS_OK && row.kind != VALUE_DICT) {
         st = err_set(err, STATUS_NOT_FOUND, "there is no space \"%.*s\"", STR_ARG(name));
+        err_hint(err, "The first part of its address is its name; the page Administration lists all.");
+    }
     *ret = row;
     return st;
 }

@@ -443,11 +443,38 @@ static enum status find_stopped(struct fleet *f, struct err *err)
     return st;
 }
 
+/* A name that is mistyped would leave the rest without the canary that somebody counts on. */
+static enum status check_canaries(struct fleet *f, struct err *err)
+{
+    struct value list = f->options->canary, row;
+    struct conn *c;
+    enum status st = store_read(f->hub->store, &c, err);
+    if (st != STATUS_OK)
+        return st;
+    for (size_t i = 0; st == STATUS_OK && i < value_count(list); i++) {
+        str name = value_at(list, i).s;
+        st = SQL_ROW(c, f->a, &row, err, "select pinned from spaces where name = ?1 and state in ('live', 'suspended')",
+                     SQL_T(name));
+        if (st == STATUS_OK && row.kind != VALUE_DICT) {
+            st = err_set(err, STATUS_NOT_FOUND, "--canary: there is no space \"%.*s\"", STR_ARG(name));
+            err_hint(err, "The first part of its address is its name: museum of museum.%.*s.",
+                     STR_ARG(f->hub->config.domain));
+        } else if (st == STATUS_OK && VALUE_GET(row, "pinned").i) {
+            st = err_set(err, STATUS_CONFLICT, "--canary: \"%.*s\" is pinned to its version", STR_ARG(name));
+            err_hint(err, "vitrine fleet unpin %.*s, or name another.", STR_ARG(name));
+        }
+    }
+    conn_release(c);
+    return st;
+}
+
 static enum status go(struct fleet *f, struct fleet_report *ret, struct err *err)
 {
     size_t waves[4], at = 0, count;
     struct mark m = {.f = f, .version = f->version, .run = f->run};
-    enum status st = find_spaces(f, ret, err);
+    enum status st = check_canaries(f, err);
+    if (st == STATUS_OK)
+        st = find_spaces(f, ret, err);
     if (st != STATUS_OK)
         return st;
     size_t canaries = put_canaries_first(f);
@@ -525,9 +552,10 @@ static enum status write_pin(struct conn *c, void *arg, struct err *err)
     int64_t changes = 0;
     const struct db_value args[] = {SQL_T(p->name), SQL_I(p->pinned)};
     enum status st = sql_change(c, "update spaces set pinned = ?2 where name = ?1", args, 2, &changes, err);
-    if (st == STATUS_OK && !changes)
-        return err_set(err, STATUS_NOT_FOUND, "there is no space \"%.*s\"", STR_ARG(p->name));
-    return st;
+    if (st != STATUS_OK || changes)
+        return st;
+    err_set(err, STATUS_NOT_FOUND, "there is no space \"%.*s\"", STR_ARG(p->name));
+    return err_hint(err, "The first part of its address is its name; the page Administration lists all.");
 }
 
 enum status fleet_pin(struct hub *h, str name, bool pinned, struct err *err)

@@ -244,14 +244,22 @@ static enum status nowhere(struct hub_request *rq, struct err *err)
     return st == STATUS_OK ? no_page(rq, err) : st;
 }
 
+static enum status not_so(struct hub_request *rq, struct err *err)
+{
+    enum status st = hub_session_find(rq, err);
+    if (st != STATUS_OK)
+        return st;
+    err_set(err, STATUS_METHOD, "This page does not take %.*s.", STR_ARG(str_sub(rq->http->method_text, 0, 20)));
+    return err_hint(err, "Go back, and use the form or the button of the page that led here.");
+}
+
 static enum status dispatch(struct hub_request *rq, struct err *err)
 {
     bool get = rq->http->method == HTTP_GET || rq->http->method == HTTP_HEAD;
     if (!rq->route || !is_text(rq->params[0]) || !is_text(rq->params[1]))
         return nowhere(rq, err);
     if (!(get && (rq->route->flags & HUB_GET)) && !(hub_is_post(rq) && (rq->route->flags & HUB_POST)))
-        return err_set(err, STATUS_METHOD, "This page does not take %.*s.",
-                       STR_ARG(str_sub(rq->http->method_text, 0, 20)));
+        return not_so(rq, err);
     if (hub_is_post(rq) && !hub_same_origin(rq)) {
         err_set(err, STATUS_FORBIDDEN, "This form was sent by a page of another site.");
         return err_hint(err, "Open the page here and send the form from there.");

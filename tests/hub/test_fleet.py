@@ -2,6 +2,7 @@
 """Spaces to another version and back, under requests; backups of all and what they are good for."""
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -87,6 +88,22 @@ def test_upgrade_loses_nothing_and_pinned_spaces_stay(hub, three):
     again = fleet(hub, "upgrade", "--watch", "0", "--json")
     assert json.loads(again.stdout)["changed"] == 0, "they have it already"
     assert fleet(hub, "unpin", "gamma").returncode == 0 and fleet(hub, "pin", "no-such").returncode == 5
+
+
+def test_names_that_are_none(hub, three):
+    """A canary that is mistyped would be no canary: nothing begins."""
+    before = json.loads(fleet(hub, "status", "--json").stdout)["last_run"]
+    wrong = fleet(hub, "upgrade", "--canary", "alpha", "--canary", "alhpa")
+    assert wrong.returncode == 5 and 'no space "alhpa"' in wrong.stderr and "first part of its address" in wrong.stderr, wrong
+    assert fleet(hub, "pin", "gamma").returncode == 0
+    pinned = fleet(hub, "upgrade", "--canary", "gamma")
+    assert pinned.returncode and "is pinned" in pinned.stderr and "fleet unpin gamma" in pinned.stderr, pinned
+    assert fleet(hub, "unpin", "gamma").returncode == 0
+    for words, says in ((("pin",), "which space.*pin NAME"), (("pin", "none"), 'no space "none".*Administration'),
+                        (("status", "now"), "one word too many.*--help"), ((), "upgrade, status, pin or unpin")):
+        done = fleet(hub, *words)
+        assert done.returncode and re.search(says, done.stderr, re.S), (words, done)
+    assert json.loads(fleet(hub, "status", "--json").stdout)["last_run"] == before
 
 
 def test_version_that_does_not_start_is_taken_back(hub, three, tmp_path):

@@ -256,9 +256,11 @@ def test_a_space_is_made_and_answers(hub):
     cara.sign_up("cara@example.org")
     assert cara.get("/spaces/museum").status == 404 and cara.get("/spaces/no-such").status == 404
     # Deleted, and back.
-    assert ben.post("/spaces/museum/delete", {"name": "wrong"}).status == 400
+    wrong = ben.post("/spaces/museum/delete", {"name": "wrong"})
+    assert wrong.status == 400 and "Type museum to delete it" in wrong.said, wrong
     assert ben.post("/spaces/museum/delete", {"name": "museum"}).status == 303
     assert ben.get(f"http://museum.{DOMAIN}:{hub.port}/").status == 404
+    assert re.search(r"brought back until \d{4}-\d\d-\d\d \d\d:\d\d UTC", ben.get("/").said), ben.get("/").said
     assert ben.post("/spaces/museum/restore").status == 303
     assert ben.get(f"http://museum.{DOMAIN}:{hub.port}/-/health").status == 200
 

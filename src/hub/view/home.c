@@ -10,6 +10,7 @@ static void add_origins(struct hub_request *rq, struct value spaces)
     for (size_t i = 0; i < value_count(spaces); i++) {
         struct value s = value_at(spaces, i);
         VALUE_SET(s, "origin", value_str(hub_space_origin(rq->a, &rq->hub->config, VALUE_GET(s, "name").s)));
+        VALUE_SET(s, "until", value_str(hub_day(rq->a, VALUE_GET(s, "deletes_at").i)));
     }
 }
 

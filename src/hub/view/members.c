@@ -273,7 +273,7 @@ enum status hub_view_invitation(struct hub_request *rq, struct err *err)
         return st;
     if (!holds) {
         err_set(err, STATUS_NOT_FOUND, "This invitation was used, withdrawn, or its time is over.");
-        return err_hint(err, "Ask for a new one.");
+        return err_hint(err, "Are you in already? Sign in. Else ask whoever invited you for a new one.");
     }
     VALUE_SET(vars, "invitation", row);
     VALUE_SET(vars, "token", value_str(token));

@@ -271,6 +271,12 @@ static enum status write_change(struct conn *c, void *arg, struct err *err)
     return st == STATUS_OK ? hub_audit(c, d->rq, d->action, d->id, STR(""), err) : st;
 }
 
+static enum status not_its_name(struct value space, struct err *err)
+{
+    err_set(err, STATUS_INVALID, "That was not its name: nothing is deleted.");
+    return err_hint(err, "Type %.*s to delete it.", STR_ARG(VALUE_GET(space, "name").s));
+}
+
 enum status hub_view_delete_space(struct hub_request *rq, struct err *err)
 {
     struct value vars = value_dict(rq->a), space;
@@ -284,7 +290,7 @@ enum status hub_view_delete_space(struct hub_request *rq, struct err *err)
     bool typed = str_eq(hub_field(rq, "name"), VALUE_GET(space, "name").s);
     VALUE_SET(vars, "space", space);
     if (hub_is_post(rq) && !typed)
-        (void)!hub_of_field(rq, "name", err_set(&why, STATUS_INVALID, "That was not its name."));
+        (void)!hub_of_field(rq, "name", not_its_name(space, &why));
     if (!hub_is_post(rq) || !typed) {
         hub_put_error(rq, vars, &why);
         return hub_page(rq, hub_is_post(rq) ? 400 : 200, "delete_space.html", vars, err);
