@@ -16,14 +16,6 @@ str edit_quoted(struct edit *e, str name)
     return name_quoted(e->arena, name);
 }
 
-str edit_join_quoted(struct edit *e, const str *names, size_t count)
-{
-    str all = STR("");
-    for (size_t i = 0; i < count; i++)
-        all = ARENA_CAT(e->arena, all, i ? STR(", ") : STR(""), edit_quoted(e, names[i]));
-    return all;
-}
-
 enum status edit_run(struct edit *e, str sql, struct err *err)
 {
     return rebuild_run(e->arena, e->conn, sql, &e->log, err);

@@ -45,7 +45,6 @@ enum status edit_run(struct edit *e, str sql, struct err *err) MUST_USE;
 /* Runs one statement that the user wrote a part of: INVALID when it is more than one. */
 enum status edit_run_one(struct edit *e, str sql, struct err *err) MUST_USE;
 str edit_quoted(struct edit *e, str name);
-str edit_join_quoted(struct edit *e, const str *names, size_t count); /* "a", "b" */
 /* USAGE "there is no column ...", with the columns there are. */
 enum status edit_column(struct edit *e, struct table_def *d, str name, struct def_column **ret,
                         struct err *err) MUST_USE;

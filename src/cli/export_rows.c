@@ -32,14 +32,6 @@ enum export_format export_format_of(str path)
     return EXPORT_NONE;
 }
 
-const char *export_ending(enum export_format f)
-{
-    for (size_t i = 0; i < ARRAY_LEN(endings); i++)
-        if (endings[i].format == f)
-            return endings[i].ending;
-    return "";
-}
-
 struct export
 {
     const struct export_options *o;

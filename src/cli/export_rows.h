@@ -19,7 +19,6 @@ struct export_options {
 
 /* By the ending of the name, .gz and .zst aside; NONE = unknown. */
 enum export_format export_format_of(str path);
-const char *export_ending(enum export_format f); /* "csv" */
 /* Blobs: base64 in CSV and TSV, {"$base64": true, "encoded": ...} in JSON. Statuses: those of stmt_step() and of
  * pack_put(). */
 enum status export_rows(struct stmt *s, struct pack *to, const struct export_options *o, uint64_t *ret_rows,

@@ -153,14 +153,14 @@ static enum status hash_fd(int fd, const char *path, struct hash *h, struct err 
     }
 }
 
-static enum status hash_file(enum kind kind, const char *path, char out[DIGEST_HEX_MAX], struct err *err)
+enum status digest_sha256_file(const char *path, char out[DIGEST_HEX_MAX], struct err *err)
 {
     struct hash h;
     int fd;
     enum status st = fs_open(path, O_RDONLY, 0, &fd, err);
     if (st != STATUS_OK)
         return st;
-    hash_begin(&h, kind);
+    hash_begin(&h, KIND_SHA256);
     st = hash_fd(fd, path, &h, err);
     if (st == STATUS_OK) {
         unsigned char raw[DIGEST_RAW_MAX];
@@ -168,16 +168,6 @@ static enum status hash_file(enum kind kind, const char *path, char out[DIGEST_H
     }
     close(fd);
     return st;
-}
-
-enum status digest_sha256_file(const char *path, char out[DIGEST_HEX_MAX], struct err *err)
-{
-    return hash_file(KIND_SHA256, path, out, err);
-}
-
-enum status digest_md5_file(const char *path, char out[DIGEST_HEX_MAX], struct err *err)
-{
-    return hash_file(KIND_MD5, path, out, err);
 }
 
 enum status digest_rest(int fd, str algorithm, unsigned char out[DIGEST_RAW_MAX], size_t *ret_n, struct err *err)

@@ -16,7 +16,6 @@ void digest_sha1_hex(str s, char out[DIGEST_HEX_MAX]);
 void digest_sha256_hex(str s, char out[DIGEST_HEX_MAX]);
 /* Reads the file in pieces of 64 KiB. Blocks. Returns OK, NOT_FOUND, FORBIDDEN, IO. */
 enum status digest_sha256_file(const char *path, char out[DIGEST_HEX_MAX], struct err *err) MUST_USE;
-enum status digest_md5_file(const char *path, char out[DIGEST_HEX_MAX], struct err *err) MUST_USE;
 
 /* Raw bytes; each returns how many it wrote. */
 size_t digest_sha1(str s, unsigned char out[DIGEST_RAW_MAX]);                 /* 20 */

@@ -199,12 +199,6 @@ void jwrite_string(struct jwrite *w, str s)
     jwrite_put_string(w->out, s, w->flags);
 }
 
-void jwrite_bytes(struct jwrite *w, str bytes)
-{
-    before_item(w);
-    jwrite_put_bytes(w->out, bytes, w->flags);
-}
-
 void jwrite_i64(struct jwrite *w, int64_t i)
 {
     before_item(w);

@@ -47,7 +47,6 @@ void jwrite_array_begin(struct jwrite *w);
 void jwrite_array_end(struct jwrite *w);
 void jwrite_key(struct jwrite *w, str key);
 void jwrite_string(struct jwrite *w, str s);
-void jwrite_bytes(struct jwrite *w, str bytes);
 void jwrite_i64(struct jwrite *w, int64_t i);
 void jwrite_f64(struct jwrite *w, double f); /* null for infinities and NaN unless JWRITE_INFINITY */
 void jwrite_bool(struct jwrite *w, bool b);

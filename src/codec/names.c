@@ -83,16 +83,6 @@ void name_escape(struct buf *out, str name)
     }
 }
 
-str name_escape_str(struct arena *a, str name)
-{
-    struct buf b;
-    buf_init(&b, name.n * 2 + 2);
-    name_escape(&b, name);
-    str s = arena_str(a, buf_str(&b));
-    buf_release(&b);
-    return s;
-}
-
 void name_quote(struct buf *out, str name)
 {
     put_doubled(out, name, '"');

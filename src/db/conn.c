@@ -273,11 +273,6 @@ void conn_deadline(struct conn *c, int64_t deadline_mono_us, const atomic_bool *
     deadline_set(&c->deadline, deadline_mono_us, cancelled);
 }
 
-void conn_interrupt(struct conn *c)
-{
-    sqlite3_interrupt(c->sqlite);
-}
-
 enum status conn_error(struct conn *c, int code, struct err *err)
 {
     switch (code & 0xff) {

@@ -36,8 +36,6 @@ struct sqlite3 *conn_sqlite(struct conn *c);          /* for code of this folder
  * CANCELLED once *cancelled is true (NULL = never; must stay valid until replaced or released). Looked at every 1,000
  * VM steps (some 20 us), while waiting for locks, and inside our own long functions. */
 void conn_deadline(struct conn *c, int64_t deadline_mono_us, const atomic_bool *cancelled);
-/* Stops what runs now, from any thread, while the connection is known to be alive. */
-void conn_interrupt(struct conn *c);
 
 /* One snapshot for several statements: what other processes commit in between is not seen. Ends at conn_release too.
  * Do not hold one for long: it keeps a WAL from being reset. Statuses: BUSY, CORRUPT, IO. */

@@ -491,11 +491,6 @@ str database_path(const struct database *db)
     return str_of(db->path);
 }
 
-bool database_is_memory(const struct database *db)
-{
-    return !db->path;
-}
-
 bool database_is_immutable(const struct database *db)
 {
     return db->immutable;

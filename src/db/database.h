@@ -48,7 +48,6 @@ enum status database_check(struct database *db, struct err *err) MUST_USE;
 
 str database_name(const struct database *db);
 str database_path(const struct database *db); /* empty for memory */
-bool database_is_memory(const struct database *db);
 bool database_is_immutable(const struct database *db);
 int64_t database_size_bytes(struct database *db); /* file now, without its WAL; 0 for memory or when it is gone */
 

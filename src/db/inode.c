@@ -122,14 +122,6 @@ enum status inode_open(const char *path, struct inode **ret, struct err *err)
     return st;
 }
 
-struct inode *inode_ref(struct inode *i)
-{
-    pthread_mutex_lock(&inode_lock);
-    i->refs++;
-    pthread_mutex_unlock(&inode_lock);
-    return i;
-}
-
 void inode_unref(struct inode *i)
 {
     if (!i)

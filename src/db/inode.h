@@ -22,7 +22,6 @@ struct inode {
 /* Opens `path` (a NUL-terminated, regular file) or finds it open already. Refuses what is no regular file without
  * opening it (a FIFO would block). NOT_FOUND, FORBIDDEN, INVALID, IO. Threads: any. */
 enum status inode_open(const char *path, struct inode **ret, struct err *err) MUST_USE;
-struct inode *inode_ref(struct inode *i);
 void inode_unref(struct inode *i); /* NULL is fine; the last one closes */
 
 #endif

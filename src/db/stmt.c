@@ -430,21 +430,6 @@ struct db_value stmt_column_value(struct stmt *s, int column)
     return v;
 }
 
-bool stmt_is_readonly(struct stmt *s)
-{
-    return !s->writes;
-}
-
-bool stmt_is_explain(struct stmt *s)
-{
-    return sqlite3_stmt_isexplain(s->sqlite) != 0;
-}
-
-struct conn *stmt_conn(struct stmt *s)
-{
-    return s->conn;
-}
-
 enum status conn_query_i64(struct conn *c, str sql, int64_t *ret, struct err *err)
 {
     struct stmt *s;

@@ -63,9 +63,6 @@ int64_t stmt_column_i64(struct stmt *s, int column); /* converts as SQLite does 
 double stmt_column_f64(struct stmt *s, int column);
 str stmt_column_text(struct stmt *s, int column); /* numbers as text; NULL gives {NULL, 0} */
 struct db_value stmt_column_value(struct stmt *s, int column);
-bool stmt_is_readonly(struct stmt *s);
-bool stmt_is_explain(struct stmt *s);
-struct conn *stmt_conn(struct stmt *s);
 
 /* First column of the first row of trusted constant SQL; NOT_FOUND without a row. */
 enum status conn_query_i64(struct conn *c, str sql, int64_t *ret, struct err *err) MUST_USE;

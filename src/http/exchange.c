@@ -57,11 +57,6 @@ const atomic_bool *http_exchange_gone(const struct http_exchange *x)
     return &x->gone;
 }
 
-int64_t http_exchange_started_us(const struct http_exchange *x)
-{
-    return x->started_us;
-}
-
 struct http_sink *http_exchange_take_sink(struct http_exchange *x)
 {
     struct http_sink *sink = x->request.sink;

@@ -43,7 +43,6 @@ void http_exchange_note(struct http_exchange *x, unsigned label, const void *not
 /* Not 0: the first byte of the request was here before this round of the loop (loop_round) began, so whatever the
  * handler looked up since then is younger than the request. Loop's thread, in the handler. */
 uint64_t http_exchange_round(const struct http_exchange *x);
-int64_t http_exchange_started_us(const struct http_exchange *x); /* loop clock when the head was complete */
 
 /* ---- server ---- */
 struct http_limits {

@@ -143,7 +143,7 @@ static enum status render(struct mailer *m, struct arena *a, const struct waitin
         return err_set(err, STATUS_INVALID, "no mail is called \"%.*s\"", STR_ARG(w->kind));
     buf_init(&b, LIMIT_LETTER);
     str name = arena_printf(a, "hub/mail_%s.%s", kind->file, suffix);
-    enum status st = template_render(m->env, name, vars, NULL, a, &b, err);
+    enum status st = template_render(m->env, name, vars, a, &b, err);
     if (st == STATUS_OK)
         *ret = arena_str(a, buf_str(&b));
     buf_release(&b);

@@ -163,8 +163,7 @@ enum status hub_page(struct hub_request *rq, int status, const char *name, struc
     struct buf out;
     buf_init(&out, LIMIT_TEMPLATE_OUTPUT);
     add_common(rq, vars);
-    enum status st =
-        template_render(rq->hub->templates, arena_printf(rq->a, "hub/%s", name), vars, rq, rq->a, &out, err);
+    enum status st = template_render(rq->hub->templates, arena_printf(rq->a, "hub/%s", name), vars, rq->a, &out, err);
     if (st == STATUS_OK) {
         rq->response.status = status;
         response_header_set(&rq->response, STR("content-type"), STR("text/html; charset=utf-8"));

@@ -197,9 +197,10 @@ static enum status run_whole(struct table_page *p, str sql, const struct fetch_l
     return st;
 }
 
-static enum status run(struct table_page *p, struct err *err)
+enum status table_page_fetch(struct table_page *p, bool labels_default, struct err *err)
 {
     struct request *rq = p->rq;
+    read_label_args(p, labels_default);
     enum status st = query_plan_table(rq->arena, &p->query_table, &p->query_settings, &p->query_request, &p->plan, err);
     if (st != STATUS_OK)
         return st;
@@ -219,18 +220,6 @@ static enum status run(struct table_page *p, struct err *err)
     if (!p->labels_on)
         return STATUS_OK;
     return labels_expand(rq, rq->schema, p->table, p->labels_only, p->labels_only_count, &p->rows, p->row_count, err);
-}
-
-enum status table_page_fetch(struct table_page *p, bool labels_default, struct err *err)
-{
-    read_label_args(p, labels_default);
-    return run(p, err);
-}
-
-enum status table_page_refetch(struct table_page *p, str next, struct err *err)
-{
-    p->query_request.next = next;
-    return run(p, err);
 }
 
 #define COUNT_MS 100 /* what counting may hold up a page; small tables take less than 1 ms */

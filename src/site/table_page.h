@@ -48,7 +48,5 @@ enum status table_page_fetch(struct table_page *p, bool labels_default, struct e
 void table_page_count(struct table_page *p);
 enum status table_page_facets(struct table_page *p, struct err *err) MUST_USE;
 struct value table_page_suggested(struct table_page *p);
-/* Another page of the same plan, for streams: `next` is the token of the page before. */
-enum status table_page_refetch(struct table_page *p, str next, struct err *err) MUST_USE;
 
 #endif

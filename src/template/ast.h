@@ -170,9 +170,8 @@ struct named_value {
 struct template_env {
     struct template_loader loader;
     struct named_filter filters[ENV_EXTRA_MAX], tags[ENV_EXTRA_MAX];
-    struct named_test tests[ENV_EXTRA_MAX];
     struct named_value globals[ENV_EXTRA_MAX];
-    size_t filter_count, tag_count, test_count, global_count;
+    size_t filter_count, tag_count, global_count;
     const char *plain_suffixes[8]; /* names that end so are not escaped */
     size_t plain_suffix_count;
     uint64_t max_steps; /* 0 = LIMIT_TEMPLATE_STEPS */
@@ -187,7 +186,7 @@ enum status template_parse(const struct template_env *env, struct compiled *t, s
 enum status template_get(struct template_env *env, str name, struct compiled **ret, struct err *err) MUST_USE;
 void template_unref(struct compiled *t);
 template_filter_fn *env_filter(const struct template_env *env, str name);
-template_test_fn *env_test(const struct template_env *env, str name);
+template_test_fn *env_test(str name);
 template_filter_fn *env_tag(const struct template_env *env, str name);
 
 #endif

@@ -55,12 +55,6 @@ void template_env_add_filter(struct template_env *env, const char *name, templat
     env->filters[env->filter_count++] = (struct named_filter){name, fn};
 }
 
-void template_env_add_test(struct template_env *env, const char *name, template_test_fn *fn)
-{
-    ASSERT(env->test_count < ENV_EXTRA_MAX);
-    env->tests[env->test_count++] = (struct named_test){name, fn};
-}
-
 void template_env_add_block_tag(struct template_env *env, const char *name, template_filter_fn *fn)
 {
     ASSERT(env->tag_count < ENV_EXTRA_MAX);
@@ -103,11 +97,8 @@ template_filter_fn *env_filter(const struct template_env *env, str name)
     return NULL;
 }
 
-template_test_fn *env_test(const struct template_env *env, str name)
+template_test_fn *env_test(str name)
 {
-    for (size_t i = 0; i < env->test_count; i++)
-        if (str_is(name, env->tests[i].name))
-            return env->tests[i].fn;
     for (size_t i = 0; i < builtin_test_count; i++)
         if (str_is(name, builtin_tests[i].name))
             return builtin_tests[i].fn;
@@ -220,7 +211,7 @@ static void expect_bytes(struct compiled *t, size_t bytes)
         atomic_store_explicit(&t->bytes_expected, now, memory_order_relaxed);
 }
 
-static enum status render(struct template_env *env, struct compiled *t, struct value vars, void *user, struct arena *a,
+static enum status render(struct template_env *env, struct compiled *t, struct value vars, struct arena *a,
                           struct buf *out, struct err *err)
 {
     struct err local = ERR_INIT;
@@ -228,7 +219,6 @@ static enum status render(struct template_env *env, struct compiled *t, struct v
     struct eval ev = {.env = env,
                       .arena = a,
                       .out = out,
-                      .user = user,
                       .vars = vars,
                       .err = err ? err : &local,
                       .autoescape = escapes(env, t->name)};
@@ -249,22 +239,22 @@ static enum status render(struct template_env *env, struct compiled *t, struct v
     return ev.status;
 }
 
-enum status template_render(struct template_env *env, str name, struct value vars, void *user, struct arena *a,
-                            struct buf *out, struct err *err)
+enum status template_render(struct template_env *env, str name, struct value vars, struct arena *a, struct buf *out,
+                            struct err *err)
 {
     struct compiled *t;
     enum status st = template_get(env, name, &t, err);
-    return st == STATUS_OK ? render(env, t, vars, user, a, out, err) : st;
+    return st == STATUS_OK ? render(env, t, vars, a, out, err) : st;
 }
 
-enum status template_render_string(struct template_env *env, str name, str source, struct value vars, void *user,
-                                   struct arena *a, struct buf *out, struct err *err)
+enum status template_render_string(struct template_env *env, str name, str source, struct value vars, struct arena *a,
+                                   struct buf *out, struct err *err)
 {
     struct compiled *t = compiled_new(name);
     t->source = arena_str(t->arena, source);
     enum status st = template_parse(env, t, err);
     if (st == STATUS_OK)
-        return render(env, t, vars, user, a, out, err);
+        return render(env, t, vars, a, out, err);
     template_unref(t);
     return st;
 }

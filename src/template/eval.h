@@ -7,8 +7,6 @@
 #include "codec/value.h"
 
 struct arena *eval_arena(struct eval *ev); /* the arena of the render: make results here */
-void *eval_user(struct eval *ev);          /* the `user` pointer of template_render() */
-bool eval_autoescape(const struct eval *ev);
 
 /* Ends the render with a message; template, line and expression are put around it. Returns `status`, so that
  * `return eval_fail(ev, ...)` works. The first failure wins. */

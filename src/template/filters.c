@@ -322,7 +322,7 @@ static enum status pick(struct eval *ev, struct value in, const struct value_arg
     template_test_fn *test = NULL;
     *ret = value_list(ev->arena);
     if (args->count > skip) {
-        test = value_is_text(args->positional[skip]) ? env_test(ev->env, args->positional[skip].s) : NULL;
+        test = value_is_text(args->positional[skip]) ? env_test(args->positional[skip].s) : NULL;
         if (!test)
             return eval_fail(ev, STATUS_INVALID, "no test of that name");
     }

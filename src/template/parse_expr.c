@@ -273,7 +273,7 @@ static struct node *parse_test(struct parser *p, struct node *in)
     if (t->kind != TOK_NAME)
         return parse_fail(p, "the name of a test was expected");
     n->text = t->s;
-    n->test = env_test(p->env, t->s);
+    n->test = env_test(t->s);
     if (!n->test)
         return parse_fail(p, "no test named '%.*s'", STR_ARG(t->s));
     p->at++;

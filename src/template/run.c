@@ -49,16 +49,6 @@ struct arena *eval_arena(struct eval *ev)
     return ev->arena;
 }
 
-void *eval_user(struct eval *ev)
-{
-    return ev->user;
-}
-
-bool eval_autoescape(const struct eval *ev)
-{
-    return ev->autoescape;
-}
-
 struct value eval_arg(const struct value_args *args, size_t i, const char *keyword)
 {
     if (i < args->count)

@@ -39,7 +39,6 @@ struct eval {
     struct template_env *env;
     struct arena *arena;
     struct buf *out;
-    void *user;
     struct value vars; /* DICT given to template_render */
     bool no_vars;      /* inside an import without context */
     struct err *err;

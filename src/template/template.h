@@ -36,7 +36,6 @@ void template_env_free(struct template_env *env);
 
 /* Names are string literals or live as long as the env. A later one replaces an earlier one of the same name. */
 void template_env_add_filter(struct template_env *env, const char *name, template_filter_fn *fn);
-void template_env_add_test(struct template_env *env, const char *name, template_test_fn *fn);
 /* {% NAME args %} body {% endNAME %}: fn gets the rendered body (SAFE when autoescape is on). */
 void template_env_add_block_tag(struct template_env *env, const char *name, template_filter_fn *fn);
 /* Visible in every template below the variables. name and v are borrowed and must outlive the env; v is shared by
@@ -49,16 +48,15 @@ void template_env_max_steps(struct template_env *env, uint64_t steps);
 
 /* Renders template `name` into `out` (appends; on failure out is as before).
  *   vars   DICT; its lists and dicts may be changed by the template where they live in `a`.
- *   user   what eval_user() gives to host functions.
  *   a      everything made on the way; templates stay referenced until it is reset or freed. One thread at a time.
  * Returns OK; NOT_FOUND (no such template, also for extends and include); INVALID (syntax, undefined, wrong argument:
  * the text names template, line and expression); TOO_LARGE (a limit of base/limits.h LIMIT_TEMPLATE_* or out->max); or
  * what a host function failed with. Threads: any. Blocks: only as much as the loader does. */
-enum status template_render(struct template_env *env, str name, struct value vars, void *user, struct arena *a,
-                            struct buf *out, struct err *err) MUST_USE;
+enum status template_render(struct template_env *env, str name, struct value vars, struct arena *a, struct buf *out,
+                            struct err *err) MUST_USE;
 /* The same for a source that is not cached; `name` is for messages and decides about autoescape. */
-enum status template_render_string(struct template_env *env, str name, str source, struct value vars, void *user,
-                                   struct arena *a, struct buf *out, struct err *err) MUST_USE;
+enum status template_render_string(struct template_env *env, str name, str source, struct value vars, struct arena *a,
+                                   struct buf *out, struct err *err) MUST_USE;
 
 /* True when the loader has it, even if it does not compile. */
 bool template_exists(struct template_env *env, str name);

@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     VALUE_SET(vars, "s", value_cstr("text"));
     struct buf out;
     buf_init(&out, BYTES_MAX);
-    if (template_render(env, STR("fuzz.html"), vars, NULL, a, &out, &err) != STATUS_OK && out.n != 0)
+    if (template_render(env, STR("fuzz.html"), vars, a, &out, &err) != STATUS_OK && out.n != 0)
         abort();
     buf_release(&out);
     arena_free(a);

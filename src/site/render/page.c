@@ -171,7 +171,7 @@ enum status page_render(struct request *rq, str name, struct value vars, struct 
         buf_release(&json);
         return STATUS_OK;
     }
-    st = template_render(rq->site->templates, name, vars, rq, rq->arena, out, err);
+    st = template_render(rq->site->templates, name, vars, rq->arena, out, err);
     return template_failed(rq, st, err);
 }
 

@@ -38,7 +38,7 @@ static inline str render(struct arena *a, const char *text, const char *vars)
     buf_init(&out, 1u << 20);
     if (vars && value_from_json(a, str_of(vars), &v, &err) != STATUS_OK)
         test_fail(__FILE__, __LINE__, "bad variables: %s", err.text);
-    enum status st = template_render_string(env, STR("page.html"), str_of(text), v, NULL, a, &out, &err);
+    enum status st = template_render_string(env, STR("page.html"), str_of(text), v, a, &out, &err);
     str got = st == STATUS_OK ? arena_str(a, buf_str(&out)) : arena_printf(a, "ERROR: %s", err.text);
     buf_release(&out);
     template_env_free(env);

@@ -170,8 +170,7 @@ TEST(attributes_that_print_themselves)
         int printed = 0;
         buf_init(&out, 1000);
         VALUE_SET(vars, "x", value_object(&class, &printed));
-        CHECK_INT(template_render_string(env, STR("p.html"), str_of(rows[i].source), vars, NULL, a, &out, &err),
-                  STATUS_OK);
+        CHECK_INT(template_render_string(env, STR("p.html"), str_of(rows[i].source), vars, a, &out, &err), STATUS_OK);
         CHECK_STR(buf_str(&out), rows[i].want);
         CHECK_INT(printed, rows[i].printed);
         buf_release(&out);
@@ -246,7 +245,7 @@ TEST(pages_of_many_sizes)
         struct err err = ERR_INIT;
         buf_init(&out, rows[i].max);
         VALUE_SET(vars, "n", value_int(rows[i].n));
-        CHECK_INT(template_render(env, STR("p.html"), vars, NULL, a, &out, &err), rows[i].status);
+        CHECK_INT(template_render(env, STR("p.html"), vars, a, &out, &err), rows[i].status);
         CHECK_INT(out.n, rows[i].status == STATUS_OK ? 10 * rows[i].n : 0);
         buf_release(&out);
         arena_free(a);
