@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_edge — vitrine edge: the proxy in front of apps; and vitrine edge apply, reload, stop. */
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -139,6 +140,23 @@ static enum status find_engine(struct arena *a, str value, struct addr *ret, str
     return st;
 }
 
+/* Options that are one number: where it goes, and what it is multiplied by there. */
+static const struct {
+    int id;
+    uint32_t low, high, times;
+    size_t field; /* a uint32_t of struct edge_config */
+} numbers[] = {
+    {OPT_LOOPS, 1, LIMIT_EDGE_LOOPS, 1, offsetof(struct edge_config, loops)},
+    {OPT_CONNECTIONS, 1, 10000000, 1, offsetof(struct edge_config, limits.connections_max)},
+    {OPT_IDLE, 1, 86400, 1000, offsetof(struct edge_config, limits.idle_ms)},
+    {OPT_HEAD, 1, 3600, 1000, offsetof(struct edge_config, limits.head_ms)},
+    {OPT_BODY_TIME, 1, 3600, 1000, offsetof(struct edge_config, limits.body_ms)},
+    {OPT_RATE, 0, 1000000000, 1, offsetof(struct edge_config, limits.body_rate)},
+    {OPT_GRACE, 0, 86400, 1000, offsetof(struct edge_config, grace_ms)},
+    {OPT_UPGRADE_TIMEOUT, 1, 86400, 1000, offsetof(struct edge_config, upgrade_ready_ms)},
+    {OPT_UPGRADE_GRACE, 0, 86400, 1000, offsetof(struct edge_config, upgrade_grace_ms)},
+};
+
 static enum status apply(struct setup *s, int id, str value, str second, struct err *err)
 {
     struct edge_config *c = &s->config;
@@ -147,6 +165,13 @@ static enum status apply(struct setup *s, int id, str value, str second, struct 
     enum status st = STATUS_OK;
     if (id >= CERTS_OPTION && id < CERTS_OPTION_END)
         return certs_options_apply(s->a, &s->acme, id, value, second, err);
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        if (numbers[i].id != id)
+            continue;
+        st = number(value, numbers[i].low, numbers[i].high, &n, err);
+        *(uint32_t *)(void *)((char *)c + numbers[i].field) = (uint32_t)n * numbers[i].times;
+        return st;
+    }
     switch (id) {
     case OPT_REDIRECT:
         st = number(value, 1, 65535, &n, err);
@@ -163,10 +188,6 @@ static enum status apply(struct setup *s, int id, str value, str second, struct 
     case OPT_STATE:
         c->state = value;
         return STATUS_OK;
-    case OPT_LOOPS:
-        st = number(value, 1, LIMIT_EDGE_LOOPS, &n, err);
-        c->loops = (unsigned)n;
-        return st;
     case OPT_TRUSTED:
         return proxy_list_parse(value, &c->trusted, err);
     case OPT_PROXIED:
@@ -176,46 +197,14 @@ static enum status apply(struct setup *s, int id, str value, str second, struct 
         return STATUS_OK;
     case OPT_BODY:
         return number(value, 0, INT64_MAX, &c->limits.body_bytes, err);
-    case OPT_CONNECTIONS:
-        st = number(value, 1, 10000000, &n, err);
-        c->limits.connections_max = (uint32_t)n;
-        return st;
-    case OPT_IDLE:
-        st = number(value, 1, 86400, &n, err);
-        c->limits.idle_ms = (uint32_t)n * 1000;
-        return st;
-    case OPT_HEAD:
-        st = number(value, 1, 3600, &n, err);
-        c->limits.head_ms = (uint32_t)n * 1000;
-        return st;
-    case OPT_GRACE:
-        st = number(value, 0, 86400, &n, err);
-        c->grace_ms = (uint32_t)n * 1000;
-        return st;
-    case OPT_BODY_TIME:
-        st = number(value, 1, 3600, &n, err);
-        c->limits.body_ms = (uint32_t)n * 1000;
-        return st;
     case OPT_SPOOL:
         return number(value, 0, INT64_MAX, &c->spool_bytes, err);
-    case OPT_RATE:
-        st = number(value, 0, 1000000000, &n, err);
-        c->limits.body_rate = (uint32_t)n;
-        return st;
     case OPT_APPS:
         c->apps = value;
         return STATUS_OK;
     case OPT_CONTAINERS:
         c->engine = &s->engine;
         return find_engine(s->a, value, &s->engine, err);
-    case OPT_UPGRADE_TIMEOUT:
-        st = number(value, 1, 86400, &n, err);
-        c->upgrade_ready_ms = (uint32_t)n * 1000;
-        return st;
-    case OPT_UPGRADE_GRACE:
-        st = number(value, 0, 86400, &n, err);
-        c->upgrade_grace_ms = (uint32_t)n * 1000;
-        return st;
     case OPT_NO_WAIT:
         s->no_wait = true;
         return STATUS_OK;
