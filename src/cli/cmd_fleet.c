@@ -111,7 +111,7 @@ static enum status upgrade(struct hub *h, struct arena *a, const struct given *g
                r.spaces == 1 ? "" : "s", STR_ARG(r.version), (double)(clock_mono_ms() - began_ms) / 1000,
                (long long)r.pinned);
     }
-    if (st != STATUS_OK && st == STATUS_CONFLICT && r.rolled_back)
+    if (st == STATUS_CONFLICT && r.rolled_back)
         err_hint(err, "%lld spaces are back on the version before; nothing else was changed.",
                  (long long)r.rolled_back);
     return st;

@@ -309,7 +309,6 @@ static enum status read_database(struct replay *r, struct err *err)
         take(r, q);
         arena_rewind(r->arena, mark);
         st = STATUS_OK;
-        continue;
     }
     stmt_done(s);
     conn_close(c);

@@ -280,35 +280,16 @@ static enum status make_names(struct recipe_job *j, struct err *err)
 
 static enum status make_values(struct recipe_job *j, struct err *err)
 {
-    const struct db_value odd[] = {NONE,
-                                   TEXT(STR("")),
-                                   TEXT(STR(" ")),
-                                   TEXT(STR("NULL")),
-                                   TEXT(STR("007")),
-                                   TEXT(STR("1e5")),
-                                   TEXT(STR("nul \0 inside")),
-                                   TEXT(STR("not \xff utf-8 \xc3")),
-                                   TEXT(STR("<script>alert(1)</script>")),
-                                   TEXT(STR("=1+1")),
-                                   TEXT(STR("line\nbreak\r\nand\ttab")),
-                                   TEXT(STR("e\xcc\x81 \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x9a\x80 \xe2\x80\xae rtl")),
-                                   TEXT(STR("{\"a\": [1, 2, {\"b\": null}]}")),
-                                   TEXT(STR("https://example.org/?a=1&b=2")),
-                                   TEXT(recipe_words(j, 20000)),
-                                   INT(0),
-                                   INT(-1),
-                                   INT(INT64_MAX),
-                                   INT(INT64_MIN),
-                                   INT((INT64_C(1) << 53) + 1),
-                                   REAL(0.1),
-                                   REAL(-0.0),
-                                   REAL(1e308),
-                                   REAL(5e-324),
-                                   REAL((double)INFINITY),
-                                   REAL((double)-INFINITY),
-                                   BLOB(STR("")),
-                                   BLOB(STR("\x00\x01\xfe\xff")),
-                                   BLOB(STR("\x89PNG\r\n\x1a\n"))};
+    const struct db_value odd[] = {
+        NONE, TEXT(STR("")), TEXT(STR(" ")), TEXT(STR("NULL")), TEXT(STR("007")), TEXT(STR("1e5")),
+        TEXT(STR("nul \0 inside")), TEXT(STR("not \xff utf-8 \xc3")), TEXT(STR("<script>alert(1)</script>")),
+        TEXT(STR("=1+1")), TEXT(STR("line\nbreak\r\nand\ttab")),
+        /* NOLINTNEXTLINE(misc-misleading-bidirectional): what it is here for */
+        TEXT(STR("e\xcc\x81 \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x9a\x80 \xe2\x80\xae rtl")),
+        TEXT(STR("{\"a\": [1, 2, {\"b\": null}]}")), TEXT(STR("https://example.org/?a=1&b=2")),
+        TEXT(recipe_words(j, 20000)), INT(0), INT(-1), INT(INT64_MAX), INT(INT64_MIN), INT((INT64_C(1) << 53) + 1),
+        REAL(0.1), REAL(-0.0), REAL(1e308), REAL(5e-324), REAL((double)INFINITY), REAL((double)-INFINITY),
+        BLOB(STR("")), BLOB(STR("\x00\x01\xfe\xff")), BLOB(STR("\x89PNG\r\n\x1a\n"))};
     struct stmt *s;
     enum status st = conn_execute(j->c,
                                   STR("CREATE TABLE \"values\" (id INTEGER PRIMARY KEY, \"any\", \"text\" TEXT, "

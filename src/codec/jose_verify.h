@@ -17,11 +17,11 @@ enum status jose_keys_read(str json, struct jose_keys **ret, struct err *err) MU
 void jose_keys_free(struct jose_keys *keys); /* NULL is fine */
 size_t jose_keys_count(const struct jose_keys *keys);
 
-/* What `text` says, when one of the keys signed it with one of `algorithms` (bits). The header's "kid" chooses the key;
- * without one every key of that kind is tried. Nothing of the claims is looked at before.
- * NOT_FOUND: there is no such key (the set may be an old one: read it anew, once). INVALID: anything else, and no
- * reason to try again. */
-enum status jose_verify(struct arena *a, const struct jose_keys *keys, unsigned algorithms, str text,
+/* What `text` says, when one of the keys signed it with one of the `wanted` algorithms (bits). The header's "kid"
+ * chooses the key; without one every key of that kind is tried. Nothing of the claims is looked at before. NOT_FOUND:
+ * there is no such key (the set may be an old one: read it anew, once). INVALID: anything else, and no reason to try
+ * again. */
+enum status jose_verify(struct arena *a, const struct jose_keys *keys, unsigned wanted, str text,
                         struct value *ret_claims, struct err *err) MUST_USE;
 
 #endif

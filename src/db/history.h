@@ -48,7 +48,7 @@ enum history_trigger {
     HISTORY_TRIGGERS
 };
 /* "CREATE TRIGGER ..."; empty when the table needs no such trigger. Pure. */
-str history_trigger_sql(struct arena *a, const struct history_shape *s, enum history_trigger t);
+str history_trigger_sql(struct arena *a, const struct history_shape *s, enum history_trigger which);
 str history_trigger_name(struct arena *a, str history, enum history_trigger t);
 /* "CREATE TABLE ..." and the two that all histories of a database share. Pure. */
 str history_table_sql(struct arena *a, const struct history_shape *s);

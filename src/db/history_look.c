@@ -80,7 +80,6 @@ static enum status look_columns(struct look *l, struct err *err)
             keys[key_count].name = name;
             keys[key_count++].place = stmt_column_i64(s, 2);
         }
-        continue;
     }
     stmt_done(s);
     for (size_t place = 1; place <= key_count; place++)
@@ -196,7 +195,6 @@ static enum status look_triggers(struct conn *c, struct arena *a, struct history
             h->history = str_sub(t.name, 0, t.name.n - suffix.n);
         }
         VEC_PUSH(a, &state->triggers, t);
-        continue;
     }
     stmt_done(s);
     h->shape.history = h->history;

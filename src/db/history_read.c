@@ -53,7 +53,6 @@ static enum status read_spans(struct reader *r, struct err *err)
                 VEC_PUSH(r->a, &r->spans, span);
         }
         st = STATUS_OK;
-        continue;
     }
     stmt_done(s);
     return st;
@@ -183,7 +182,6 @@ static enum status run(struct reader *r, const struct history_query *q, struct h
             break;
         }
         VEC_PUSH(r->a, &found, read_change(r, s));
-        continue;
     }
     stmt_done(s);
     if (st == STATUS_OK) {
@@ -220,6 +218,7 @@ static bool same(const struct db_value *x, const struct db_value *y)
     case DB_INT:
         return x->i == y->i;
     case DB_FLOAT:
+        /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c): 0.0 is not -0.0 here */
         return memcmp(&x->f, &y->f, sizeof x->f) == 0;
     case DB_TEXT:
     case DB_BLOB:

@@ -307,7 +307,7 @@ void link_reloading(const struct edge *e);
 void link_watch(struct edge *e);
 void link_unwatch(struct edge *e);
 void link_close(struct edge *e);
-void link_again(void *edge);
+void link_again(void *arg);                               /* the edge */
 void edge_notify(const struct edge *e, const char *text); /* to systemd */
 
 #endif

@@ -69,7 +69,7 @@ void h2_shutdown_final(struct h2_session *h); /* at once; for clients that do no
 
 /* The head of an answer. Names are made lower case. status below 200: an interim one, others follow. body: `waiting`
  * gives it; else the stream ends with the head. */
-void h2_answer(struct h2_stream *s, int status, const struct http_header *fields, size_t count, bool body);
+void h2_answer(struct h2_stream *s, int status, const struct http_header *fields, size_t n, bool body);
 void h2_resume(struct h2_stream *s);                       /* there is something to send */
 size_t h2_read(struct h2_stream *s, void *p, size_t size); /* takes of the body; 0: nothing is here */
 static inline bool h2_readable(const struct h2_stream *s)  /* bytes, or the end */

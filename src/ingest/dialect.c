@@ -160,7 +160,7 @@ static uint64_t line_after(const struct rows *rows, size_t row, size_t skip)
 }
 
 enum status dialect_header(struct arena *a, const struct rows *rows, const struct ingest_options *o, bool placed,
-                           struct dialect *d, struct err *err)
+                           struct dialect *ret, struct err *err)
 {
     unsigned share;
     uint32_t width = common_width(rows, &share);
@@ -170,10 +170,10 @@ enum status dialect_header(struct arena *a, const struct rows *rows, const struc
             header++;
     else if (!o->no_headers)
         header = find_header(rows, width);
-    enum status st = make_columns(a, rows, header, width, o->no_headers, placed, d, err);
+    enum status st = make_columns(a, rows, header, width, o->no_headers, placed, ret, err);
     if (st == STATUS_OK && rows->row_count) {
-        d->header_line = o->no_headers ? 0 : rows->rows[header].line;
-        d->data_line = o->no_headers ? rows->rows[header].line : line_after(rows, header, 0);
+        ret->header_line = o->no_headers ? 0 : rows->rows[header].line;
+        ret->data_line = o->no_headers ? rows->rows[header].line : line_after(rows, header, 0);
     }
     return st;
 }

@@ -75,7 +75,7 @@ struct plan {
 };
 
 struct plan *plan_new(struct arena *a, const struct ingest_options *o);
-void plan_columns(struct plan *p, const str *names, size_t count); /* takes those that are new */
+void plan_columns(struct plan *p, const str *names, size_t n); /* takes those that are new */
 void plan_look(struct plan *p, const struct batch *b);
 /* Decides the types. USAGE: --type names a column or a type that there is not. */
 enum status plan_decide(struct plan *p, struct err *err) MUST_USE;

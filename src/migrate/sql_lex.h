@@ -24,7 +24,7 @@ struct token {
 };
 
 /* The token at or after *at, which moves behind it. An unfinished quote or comment ends with the text. */
-struct token sql_lex(str text, size_t *at);
+struct token sql_lex(str s, size_t *at);
 bool token_is(str text, struct token t, const char *word); /* a bare word, ASCII case aside */
 /* The name that a word, a quoted name or a string means. */
 str token_name(struct arena *a, str text, struct token t);

@@ -56,7 +56,7 @@ static void grid(const struct prove_result *r, struct buf *out)
                    i == 0   ? "start"
                    : i == 4 ? "end"
                             : "middle",
-                   (double)(r->duration_us * i / 4) / 1e6);
+                   (double)r->duration_us * i / 4e6);
 }
 
 static void chart(const struct prove_result *r, struct buf *out)

@@ -46,6 +46,6 @@ struct route_match {
     str format; /* extension without ".", empty when absent */
 };
 
-struct route_match route_find(str path, struct arena *a);
+struct route_match route_find(str text, struct arena *a);
 
 #endif

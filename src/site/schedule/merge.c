@@ -77,7 +77,6 @@ static enum status read_columns(struct merge *m, const char *schema, struct colu
         VEC_PUSH(m->a, &ret->names, arena_str(m->a, stmt_column_text(s, 0)));
         VEC_PUSH(m->a, &ret->types, arena_str(m->a, stmt_column_text(s, 1)));
         st = STATUS_OK;
-        continue;
     }
     stmt_done(s);
     return st;

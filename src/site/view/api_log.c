@@ -85,7 +85,6 @@ static enum status fetch_page(struct request *rq, struct value list, int64_t *re
         }
         last = stmt_column_i64(s, 0);
         value_push(list, row_value(rq->arena, s));
-        continue;
     }
     stmt_done(s);
     conn_release(c);
