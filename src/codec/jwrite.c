@@ -225,9 +225,3 @@ void jwrite_null(struct jwrite *w)
     before_item(w);
     buf_puts(w->out, STR("null"));
 }
-
-void jwrite_raw(struct jwrite *w, str json)
-{
-    before_item(w);
-    buf_puts(w->out, json);
-}

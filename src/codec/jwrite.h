@@ -51,6 +51,5 @@ void jwrite_i64(struct jwrite *w, int64_t i);
 void jwrite_f64(struct jwrite *w, double f); /* null for infinities and NaN unless JWRITE_INFINITY */
 void jwrite_bool(struct jwrite *w, bool b);
 void jwrite_null(struct jwrite *w);
-void jwrite_raw(struct jwrite *w, str json); /* one value that is JSON already */
 
 #endif

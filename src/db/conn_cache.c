@@ -32,7 +32,6 @@ struct cache {
 
 static pthread_mutex_t caches_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct cache *caches;
-static atomic_size_t limit_per_thread = LIMIT_DB_CONNS_PER_THREAD;
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static _Thread_local struct cache *mine;
@@ -176,7 +175,7 @@ void conn_release(struct conn *c)
         victim = c;
     } else {
         push_newest(k, c);
-        if (k->count > atomic_load(&limit_per_thread)) {
+        if (k->count > LIMIT_DB_CONNS_PER_THREAD) {
             victim = k->oldest;
             unlink_conn(k, victim);
         }
@@ -204,9 +203,4 @@ void conn_cache_clear_thread(void)
     struct conn *list = NULL;
     take_matching(my_cache(), NULL, 0, &list);
     close_list(list);
-}
-
-void conn_cache_limit(size_t per_thread)
-{
-    atomic_store(&limit_per_thread, MAX(per_thread, (size_t)1));
 }

@@ -12,7 +12,5 @@ void conn_cache_drop(struct database *db);
 size_t conn_cache_idle(void);
 /* Closes the calling thread's idle connections; happens by itself when a thread ends (not for the main thread). */
 void conn_cache_clear_thread(void);
-/* Idle connections kept by each thread from now on; at least 1. Threads: any. */
-void conn_cache_limit(size_t per_thread);
 
 #endif

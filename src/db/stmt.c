@@ -260,17 +260,6 @@ str stmt_parameter_name(struct stmt *s, int index)
     return name && name[0] != '?' ? str_of(name + 1) : str_make("", 0);
 }
 
-int stmt_parameter_index(struct stmt *s, str name)
-{
-    int count = sqlite3_bind_parameter_count(s->sqlite);
-    for (int i = 1; i <= count; i++) {
-        const char *has = sqlite3_bind_parameter_name(s->sqlite, i);
-        if (has && has[0] != '?' && str_eq(str_of(has + 1), name))
-            return i;
-    }
-    return 0;
-}
-
 enum status stmt_bind_null(struct stmt *s, int index, struct err *err)
 {
     return bound(s, index, sqlite3_bind_null(s->sqlite, index), err);

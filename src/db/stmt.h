@@ -34,10 +34,9 @@ void stmt_done(struct stmt *s);
 /* Makes it ready to run again; parameters keep their values until they are bound anew. */
 void stmt_reset(struct stmt *s);
 
-/* Parameters. index from 1. Text and blobs are copied (..._static: borrowed until stmt_done). Not finding a name is no
- * error of its own: stmt_parameter_index gives 0. Statuses: RANGE (no such index), TOO_LARGE, NO_MEMORY. */
+/* Parameters. index from 1. Text and blobs are copied (..._static: borrowed until stmt_done). A name that
+ * the statement has not is no error. Statuses: RANGE (no such index), TOO_LARGE, NO_MEMORY. */
 int stmt_parameter_count(struct stmt *s);
-int stmt_parameter_index(struct stmt *s, str name); /* "name" finds :name, @name and $name; 0 = none */
 str stmt_parameter_name(struct stmt *s, int index); /* without its first character; empty for "?" */
 enum status stmt_bind(struct stmt *s, int index, struct db_value v, struct err *err) MUST_USE;
 enum status stmt_bind_null(struct stmt *s, int index, struct err *err) MUST_USE;

@@ -73,31 +73,6 @@ bool accept_gzip(str field)
     return true;
 }
 
-int accept_type_weight(str field, str type)
-{
-    if (!field.p || !str_trim(field).n)
-        return 1000;
-    str major, minor, item;
-    str_cut(type, '/', &major, &minor);
-    int best = 0, best_rank = -1;
-    while (http_list_next(&field, &item)) {
-        int weight, rank = -1;
-        str left, right, name = split_item(item, &weight);
-        str_cut(name, '/', &left, &right);
-        if (str_eq_nocase(name, type))
-            rank = 2;
-        else if (str_eq(right, STR("*")) && str_eq_nocase(left, major))
-            rank = 1;
-        else if (str_eq(name, STR("*/*")))
-            rank = 0;
-        if (rank > best_rank || (rank >= 0 && rank == best_rank && weight > best)) {
-            best_rank = rank;
-            best = weight;
-        }
-    }
-    return best;
-}
-
 bool accept_names_type(str field, str type)
 {
     str item;

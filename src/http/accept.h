@@ -10,8 +10,6 @@
 int accept_encoding_weight(str field, str coding);
 /* gzip is acceptable and not less liked than identity. One quick look for the fields that browsers send. */
 bool accept_gzip(str field);
-/* Weight 0..1000 of a media type ("application/json") in an Accept field, most specific range wins; absent: 1000. */
-int accept_type_weight(str field, str type);
 /* The type itself is listed with a weight above 0 (ranges with a star do not count). */
 bool accept_names_type(str field, str type);
 

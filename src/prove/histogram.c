@@ -42,11 +42,3 @@ int64_t histogram_percentile_us(const struct histogram *h, double part)
     }
     return h->max_us;
 }
-
-void histogram_merge(struct histogram *to, const struct histogram *from)
-{
-    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
-        to->buckets[i] += from->buckets[i];
-    to->count += from->count;
-    to->max_us = MAX(to->max_us, from->max_us);
-}

@@ -15,6 +15,5 @@ struct histogram { /* zeroed before first use */
 void histogram_add(struct histogram *h, int64_t us); /* negative: 0 */
 /* The time that `part` (0..1) of all were not longer than; 0 when there are none. */
 int64_t histogram_percentile_us(const struct histogram *h, double part);
-void histogram_merge(struct histogram *to, const struct histogram *from);
 
 #endif

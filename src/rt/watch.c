@@ -345,9 +345,3 @@ enum status watch_add(struct watch *w, str path, enum watch_kind kind, unsigned 
         *ret_id = id;
     return STATUS_OK;
 }
-
-str watch_path(const struct watch *w, unsigned id)
-{
-    ASSERT(id < w->entry_count);
-    return str_of(w->entries[id].path);
-}

@@ -21,6 +21,5 @@ void watch_free(struct watch *w); /* NULL is fine; also from inside fn */
 /* Adds a path; *ret_id (or NULL) is what fn gets (0, 1, 2 ... in order). A file's folder must exist, the file need not.
  * A folder that goes away is looked for again once a second. Returns OK, NOT_FOUND, FORBIDDEN, IO. */
 enum status watch_add(struct watch *w, str path, enum watch_kind kind, unsigned *ret_id, struct err *err) MUST_USE;
-str watch_path(const struct watch *w, unsigned id); /* as given; lives as long as w */
 
 #endif

@@ -89,16 +89,6 @@ str link_this_replaced(const struct request *rq, const char *key, const char *va
     return url_with_replaced(rq->arena, link_path(rq, rq->path), rq->query_string, &pair, 1);
 }
 
-str link_this_with(const struct request *rq, const struct arg *added, size_t count)
-{
-    struct arena *a = rq->arena;
-    str out = link_path(rq, rq->path), query = rq->query_string;
-    for (size_t i = 0; i < count; i++)
-        query = ARENA_CAT(a, query, query.n ? STR("&") : STR(""), url_quote_plus(a, added[i].key), STR("="),
-                          url_quote_plus(a, added[i].value));
-    return query.n ? ARENA_CAT(a, out, STR("?"), query) : out;
-}
-
 void row_names(struct arena *a, const struct rowset *rows, size_t row, const str *pks, size_t pk_count, str *ret_path,
                str *ret_title)
 {

@@ -20,8 +20,6 @@ str link_this_format(const struct request *rq, str format, const struct arg *ext
 str link_other_format(const struct request *rq, str format, const struct arg *extra, size_t extra_count);
 /* This page, extension and all, with one argument in place of any other of that name. */
 str link_this_replaced(const struct request *rq, const char *key, const char *value);
-/* This page with arguments added / one removed / replaced, as Datasette's path_with_*_args. */
-str link_this_with(const struct request *rq, const struct arg *added, size_t count);
 
 /* "a,b~2Fc": the tilde-encoded values of the primary key columns of one row, comma-joined; the rowid without pks. */
 str row_path(struct arena *a, const struct rowset *rows, size_t row, const str *pks, size_t pk_count);

@@ -185,9 +185,7 @@ static void check_fields(struct arena *a, str value)
         ASSERT(first >= 0 && length > 0 && first + length <= 1000);
     int weight = accept_encoding_weight(value, STR("gzip"));
     ASSERT(weight >= 0 && weight <= 1000 && (!accept_gzip(value) || weight > 0));
-    weight = accept_type_weight(value, STR("text/html"));
-    ASSERT(weight >= 0 && weight <= 1000);
-    ASSERT(!accept_names_type(value, STR("text/html")) || weight > 0);
+    (void)accept_names_type(value, STR("text/html"));
     (void)conditional_none_match(value, STR("\"a\""));
     (void)conditional_not_modified((str){NULL, 0}, value, STR(""), STR("Sun, 06 Nov 1994 08:49:37 GMT"));
     (void)conditional_if_range(value, STR("\"a\""), STR("x"));

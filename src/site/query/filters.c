@@ -74,12 +74,6 @@ const struct query_op *query_op_at(size_t i)
     return i < ARRAY_LEN(ops) ? &ops[i].public : NULL;
 }
 
-const struct query_op *query_op_find(str key)
-{
-    const struct op *op = find(key);
-    return op ? &op->public : NULL;
-}
-
 struct slots {
     str c, b, p, v, q;
 };

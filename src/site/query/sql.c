@@ -191,19 +191,3 @@ void query_sql_parameters(struct arena *a, str sql, const str **ret_names, size_
     *ret_names = names.items;
     *ret_count = names.count;
 }
-
-enum status query_sql_bind(struct arena *a, const struct args *args, const str *names, size_t count,
-                           const struct query_param **ret_params, size_t *ret_count, struct err *err)
-{
-    struct query_param *params = ARENA_ARRAY(a, struct query_param, count + 1);
-    for (size_t i = 0; i < count; i++) {
-        str value = str_is(names[i], "sql") ? (str){NULL, 0} : args_get(args, names[i]);
-        if (!value.p && str_starts(names[i], STR("_")))
-            return err_set(err, STATUS_SQL, "You did not supply a value for binding parameter :" STR_FMT ".",
-                           STR_ARG(names[i]));
-        params[i] = (struct query_param){names[i], value_str(value.p ? value : STR(""))};
-    }
-    *ret_params = params;
-    *ret_count = count;
-    return STATUS_OK;
-}

@@ -5,10 +5,9 @@
 
 TEST(percentiles_are_right_to_a_64th)
 {
-    static struct histogram h, other;
+    static struct histogram h;
     for (int64_t us = 1; us <= 100000; us++)
-        histogram_add(us % 2 ? &h : &other, us);
-    histogram_merge(&h, &other);
+        histogram_add(&h, us);
     static const double parts[] = {0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 1.0};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         double want = parts[i] * 100000, got = (double)histogram_percentile_us(&h, parts[i]);

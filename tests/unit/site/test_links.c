@@ -51,18 +51,6 @@ TEST(links_to_formats)
     arena_free(f.arena);
 }
 
-TEST(links_to_this_page_with_more)
-{
-    struct fixture f;
-    const struct arg added[] = {{STR("k"), STR("a&b")}, {STR("k"), STR("")}};
-    begin(&f, STR("/p/"), STR("/db/t"), STR(""));
-    CHECK_STR(link_this_with(&f.rq, NULL, 0), "/p/db/t");
-    CHECK_STR(link_this_with(&f.rq, added, 2), "/p/db/t?k=a%26b&k=");
-    f.rq.query_string = STR("x=%20");
-    CHECK_STR(link_this_with(&f.rq, added, 1), "/p/db/t?x=%20&k=a%26b");
-    arena_free(f.arena);
-}
-
 TEST(links_rows_by_their_key)
 {
     struct arena *a = arena_new(0);

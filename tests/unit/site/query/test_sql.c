@@ -97,24 +97,3 @@ TEST(query_sql_has_so_many_parameters)
     buf_release(&sql);
     arena_free(a);
 }
-
-TEST(query_sql_bindings)
-{
-    struct bench b;
-    bench_init(&b);
-    const str names[] = {{"a", 1}, {"missing", 7}, {"sql", 3}, {"_b", 2}};
-    const struct query_param *params;
-    size_t count;
-    CHECK(args_parse(b.a, STR("sql=select&a=1&a=2&_b=x"), &b.request.args, NULL) == STATUS_OK);
-    CHECK(query_sql_bind(b.a, &b.request.args, names, 4, &params, &count, NULL) == STATUS_OK);
-    CHECK_INT(count, 4);
-    const char *want[] = {"1", "", "", "x"};
-    for (size_t i = 0; i < 4; i++) {
-        CHECK_STRS(params[i].name, names[i]);
-        CHECK_STR(params[i].value.s, want[i]);
-    }
-    CHECK(args_parse(b.a, STR("a=1"), &b.request.args, NULL) == STATUS_OK);
-    CHECK(query_sql_bind(b.a, &b.request.args, names, 4, &params, &count, &b.err) == STATUS_SQL);
-    CHECK_STR(str_of(b.err.text), "You did not supply a value for binding parameter :_b.");
-    bench_release(&b);
-}
