@@ -382,6 +382,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_HUB_LINK_S        LOWERABLE(HUB_LINK_S, 86400)      /* life of a link in a mail (verify, reset) */
 #define LIMIT_HUB_INVITATION_S  LOWERABLE(HUB_INVITATION_S, 604800) /* life of an invitation */
 #define LIMIT_HUB_GRACE_S       LOWERABLE(HUB_GRACE_S, 604800)      /* a deleted space comes back so long */
+#define LIMIT_HUB_UPKEEP_MS     LOWERABLE(HUB_UPKEEP_MS, 10000)     /* between two rounds of upkeep */
 #define LIMIT_HUB_QUEUE         LOWERABLE(HUB_QUEUE, 256)           /* requests waiting for a worker; more: 503 */
 #define LIMIT_HUB_SIGN_IN_QUEUE LOWERABLE(HUB_SIGN_IN_QUEUE, 32)    /* passwords waiting to be hashed; more: 503 */
 #define LIMIT_HUB_SIGN_IN_FLOW  LOWERABLE(HUB_SIGN_IN_FLOW, 8)      /* ... of one address; more: 503 */

@@ -204,6 +204,7 @@ static void on_tick(void *arg)
 {
     struct certs *c = arg;
     int64_t now_s = clock_unix_s(), next_s = now_s + TICK_MAX_MS / 1000, now_us = loop_now_us(c->edge->loop);
+    int64_t wait_ms = TICK_MAX_MS;
     size_t pos = 0;
     void *item;
     if (!certs_is_live(c))
@@ -218,10 +219,12 @@ static void on_tick(void *arg)
             certs_begin(c, t);
         else if (at_s > now_s)
             next_s = MIN(next_s, at_s);
+        if (t->child && now_us <= t->child_until_us)
+            wait_ms = MIN(wait_ms, (t->child_until_us - now_us) / 1000 + 1);
     }
     if (!c->looker)
         certs_look_renewals(c, now_s);
-    loop_timer_after_ms(c->edge->loop, &c->tick, MAX((next_s - now_s) * 1000, TICK_MIN_MS));
+    loop_timer_after_ms(c->edge->loop, &c->tick, MAX(MIN(wait_ms, (next_s - now_s) * 1000), TICK_MIN_MS));
 }
 
 /* ---- who wants what ---- */

@@ -371,8 +371,6 @@ static enum status start_pool(struct hub *h, struct err *err)
     return pool_new(&(struct pool_config){.lanes = lanes, .lane_count = HUB_LANES}, &h->pool, err);
 }
 
-#define UPKEEP_EVERY_MS 10000
-
 struct process {
     struct hub hub;
     const struct hub_run_config *config;
@@ -431,7 +429,7 @@ static void round_ended(void *arg)
 {
     struct process *p = arg;
     if (!p->stopping)
-        loop_timer_after_ms(p->hub.loop, &p->upkeep_timer, UPKEEP_EVERY_MS);
+        loop_timer_after_ms(p->hub.loop, &p->upkeep_timer, LIMIT_HUB_UPKEEP_MS);
 }
 
 static void round_of_upkeep(void *arg, struct worker *w)

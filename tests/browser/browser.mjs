@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens pages in Chromium and writes what it saw as JSON on standard output: node browser.mjs < JOB, with
+// Opens pages in Chromium and writes what it saw as JSON on standard output: node browser.mjs < JOBS, each job a line,
+// each answered by a line ({"fault": TEXT} when something could not be done); one browser serves them all. A job:
 //   {"base": URL, "pages": {NAME: PATH}, "widths": [1280], "schemes": ["light", "dark"], "pictures": FOLDER or null,
 //    "axe": bool, "scripts": bool, "act": {NAME: ACTION}, "send": {NAME: {SELECTOR: VALUE}}}
 // "send" fills in a form and sends it: the answer is the page. A VALUE null is clicked; with none of these the form of
@@ -10,6 +11,7 @@
 // "whole": pictures of the whole page. Actions are the functions of `actions` below. Pages are opened two at a time.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
 
 const require = createRequire(import.meta.url);
@@ -34,12 +36,14 @@ const actions = {
   async sortByMenu(page) {
     await page.click('th[data-column] .column-menu-open >> nth=1');
     await page.click('text=Sort descending');
+    await page.waitForURL(/_sort_desc=/);
     return page.locator('h2.row-count').textContent();
   },
   async hideColumn(page) {
     const column = await page.locator('th[data-column]').nth(1).getAttribute('data-column');
     await page.click('th[data-column] .column-menu-open >> nth=1');
     await page.click('text=Hide this column');
+    await page.waitForURL(/_nocol=/);
     return [column, await page.locator('th[data-column]').evaluateAll((all) => all.map((th) => th.dataset.column))];
   },
   async exactFacets(page) {
@@ -71,6 +75,7 @@ const actions = {
     await rows().nth(1).locator('select').nth(1).selectOption('lte');
     await rows().nth(1).locator('.filter-value').fill('5');
     await page.click('form.filters input[type=submit]');
+    await page.waitForURL(/__lte=/);
     return page.locator('h2.row-count').textContent();
   },
   async jump(page) {
@@ -201,7 +206,7 @@ const actions = {
       });
     });
     await page.click('button[value=start]');
-    await page.locator('body.import-done').waitFor({ timeout: 60000 });
+    await page.locator('body.import-done').waitFor({ timeout: 240000 });
     return page.evaluate(() => JSON.parse(sessionStorage.getItem('said')));
   },
   // A key of another table is found by its label, and what is typed is no null any more.
@@ -520,7 +525,7 @@ async function visit(context, job, name, path, width, scheme) {
     const sizes = await r.sizes().catch(() => null);
     if (sizes) seen.bytes += sizes.responseBodySize;
   });
-  page.setDefaultTimeout(60000);
+  page.setDefaultTimeout(120000);
   let response = await page.goto(target.href, { waitUntil: 'load' });
   if (job.send && job.send[name]) response = await send(page, job.send[name]);
   seen.status = response.status();
@@ -543,24 +548,41 @@ async function visit(context, job, name, path, width, scheme) {
   return seen;
 }
 
-const job = JSON.parse(readFileSync(0, 'utf8')),
-  out = [];
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ARGS });
-for (const width of job.widths || [1280]) {
-  for (const scheme of job.schemes || ['light']) {
-    const context = await browser.newContext({
-      viewport: { width, height: width > 576 ? 850 : 844 },
-      colorScheme: scheme,
-      javaScriptEnabled: job.scripts !== false,
-    });
-    if (job.cookies) await context.addCookies(job.cookies.map((cookie) => ({ url: job.base, ...cookie })));
-    const todo = Object.entries(job.pages);
-    const worker = async () => {
-      for (let next; (next = todo.shift());) out.push(await visit(context, job, next[0], next[1], width, scheme));
-    };
-    await Promise.all([worker(), worker()]);
-    await context.close();
+async function look(browser, job) {
+  const out = [];
+  for (const width of job.widths || [1280]) {
+    for (const scheme of job.schemes || ['light']) {
+      const context = await browser.newContext({
+        viewport: { width, height: width > 576 ? 850 : 844 },
+        colorScheme: scheme,
+        javaScriptEnabled: job.scripts !== false,
+      });
+      try {
+        if (job.cookies) await context.addCookies(job.cookies.map((cookie) => ({ url: job.base, ...cookie })));
+        const todo = Object.entries(job.pages);
+        const worker = async () => {
+          for (let next; (next = todo.shift());) out.push(await visit(context, job, next[0], next[1], width, scheme));
+        };
+        await Promise.all([worker(), worker()]);
+      } finally {
+        await context.close();
+      }
+    }
   }
+  return out;
 }
-await browser.close();
-process.stdout.write(JSON.stringify(out));
+
+let browser = null;
+for await (const line of createInterface({ input: process.stdin })) {
+  let said;
+  try {
+    if (!browser || !browser.isConnected())
+      browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ARGS });
+    said = await look(browser, JSON.parse(line));
+  } catch (error) {
+    process.exitCode = 1;
+    said = { fault: error.stack };
+  }
+  process.stdout.write(JSON.stringify(said) + '\n');
+}
+if (browser) await browser.close();

@@ -22,7 +22,7 @@ class Liar:
             def answer(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 context = ssl.create_default_context(cafile=str(authority.ca))
-                real = http.client.HTTPSConnection("127.0.0.1", authority.port, context=context, timeout=30)
+                real = http.client.HTTPSConnection("127.0.0.1", authority.port, context=context, timeout=120)
                 kept = {k: v for k, v in self.headers.items() if k.lower() not in ("connection", "content-length")}
                 real.request(self.command, self.path, body, kept)
                 got = real.getresponse()

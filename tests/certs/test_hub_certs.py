@@ -40,7 +40,7 @@ def test_a_hub_with_certificates(make_world, tmp_path):
         def ask(host):
             context = ssl.create_default_context(cafile=str(w.ca.root))
             c = http.client.HTTPConnection(host)
-            c.sock = context.wrap_socket(socket.create_connection(("127.0.0.1", w.tls_port), timeout=30),
+            c.sock = context.wrap_socket(socket.create_connection(("127.0.0.1", w.tls_port), timeout=120),
                                          server_hostname=host)
             c.request("GET", "/-/health")
             status = c.getresponse().status
@@ -58,4 +58,4 @@ def test_a_hub_with_certificates(make_world, tmp_path):
         assert "data.example.org" in out and "*.data.example.org" in out
     finally:
         up.send_signal(signal.SIGTERM)
-        up.wait(30)
+        up.wait(120)

@@ -15,7 +15,7 @@ import time
 
 import serving
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 
 # A command of the other machine: paths lead into the folder. What comes as a script is changed likewise.
 REMOTE = """#!{python}

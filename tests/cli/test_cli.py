@@ -109,7 +109,7 @@ def test_signals_stop_gracefully(server, chinook, name):
     site = server(chinook)
     assert site.get("/chinook").status == 200
     site.process.send_signal(name)
-    assert site.process.wait(10) == 0
+    assert site.process.wait(120) == 0
     site.stopped = True
     assert not serving.SANITIZER.search(site.log())
 
@@ -133,7 +133,7 @@ def test_broken_standard_output(chinook):
                 assert site.get("/chinook/Track/1.json").status == 200
         finally:
             process.terminate()
-            assert process.wait(10) == 0
+            assert process.wait(120) == 0
 
 
 def connect(process, port):

@@ -65,6 +65,6 @@ def test_one_that_says_nothing_holds_nobody_up(starting):
     assert server.get("/").status == 503
     started = threading.Thread(target=go_on)
     started.start()
-    started.join(30)
+    started.join(120)
     assert not started.is_alive() and server.get("/d/t.json").status == 200
     silent.close()

@@ -211,7 +211,7 @@ def test_systemd_is_told(server, tmp_path, chinook):
     assert manager.hears("RELOADING=1") and "refused" in manager.hears("READY=1")[1]
     site.process.send_signal(signal.SIGTERM)
     assert manager.hears("STOPPING=1")
-    assert site.process.wait(10) == 0
+    assert site.process.wait(120) == 0
     site.stopped = True
     manager.close()
 
@@ -241,7 +241,7 @@ def test_a_socket_outlives_the_process_with_the_service_manager(server, chinook,
             assert text == b"FDSTORE=1\nFDNAME=vitrine"
             stored, = fds
     first.kill()
-    waiting = socket.create_connection(("127.0.0.1", first.port), timeout=30)
+    waiting = socket.create_connection(("127.0.0.1", first.port), timeout=120)
     waiting.sendall(b"GET /-/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     starter = ("import os, sys; os.dup2(int(sys.argv[1]), 3, True); os.environ.update(LISTEN_FDS='1', LISTEN_FDNAMES='vitrine', "
                "LISTEN_PID=str(os.getpid())); os.execv(sys.argv[2], sys.argv[2:])")

@@ -184,5 +184,5 @@ def test_through_a_real_sshd(machine, tmp_path):
         assert accepted == 1, "one connection for all steps"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(120)
         log.close()

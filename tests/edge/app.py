@@ -143,6 +143,10 @@ def serve(s):
         elif path == "/slow":
             time.sleep(int(query) / 1000)
             s.sendall(answer(f"{TAG} slow"))
+        elif path == "/until":
+            while not os.path.exists(query):
+                time.sleep(0.01)
+            s.sendall(answer(f"{TAG} slow"))
         elif path == "/never":
             time.sleep(3600)
         elif path == "/events":

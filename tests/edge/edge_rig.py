@@ -17,7 +17,7 @@ sys.path.insert(0, str(HERE.parent))
 import serving  # noqa: E402
 
 APP = HERE / "app.py"
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 
 
 def alive(pid):
@@ -239,11 +239,12 @@ class Edge:
 
     def wait(self, condition, why):
         end = time.monotonic() + WAIT_SECONDS
-        while not condition():
+        while not (found := condition()):
             if time.monotonic() > end or self.process.poll() is not None:
                 self.process.kill()
                 raise AssertionError(f"{why}\n{self.log()}")
             time.sleep(0.005)
+        return found
 
     def run(self, *arguments, code=0):
         """One of the verbs; returns (standard output, standard error)."""
@@ -255,9 +256,24 @@ class Edge:
         command = " ".join([sys.executable, str(APP), where, tag, *map(str, mode)])
         return self.run("deploy", name, "--run", command, *options, code=code)
 
+    def control(self, path):
+        """What the control socket says, as the verbs ask it: tests that wait ask often, and a process each time would be
+        most of what the machine does. It may be upgraded or started again meanwhile."""
+        end = time.monotonic() + WAIT_SECONDS
+        while True:
+            try:
+                with Strict(f"{self.state}/control.sock") as c:
+                    return json.loads(c.get(path).text)
+            except (OSError, EOFError, ValueError) as error:
+                assert self.process.poll() is None and time.monotonic() < end, (path, error, self.log())
+            time.sleep(0.01)
+
     def status(self, name=None):
-        out, _ = self.run("status", *([name] if name else []), "--json")
-        return json.loads(out)
+        found = self.control("/status")
+        if name:
+            found = next((app for app in found["apps"] if app["name"] == name), None)
+            assert found, f"there is no app {name}"
+        return found
 
     def client(self, **options):
         return Strict(self.address, **options)

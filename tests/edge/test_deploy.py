@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Changes under load: nothing is lost, doubled or mixed up; what fails leaves the old as it was."""
+import concurrent.futures
 import json
 import os
 import re
@@ -59,7 +60,7 @@ class Loads:
         for load in self.loads:
             load.ended.set()
         for load in self.loads:
-            load.join(30)
+            load.join(120)
 
     def faults(self):
         return [fault for load in self.loads for fault in load.faults]
@@ -91,26 +92,30 @@ def test_deploys_and_rollbacks_under_load_lose_nothing(edge):
     assert [i["version"] for i in app["instances"]] == [app["versions"][0]["number"]]
 
 
-def test_a_deploy_says_what_it_does_and_returns_when_the_old_one_is_gone(edge):
+def test_a_deploy_says_what_it_does_and_returns_when_the_old_one_is_gone(edge, tmp_path):
     edge.deploy(tag="v1")
     old = edge.status("web")["instances"][0]["pid"]
-    with edge.client() as c:
-        c.request("/slow?700")
+    with edge.client() as c, concurrent.futures.ThreadPoolExecutor(1) as beside:
+        c.request(f"/until?{tmp_path}/flag")
         edge.wait(lambda: edge.status("web")["instances"][0]["requests_in_hand"] == 1, "not in hand")
-        _, err = edge.deploy(tag="v2")
+        deploy = beside.submit(edge.deploy, tag="v2")
+        edge.wait(lambda: edge.get().text.startswith("v2 "), "not switched")
+        assert not deploy.done() and alive(old)
+        (tmp_path / "flag").touch()
         assert c.answer().text == "v1 slow"
+        _, err = deploy.result()
     assert "version 2 serves" in err and "done" in err
     assert not alive(old)
     assert edge.get().text.startswith("v2 ")
 
 
 @pytest.mark.parametrize("mode, words", [
-    (("unhealthy",), ["was not healthy within 1 s", "GET /up: 503", "the old one goes on", "vitrine logs web"]),
+    (("unhealthy",), ["was not healthy within 3 s", "GET /up: 503", "the old one goes on", "vitrine logs web"]),
     (("dies",), ["did not stay up", "exited with 3"])])
 def test_a_version_that_fails_changes_nothing(edge, mode, words):
     edge.deploy(tag="v1")
     with Loads(edge.address, count=2) as loads:
-        seconds = "1" if mode == ("unhealthy",) else "20"
+        seconds = "3" if mode == ("unhealthy",) else "20"
         _, err = edge.deploy(tag="v2", mode=mode, options=("--health", "/up", "--timeout", seconds), code=3)
     for word in words:
         assert word in err, err
@@ -284,18 +289,22 @@ def test_pause_of_writes_lets_reads_through(edge):
         assert writer.answer().text.startswith("3 ")
 
 
-def test_pause_waits_for_what_had_begun(edge):
+def test_pause_waits_for_what_had_begun(edge, tmp_path):
     edge.deploy(tag="v1")
-    with edge.client() as c:
-        c.request("/slow?600")
+    with edge.client() as c, concurrent.futures.ThreadPoolExecutor(1) as beside:
+        c.request(f"/until?{tmp_path}/flag")
         edge.wait(lambda: edge.status("web")["instances"][0]["requests_in_hand"] == 1, "not in hand")
-        edge.run("pause", "web")
+        pause = beside.submit(edge.run, "pause", "web")
+        edge.wait(lambda: edge.status("web")["traffic"] == "paused", "not paused")
+        assert not pause.done()
+        (tmp_path / "flag").touch()
+        pause.result()
         assert edge.status("web")["instances"][0]["requests_in_hand"] == 0
         assert c.answer().text == "v1 slow"
 
 
 def test_holding_has_bounds(edge):
-    edge.deploy(tag="v1", options=("--health", "/up", "--hold", "0.4", "--hold-max", "2"))
+    edge.deploy(tag="v1", options=("--health", "/up", "--hold", "2", "--hold-max", "2"))
     edge.run("pause", "web")
     with edge.client() as one, edge.client() as two, edge.client() as three:
         for c in (one, two):

@@ -325,7 +325,7 @@ def test_stop_says_go_away_twice_and_loses_nothing(make_edge, tmp_path):
         assert text(c.wait(slow)) == "v1 slow"
         idle.until(lambda: (2 ** 31 - 1, 0) in idle.away)
         idle.until(lambda: (1, 0) in idle.away)
-    stopper.join(20)
+    stopper.join(120)
     assert not stopper.is_alive()
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert len(lines) == 3 and all(line["protocol"] == "HTTP/2" and line["complete"] for line in lines)

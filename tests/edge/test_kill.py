@@ -25,7 +25,7 @@ class Tough(Edge):
         assert code == 0, err + self.log()
         self.wait_for(lambda: not any(alive(pid) for pid in pids), "it does not end")
         if self.process.poll() is None:
-            self.process.wait(30)
+            self.process.wait(120)
         self.process.stdout.close()
 
 

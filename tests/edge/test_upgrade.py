@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The edge is replaced by a new process of itself: nobody notices, and whatever fails leaves the old one at work."""
+import contextlib
 import hashlib
 import os
+import pathlib
 import shutil
 import signal
 import ssl
@@ -225,16 +227,27 @@ def replace(program):
     other.rename(program)
 
 
+def sockets(pid):
+    found = set()
+    for link in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.add(os.readlink(link))
+    return {name for name in found if name.startswith("socket:")}
+
+
 def test_the_supervisor_becomes_the_new_program(tmp_path, make_edge, monkeypatch):
     program = own_program(tmp_path, monkeypatch)
     edge = make_edge()
     edge.deploy()
+    kept = sockets(edge.process.pid) & sockets(edge.pid)
+    assert kept
     replace(program)
     with edge.client() as c:
         assert c.get("/hello").text == "hello"
         upgrade(edge)
         edge.wait(lambda: os.readlink(f"/proc/{edge.process.pid}/exe") == str(program), "the supervisor is the old one")
         assert os.readlink(f"/proc/{edge.pid}/exe") == str(program)
+        edge.wait(lambda: kept <= sockets(edge.process.pid), "it has not asked what it is to keep")
         os.kill(edge.pid, signal.SIGKILL)
     edge.wait(lambda: edge.try_get() == "hello", "not started again by the new supervisor")
 

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import signal
 import socket
 import ssl
@@ -59,13 +60,16 @@ class Client:
         return head
 
     def exactly(self, n):
-        while len(self.held) < n:
-            more = self.sock.recv(65536)
+        parts, have = [self.held], len(self.held)
+        while have < n:
+            more = self.sock.recv(1 << 20)
             if not more:
-                raise EOFError(self.held[:200])
-            self.held += more
-        data, self.held = self.held[:n], self.held[n:]
-        return data
+                raise EOFError(parts[0][:200])
+            parts.append(more)
+            have += len(more)
+        whole = b"".join(parts)
+        self.held = whole[n:]
+        return whole[:n]
 
     def rest(self):
         """All bytes to the end; a reset counts as the end."""
@@ -105,7 +109,11 @@ class Client:
         self.send("\r\n".join(lines) + "\r\n\r\n" + (body or ""))
         return self.answer(method)
 
-    def closed(self, seconds=30):
+    def has_answer(self):
+        """Bytes of it are there; reads none."""
+        return bool(self.held or select.select([self.sock], [], [], 0)[0])
+
+    def closed(self, seconds=120):
         """True when the server ended the connection and sent nothing more."""
         self.sock.settimeout(seconds)
         try:
@@ -135,7 +143,7 @@ class Server:
         host, port = self.listens[0].rsplit(":", 1)
         return host, int(port)
 
-    def connect(self, timeout=60, tls=None):
+    def connect(self, timeout=120, tls=None):
         if self.listens[0].startswith("unix:"):
             sock = socket.socket(socket.AF_UNIX)
             sock.connect(self.listens[0].removeprefix("unix:"))
@@ -158,7 +166,7 @@ class Server:
     def stats(self):
         return json.loads(self.get("/stats").body)
 
-    def wait_for(self, check, seconds=30):
+    def wait_for(self, check, seconds=120):
         """Asks /stats until check(stats) holds; returns them."""
         end = time.monotonic() + seconds
         while True:
@@ -174,7 +182,7 @@ class Server:
                 return int(line.split()[1])
         return 0
 
-    def stop(self, seconds=15):
+    def stop(self, seconds=120):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         for client in self.clients:

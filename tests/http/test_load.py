@@ -69,7 +69,7 @@ def test_graceful_stop(start):
     server = start("grace_ms=600000")
     idle, busy = server.connect(), server.connect()
     idle.get("/hello")
-    busy.send("GET /work?ms=700&bytes=9 HTTP/1.1\r\nHost: h\r\n\r\n")
+    busy.send("GET /work?ms=2000&bytes=9 HTTP/1.1\r\nHost: h\r\n\r\n")
     stream = server.connect().send("GET /stream?pieces=20&ms=40&size=10 HTTP/1.1\r\nHost: h\r\n\r\n")
     stream.exactly(20)
     server.wait_for(lambda s: s["handling"] == 2)

@@ -158,11 +158,21 @@ def test_worker_answers(server):
 
 def test_full_queue_is_503(start):
     server = start("threads=1", "queue=1")
-    request = "GET /work?ms=4000 HTTP/1.1\r\nHost: h\r\n\r\n"
-    clients = [server.connect().send(request)]
-    time.sleep(0.5)  # the worker has taken it
-    clients += [server.connect().send(request) for _ in range(3)]
-    assert sorted(c.answer().status for c in clients) == [200, 200, 503, 503]
+    request = "GET /work?ms=600000 HTTP/1.1\r\nHost: h\r\n\r\n"
+    held = [server.connect().send(request)]
+    while len(held) < 2:  # once the worker has taken the first, another one may wait
+        one = server.connect().send(request)
+        if server.wait_for(lambda s: s["handling"] == 3 or one.has_answer())["handling"] == 3:
+            held.append(one)
+        else:
+            assert one.answer().status == 503
+            one.close()
+    for _ in range(3):
+        assert server.get("/work?ms=600000").status == 503
+    for one in held:
+        one.close()
+    server.wait_for(lambda s: s["late_answers"] == 2 and s["connections"] == 1)
+    assert server.get("/work?ms=1").status == 200
 
 
 @pytest.mark.parametrize("size", [1, 70, 65536, 200000])
@@ -212,6 +222,7 @@ def test_stream_to_a_slow_reader_waits(server):
     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     before = server.rss_kib()
     client.send("GET /stream?pieces=1000&size=65536 HTTP/1.1\r\nHost: h\r\n\r\n")
+    server.wait_for(lambda s: s["streaming"] == 1)
     time.sleep(0.5)
     assert server.stats()["streaming"] == 1
     assert server.rss_kib() - before < 4096  # the rest of the 64 MB is not made

@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 import serving  # noqa: E402
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 DOMAIN = "data.localhost"
 SANITIZED = b"__asan_init" in serving.PROGRAM.read_bytes()
 PASSWORD = "four words in a row"

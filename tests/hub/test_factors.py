@@ -168,7 +168,7 @@ def test_a_reset_link_does_not_pass_the_second_step(hub):
     import sqlite3
     import hashlib
     with_app(hub, "reset@example.org")
-    db = sqlite3.connect(hub.folder / "hub.db", timeout=30)
+    db = sqlite3.connect(hub.folder / "hub.db", timeout=120)
     with db:
         user = db.execute("select id from users where email = 'reset@example.org'").fetchone()[0]
         db.execute("insert into links (hash, kind, user_id, email, created_at, ends_at) values (?, 'reset', ?, ?, ?, ?)",
@@ -268,7 +268,7 @@ def test_the_last_way_in_stays(hub, key):
     import sqlite3
     ana = person(hub, "last@example.org")
     assert add_key(ana, key).status == 303
-    db = sqlite3.connect(hub.folder / "hub.db", timeout=30)
+    db = sqlite3.connect(hub.folder / "hub.db", timeout=120)
     with db:
         db.execute("update users set password = '' where email = 'last@example.org'")
     db.close()

@@ -248,7 +248,7 @@ def test_bounds(make_hub):
 
 def test_a_file_waits_for_some_time(make_hub):
     # LIMIT_HUB_START_S
-    hub = make_hub(env=lowered(HUB_START_S=2))
+    hub = make_hub(env=lowered(HUB_START_S=2, HUB_UPKEEP_MS=200))
     ana = hub.browser()
     assert bring(ana).status == 303
     wait_for(lambda: "people.csv" not in ana.get("/").said)

@@ -98,7 +98,7 @@ def test_download_while_somebody_writes(hub, tmp_path):
     path, ended = data_of(hub, "busy") / "pairs.db", threading.Event()
 
     def write():  # always two rows at once
-        db = sqlite3.connect(path, timeout=30)
+        db = sqlite3.connect(path, timeout=120)
         while not ended.is_set():
             with db:
                 db.execute("insert into t (name) values ('one')")

@@ -16,7 +16,7 @@ from hub_rig import DOMAIN, PASSWORD, SANITIZED, Browser, wait_for
 
 import serving
 
-WAIT = 60
+WAIT = 120
 RANKS = {"viewer": 1, "editor": 2, "owner": 3}
 
 

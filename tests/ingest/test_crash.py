@@ -114,7 +114,7 @@ def test_an_interrupted_import_leaves_nothing(compiled_in, tmp_path):
     while not list(temporary.glob("*/a.db")):
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130 and not list(temporary.iterdir())
+    assert process.wait(120) == 130 and not list(temporary.iterdir())
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -57,7 +57,7 @@ def gate(box, web, *options, env=None):
     yield process
     process.send_signal(signal.SIGTERM)
     process.log = process.stderr.read().decode()
-    assert process.wait(30) == 0 and not path.exists()
+    assert process.wait(120) == 0 and not path.exists()
     assert not serving.SANITIZER.search(process.log), process.log
     process.stdout.close()
     process.stderr.close()

@@ -61,7 +61,7 @@ def test_replaced_space_json_is_seen(box):
         assert process.stdout.readline() == b"ready\n"
         (box.space / "new").write_text('{"new": 1}')
         (box.space / "new").rename(box.space / "space.json")
-        assert process.communicate(b"\n", timeout=30)[0] == b'{"new": 1}'
+        assert process.communicate(b"\n", timeout=120)[0] == b'{"new": 1}'
 
 
 def test_ends(box):
@@ -82,8 +82,8 @@ def test_signals(box):
     assert until(lambda: pathlib.Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
     for process in (quiet, handled):
         process.send_signal(signal.SIGTERM)
-    assert quiet.wait(30) == 128 + signal.SIGTERM  # nobody handles it, though it is number 1 of its namespace
-    assert handled.wait(30) == 9
+    assert quiet.wait(120) == 128 + signal.SIGTERM  # nobody handles it, though it is number 1 of its namespace
+    assert handled.wait(120) == 9
     handled.stdout.close()
 
 
@@ -111,7 +111,7 @@ def test_listening_socket(box):
     assert until(path.exists)
     assert b'"rows"' in ask(path, "/one/t.json")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0 and not path.exists()
+    assert process.wait(120) == 0 and not path.exists()
 
 
 def ask(path, target):
@@ -160,7 +160,7 @@ def test_cgroup(box):
     assert values("memory.high") in ([], [str(60 << 20)]) and values("memory.swap.max") in ([], ["0"])
     for p in started:
         p.terminate()
-        p.wait(30)
+        p.wait(120)
         p.stderr.close()
     assert not [d for d in folders if d.exists()]
 
@@ -199,7 +199,7 @@ def test_processor_time(box):
         assert throttled() != polite()
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
         process.stderr.close()
 
 

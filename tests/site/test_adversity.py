@@ -121,9 +121,9 @@ def test_damaged_pages(server, tmp_path):
         path = tmp_path / f"damaged{copy}.db"
         path.write_bytes(data)
         site = serving.Server(path)
-        site.ready.wait(30)
+        site.ready.wait(120)
         if site.port is None:
-            assert 0 < site.process.wait(10) < 128, site.log()
+            assert 0 < site.process.wait(120) < 128, site.log()
             site.stopped = True
             continue
         for page in ("", ".json", "/Orders.json", "/Orders", "/Order+Details.json?_sort_desc=Quantity&_facet=ProductID",

@@ -192,5 +192,5 @@ def test_a_full_queue_says_when_to_come_again(server, chinook):
         s.shutdown(socket.SHUT_RDWR)
         s.close()
     for reader in readers:
-        reader.join(20)
+        reader.join(120)
     until(lambda: metric(site, "vitrine_workers_busy", '{lane="sql"}') == 0)

@@ -161,7 +161,7 @@ def test_other_sites_cannot_send(site):
 
 def test_a_refusal_comes_before_the_body(site):
     """A stranger's long body is not taken."""
-    with socket.create_connection((serving.HOST, site.port), timeout=30) as s:
+    with socket.create_connection((serving.HOST, site.port), timeout=120) as s:
         s.sendall(b"POST /data/docs/-/import HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n[" + b" " * 100000)
         got = s.recv(65536)
         assert got.startswith(b"HTTP/1.1 403") and b"connection: close" in got.lower()
@@ -218,7 +218,7 @@ def test_body_too_large(tmp_path):
     body = '[{"id": 1, "title": "' + "x" * (1 << 20) + '"}]'
     answer = site.ask("POST", "/data/docs/-/import", bearer(), body)
     assert answer.status == 413
-    connection = http.client.HTTPConnection(serving.HOST, site.port, timeout=30)
+    connection = http.client.HTTPConnection(serving.HOST, site.port, timeout=120)
     connection.request("POST", "/data/docs/-/import", iter([body[:1000].encode(), body[1000:].encode()]), bearer(),
                        encode_chunked=True)
     answer = connection.getresponse()
@@ -250,7 +250,7 @@ def test_disk_full(tmp_path, small_disk):
 
 
 def test_a_client_that_goes_away(site, tmp_path):
-    with socket.create_connection((serving.HOST, site.port), timeout=30) as s:
+    with socket.create_connection((serving.HOST, site.port), timeout=120) as s:
         token = bearer()["Authorization"]
         s.sendall(f"POST /data/docs/-/import HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n"
                   f"Content-Length: 1000000\r\n\r\n".encode() + b'[{"id": 91},' * 1000)
@@ -268,7 +268,7 @@ def test_requests_behind_a_body(site):
     last = b"GET /-/versions.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     for together in (head + lengths + head + chunks + last, head + chunks + head + lengths + last):
         for cut in (len(together), len(head) + 40, len(head) * 2 + 100):
-            with socket.create_connection((serving.HOST, site.port), timeout=30) as s:
+            with socket.create_connection((serving.HOST, site.port), timeout=120) as s:
                 s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 s.sendall(together[:cut])
                 s.sendall(together[cut:])
@@ -280,7 +280,7 @@ def test_requests_behind_a_body(site):
 
 def test_damaged_chunks(site):
     token = bearer()["Authorization"]
-    with socket.create_connection((serving.HOST, site.port), timeout=30) as s:
+    with socket.create_connection((serving.HOST, site.port), timeout=120) as s:
         s.sendall(f"POST /data/docs/-/import HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n"
                   "Transfer-Encoding: chunked\r\n\r\n5\r\n[{\"id\r\nzz\r\n".encode())
         assert s.recv(65536).startswith(b"HTTP/1.1 400")

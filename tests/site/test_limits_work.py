@@ -68,7 +68,7 @@ class Asked:
     """A request of its own connection that nobody waits for."""
 
     def __init__(self, site, path, head="", method="GET", body=""):
-        self.socket = socket.create_connection((HOST, site.port), timeout=30)
+        self.socket = socket.create_connection((HOST, site.port), timeout=120)
         length = f"Content-Length: {len(body)}\r\n" if body else ""
         self.socket.sendall(f"{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{head}{length}\r\n{body}".encode())
 

@@ -154,7 +154,7 @@ def test_an_answer_on_its_way_ends_on_the_site_it_began_with(server, folder):
     db.commit()
     db.close()
     site = server(folder.serve)
-    stream = http.client.HTTPConnection(HOST, site.port, timeout=30)
+    stream = http.client.HTTPConnection(HOST, site.port, timeout=120)
     stream.request("GET", "/big/t.csv?_stream=1")
     answer = stream.getresponse()
     read = answer.read(1000)
@@ -176,7 +176,7 @@ class Reader(threading.Thread):
         self.site, self.paths, self.wrong, self.count, self.ended = site, paths, [], 0, False
 
     def run(self):
-        connection = http.client.HTTPConnection(HOST, self.site.port, timeout=30)
+        connection = http.client.HTTPConnection(HOST, self.site.port, timeout=120)
         for path in itertools.cycle(self.paths):
             if self.ended:
                 break
@@ -222,7 +222,7 @@ def test_nothing_fails_while_everything_changes(server, folder):
     for reader in readers:
         reader.ended = True
     for reader in readers:
-        reader.join(30)
+        reader.join(120)
     live.close()
     assert not [w for reader in readers for w in reader.wrong], [r.wrong[:3] for r in readers]
 

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from serving import HOST, TOP, make
+from serving import HOST, READY_SECONDS, TOP, make
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 OPEN = ("--setting", "metrics.public", "true")
@@ -212,7 +212,7 @@ def test_clients_behind_proxies(server, chinook):
 
 def test_stopping(server, chinook):
     """While it stops: not ready, and what is on its way is answered."""
-    site = server(chinook, "--setting", "sql_time_limit_ms", "20000", "--drain", "30")
+    site = server(chinook, "--setting", "sql_time_limit_ms", "200000", "--drain", "300")
     slow = socket.create_connection((HOST, site.port))
     sql = "with+recursive+c(x)+as+(select+1+union+all+select+x%2B1+from+c+limit+4000000)+select+count(*)+from+c"
     slow.sendall(f"GET /chinook/-/query.json?sql={sql} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
@@ -229,7 +229,7 @@ def test_stopping(server, chinook):
         assert f.readline().startswith(b"HTTP/1.1 200")
     slow.close()
     site.process.send_signal(signal.SIGTERM)
-    assert site.process.wait(10) == 0
+    assert site.process.wait(READY_SECONDS) == 0
     site.stopped = True
 
 

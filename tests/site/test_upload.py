@@ -218,7 +218,7 @@ def test_other_sites_cannot_send(site):
 
 def send_half(site, url, data, claimed):
     """A PATCH whose connection breaks in the middle."""
-    with socket.create_connection((serving.HOST, site.port), timeout=30) as s:
+    with socket.create_connection((serving.HOST, site.port), timeout=120) as s:
         s.sendall((f"PATCH {url} HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer()['Authorization']}\r\n"
                    f"Tus-Resumable: 1.0.0\r\nContent-Type: {OFFSET}\r\nUpload-Offset: 0\r\n"
                    f"Content-Length: {claimed}\r\n\r\n").encode() + data)
@@ -241,7 +241,7 @@ def test_resumed_after_a_broken_connection(site):
 
 def test_a_broken_piece_with_a_checksum_leaves_nothing(site):
     url = create(site, 100_000)
-    with socket.create_connection((serving.HOST, site.port), timeout=30) as s:
+    with socket.create_connection((serving.HOST, site.port), timeout=120) as s:
         s.sendall((f"PATCH {url} HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer()['Authorization']}\r\n"
                    f"Tus-Resumable: 1.0.0\r\nContent-Type: {OFFSET}\r\nUpload-Offset: 0\r\nUpload-Checksum: sha1 "
                    f"AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\nContent-Length: 100000\r\n\r\n").encode() + b"x" * 50_000)
@@ -268,7 +268,7 @@ def test_resumed_by_another_process(start, how):
 def test_two_at_once(site):
     """The second PATCH on one upload is refused while the first has it."""
     url = create(site, 1_000_000)
-    with socket.create_connection((serving.HOST, site.port), timeout=30) as s:
+    with socket.create_connection((serving.HOST, site.port), timeout=120) as s:
         s.sendall((f"PATCH {url} HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer()['Authorization']}\r\n"
                    f"Tus-Resumable: 1.0.0\r\nContent-Type: {OFFSET}\r\nUpload-Offset: 0\r\n"
                    f"Content-Length: 1000000\r\n\r\n").encode() + b"x" * 1000)

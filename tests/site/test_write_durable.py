@@ -90,7 +90,7 @@ def test_kill_at_fault_points(compiled_in, tmp_path, point, hit):
     path = make(tmp_path / "data.db")
     site, acknowledged = start(path, f"{point}:{hit}:kill"), []
     client(site, 0, acknowledged)
-    site.process.wait(10)
+    site.process.wait(120)
     assert site.process.returncode == -signal.SIGKILL
     site.kill()
     found = ids(path, 1000)

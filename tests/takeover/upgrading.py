@@ -9,7 +9,7 @@ import time
 
 import serving
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 
 
 def until(condition, what="it"):
@@ -92,6 +92,6 @@ class Served(serving.Server):
         until(lambda: not alive(pid), "the end of the last process")
         self.process.wait(WAIT_SECONDS)
         for reader in self.readers:
-            reader.join(5)
+            reader.join(20)
         assert not serving.SANITIZER.search(self.log()), self.log()
         assert not (self.state / "serve.json").exists(), "a process that stopped well takes its status file along"
