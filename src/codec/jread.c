@@ -11,7 +11,7 @@
  * level. (3) a string is checked for UTF-8 before it is given out, and text decoded from escapes is well-formed because
  * utf8_encode makes only that. (4) decoding never grows: the shortest escape for N bytes of UTF-8 is longer than N.
  *
- * Tests: tests/unit/codec/test_jread.c, tests/fuzz/fuzz_json.c. */
+ * Tests: tests/unit/codec/test_json.c, tests/fuzz/fuzz_json.c. */
 #include "codec/jread.h"
 
 #include <stdlib.h>

@@ -19,7 +19,7 @@
  * neighbour below while the next one up reads as f.
  *
  * About 5, 60, 170 and 2000 ns. The C library is used in the "C" locale only: nothing here may call setlocale. Tests:
- * tests/unit/codec/test_jwrite.c holds what Python prints for many doubles. */
+ * tests/unit/codec/test_golden.c holds what Python prints for many doubles. */
 #include <float.h>
 #include <math.h>
 

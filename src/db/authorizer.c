@@ -10,7 +10,7 @@
  *    theirs is first used, even for reading (rtreeSqlInit). They never run: the connection is read-only, and DEFENSIVE
  *    refuses such statements to visitors at compile time.
  *  - FTS reads its shadow tables with SELECT, and asks PRAGMA page_size (FTS3/4) and PRAGMA data_version (FTS5).
- * Tests: tests/unit/db/test_authorizer.c */
+ * Tests: tests/unit/db/test_conn.c */
 #include "db/authorizer.h"
 
 #include <sqlite3.h>

@@ -11,7 +11,7 @@
  *
  * Invariants: (1) caches_lock before a cache's lock, never the other way. (2) sqlite3_close runs under neither. (3) a
  * connection given back after database_retire() is closed: retire sets its flag before it takes the list's lock, and
- * conn_release looks at the flag under that lock. Tests: tests/unit/db/test_conn_cache.c, test_threads.c (TSan). */
+ * conn_release looks at the flag under that lock. Tests: tests/unit/db/test_conn.c, test_threads.c (TSan). */
 #include "db/conn_cache.h"
 
 #include <pthread.h>

@@ -29,7 +29,7 @@
  * neither). (2) db_file.main is the inode of `path` when it was looked at. (3) a -shm descriptor is kept until the
  * db_file goes, i.e. after the last connection on it. (4) owners == 0 -> retired: no connection is made. Not here:
  * modes (open.c), connections (conn.c, conn_cache.c). Tests: tests/unit/db/test_signature.c (other processes write with
- * the system's sqlite3), test_database.c. */
+ * the system's sqlite3), test_open.c. */
 #include "db/database.h"
 
 #include <errno.h>

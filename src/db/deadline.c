@@ -10,7 +10,7 @@
  * Invariants: (1) the list and the fields at_mono_us and cancelled of listed deadlines change under watch_lock only,
  * and the watchdog interrupts under it, so an interrupt never hits a statement of a later deadline: SQLite clears the
  * flag when a statement starts and none is active. (2) the watchdog starts with the first deadline and sleeps when
- * there is none. Tests: tests/unit/db/test_deadline.c */
+ * there is none. Tests: tests/unit/db/test_conn.c */
 #include "db/deadline.h"
 
 #include <pthread.h>

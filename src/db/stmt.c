@@ -5,7 +5,7 @@
  * scanned (64 entries, some 20 ns) with the statements beside it. A statement in use is never handed out twice: the
  * second user gets one of its own that is not kept. Trusted and visitors' statements of the same text are different
  * entries, since the authorizer was asked for the one and not for the other; SQLite recompiles by itself when the
- * schema changes, so `trusted` is set again for each step. Tests: tests/unit/db/test_stmt.c */
+ * schema changes, so `trusted` is set again for each step. Tests: tests/unit/db/test_conn.c */
 #include "db/stmt.h"
 
 #include <sqlite3.h>

@@ -20,7 +20,7 @@
  * It ends when the edge said that it was told to stop; or with the edge's exit status when the first one never became
  * ready. An edge that dies again and again is started with growing pauses.
  *
- * Not here: what an edge does with all that (link.c, legacy.c). Tests: tests/takeover/test_edge_kill.py. */
+ * Not here: what an edge does with all that (link.c, legacy.c). Tests: tests/edge/test_kill.py. */
 #include "edge/supervisor.h"
 
 #include <errno.h>

@@ -14,7 +14,7 @@
  * never use more than a second of SQL a second, so programs beside the server, and a proxy that nobody told us of, are
  * not refused as one. The table has a fixed size (throttle.h).
  *
- * Tests: tests/site/test_fairness.py, tests/unit/site/test_budget.c; bench/fair measures. */
+ * Tests: tests/site/test_fairness.py; bench/fair measures. */
 #include "site/budget.h"
 
 #include <arpa/inet.h>

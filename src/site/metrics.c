@@ -6,7 +6,7 @@
  * (somebody makes up statuses or the table is full) counts under OTHER, so that nothing is lost and nothing grows.
  *
  * The formats differ little: OpenMetrics wants a family's name without _total, and an end mark. Sources: Prometheus
- * "Exposition formats" 0.0.4, OpenMetrics 1.0.0. Tests: tests/site/test_metrics.py. */
+ * "Exposition formats" 0.0.4, OpenMetrics 1.0.0. Tests: tests/site/test_operations.py. */
 #include "site/metrics.h"
 
 #include <dirent.h>

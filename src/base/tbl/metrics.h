@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One row a series or family of /-/metrics: X(ID, kind, name, labels, help). Rows of one name stand together, and their
- * help is that of the first. docs/metrics.md lists the same names (tests/site/test_metrics.py compares).
+ * help is that of the first. docs/metrics.md lists the same names (tests/site/test_operations.py compares).
  *
  * COUNTER: metric_add() counts it. SECONDS: the same, in microseconds. SERIES, GAUGE, HISTOGRAM: asked for when the
  * page is made (site/metrics.c); labels names what they are told apart by. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The page in words, for its title and heading. Tests: test_human.c and the recorded pages in test_recorded.c. */
+/* The page in words, for its title and heading. Tests: test_filters.c and the recorded pages in test_recorded.c. */
 #include "site/query/human.h"
 
 #include "site/query/filters.h"
