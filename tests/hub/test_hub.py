@@ -83,6 +83,14 @@ def test_check_reads_what_the_edge_needs(tmp_path, line, says):
     assert code and "hub.yaml: listen" in err, err
 
 
+def test_every_key_is_written_down():
+    text = (serving.TOP / "src/hub/config.c").read_text()
+    keys = re.findall(r'"(\w+)"', re.search(r"top_keys\[\] = \{(.*?)\};", text, re.S).group(1))
+    keys += re.findall(r'"(\w+)"', re.search(r"keys\[\] = \{(\"disk_bytes.*?)\};", text, re.S).group(1))
+    docs = (serving.TOP / "docs/hub.md").read_text()
+    assert len(keys) > 20 and [k for k in keys if f"`{k}`" not in docs] == []
+
+
 def test_a_proxy_in_front(make_hub):
     """Whom it forwards for counts, and not the proxy: attempts and devices are theirs."""
     hub = make_hub("trusted_proxies: [127.0.0.1, 10.0.0.0/8]")

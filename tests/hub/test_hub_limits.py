@@ -64,7 +64,7 @@ def test_pages_of_the_administration(make_hub):
     seen = []
     while "happened" in more:  # to the first thing that happened
         page = admin.get(more["happened"].split("#")[0])
-        seen += re.findall(r'data-label="What">([^<]+)<', page.text)
+        seen += re.findall(r'data-label="What"><span class="line">([^<]+)<', page.text)
         more = {what: html.unescape(url) for url, what in re.findall(r'href="(/-/admin\?[^"]+)">(?:More|What) (\w+)', page.text)}
     assert seen.count("Space made") >= 1 and seen[-1] == "Account made" and len(seen) >= 5, seen
     found = admin.get("/-/admin?q=GAM")
