@@ -402,7 +402,7 @@ static enum status check_chosen(struct hub_request *rq, struct value link, struc
         return STATUS_OK;
     err_set(err, STATUS_FORBIDDEN, "That is not the password that the account was made with.");
     return hub_of_field(rq, "chosen",
-                        err_hint(err, "You did not make it, or forgot the password: choose a new one below."));
+                        err_hint(err, "If you did not make it, or forgot the password, choose a new one below."));
 }
 
 static enum status verify(struct hub_request *rq, struct use_link *u, struct err *err)
