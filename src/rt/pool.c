@@ -9,8 +9,9 @@
  *
  * A thread is started when a job comes and all that there are have one: a process that was started for one request does
  * not wait for a dozen threads that nobody needs, and one that does little has few. The lock is held meanwhile, some
- * 100 us, a few times in the life of a pool. A thread is born as nice as the one that starts it, and nothing but root
- * can take niceness back; so who is nicer than the lane starts no second thread of it.
+ * 100 us, a few times in the life of a pool. On a busy machine a new thread waits longer for its turn than one that
+ * slept, so a lane may ask for its first one early. A thread is born as nice as the one that starts it, and nothing but
+ * root can take niceness back; so who is nicer than the lane starts no second thread of it.
  *
  * Invariants
  *  (1) A job given to pool_submit with true is run once, or handed to `dropped` once, or returned by pool_cancel once.
@@ -269,27 +270,40 @@ static void lane_init(struct lane *lane, const struct pool_lane *config)
     lane->turn = NONE;
 }
 
-/* With the lock held. False: there is none more. */
-static bool start_thread(struct pool *pool, struct lane *lane)
+/* With the lock held. AGAIN: there is none more that may be started from here; IO: the system has none. */
+static enum status start_thread(struct pool *pool, struct lane *lane, struct err *err)
 {
     unsigned k = lane->started;
     struct thread *t = &lane->threads[k];
     int wanted = MIN(pool->nice + lane->config.nice, 19), own = getpriority(PRIO_PROCESS, 0);
     char name[64];
-    struct err err = ERR_INIT;
     if (k == lane->config.threads || (k && own > wanted))
-        return false;
+        return STATUS_AGAIN;
     t->lane = lane;
     t->worker =
         (struct worker){.pool = pool, .index = (unsigned)(t - pool->threads), .lane = (unsigned)(lane - pool->lanes)};
     (void)snprintf(name, sizeof(name), "%.10s-%u", lane->config.name, k);
-    if (thread_start(name, MAX(wanted - own, 0), worker_main, t, &t->id, &err) != STATUS_OK) {
-        if (!k) /* else those that there are go on */
-            log_line(LOG_ERROR, "pool", "%s", err.text);
-        return false;
-    }
-    lane->started++;
-    return true;
+    enum status st = thread_start(name, MAX(wanted - own, 0), worker_main, t, &t->id, err);
+    lane->started += st == STATUS_OK;
+    return st;
+}
+
+/* With the lock held. False: nobody would do the job. */
+static bool have_thread(struct pool *pool, struct lane *lane)
+{
+    struct err err = ERR_INIT;
+    if (lane->count < lane->started - lane->running || start_thread(pool, lane, &err) == STATUS_OK || lane->started)
+        return true;
+    log_line(LOG_ERROR, "pool", "%s", err.text);
+    return false;
+}
+
+static enum status start_first(struct pool *pool, struct lane *lane, struct err *err)
+{
+    pthread_mutex_lock(&lane->lock);
+    enum status st = start_thread(pool, lane, err);
+    pthread_mutex_unlock(&lane->lock);
+    return st;
 }
 
 enum status pool_new(const struct pool_config *config, struct pool **ret, struct err *err)
@@ -310,6 +324,13 @@ enum status pool_new(const struct pool_config *config, struct pool **ret, struct
     for (size_t i = 0, first = 0; i < pool->lane_count; first += pool->lanes[i++].config.threads)
         pool->lanes[i].threads = &pool->threads[first];
     pool->nice = getpriority(PRIO_PROCESS, 0);
+    for (size_t i = 0; i < pool->lane_count && st == STATUS_OK; i++)
+        if (config->early >> i & 1)
+            st = start_first(pool, &pool->lanes[i], err);
+    if (st != STATUS_OK) {
+        pool_free(pool);
+        return st;
+    }
     *ret = pool;
     return STATUS_OK;
 }
@@ -323,8 +344,7 @@ bool pool_submit_flow(struct pool *pool, unsigned lane_index, uint32_t flow, voi
     unsigned most = at && lane->config.flow_max ? lane->config.flow_max : lane->config.queue_max;
     pthread_mutex_lock(&lane->lock);
     bool full = lane->stopping || lane->count == lane->config.queue_max || lane->flows[at].count >= most;
-    bool short_of = !full && lane->count >= lane->started - lane->running;
-    if (full || (short_of && !start_thread(pool, lane) && !lane->started)) {
+    if (full || !have_thread(pool, lane)) {
         lane->refused++;
         pthread_mutex_unlock(&lane->lock);
         return false;

@@ -33,13 +33,14 @@ struct pool_config {
     void (*worker_init)(struct worker *w, void *arg); /* on the new thread, before its first job; may be NULL */
     void (*worker_exit)(struct worker *w, void *arg); /* on the thread, after its last job; may be NULL */
     void *arg;
+    uint64_t early; /* bits of lanes whose first thread is started with the pool: somebody will wait for it soon */
     /* A worker polls this long, yielding to others, before it sleeps; 0 = sleeps at once. Waking a sleeping core costs
      * more than the polling: on two virtual cores a no-op round trip took 40 us with 0, 5 us (and half the CPU time)
      * with 30. */
     unsigned spin_us;
 };
 
-/* Returns OK, INVALID (a lane without threads or queue, too many). */
+/* Returns OK, INVALID (a lane without threads or queue, too many), IO (no thread for an early lane). */
 enum status pool_new(const struct pool_config *config, struct pool **ret, struct err *err) MUST_USE;
 /* Puts fn(arg, worker) at the end of the lane's queue. False: the queue is full, the pool is stopping, or the system
  * has no thread for the lane's first; fn is then never called and `arg` stays the caller's. Never blocks for long. */

@@ -160,7 +160,7 @@ static enum status start_pool(const struct settings *settings, struct pool **ret
     for (size_t i = 0; i < LANE_COUNT; i++)
         lanes[i].name = site_lane_names[i];
     const struct pool_config config = {
-        .lanes = lanes, .lane_count = LANE_COUNT, .worker_exit = worker_exit, .spin_us = 30};
+        .lanes = lanes, .lane_count = LANE_COUNT, .early = 1u << LANE_PAGE, .worker_exit = worker_exit, .spin_us = 30};
     return pool_new(&config, ret, err);
 }
 
