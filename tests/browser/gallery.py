@@ -11,7 +11,6 @@ import signing
 
 SECRET = "gallery"
 ROOT = signing.cookie(SECRET, {"id": "root"})
-ANYONE = {}
 HASH = "pbkdf2_sha256$1$salt$Eg+2z/z4syxD5yJSVsT4N6hlSMkszDVICAWYfLcL4Xs="
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 TUS = {"Tus-Resumable": "1.0.0"}

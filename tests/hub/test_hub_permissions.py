@@ -123,7 +123,6 @@ POST /-/admin/spaces/matrix/quota sql_ms=x                401    401    401    4
 POST /-/admin/people/unone do=x                           401    401    401    404      404    404    404    404  404   404   400
 POST /-/admin/people/unone do=disable                     401    401    401    404      404    404    404    404  404   404   404
 """
-SIGNED_IN = WHO[3:]
 
 
 def rows():
