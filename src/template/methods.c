@@ -163,47 +163,65 @@ static str pad(struct eval *ev, str s, int64_t width, struct value fill, char ho
     return str_make(p, s.n + (size_t)n);
 }
 
+/* split from the right: at most once, or as split. */
+static struct value rsplit(struct eval *ev, struct value of, str by, const struct value_args *args)
+{
+    size_t at = STR_NPOS;
+    for (size_t i = of.s.n; by.n && i-- > 0 && at == STR_NPOS;)
+        if (str_starts(str_from(of.s, i), by))
+            at = i;
+    struct value max = eval_arg(args, 1, "maxsplit");
+    if (max.kind != VALUE_INT || max.i != 1 || at == STR_NPOS)
+        return split(ev, of, args);
+    struct value two = value_list(ev->arena);
+    value_push(two, like(of, str_sub(of.s, 0, at)));
+    value_push(two, like(of, str_from(of.s, at + by.n)));
+    return two;
+}
+
+/* Methods that only change letters, or what stands at the ends. */
+static bool edge_or_case_method(struct eval *ev, struct value of, str name, str what, struct value *ret)
+{
+    static const struct {
+        const char *name;
+        char how; /* of letters_case */
+    } cases[] = {{"lower", 'l'},      {"upper", 'u'},    {"title", 't'},
+                 {"capitalize", 'c'}, {"swapcase", 's'}, {"casefold", 'l'}};
+    static const struct {
+        const char *name;
+        bool left, right;
+    } strips[] = {{"strip", true, true}, {"lstrip", true, false}, {"rstrip", false, true}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        if (str_is(name, cases[i].name)) {
+            *ret = like(of, letters_case(ev->arena, of.s, cases[i].how));
+            return true;
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(strips); i++) {
+        if (str_is(name, strips[i].name)) {
+            *ret = like(of, strip(of.s, what, strips[i].left, strips[i].right));
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool text_method(struct eval *ev, struct value of, str name, const struct value_args *args, struct value *ret)
 {
     str a0 = arg_text(ev, args, 0);
     if (str_is(name, "format"))
         return format_braces(ev, of.s, of.kind == VALUE_SAFE, args, ret);
+    if (edge_or_case_method(ev, of, name, a0, ret))
+        return true;
     if (str_is(name, "split"))
         *ret = split(ev, of, args);
-    else if (str_is(name, "rsplit") && args->count >= 1) {
-        size_t at = STR_NPOS;
-        for (size_t i = of.s.n; a0.n && i-- > 0 && at == STR_NPOS;)
-            if (str_starts(str_from(of.s, i), a0))
-                at = i;
-        struct value max = eval_arg(args, 1, "maxsplit");
-        if (max.kind == VALUE_INT && max.i == 1 && at != STR_NPOS) {
-            *ret = value_list(ev->arena);
-            value_push(*ret, like(of, str_sub(of.s, 0, at)));
-            value_push(*ret, like(of, str_from(of.s, at + a0.n)));
-        } else {
-            *ret = split(ev, of, args);
-        }
-    } else if (str_is(name, "splitlines")) {
+    else if (str_is(name, "rsplit") && args->count >= 1)
+        *ret = rsplit(ev, of, a0, args);
+    else if (str_is(name, "splitlines")) {
         struct value_args nl = {.positional = &(struct value){.kind = VALUE_STR, .s = STR("\n")}, .count = 1};
         *ret = split(ev, like(of, str_ends(of.s, STR("\n")) ? str_sub(of.s, 0, of.s.n - 1) : of.s), &nl);
     } else if (str_is(name, "join"))
         *ret = text_join(ev, of, eval_arg(args, 0, NULL));
-    else if (str_is(name, "lower"))
-        *ret = like(of, letters_case(ev->arena, of.s, 'l'));
-    else if (str_is(name, "upper"))
-        *ret = like(of, letters_case(ev->arena, of.s, 'u'));
-    else if (str_is(name, "title"))
-        *ret = like(of, letters_case(ev->arena, of.s, 't'));
-    else if (str_is(name, "capitalize"))
-        *ret = like(of, letters_case(ev->arena, of.s, 'c'));
-    else if (str_is(name, "swapcase"))
-        *ret = like(of, letters_case(ev->arena, of.s, 's'));
-    else if (str_is(name, "strip"))
-        *ret = like(of, strip(of.s, a0, true, true));
-    else if (str_is(name, "lstrip"))
-        *ret = like(of, strip(of.s, a0, true, false));
-    else if (str_is(name, "rstrip"))
-        *ret = like(of, strip(of.s, a0, false, true));
     else if (str_is(name, "replace")) {
         struct value to = eval_arg(args, 1, "new"), max = eval_arg(args, 2, "count");
         str with = of.kind == VALUE_SAFE ? value_html(ev, to) : value_text(ev, to);
@@ -230,8 +248,6 @@ static bool text_method(struct eval *ev, struct value of, str name, const struct
         char how = str_is(name, "islower") ? 'l' : 'u', other = how == 'l' ? 'u' : 'l';
         *ret = value_bool(str_eq(of.s, letters_case(ev->arena, of.s, how)) &&
                           !str_eq(of.s, letters_case(ev->arena, of.s, other)));
-    } else if (str_is(name, "casefold")) {
-        *ret = like(of, letters_case(ev->arena, of.s, 'l'));
     } else if (str_is(name, "encode")) {
         *ret = value_bytes(of.s);
     } else if (str_is(name, "count")) {
