@@ -9,6 +9,8 @@ import signal
 from hub_rig import wait_for
 from limits import lowered
 
+import serving
+
 
 def data_of(hub, name):
     return hub.folder / "spaces" / wait_for(lambda: hub.space_json(name))["id"] / "data"
@@ -103,3 +105,15 @@ def test_what_is_wrong_and_what_happened(make_hub):
     assert "vitrine.yaml" in page.said and "vitrine logs s-" in page.said, page.said
     assert "not well" in admin.get("/-/admin").said
     assert ana.get("/-/admin/spaces/field/log").status == 404
+
+
+def test_every_action_has_words():
+    hub = serving.TOP / "src/hub"
+    words = set(re.findall(r'^X\("([^"]+)"', (hub / "tbl/audit_words.h").read_text(), re.M))
+    files = "html|json|yaml|db|so|sock|log|pem|tar|js|css|png"
+    sources = [path.read_text() for path in (*hub.rglob("*.c"), serving.TOP / "src/cli/cmd_hub.c")]
+    named = {name for text in sources
+             for name in re.findall(rf"[\"']([a-z]+\.(?!(?:{files})\b)[a-z-]+)[\"']", re.sub(r"FAULT\([^)]*\)", "", text))}
+    assert words - named == set(), "nothing does these"
+    kinds = {word.split(".")[0] for word in words}
+    assert {name for name in named if name.split(".")[0] in kinds} - words == set(), "these have no words"
