@@ -13,6 +13,10 @@
  * to look at. A whole folder that was copied with its keys is the hub itself. Tests: tests/hub/test_brought.py. */
 #include "hub/brought.h"
 
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/limits.h"
@@ -45,9 +49,16 @@ static enum status read_file(struct hub *h, struct arena *a, int64_t *ret, struc
     return st;
 }
 
+/* `vitrine hub backup` may be run by root, and the hub by somebody else: it is theirs to read. */
 static enum status write_file(struct hub *h, struct arena *a, int64_t n, struct err *err)
 {
-    return fs_write_atomic(file_of(h, a).p, arena_printf(a, "%lld\n", (long long)n), 0600, err);
+    struct stat s;
+    str path = file_of(h, a);
+    enum status st = fs_write_atomic(path.p, arena_printf(a, "%lld\n", (long long)n), 0600, err);
+    if (st == STATUS_OK && geteuid() == 0 && stat(hub_path(a, &h->config, "keys").p, &s) == 0 &&
+        chown(path.p, s.st_uid, s.st_gid) != 0)
+        return err_sys(err, STATUS_IO, errno, "cannot give %s to its owner", path.p);
+    return st;
 }
 
 static enum status read_number(struct conn *c, struct arena *a, int64_t *ret, struct err *err)
@@ -128,26 +139,26 @@ static enum status end(struct hub *h, struct arena *a, int64_t of_file, struct e
     return st;
 }
 
-enum status brought_look(struct hub *h, bool *ret_ended, struct err *err)
+enum status brought_look(struct hub *h, struct err *err)
 {
     struct arena *a = arena_new(0);
     struct conn *c = NULL;
+    struct err own = ERR_INIT;
     int64_t of_file = 0, of_db = 0;
-    enum status st = read_file(h, a, &of_file, err);
+    enum status counted = STATUS_OK, st = read_file(h, a, &of_file, err);
     if (st == STATUS_OK)
         st = store_read(h->store, &c, err);
     if (st == STATUS_OK)
         st = read_number(c, a, &of_db, err);
     conn_release(c);
-    bool copy = st == STATUS_OK && (of_file > of_db || (of_db && !of_file));
-    if (copy)
+    if (st == STATUS_OK && (of_file > of_db || (of_db && !of_file)))
         st = end(h, a, of_file, err);
     else if (st == STATUS_OK && !of_db)
-        st = brought_mark(h, err);
+        counted = brought_mark(h, &own);
     else if (st == STATUS_OK && of_file < of_db)
-        st = write_file(h, a, of_db, err);
-    if (st == STATUS_OK && ret_ended)
-        *ret_ended = copy;
+        counted = write_file(h, a, of_db, &own);
+    if (counted != STATUS_OK) /* a full disk: it serves all the same */
+        log_line(LOG_WARN, "hub", "copies of hub.db are not counted: %s", own.text);
     arena_free(a);
     return st;
 }

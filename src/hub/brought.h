@@ -7,8 +7,8 @@
 
 /* After a copy of hub.db was taken: from now on it is older than hub.db. Blocks. */
 enum status brought_mark(struct hub *h, struct err *err) MUST_USE;
-/* Before the hub serves: is hub.db such a copy, then all sessions, links in mails and invitations end, in spaces too,
- * and the log says so. *ret_ended (NULL is fine). Call space_tell after it. Blocks. */
-enum status brought_look(struct hub *h, bool *ret_ended, struct err *err) MUST_USE;
+/* Before the hub serves: is hub.db such a copy, then all sessions, links in mails and invitations end, and the log says
+ * so; spaces are told when they are compared (space_reconcile). Blocks. */
+enum status brought_look(struct hub *h, struct err *err) MUST_USE;
 
 #endif

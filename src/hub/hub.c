@@ -532,7 +532,7 @@ enum status hub_run(const struct hub_run_config *config, struct err *err)
     if (st == STATUS_OK)
         st = open_outside(&p.hub, err);
     if (st == STATUS_OK)
-        st = brought_look(&p.hub, NULL, err);
+        st = brought_look(&p.hub, err);
     if (st == STATUS_OK)
         st = start(&p, err);
     if (st == STATUS_OK) {

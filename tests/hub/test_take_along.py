@@ -286,7 +286,7 @@ def test_a_space_comes_back(make_hub, tmp_path):
     db.close()
     wait_for(lambda: ana.get(origin + "/things/t.json").json().get("rows") == [])
     done = hub.run("hub", "restore", "back", "--dir", hub.folder)
-    assert done.returncode == 0 and "is a backup now" in done.stdout, done
+    assert done.returncode == 0 and "is a backup now" in done.stdout and "/-/tokens" in done.stdout, done
     assert (data / "static/site.css").read_text() == "p { color: red }\n" and (data / "empty").is_dir()
     wait_for(lambda: len(ana.get(origin + "/things/t.json").json().get("rows", [])) == 4)
     # On another machine: the whole folder, its own state too.
