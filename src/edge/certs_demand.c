@@ -46,9 +46,8 @@ bool certs_demand_ok(struct certs *c, str host)
 {
     int64_t now_us = loop_now_us(c->edge->loop), each_us = 1000000 / LIMIT_CERT_NAMES_PER_S;
     str group = certs_group(host);
+    next_hour(c); /* may forget all groups */
     struct cert_group *g = map_get(c->groups, group);
-    next_hour(c);
-    g = map_get(c->groups, group);
     if (map_count(c->all) >= (size_t)LIMIT_CERTS || c->orders >= (unsigned)LIMIT_CERT_ORDERS ||
         (g && g->orders >= (unsigned)LIMIT_CERT_GROUP_ORDERS))
         return false;
