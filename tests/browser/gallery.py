@@ -97,7 +97,7 @@ PAGES = {
     "history-none": ("/:db/:table/-/history[.*]", "/data/people/-/history"),
     "history-row": ("/:db/:table/:pks*/-/history[.json]", "/data/docs/1/-/history"),
     "table-schema": ("/:db/:table/-/schema[.*]", "/northwind/Products/-/schema"),
-    "table": ("/:db/:table[.*]", "/northwind/Products?_facet=CategoryID&_facet=Discontinued"),
+    "table": ("/:db/:table[.*]", "/northwind/Products?_facet=CategoryID&_facet=Discontinued&_size=20"),
     "table-filtered": ("/:db/:table[.*]",
                        "/chinook/Track?GenreId=1&Milliseconds__gt=200000&_facet=MediaTypeId&_sort_desc=Name"),
     "table-wide": ("/:db/:table[.*]", "/northwind/Employees"),

@@ -10,7 +10,8 @@ import tempfile
 import box as boxes
 import serving
 
-PART = ("test_schedule.py", "test_functions.py")
+PART = ("test_schedule.py::test_only_what_differs", "test_schedule.py::test_from_the_web",
+        "test_schedule.py::test_the_end_of_the_process_is_no_failure", "test_functions.py")
 
 
 def test_site_inside():

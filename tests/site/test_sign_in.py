@@ -321,7 +321,7 @@ def on_a_terminal(*lines):
     if not pid:
         os.execv(serving.PROGRAM, [str(serving.PROGRAM), "hash-password"])
     shown, waiting = b"", list(lines)
-    while select.select([fd], [], [], 20)[0]:
+    while select.select([fd], [], [], 120)[0]:
         try:
             piece = os.read(fd, 1000)
         except OSError:
@@ -355,5 +355,5 @@ def test_password_tool(server, tmp_path):
     other = with_plugins(server, second, passwords={"a_password_hash": made})
     assert sign_in(other, "a", "n3w").status == 302
     assert s.ask("POST", "/-/password-tool", FORM, "password=").status == 400
-    statuses = [s.ask("POST", "/-/password-tool", FORM, "password=x").status for _ in range(12)]
-    assert statuses[-1] == 429  # hashing is work: nobody has it done without end
+    # Hashing is work: nobody has it done without end.
+    assert any(s.ask("POST", "/-/password-tool", FORM, "password=x").status == 429 for _ in range(100))
