@@ -41,7 +41,7 @@ def test_of_a_renamed_space(hub):
 
 
 def test_of_a_deleted_space_and_until_when(make_hub):
-    hub = make_hub(env=lowered(HUB_GRACE_S=1))
+    hub = make_hub(env=lowered(HUB_GRACE_S=1, HUB_UPKEEP_MS=200))
     ana, eve = person(hub, "ana@example.org"), person(hub, "eve@example.org")
     ana.new_space("Museum", "museum-hall")
     assert ana.post("/spaces/museum-hall/delete", {"name": "museum-hall"}).status == 303
