@@ -41,7 +41,7 @@ static enum status read_file(struct hub *h, struct arena *a, int64_t *ret, struc
     if (st == STATUS_NOT_FOUND)
         return STATUS_OK;
     if (st == STATUS_OK && (!str_to_i64(str_trim(text), ret) || *ret < 1)) {
-        st = err_set(err, STATUS_CONFIG, "%s must have a number", path.p);
+        err_set(err, STATUS_CONFIG, "%s must have a number", path.p);
         return err_hint(err, "Remove it: everybody signs in again then.");
     }
     if (st != STATUS_OK && err)
