@@ -244,7 +244,7 @@ def test_work_in_the_background_does_not_hold_up_the_end(server, tmp_path):
     """Figures that pages asked for, each a second or more of work, are not waited for."""
     path = make(tmp_path / "slow.db", """create view v as with recursive c(x) as (select 1 union all select x + 1 from c
                 limit 9000000) select x, x % 7 as k from c""")
-    site = server(path)
+    site = server(path, patient=False)
     for n in range(20):
         assert site.get(f"/slow/v.json?_facet=k&x__gt={n}").status == 200
     site.stop()
