@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 
 enum status fs_open(const char *path, int flags, mode_t mode, int *ret_fd, struct err *err)
@@ -181,9 +182,9 @@ static enum status remove_at(int folder, const char *name, int depth, const char
         return STATUS_OK;
     if (errno != EISDIR)
         return not_removed(root, name, err);
-    if (depth == FS_TREE_DEPTH) {
+    if (depth == LIMIT_FS_DEPTH) {
         err_set(err, STATUS_TOO_LARGE, "cannot remove '%s': it holds more than %d folders inside each other", root,
-                FS_TREE_DEPTH);
+                LIMIT_FS_DEPTH);
         return err_hint(err, "Remove it by hand.");
     }
     int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -27,9 +27,8 @@ enum status fs_write_passing(const char *path, str bytes, mode_t mode, struct er
 enum status fs_write_fd(int fd, const char *name, str bytes, struct err *err) MUST_USE;
 /* Makes the folders above the last part of `path` that do not exist ("a/b/c": a and a/b; "a/b/": both). */
 enum status fs_make_folders(str path, mode_t mode, struct err *err) MUST_USE;
-#define FS_TREE_DEPTH 128 /* folders inside each other that are removed */
 /* Removes `path` with all below it; a link goes, what it leads to stays, even when somebody puts links there meanwhile.
- * What is not there is fine. Goes on after a failure and tells the first: IO, FORBIDDEN, TOO_LARGE (FS_TREE_DEPTH). */
+ * What is not there is fine. Goes on after a failure and tells the first: IO, FORBIDDEN, TOO_LARGE (LIMIT_FS_DEPTH). */
 enum status fs_remove_tree(const char *path, struct err *err) MUST_USE;
 /* open(2) with O_CLOEXEC, EINTR retried and the reason in words. */
 enum status fs_open(const char *path, int flags, mode_t mode, int *ret_fd, struct err *err) MUST_USE;

@@ -27,6 +27,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_ARENA_CHUNK_MAX 262144 /* size: ... up to this; larger single allocations get a chunk of their own */
 #define LIMIT_BUF_FIRST       256    /* size: first allocation of a buf */
 #define LIMIT_LOG_LINE        4096   /* PIPE_BUF: a longer line is cut, so that a line is one atomic write */
+#define LIMIT_FS_DEPTH        128    /* folders inside each other that are removed; deeper ones stay: TOO_LARGE */
 
 /* codec */
 #define LIMIT_JSON_DEPTH     256    /* objects and lists inside each other, read or written; deeper: INVALID */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/limits.h"
 #include "test.h"
 
 static char folder[64];
@@ -153,7 +154,7 @@ TEST(fs_removes_what_it_can)
     /* As deep as may be goes; one folder more stays, what is beside it goes. */
     for (int extra = 0; extra < 2; extra++) {
         str path = str_of(in_folder(a, "deep"));
-        for (int i = 0; i < FS_TREE_DEPTH - 1 + extra; i++)
+        for (int i = 0; i < LIMIT_FS_DEPTH - 1 + extra; i++)
             path = ARENA_CAT(a, path, STR("/d"));
         CHECK(fs_make_folders(ARENA_CAT(a, path, STR("/")), 0700, NULL) == STATUS_OK);
         put(a, "deep/file");
