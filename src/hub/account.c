@@ -175,9 +175,9 @@ static enum status purge(struct conn *c, void *arg, struct err *err)
     return st;
 }
 
-enum status account_purge(struct hub *h, struct err *err)
+enum status account_purge(struct hub *h, int64_t now_s, struct err *err)
 {
-    struct purge p = {.a = arena_new(0), .now = clock_unix_s(), .verify = h->config.verify};
+    struct purge p = {.a = arena_new(0), .now = now_s, .verify = h->config.verify};
     enum status st = store_write(h->store, purge, &p, err);
     if (p.gone)
         (void)FAULT("hub.account.gone");

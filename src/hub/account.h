@@ -36,7 +36,7 @@ enum status account_proven(struct conn *c, struct arena *a, str user_id, struct 
 
 /* Takes away the accounts whose grace is over, and tells their spaces; one that has become the only owner of a space
  * stays until that is settled. Workers, now and then. */
-enum status account_purge(struct hub *h, struct err *err) MUST_USE;
+enum status account_purge(struct hub *h, int64_t now_s, struct err *err) MUST_USE;
 /* Inside of a read or a write: the spaces {name, title} that nobody else owns, at least nobody who stays. */
 enum status account_alone(struct conn *c, struct arena *a, str user_id, struct value *ret, struct err *err) MUST_USE;
 

@@ -320,7 +320,7 @@ enum status groups_forget(struct conn *c, const struct hub_request *rq, str user
 
 struct lapse {
     struct arena *a;
-    int64_t gone;
+    int64_t now_s, gone;
 };
 
 /* The last administrator stays, so that one is not looked at again and again. */
@@ -328,14 +328,13 @@ static enum status lapse(struct conn *c, void *arg, struct err *err)
 {
     struct lapse *l = arg;
     struct value rows;
-    int64_t now = clock_unix_s();
     enum status st = SQL_ROWS(
         c, l->a, &rows, err,
         "select id, user from identities i where used_at < ?1 and (exists (select 1 from space_grants"
         " where identity_id = i.id) or exists (select 1 from team_grants where identity_id = i.id) or (made_admin and"
         " exists (select 1 from users o where o.is_admin and o.id <> i.user and o.disabled_at = 0 and o.deletes_at ="
         " 0))) limit 100",
-        SQL_I(now - LIMIT_IDENTITY_AGE_S));
+        SQL_I(l->now_s - LIMIT_IDENTITY_AGE_S));
     l->gone = st == STATUS_OK ? (int64_t)value_count(rows) : 0;
     for (size_t i = 0; st == STATUS_OK && i < value_count(rows); i++) {
         struct value row = value_at(rows, i);
@@ -351,9 +350,9 @@ static enum status lapse(struct conn *c, void *arg, struct err *err)
     return st;
 }
 
-enum status groups_lapse(struct hub *h, struct err *err)
+enum status groups_lapse(struct hub *h, int64_t now_s, struct err *err)
 {
-    struct lapse l = {.a = arena_new(0)};
+    struct lapse l = {.a = arena_new(0), .now_s = now_s};
     enum status st = store_write(h->store, lapse, &l, err);
     if (st == STATUS_OK && l.gone)
         log_line(LOG_INFO, "hub", "groups: what %lld sign-ins gave is taken away: they are too long ago",

@@ -20,7 +20,7 @@ enum status groups_forget(struct conn *c, const struct hub_request *rq, str user
 enum status groups_prune(struct hub *h, struct err *err) MUST_USE;
 /* Now and then: what was given at a sign-in longer than LIMIT_IDENTITY_AGE_S ago goes, until the next one: nobody knows
  * whether they are in those groups still. Call space_tell after it. Workers. */
-enum status groups_lapse(struct hub *h, struct err *err) MUST_USE;
+enum status groups_lapse(struct hub *h, int64_t now_s, struct err *err) MUST_USE;
 /* For administrators: LIST of {provider, group, gives ("administrator", "editor of", "in the team"), what, path,
  * problem}: as hub.yaml has them; problem: what the rule names is not there. */
 enum status groups_list(struct conn *c, struct arena *a, const struct providers *providers, struct value *ret,

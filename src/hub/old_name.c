@@ -34,7 +34,7 @@ enum status old_name_take(struct conn *c, struct arena *a, str name, str space_i
     return SQL_RUN(c, err, "delete from old_names where name = ?1", SQL_T(name));
 }
 
-enum status old_name_forget(struct conn *c, struct err *err)
+enum status old_name_forget(struct conn *c, int64_t now_s, struct err *err)
 {
-    return SQL_RUN(c, err, "delete from old_names where until_s <= ?1", SQL_I(clock_unix_s()));
+    return SQL_RUN(c, err, "delete from old_names where until_s <= ?1", SQL_I(now_s));
 }

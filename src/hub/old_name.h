@@ -11,6 +11,7 @@ enum status old_name_keep(struct conn *c, str space_id, struct err *err) MUST_US
 /* The space takes the name, as `user_id` wishes. CONFLICT: it is kept for others. */
 enum status old_name_take(struct conn *c, struct arena *a, str name, str space_id, str user_id,
                           struct err *err) MUST_USE;
-enum status old_name_forget(struct conn *c, struct err *err) MUST_USE; /* those whose time is over */
+/* Those whose time is over. */
+enum status old_name_forget(struct conn *c, int64_t now_s, struct err *err) MUST_USE;
 
 #endif

@@ -17,32 +17,37 @@
 #define SETTLE_MS     5000 /* after the first failure; then twice as long each time */
 #define SETTLE_MAX_MS 3600000
 
+struct ended {
+    str id;
+    int64_t now_s;
+};
+
 static enum status forget_space(struct conn *c, void *arg, struct err *err)
 {
-    const str *id = arg;
-    enum status st = old_name_keep(c, *id, err);
+    const struct ended *e = arg;
+    enum status st = old_name_keep(c, e->id, err);
     if (st == STATUS_OK)
-        st = SQL_RUN(c, err, "delete from spaces where id = ?1 and state = 'deleted' and deletes_at <= ?2", SQL_T(*id),
-                     SQL_I(clock_unix_s()));
+        st = SQL_RUN(c, err, "delete from spaces where id = ?1 and state = 'deleted' and deletes_at <= ?2",
+                     SQL_T(e->id), SQL_I(e->now_s));
     return st;
 }
 
 static enum status forget_links(struct conn *c, void *arg, struct err *err)
 {
-    int64_t before = clock_unix_s() - LIMIT_HUB_GRACE_S;
-    (void)arg;
+    int64_t now_s = *(const int64_t *)arg, before = now_s - LIMIT_HUB_GRACE_S;
     enum status st = SQL_RUN(c, err, "delete from links where ends_at < ?1", SQL_I(before));
     if (st == STATUS_OK)
         st = SQL_RUN(c, err, "delete from invitations where ends_at < ?1", SQL_I(before));
     if (st == STATUS_OK)
-        st = old_name_forget(c, err);
+        st = old_name_forget(c, now_s, err);
     if (st == STATUS_OK)
-        st = SQL_RUN(c, err, "delete from sessions where ends_at < ?1", SQL_I(clock_unix_s()));
-    return st == STATUS_OK ? SQL_RUN(c, err, "delete from revoked where until < ?1", SQL_I(clock_unix_s())) : st;
+        st = SQL_RUN(c, err, "delete from sessions where ends_at < ?1", SQL_I(now_s));
+    return st == STATUS_OK ? SQL_RUN(c, err, "delete from revoked where until < ?1", SQL_I(now_s)) : st;
 }
 
 /* A clock that is wrong must not take away what cannot be brought back. So when it is set ahead while we run, nothing
- * is removed for a day: time for somebody to notice, and to set it right. (A machine that slept was not set ahead.) */
+ * is removed for a day: time for somebody to notice, and to set it right. (A machine that slept was not set ahead.)
+ * What a round removes is over by the time that it trusted at its begin: the clock may be set while it goes on. */
 #define JUMP_S  3600
 #define DOUBT_S 86400
 #define DRIFT_S 60 /* how exactly the offset is kept: clocks are corrected a little all the time */
@@ -104,7 +109,8 @@ static bool is_trusted(struct hub *h, struct upkeep_clock *k, struct arena *a)
     int64_t boot_s = clock_boot_s();
     if (!k->begun)
         begin_clock(h, k, a, boot_s);
-    int64_t offset_s = clock_unix_s() - boot_s, jump_s = offset_s - k->offset_s;
+    k->now_s = clock_unix_s();
+    int64_t offset_s = k->now_s - boot_s, jump_s = offset_s - k->offset_s;
     if (k->offset_s && jump_s > JUMP_S) {
         k->doubt_until_s = boot_s + DOUBT_S;
         log_line(LOG_WARN, "hub", "the clock was set ahead by %lld hours: nothing is removed for a day",
@@ -118,21 +124,21 @@ static bool is_trusted(struct hub *h, struct upkeep_clock *k, struct arena *a)
 }
 
 /* Folder and app first: the row is what makes the next round try again. */
-static void end_spaces(struct hub *h, struct value rows)
+static void end_spaces(struct hub *h, struct value rows, int64_t now_s)
 {
     for (size_t i = 0; i < value_count(rows) && !atomic_load(&h->stopping); i++) {
         struct err err = ERR_INIT;
-        str id = VALUE_GET(value_at(rows, i), "id").s;
-        enum status st = edge_apps_remove(h, id, &err);
+        struct ended e = {VALUE_GET(value_at(rows, i), "id").s, now_s};
+        enum status st = edge_apps_remove(h, e.id, &err);
         if (st == STATUS_OK)
-            st = space_erase(h, id, &err);
+            st = space_erase(h, e.id, &err);
         (void)FAULT("hub.space.erased");
         if (st == STATUS_OK)
-            st = store_write(h->store, forget_space, &id, &err);
+            st = store_write(h->store, forget_space, &e, &err);
         if (st != STATUS_OK)
-            log_line(LOG_ERROR, "hub", "space %.*s: %s", STR_ARG(id), err.text);
+            log_line(LOG_ERROR, "hub", "space %.*s: %s", STR_ARG(e.id), err.text);
         else
-            log_line(LOG_INFO, "hub", "space %.*s: its data is removed", STR_ARG(id));
+            log_line(LOG_INFO, "hub", "space %.*s: its data is removed", STR_ARG(e.id));
     }
 }
 
@@ -162,14 +168,14 @@ static void back_up(struct hub *h)
                  (long long)r.done, (long long)r.failed);
 }
 
-static enum status forget(struct hub *h, struct err *err)
+static enum status forget(struct hub *h, int64_t now_s, struct err *err)
 {
-    enum status st = store_write(h->store, forget_links, NULL, err);
+    enum status st = store_write(h->store, forget_links, &now_s, err);
     if (st == STATUS_OK)
-        st = account_purge(h, err);
+        st = account_purge(h, now_s, err);
     if (st == STATUS_OK)
-        st = groups_lapse(h, err);
-    return st == STATUS_OK ? waiting_upkeep(h, err) : st;
+        st = groups_lapse(h, now_s, err);
+    return st == STATUS_OK ? waiting_upkeep(h, now_s, err) : st;
 }
 
 /* At the start, and after something went wrong; the pauses between failures grow, since each may take a while. */
@@ -198,15 +204,15 @@ void upkeep_round(struct hub *h, struct upkeep_clock *clock)
     enum status st = store_read(h->store, &c, &err);
     if (st == STATUS_OK)
         st = SQL_ROWS(c, a, &rows, &err, "select id from spaces where state = 'deleted' and deletes_at <= ?1",
-                      SQL_I(clock_unix_s()));
+                      SQL_I(clock->now_s));
     bool due = st == STATUS_OK && backup_is_due(h, c, a);
     conn_release(c);
     if (st == STATUS_OK && trusted)
-        st = forget(h, &err);
+        st = forget(h, clock->now_s, &err);
     if (st != STATUS_OK)
         log_line(LOG_ERROR, "hub", "%s", err.text);
     if (trusted)
-        end_spaces(h, rows);
+        end_spaces(h, rows, clock->now_s);
     space_tell(h);
     if (due)
         back_up(h);

@@ -9,6 +9,7 @@
 /* What a round saw of the wall clock, for the next one: how far it is from the machine's, and until when it is not
  * believed (clock_boot_s); kept in hub.db for the next process. Zero at first. */
 struct upkeep_clock {
+    int64_t now_s;                   /* Unix time at the begin of the round */
     int64_t offset_s, doubt_until_s; /* 0 = not known; none */
     int64_t kept_offset_s, kept_doubt_until_s;
     bool begun;

@@ -165,8 +165,8 @@ enum status waiting_open(struct hub *h, struct arena *a, str hash, int *ret_fd, 
 
 static enum status write_forget_old(struct conn *c, void *arg, struct err *err)
 {
-    (void)arg;
-    return SQL_RUN(c, err, "delete from waiting where at <= ?1", SQL_I(clock_unix_s() - LIMIT_HUB_START_S));
+    int64_t now_s = *(const int64_t *)arg;
+    return SQL_RUN(c, err, "delete from waiting where at <= ?1", SQL_I(now_s - LIMIT_HUB_START_S));
 }
 
 /* The lock comes first: whoever writes makes the row before letting it go. */
@@ -190,10 +190,10 @@ static enum status remove_rest(struct hub *h, struct arena *a, int folder, const
     return st;
 }
 
-enum status waiting_upkeep(struct hub *h, struct err *err)
+enum status waiting_upkeep(struct hub *h, int64_t now_s, struct err *err)
 {
     struct arena *a = arena_new(0);
-    enum status st = store_write(h->store, write_forget_old, NULL, err);
+    enum status st = store_write(h->store, write_forget_old, &now_s, err);
     DIR *d = st == STATUS_OK ? opendir(hub_path(a, &h->config, "incoming").p) : NULL; /* NULL: nobody brought any yet */
     for (struct dirent *e; d && st == STATUS_OK && (e = readdir(d));)
         if (e->d_name[0] != '.')

@@ -31,6 +31,6 @@ enum status waiting_forget(struct conn *c, str hash, struct err *err) MUST_USE;
 /* Its bytes, locked. BUSY: somebody is putting it into a space just now. */
 enum status waiting_open(struct hub *h, struct arena *a, str hash, int *ret_fd, struct err *err) MUST_USE;
 /* Takes away what waited too long, and rests. */
-enum status waiting_upkeep(struct hub *h, struct err *err) MUST_USE;
+enum status waiting_upkeep(struct hub *h, int64_t now_s, struct err *err) MUST_USE;
 
 #endif
