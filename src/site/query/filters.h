@@ -13,7 +13,6 @@ struct query_op {
 
 /* The operators in the order of the filter form; NULL past the last. Static; any thread. */
 const struct query_op *query_op_at(size_t i);
-/* NULL when there is no such operator. */
 
 /* One filter of the query string, known operator or not (unknown ones make no SQL but are shown by the form). */
 struct query_selection {
