@@ -26,11 +26,16 @@ def test_fine():
 
 
 @pytest.fixture
-def tree(tmp_path, monkeypatch):
+def module(tmp_path):
     loader = importlib.machinery.SourceFileLoader("run_tests", str(TOP / "tools/run_tests"))
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader("run_tests", loader))
     loader.exec_module(module)
     module.TOP = tmp_path
+    return module
+
+
+@pytest.fixture
+def tree(module, tmp_path):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "tests").mkdir()
     (tmp_path / "build").mkdir()
@@ -43,6 +48,41 @@ def tree(tmp_path, monkeypatch):
 
     run.most = module.FLAKY_MOST
     return run
+
+
+MESON = """#!/usr/bin/python3
+import json
+import pathlib
+import sys
+calls = pathlib.Path("calls")
+n = len(calls.read_text().splitlines()) if calls.exists() else 0
+with calls.open("a") as f:
+    f.write(" ".join(sys.argv[1:]) + "\\n")
+bad = n < {failures}
+text = "1..2\\nok 1 - one\\n" + ("not ok" if bad else "ok") + " 2 - two\\n"
+entry = {{"name": "vitrine:unit / db", "result": "ERROR" if bad else "OK", "stdout": text, "stderr": "# why"}}
+pathlib.Path("build/meson-logs/testlog.json").write_text(json.dumps(entry) + "\\n")
+sys.exit(bad)
+"""
+
+
+@pytest.mark.parametrize("failures,sum_line", [(0, "2 passed, 0 failed"), (1, "2 passed, 0 failed"),
+                                               (2, "1 passed, 1 failed")])
+def test_unit_tests_too(module, tmp_path, monkeypatch, capsys, failures, sum_line):
+    (tmp_path / "build/meson-logs").mkdir(parents=True)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/meson").write_text(MESON.format(failures=failures))
+    (tmp_path / "bin/meson").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    total = module.Run()
+    module.meson_tests(total, "build", ["--suite", "unit"], "unit tests")
+    assert total.end() == int(failures == 2)
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1] == sum_line
+    assert ("flaky: vitrine:unit / db: two failed" in out) == (failures == 1)
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert len(calls) == 1 + (failures > 0) and calls[0].endswith("--suite unit")
+    assert not failures or calls[1].endswith(" db")
 
 
 def test_what_passes_alone_is_named_flaky(tree, capsys):
