@@ -24,7 +24,7 @@ def small(make_edge, monkeypatch):
 
 def test_bytes_that_are_held(small):
     edge = small("--loops", "1", EDGE_HOLD_BYTES=6000)  # LIMIT_EDGE_HOLD_BYTES
-    edge.deploy()
+    edge.deploy(options=("--hold", "600"))
     edge.run("pause", "web")
     with edge.client() as one, edge.client() as two:
         one.request("/", headers=["X: " + "y" * 4000])
@@ -39,12 +39,14 @@ def test_bytes_that_are_held(small):
 def test_bodies_of_http2_that_are_held(small):
     """They come into memory while their request waits, so they count; what is let go gives its room back."""
     edge = small("--loops", "1", EDGE_HOLD_BYTES=24000)  # of which one app has a quarter
-    edge.deploy()
+    edge.deploy(options=("--hold", "600"))
     edge.run("pause", "web")
     with H2(edge.address) as one, H2(edge.address) as two:
         first = one.request("/echo", method="POST", body=b"x" * 3000, end=False)
+        one.arrived()
         edge.wait(lambda: edge.status("web")["waiting"] == 1, "not held")
         second = two.request("/echo", method="POST", body=b"y" * 2000, end=False)
+        two.arrived()
         edge.wait(lambda: edge.status("web")["waiting"] == 2, "not held")
         two.send(second, b"y" * 2000, end=False)  # the drop too much
         refused = two.wait(second)

@@ -36,7 +36,7 @@ class H2:
         self.c.initiate_connection()
         if window is not None:
             self.c.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
-        self.auto, self.streams, self.away, self.unread = window is None, {}, [], b""
+        self.auto, self.streams, self.away, self.unread, self.pongs = window is None, {}, [], b"", 0
         self.flush()
 
     def __enter__(self):
@@ -88,6 +88,7 @@ class H2:
             if not e.error_code:  # h2 takes it for the end, but streams in hand go on (section 6.8)
                 self.c.state_machine.state = h2.connection.ConnectionState.CLIENT_OPEN
             return
+        self.pongs += isinstance(e, h2.events.PingAckReceived)
         of = self.streams.get(getattr(e, "stream_id", None))
         if of is None:
             return
@@ -113,6 +114,13 @@ class H2:
         of = self.streams[stream]
         self.until(lambda: of["ended"] or of["reset"] is not None)
         return of
+
+    def arrived(self):
+        """Returns when the other side has read all that was sent."""
+        before = self.pongs
+        self.c.ping(b"arrived?")
+        self.flush()
+        self.until(lambda: self.pongs > before)
 
     def get(self, path="/", **options):
         return self.wait(self.request(path, **options))
