@@ -93,7 +93,7 @@ def test_requests_are_counted_by_route(server, chinook):
     assert samples[("vitrine_cache_hits_total", "")] >= 2 and samples[("vitrine_cache_entries", "")] >= 1
     assert samples[("vitrine_sql_seconds_total", "")] > 0 and samples[("vitrine_databases", "")] == 1
     assert samples[("vitrine_ready", "")] == 1 and samples[("process_open_fds", "")] > 3
-    assert samples[("process_resident_memory_bytes", "")] > 1e6 and samples[("process_threads", "")] > 3
+    assert samples[("process_resident_memory_bytes", "")] > 1e6 and samples[("process_threads", "")] >= 2  # loop, worker
 
 
 def test_interrupted_queries_are_counted(server, chinook):
