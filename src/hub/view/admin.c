@@ -25,15 +25,6 @@ static struct value page_of(struct arena *a, struct value rows, const char *key,
     return out;
 }
 
-/* ASCII in lower case, as lower() of SQLite has it. */
-static str lower(struct arena *a, str s)
-{
-    char *p = arena_cstr(a, s);
-    for (size_t i = 0; i < s.n; i++)
-        p[i] = p[i] >= 'A' && p[i] <= 'Z' ? (char)(p[i] | 32) : p[i];
-    return str_make(p, s.n);
-}
-
 struct lists {
     struct value spaces, people, log, groups, counts;
     str more_spaces, more_people;
@@ -43,7 +34,7 @@ struct lists {
 static enum status read_lists(struct hub_request *rq, struct conn *c, struct lists *l, struct err *err)
 {
     struct arena *a = rq->a;
-    str q = lower(a, str_sub(str_trim(hub_arg(rq, "q")), 0, LIMIT_HUB_NAME));
+    str q = str_sub(str_trim(hub_arg(rq, "q")), 0, LIMIT_HUB_NAME);
     int64_t before = 0;
     if (!str_to_i64(hub_arg(rq, "before"), &before) || before < 0)
         before = 0;
@@ -52,14 +43,14 @@ static enum status read_lists(struct hub_request *rq, struct conn *c, struct lis
                  "select s.id, s.name, s.title, s.state, s.visibility, s.created_at, s.quota, s.version, s.pinned, b.at"
                  " as backup_at, b.failed = '' as backup_good, (select count(*) from members m where m.space_id = s.id)"
                  " as members from spaces s left join backups b on b.space_id = s.id where s.name > ?1 and (?2 = '' or"
-                 " instr(lower(s.name || ' ' || s.title), ?2)) order by s.name limit ?3",
+                 " instr(lower(s.name || ' ' || s.title), lower(?2))) order by s.name limit ?3",
                  SQL_T(hub_arg(rq, "spaces")), SQL_T(q), SQL_I(LIMIT_HUB_ADMIN_ROWS + 1));
     if (st == STATUS_OK)
         st = SQL_ROWS(c, a, &l->people, err,
                       "select id, email, name, is_admin, verified_at, disabled_at, seen_at, (select count(*) from"
                       " members m where m.user_id = u.id) as spaces, exists (select 1 from identities i where i.user ="
                       " u.id and i.made_admin) as by_group from users u where email > ?1 and (?2 = '' or"
-                      " instr(lower(email || ' ' || name), ?2)) order by email limit ?3",
+                      " instr(lower(email || ' ' || name), lower(?2))) order by email limit ?3",
                       SQL_T(hub_arg(rq, "people")), SQL_T(q), SQL_I(LIMIT_HUB_ADMIN_ROWS + 1));
     if (st == STATUS_OK)
         st = sql_row(c, a, "select (select count(*) from spaces) as spaces, (select count(*) from users) as people",
