@@ -23,10 +23,11 @@ void edge_config_default(struct edge_config *ret)
 enum status edge_serve(struct edge_config *c, int *ret_exit, struct err *err)
 {
     enum supervisor_role role = SUPERVISOR_WATCHED;
-    c->channel = -1;
+    struct supervisor_ends ends = {-1, -1};
     c->successor = takeover_expected();
     if (!c->successor)
-        role = supervisor_role(&c->channel);
+        role = supervisor_role(&ends);
+    c->channel = ends.channel;
     if (role == SUPERVISOR_FIRST && !c->listen_count && !getenv("LISTEN_FDS")) {
         err_set(err, STATUS_USAGE, "edge: where does it listen?");
         return err_hint(err, "vitrine edge --listen :8080");
@@ -38,6 +39,6 @@ enum status edge_serve(struct edge_config *c, int *ret_exit, struct err *err)
     arena_free(a);
     c->app_files = proc_raise_files();
     if (st == STATUS_OK)
-        st = role == SUPERVISOR_WATCHED ? edge_run(c, err) : supervisor_run(c->channel, ret_exit, err);
+        st = role == SUPERVISOR_WATCHED ? edge_run(c, err) : supervisor_run(&ends, ret_exit, err);
     return st;
 }

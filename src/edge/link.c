@@ -192,7 +192,9 @@ static void start_supervisor(struct edge *e)
         close(pair[1]);
         e->channel = pair[0];
     }
-    if (st == STATUS_OK) {
+    if (st == STATUS_OK) { /* told before it asks: it may find us gone */
+        link_keep(e);
+        link_tell(e, MSG_MAIN, NULL);
         link_watch(e);
         return;
     }

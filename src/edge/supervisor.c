@@ -15,7 +15,8 @@
  *
  * When the supervisor itself is killed nothing happens to anybody: the edge sees the end of the channel and starts
  * another supervisor (link.c), which asks what it is to keep. After the upgrade of an edge the supervisor becomes the
- * new program as well (exec), keeps its number, and asks in the same way.
+ * new program as well (exec), keeps its number, and asks in the same way. What it kept goes along in a socket of its
+ * own, so that at no moment the edge is the only one who has the listening sockets.
  *
  * It ends when the edge said that it was told to stop; or with the edge's exit status when the first one never became
  * ready. An edge that dies again and again is started with growing pauses.
@@ -76,14 +77,21 @@ struct supervisor {
     struct err err;
 };
 
-enum supervisor_role supervisor_role(int *ret_channel)
+enum supervisor_role supervisor_role(struct supervisor_ends *ret)
 {
     bool watched = getenv(SUPERVISOR_CHANNEL) != NULL, again = getenv(SUPERVISOR_EDGE) != NULL;
+    bool kept = again && getenv(SUPERVISOR_KEPT) != NULL;
     unsetenv(SUPERVISOR_CHANNEL);
     unsetenv(SUPERVISOR_EDGE);
-    *ret_channel = watched || again ? SUPERVISOR_FD : -1;
-    if (*ret_channel >= 0 && fcntl(SUPERVISOR_FD, F_SETFD, FD_CLOEXEC) != 0) /* left over from somebody else */
-        watched = again = false, *ret_channel = -1;
+    unsetenv(SUPERVISOR_KEPT);
+    *ret = (struct supervisor_ends){.channel = watched || again ? SUPERVISOR_FD : -1,
+                                    .kept = kept ? SUPERVISOR_KEPT_FD : -1};
+    if (ret->channel >= 0 && fcntl(SUPERVISOR_FD, F_SETFD, FD_CLOEXEC) != 0) { /* left over from somebody else */
+        watched = again = kept = false;
+        *ret = (struct supervisor_ends){-1, -1};
+    }
+    if (kept && fcntl(SUPERVISOR_KEPT_FD, F_SETFD, FD_CLOEXEC) != 0)
+        ret->kept = -1;
     return watched ? SUPERVISOR_WATCHED : again ? SUPERVISOR_AGAIN : SUPERVISOR_FIRST;
 }
 
@@ -91,8 +99,8 @@ enum supervisor_role supervisor_role(int *ret_channel)
  * was meant for the one before it. */
 char **supervisor_environment(struct arena *a, const char *variable, bool again)
 {
-    static const char *const own[] = {
-        SUPERVISOR_CHANNEL "=", SUPERVISOR_EDGE "=", "WATCHDOG_PID=", "LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES="};
+    static const char *const own[] = {SUPERVISOR_CHANNEL "=", SUPERVISOR_EDGE "=", SUPERVISOR_KEPT "=", "WATCHDOG_PID=",
+                                      "LISTEN_PID=",          "LISTEN_FDS=",       "LISTEN_FDNAMES="};
     VEC(char *) v = {0};
     for (char **e = environ; *e; e++) {
         bool leave_out = again && fault_compiled_in() && str_starts(str_of(*e), STR("VITRINE_FAULT="));
@@ -133,7 +141,7 @@ static void keep(struct supervisor *s, const struct msg *m, const int *fds, size
     (void)FAULT("supervisor.keep");
 }
 
-static enum status send_kept(const struct supervisor *s, struct err *err)
+static enum status send_kept(const struct supervisor *s, int channel, struct err *err)
 {
     struct buf b;
     int fds[LIMIT_FDPASS_FDS];
@@ -148,7 +156,7 @@ static enum status send_kept(const struct supervisor *s, struct err *err)
     }
     msg_put(&b, MSG_TAG_LABELS, buf_str(&labels));
     msg_put(&b, MSG_TAG_STATE, s->state);
-    enum status st = fdpass_send(s->channel, buf_str(&b), fds, s->kept_count, err);
+    enum status st = fdpass_send(channel, buf_str(&b), fds, s->kept_count, err);
     buf_release(&labels);
     buf_release(&b);
     return st == STATUS_AGAIN ? err_set(err, STATUS_IO, "the edge cannot be told what it has") : st;
@@ -192,7 +200,7 @@ static enum status start(struct supervisor *s, struct err *err)
     s->wait_status = -1;
     s->served = false;
     if (st == STATUS_OK)
-        st = send_kept(s, err);
+        st = send_kept(s, s->channel, err);
     if (st == STATUS_OK)
         st = loop_add_fd(s->loop, s->channel, LOOP_READ, on_channel, s, &s->watch, err);
     if (st != STATUS_OK) {
@@ -277,6 +285,8 @@ static void repeat(struct supervisor *s)
 
 static void note_serving(struct supervisor *s, pid_t pid)
 {
+    if (s->serving && proc_pid(s->serving) == pid) /* told unasked, and again when asked */
+        return;
     proc_disown(s->serving);
     s->serving = NULL;
     s->ready = s->served = true;
@@ -294,26 +304,62 @@ static bool program_replaced(const char *program)
            (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino);
 }
 
-/* The same process goes on as the new program; the edge is asked what we keep. */
+/* What is kept, as a message to ourselves: what a socket holds stays there when its other end is closed. */
+static int put_by(const struct supervisor *s)
+{
+    struct err err = ERR_INIT;
+    int pair[2];
+    if (fdpass_pair(pair, &err) != STATUS_OK)
+        return -1;
+    bool sent = send_kept(s, pair[0], &err) == STATUS_OK;
+    close(pair[0]);
+    if (sent)
+        return pair[1];
+    log_line(LOG_WARN, "edge", "the new program has to ask what it is to keep: %s", err.text);
+    close(pair[1]);
+    return -1;
+}
+
+/* `fd` (taken) as the descriptor `to` of the next program; whatever was there is closed by exec anyway. */
+static bool give(int fd, int to)
+{
+    bool given = fd == to ? fcntl(to, F_SETFD, 0) == 0 : dup2(fd, to) == to;
+    if (fd != to)
+        close(fd);
+    return given;
+}
+
+/* The same process goes on as the new program. Copies are made above the numbers that they are to have: those may be in
+ * use, and when exec fails everything is as it was but for two descriptors that nobody knows. */
 static void renew(struct supervisor *s)
 {
     const char *program = proc_own_program(s->argv[0]);
     if (s->stopping || s->stopped || !program_replaced(program)) /* one that was told to end must not forget it */
         return;
     log_line(LOG_INFO, "edge", "the supervisor becomes the new program");
-    if (s->channel != SUPERVISOR_FD) {
-        int moved = fcntl(SUPERVISOR_FD, F_DUPFD_CLOEXEC, SUPERVISOR_FD + 1);
-        (void)moved; /* whatever was there is not needed after exec */
-        if (dup2(s->channel, SUPERVISOR_FD) < 0)
-            return;
-    } else {
-        (void)fcntl(SUPERVISOR_FD, F_SETFD, 0);
+    int held[2] = {fcntl(SUPERVISOR_FD, F_DUPFD_CLOEXEC, SUPERVISOR_KEPT_FD + 1),
+                   fcntl(SUPERVISOR_KEPT_FD, F_DUPFD_CLOEXEC, SUPERVISOR_KEPT_FD + 1)};
+    int channel = fcntl(s->channel, F_DUPFD_CLOEXEC, SUPERVISOR_KEPT_FD + 1);
+    int by = put_by(s), kept = by < 0 ? -1 : fcntl(by, F_DUPFD_CLOEXEC, SUPERVISOR_KEPT_FD + 1);
+    if (by >= 0)
+        close(by);
+    int error = EMFILE;
+    if (channel >= 0 && give(channel, SUPERVISOR_FD)) {
+        (void)setenv(SUPERVISOR_EDGE, "1", 1);
+        if (kept >= 0 && give(kept, SUPERVISOR_KEPT_FD))
+            (void)setenv(SUPERVISOR_KEPT, "1", 1);
+        execv(program, s->argv);
+        error = errno;
     }
-    (void)setenv(SUPERVISOR_EDGE, "1", 1);
-    execv(program, s->argv);
-    int error = errno;
     (void)unsetenv(SUPERVISOR_EDGE);
-    (void)fcntl(SUPERVISOR_FD, F_SETFD, FD_CLOEXEC);
+    (void)unsetenv(SUPERVISOR_KEPT);
+    for (int i = 0; i < 2; i++) { /* back to their numbers */
+        int fd = SUPERVISOR_FD + i;
+        if (held[i] < 0)
+            close(fd);
+        else if (dup3(held[i], fd, O_CLOEXEC) == fd)
+            close(held[i]);
+    }
     log_line(LOG_WARN, "edge", "the supervisor stays what it was: %s", strerrordesc_np(error));
 }
 
@@ -421,21 +467,46 @@ static void take_systemd(struct supervisor *s)
     }
 }
 
-/* The edge runs already: it is asked who it is and what is to be kept. */
-static enum status join(struct supervisor *s, int channel, struct err *err)
+/* What the program that we were before put by. */
+static void take_kept(struct supervisor *s, int socket)
+{
+    static char space[LIMIT_FDPASS_BYTES];
+    struct err err = ERR_INIT;
+    struct msg m = {0};
+    int fds[LIMIT_FDPASS_FDS];
+    size_t count = 0;
+    str bytes;
+    enum status st = fdpass_receive(socket, space, sizeof space, &bytes, fds, &count, &err);
+    if (st == STATUS_OK)
+        st = msg_read(bytes, count, &m, &err);
+    if (st == STATUS_OK && m.type == MSG_KEEP) {
+        keep(s, &m, fds, count);
+    } else {
+        log_line(LOG_WARN, "edge", "what the supervisor kept is lost until the edge answers: %s", err.text);
+        for (size_t i = 0; i < count; i++)
+            close(fds[i]);
+    }
+    close(socket);
+}
+
+/* The edge runs already: it is asked who it is and what is to be kept. One that is gone by now has closed its end: then
+ * another one is started, as always. */
+static enum status join(struct supervisor *s, const struct supervisor_ends *ends, struct err *err)
 {
     struct buf b;
     char text[48];
+    if (ends->kept >= 0)
+        take_kept(s, ends->kept);
     (void)FAULT("supervisor.join");
-    s->channel = channel;
+    s->channel = ends->channel;
     s->ready = true;
     s->began_us = loop_now_us(s->loop);
     buf_init(&b, LIMIT_TAKEOVER_WORD);
     msg_begin(&b, MSG_ASK);
-    enum status st = fdpass_send(channel, buf_str(&b), NULL, 0, err);
+    enum status st = fdpass_send(s->channel, buf_str(&b), NULL, 0, err);
     buf_release(&b);
-    if (st == STATUS_OK)
-        st = loop_add_fd(s->loop, channel, LOOP_READ, on_channel, s, &s->watch, err);
+    if (st == STATUS_OK || st == STATUS_CLOSED)
+        st = loop_add_fd(s->loop, s->channel, LOOP_READ, on_channel, s, &s->watch, err);
     (void)snprintf(text, sizeof text, "MAINPID=%d", (int)getpid());
     (void)notify_send(text);
     return st;
@@ -451,7 +522,7 @@ static void settle(void)
         log_line(LOG_WARN, "edge", "what is started gets no cgroups: %s", err.text);
 }
 
-static enum status run(struct supervisor *s, int channel, struct err *err)
+static enum status run(struct supervisor *s, const struct supervisor_ends *ends, struct err *err)
 {
     enum status st = proc_own_arguments(s->arena, &s->argv, err);
     if (st == STATUS_OK)
@@ -460,19 +531,19 @@ static enum status run(struct supervisor *s, int channel, struct err *err)
         return st;
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     settle();
-    if (channel < 0)
+    if (ends->channel < 0)
         take_systemd(s);
-    st = channel < 0 ? start(s, err) : join(s, channel, err);
+    st = ends->channel < 0 ? start(s, err) : join(s, ends, err);
     return st == STATUS_OK ? loop_run(s->loop, err) : st;
 }
 
-enum status supervisor_run(int channel, int *ret_exit, struct err *err)
+enum status supervisor_run(const struct supervisor_ends *ends, int *ret_exit, struct err *err)
 {
     struct supervisor s = {.channel = -1, .wait_status = -1, .arena = arena_new(0), .kept_arena = arena_new(0)};
     enum status st = loop_new(&s.loop, err);
     if (st == STATUS_OK) {
         loop_timer_init(&s.again, on_again, &s);
-        st = run(&s, channel, err);
+        st = run(&s, ends, err);
         loop_timer_cancel(s.loop, &s.again);
         loop_remove_fd(s.loop, s.watch);
         proc_disown(s.child);

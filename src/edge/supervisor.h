@@ -10,19 +10,25 @@
 /* What this process is to be. */
 enum supervisor_role {
     SUPERVISOR_FIRST,   /* started by a person or by systemd: supervises, and starts the edge */
-    SUPERVISOR_AGAIN,   /* supervises an edge that runs: *ret_channel is its end */
-    SUPERVISOR_WATCHED, /* is an edge: *ret_channel leads to its supervisor */
+    SUPERVISOR_AGAIN,   /* supervises an edge that runs: ret->channel is its end */
+    SUPERVISOR_WATCHED, /* is an edge: ret->channel leads to its supervisor */
+};
+struct supervisor_ends { /* -1 = none */
+    int channel;
+    int kept; /* of SUPERVISOR_AGAIN: what it kept before it became this program lies in this socket */
 };
 /* Once, at start: the environment forgets it. */
-enum supervisor_role supervisor_role(int *ret_channel);
-/* channel: of SUPERVISOR_AGAIN, else -1. Runs until the edge ended because it was told to, or could not start at all;
- * *ret_exit is then what the process is to end with. Blocks. */
-enum status supervisor_run(int channel, int *ret_exit, struct err *err) MUST_USE;
+enum supervisor_role supervisor_role(struct supervisor_ends *ret);
+/* `ends` as supervisor_role said (takes them). Runs until the edge ended because it was told to, or could not start at
+ * all; *ret_exit is then what the process is to end with. Blocks. */
+enum status supervisor_run(const struct supervisor_ends *ends, int *ret_exit, struct err *err) MUST_USE;
 
 /* For the edge: a supervisor for this process, as a child of it. `channel` (TAKES A COPY) is the supervisor's end. */
-#define SUPERVISOR_FD 3
+#define SUPERVISOR_FD      3
+#define SUPERVISOR_KEPT_FD 4
 char **supervisor_environment(struct arena *a, const char *variable, bool again);
 #define SUPERVISOR_CHANNEL "VITRINE_EDGE_CHANNEL"    /* of an edge */
 #define SUPERVISOR_EDGE    "VITRINE_EDGE_SUPERVISED" /* of a supervisor whose edge runs */
+#define SUPERVISOR_KEPT    "VITRINE_EDGE_KEPT"       /* ... that became a new program */
 
 #endif

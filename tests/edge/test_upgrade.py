@@ -253,6 +253,28 @@ def test_the_supervisor_becomes_the_new_program(tmp_path, make_edge, monkeypatch
 
 
 @pytest.mark.skipif(b"supervisor.join" not in serving.PROGRAM.read_bytes(), reason="built without fault points")
+def test_the_new_program_of_the_supervisor_has_the_sockets_from_the_beginning(tmp_path, make_edge, monkeypatch):
+    """The edge dies before the supervisor, which has just become the new program, could ask it anything: who connects
+    meanwhile waits in the queue of the same socket."""
+    program = own_program(tmp_path, monkeypatch)
+    monkeypatch.setenv("VITRINE_FAULT", "supervisor.join:1:sleep:3000")
+    edge = make_edge()
+    edge.deploy()
+    replace(program)
+    edge.run("edge", "upgrade", "--no-wait")
+    edge.wait(lambda: os.readlink(f"/proc/{edge.process.pid}/exe") == str(program), "the supervisor is the old one")
+    pid = edge.pid
+    listening = sockets(pid)
+    os.kill(pid, signal.SIGKILL)
+    edge.wait(lambda: not alive(pid), "it lives")
+    with Strict(edge.address) as c:  # refused if nobody had the socket
+        edge.wait(lambda: listening & sockets(edge.process.pid), "it has none of them")
+        c.request("/hello")
+        assert c.answer().text == "hello"
+    assert edge.pid != pid and edge.process.poll() is None
+
+
+@pytest.mark.skipif(b"supervisor.join" not in serving.PROGRAM.read_bytes(), reason="built without fault points")
 @pytest.mark.parametrize("moment", ["edge.keep:1", "heir.alone:1", "supervisor.join:1"])
 def test_told_to_end_in_the_middle_of_an_upgrade(tmp_path, make_edge, monkeypatch, moment):
     """When the old process has given everything away and the new one is not yet known; before the supervisor becomes the
