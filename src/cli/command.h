@@ -15,6 +15,9 @@ struct command {
 };
 extern const struct command commands[]; /* ends with a row whose name is NULL */
 
+/* The program: argv with its name. Returns the exit code. */
+int command_main(int argc, char **argv);
+
 int cmd_serve(int argc, char **argv);
 int cmd_healthcheck(int argc, char **argv);
 int cmd_certs(int argc, char **argv);

@@ -109,7 +109,7 @@ int cmd_version(int argc, char **argv)
     return st == STATUS_OK ? 0 : command_fail(&err);
 }
 
-int main(int argc, char **argv)
+int command_main(int argc, char **argv)
 {
     struct err err = ERR_INIT;
     struct stat st;
@@ -127,4 +127,9 @@ int main(int argc, char **argv)
     err_set(&err, STATUS_USAGE, "%s is neither a command nor a file", argv[1]);
     err_hint(&err, "Run vitrine --help for the commands.");
     return command_fail(&err);
+}
+
+int main(int argc, char **argv)
+{
+    return command_main(argc, argv);
 }

@@ -71,7 +71,7 @@ static void write_status(void *arg, struct worker *w)
 static void put_status(struct upgrade *u, bool starting)
 {
     struct jwrite w;
-    if (!u->config.status_path.n)
+    if (!u->config.status_path.n || getpid() == 1) /* which cannot be upgraded (begin) */
         return;
     struct status_job *j = MEM_NEW(struct status_job);
     j->path = mem_cstr(u->config.status_path);

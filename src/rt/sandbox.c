@@ -8,7 +8,7 @@
  *   clone with new namespaces ------------->  in the cgroup; waits
  *   user and group map, "go" -------------->  root of its own (sandbox_root.c), limits, Landlock, no capabilities
  *                                             (sandbox_lock.c), seccomp (sandbox_calls.c)
- *   lets one execve through  <--------------  its listener, execve
+ *   lets one execve through  <--------------  its listener, execve; or goes on as the program (sandbox_own.c)
  *   waits for its end, and says when it was for lack of memory; SIGTERM and the like are passed on
  *
  * Where namespaces are not to be had (no user namespaces for ordinary users, a container without CAP_SYS_ADMIN), the
@@ -177,6 +177,8 @@ struct birth {
     bool inside; /* of its cgroup; false: why, in `error` */
     int error;
     sigset_t mask; /* the program's */
+    struct sandbox_own own;
+    bool goes_on; /* as the program, in this process */
 };
 
 enum word_kind { WORD_LISTENER, WORD_NO_NAMESPACES, WORD_FAILED };
@@ -257,8 +259,9 @@ static NORETURN void child(struct birth *b)
     char **env = environment(b->config, b->listen, pid, sizeof pid);
     if (b->listen >= 0 && b->listen != SANDBOX_LISTEN && dup2(b->listen, SANDBOX_LISTEN) < 0)
         b->listen = -1;
+    unsigned first_closed = b->listen >= 0 ? SANDBOX_LISTEN + 1 : 3;
     if ((b->listen >= 0 && fcntl(SANDBOX_LISTEN, F_SETFD, 0) != 0) || (b->config->listen && b->listen < 0) ||
-        close_range(b->listen >= 0 ? SANDBOX_LISTEN + 1 : 3, ~0u, CLOSE_RANGE_CLOEXEC) != 0) {
+        close_range(first_closed, ~0u, CLOSE_RANGE_CLOEXEC) != 0) {
         err_sys(&err, STATUS_IO, errno, "cannot arrange descriptors");
         give_up(b, WORD_FAILED, &err);
     }
@@ -276,11 +279,15 @@ static NORETURN void child(struct birth *b)
         _exit(127);
     default_signals();
     (void)sigprocmask(SIG_SETMASK, &b->mask, NULL);
-    sandbox_calls_lock(b->config, &listener, &b->missing);
+    sandbox_calls_lock(b->config, !b->goes_on, &listener, &b->missing);
     if (refuse(b->config, &b->missing, &err) != STATUS_OK)
         give_up(b, WORD_FAILED, &err);
     if (b->missing.text[0])
         log_line(LOG_WARN, "sandbox", "%s runs without: %s", b->config->name, b->missing.text);
+    if (b->goes_on) {
+        (void)close_range(first_closed, ~0u, 0); /* the channel with it: so the parent reads that it runs */
+        sandbox_own_start(&b->own, b->config, env);
+    }
     if (listener >= 0 && !say(b->channel, WORD_LISTENER, NULL, listener))
         _exit(127);
     if (listener >= 0)
@@ -539,6 +546,7 @@ enum status sandbox_run(const struct sandbox_config *c, int *ret_exit, struct er
     (void)signal(SIGCHLD, SIG_DFL); /* ignored, children would not be waited for */
     (void)sigprocmask(SIG_BLOCK, &wanted, &b.mask);
     collect_binds(c, a, &binds);
+    b.goes_on = c->own && sandbox_own_find(&b.own);
     if (c->folder)
         st = sandbox_folder_prepare(c->folder, c->user_id ? c->user_id : (uid_t)-1, err);
     if (st == STATUS_OK && c->listen)

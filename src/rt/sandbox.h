@@ -27,9 +27,11 @@ struct sandbox_bind {
 };
 
 struct sandbox_config {
-    const char *program; /* absolute path of an ELF file */
-    char *const *argv;   /* NULL at the end */
-    char *const *envp;   /* NULL at the end: all that the program gets, but for LISTEN_PID and LISTEN_FDS */
+    const char *program;               /* absolute path of an ELF file */
+    char *const *argv;                 /* NULL at the end */
+    int (*own)(int argc, char **argv); /* what `program` does, when it is the very file that we are: it is called
+                                          instead of started, where that can be done; NULL = another file */
+    char *const *envp; /* NULL at the end: all that the program gets, but for LISTEN_PID and LISTEN_FDS */
     const struct sandbox_bind *binds;
     size_t bind_count;
     const char *folder; /* a space: itself is read only, data/, state/ and outbox/ (made where missing) can be written;

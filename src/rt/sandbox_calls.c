@@ -5,7 +5,8 @@
  * The program itself has to be started by execve after the filter is there. So execve asks a listener (the parent of
  * the sandbox, seccomp_unotify(2)): it lets the first through and closes the listener, and from then on the kernel
  * answers ENOSYS to each further one. There is nothing to look at in the first one's arguments, for all code that runs
- * until then is ours. */
+ * until then is ours. A program that goes on in this process (sandbox_own.c) needs no start: nobody listens from the
+ * beginning. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -25,15 +26,16 @@
         (unsigned short)ARRAY_LEN(filter), (struct sock_filter *)(uintptr_t)(filter)                                   \
     }
 
-void sandbox_calls_lock(const struct sandbox_config *c, int *ret_listener, struct sandbox_missing *missing)
+void sandbox_calls_lock(const struct sandbox_config *c, bool starts, int *ret_listener, struct sandbox_missing *missing)
 {
     static const struct sock_fprog programs[] = {PROGRAM(filter_0), PROGRAM(filter_1), PROGRAM(filter_2),
                                                  PROGRAM(filter_3)};
     const struct sock_fprog *program = &programs[(c->network ? 2 : 0) + (c->children ? 1 : 0)];
+    bool asks = starts && !c->children;
     long rc = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (rc == 0) /* a new listener is close-on-exec */
-        rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, c->children ? 0 : SECCOMP_FILTER_FLAG_NEW_LISTENER, program);
-    *ret_listener = rc >= 0 && !c->children ? (int)rc : -1;
+        rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, asks ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0, program);
+    *ret_listener = rc >= 0 && asks ? (int)rc : -1;
     if (rc < 0)
         sandbox_missing_add(missing, SANDBOX_SECCOMP, "%s", strerror(errno));
 }

@@ -37,9 +37,20 @@ void sandbox_lock_files(const struct sandbox_config *c, const struct sandbox_bin
                         struct sandbox_missing *missing);
 enum status sandbox_lock_capabilities(struct err *err) MUST_USE;
 
+/* sandbox_own.c: the program that is this file, and goes on in the child. */
+struct sandbox_own {
+    pid_t *tid;    /* where the C library keeps the number of the thread */
+    str args, env; /* where ours lie */
+};
+/* In the parent, of one thread. False: the system does not say, and the program has to be started like any other. */
+bool sandbox_own_find(struct sandbox_own *ret);
+/* `env` is the program's from now on. Descriptors, signals and rights are as they shall be. */
+NORETURN void sandbox_own_start(const struct sandbox_own *o, const struct sandbox_config *c, char **env);
+
 /* sandbox_calls.c: system calls. *ret_listener: a descriptor on which the one start of a program waits for leave, -1
- * when none is asked for (config->children) or there is no seccomp. */
-void sandbox_calls_lock(const struct sandbox_config *c, int *ret_listener, struct sandbox_missing *missing);
+ * when none is asked for (`starts` is false, config->children) or there is no seccomp. */
+void sandbox_calls_lock(const struct sandbox_config *c, bool starts, int *ret_listener,
+                        struct sandbox_missing *missing);
 /* Lets the call that waits through: true when there was one. */
 bool sandbox_calls_let_start(int listener);
 

@@ -2,9 +2,12 @@
 """vitrine sandbox as a command: who the program is, signals, ends, what is missing, mistakes."""
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
+
+import pytest
 
 import box as boxes
 import serving
@@ -112,6 +115,55 @@ def test_listening_socket(box):
     assert b'"rows"' in ask(path, "/one/t.json")
     process.send_signal(signal.SIGTERM)
     assert process.wait(120) == 0 and not path.exists()
+
+
+def memory(pid, *names):
+    """What lies in those parts of a process."""
+    maps = [line.split() for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    with open(f"/proc/{pid}/mem", "rb") as file:
+        for words in maps:
+            if words[-1] in names and "r" in words[1]:
+                first, last = (int(n, 16) for n in words[0].split("-"))
+                file.seek(first)
+                yield file.read(last - first)
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own", "copy"])
+def test_our_own_program_goes_on(box, own):
+    """Our own file is not started a second time: the child goes on as it. A copy of it is started, like any other program.
+    Nothing else differs: what it is told, who it is, what it may, and that it knows nothing of our environment."""
+    path, secret = box.top / "run/own.sock", "of-whoever-started-us"
+    program = box.program if own else box.top / "other-name"
+    if not own:
+        shutil.copy(box.program, program)
+    data = box.space / "data/goes-on.db"
+    serving.make(data, "create table if not exists t(a); insert into t values (1)")
+    command = [program, "serve", "--uds", path, "--state", box.space / "state", data]
+    with box.start(*box.sandbox("--folder", box.space, "--listen", path), *command, stdout=subprocess.DEVNULL,
+                   env={"ATTACK_SECRET_VARIABLE": secret}) as process:
+        try:
+            assert until(path.exists)
+            assert b'"rows"' in ask(path, "/goes-on/t.json")
+            pid = inner(process)
+            told = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+            assert told == [str(word).encode() for word in command]
+            status = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+            assert "CapBnd:\t0000000000000000" in status and "CapEff:\t0000000000000000" in status
+            assert "NoNewPrivs:\t1" in status and "Seccomp:\t2" in status
+            threads = sorted(int(task.name) for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
+            assert threads[0] == pid and len(threads) > 1
+            if os.geteuid() == 0:  # who may look into it
+                environment = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+                goes_on = own and b"__tsan_init" not in box.program.read_bytes()
+                assert (b"HOME=/tmp" in environment) != goes_on
+                parts = list(memory(pid, "[stack]", "[heap]"))
+                assert parts and not any(secret.encode() in part for part in (environment, *parts))
+                assert any(b"HOME=/tmp" in part for part in parts) or boxes.SANITIZED
+                names = {os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{pid}/fd")}
+                assert "pipe" not in names - {os.readlink(f"/proc/{os.getpid()}/fd/2").split(":")[0]}
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(120) == 0 and not path.exists()
 
 
 def ask(path, target):
