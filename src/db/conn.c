@@ -348,6 +348,14 @@ enum status conn_execute(struct conn *c, str sql, struct err *err)
     return rc == SQLITE_OK ? STATUS_OK : conn_error(c, rc, err);
 }
 
+enum status conn_keep_log(struct conn *c, struct err *err)
+{
+    int keep = 1;
+    (void)sqlite3_file_control(c->sqlite, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+    /* Without a limit it would not be made empty at the end. */
+    return conn_execute(c, STR("pragma journal_size_limit = 1000000"), err);
+}
+
 enum status conn_vacuum(struct conn *c, struct err *err)
 {
     int attached = sqlite3_limit(c->sqlite, SQLITE_LIMIT_ATTACHED, 1);

@@ -52,6 +52,9 @@ enum status conn_execute(struct conn *c, str sql, struct err *err) MUST_USE;
  * transaction. */
 enum status conn_attach(struct conn *c, str file, const char *schema, struct err *err) MUST_USE;
 enum status conn_detach(struct conn *c, const char *schema, struct err *err) MUST_USE;
+/* The files of the write-ahead log stay, empty, when this connection is the last that closes: a database that is opened
+ * and closed often need not make and remove them each time. For a CONN_WRITE connection. */
+enum status conn_keep_log(struct conn *c, struct err *err) MUST_USE;
 /* VACUUM attaches a file of its own, which other statements may not. Not inside of a transaction. */
 enum status conn_vacuum(struct conn *c, struct err *err) MUST_USE;
 /* One statement of a script of others on a CONN_WRITE connection, to its end; its rows are dropped. It is judged by the

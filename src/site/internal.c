@@ -147,6 +147,8 @@ static enum status open_database(const char *path, struct database **ret_db, str
     st = conn_open_private(db, CONN_WRITE, &writer, err);
     if (st == STATUS_OK && *path)
         st = conn_execute(writer, STR("pragma journal_mode = wal"), err);
+    if (st == STATUS_OK && *path) /* a site that falls asleep opens it again and again */
+        st = conn_keep_log(writer, err);
     if (st == STATUS_OK)
         st = run_steps(writer, err);
     if (st != STATUS_OK) {

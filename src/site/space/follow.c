@@ -63,10 +63,15 @@ static void on_change(void *arg, unsigned id)
     look(arg);
 }
 
+/* Here and not on a worker: a second of an idle space shall cost one stat and not five changes of threads, for there
+ * may be hundreds of them. */
 static void on_timer(void *arg)
 {
     struct space_follow *f = arg;
-    if (!f->busy)
+    struct space *now = space_cell_get(f->config.cell);
+    bool news = now->generation != f->told->generation || space_cell_stale(f->config.cell);
+    space_unref(now);
+    if (news && !f->busy)
         look(f);
     loop_timer_after_ms(f->config.loop, &f->timer, LOOK_MS);
 }

@@ -321,6 +321,17 @@ static bool same_file(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+bool space_cell_stale(struct space_cell *c)
+{
+    struct stat file;
+    bool stale = true; /* somebody reads it just now */
+    if (pthread_mutex_trylock(&c->reading) == 0) {
+        stale = stat(c->path, &file) == 0 && !same_file(&file, &c->seen);
+        pthread_mutex_unlock(&c->reading);
+    }
+    return stale;
+}
+
 enum status space_cell_read(struct space_cell *c, struct err *err)
 {
     struct stat file;

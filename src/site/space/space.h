@@ -54,6 +54,8 @@ struct space *space_cell_get(struct space_cell *c) MUST_USE;               /* a 
 /* Reads the file if it is not the one that was read last, and puts what it says into the cell. Reads go one after the
  * other, so that the newest stays. After a failure, which is told once a file, the cell is as it was. Blocks. */
 enum status space_cell_read(struct space_cell *c, struct err *err) MUST_USE;
+/* Whether there is something to read: one stat, never waits. */
+bool space_cell_stale(struct space_cell *c);
 /* The same for as long as `a` lives. */
 const struct space *space_cell_borrow(struct space_cell *c, struct arena *a);
 
