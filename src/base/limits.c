@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/macros.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 enum { LOWERED_MAX = 32 };
@@ -20,7 +21,8 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void read_environment(void)
 {
     const char *text = getenv("VITRINE_LIMITS");
-    str rest = str_of(text ? text : ""), one, name, number;
+    /* A copy: the environment may be wiped (rt/sandbox_own.c). */
+    str rest = str_of(text ? mem_cstr(str_of(text)) : ""), one, name, number;
     while (rest.n) {
         uint64_t value;
         str_cut(rest, ',', &one, &rest);

@@ -124,7 +124,7 @@ static void read_environment(void)
     const char *text = getenv("VITRINE_FAULT");
     struct err err = ERR_INIT;
     if (text && text[0] == '@') {
-        plan_file = text + 1;
+        plan_file = mem_cstr(str_of(text + 1)); /* the environment may be wiped (sandbox_own.c) */
         atomic_store(&planned, true);
     } else if (text && set_plan(str_of(text), &err) != STATUS_OK) {
         dprintf(STDERR_FILENO, "VITRINE_FAULT: %s\n", err.text);
