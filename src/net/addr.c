@@ -222,6 +222,11 @@ static bool is_public_v4(uint32_t a)
     return true;
 }
 
+static uint32_t v4_at(const uint8_t *b)
+{
+    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
 bool addr_is_public(const struct sockaddr *address)
 {
     if (address->sa_family == AF_INET) {
@@ -233,8 +238,14 @@ bool addr_is_public(const struct sockaddr *address)
         return false;
     struct sockaddr_in6 v6;
     memcpy(&v6, address, sizeof v6);
+    static const uint8_t nat64[12] = {0, 0x64, 0xff, 0x9b}, teredo[4] = {0x20, 1};
     const uint8_t *b = v6.sin6_addr.s6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) || (b[0] == 0 && b[1] == 0x64)) /* or NAT64, 64:ff9b::/96 */
-        return is_public_v4((uint32_t)b[12] << 24 | (uint32_t)b[13] << 16 | (uint32_t)b[14] << 8 | b[15]);
+    /* Behind some lies an address of version 4 that translators and tunnels go on to: it is the one that counts. */
+    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) || memcmp(b, nat64, sizeof nat64) == 0) /* 64:ff9b::/96, RFC 6052 */
+        return is_public_v4(v4_at(b + 12));
+    if (b[0] == 0x20 && b[1] == 2) /* 2002::/16, RFC 3056 */
+        return is_public_v4(v4_at(b + 2));
+    if (memcmp(b, teredo, sizeof teredo) == 0) /* 2001::/32, RFC 4380: scrambled, and used by nobody any more */
+        return false;
     return (b[0] & 0xe0) == 0x20; /* 2000::/3: everything else is of this machine, link or network */
 }

@@ -182,12 +182,33 @@ TEST(public_addresses)
     static const struct {
         const char *text;
         bool public;
-    } known[] = {{"127.0.0.1:1", false},   {"10.1.2.3:1", false},        {"172.31.0.1:1", false},
-                 {"192.168.1.1:1", false}, {"169.254.169.254:1", false}, {"100.64.0.1:1", false},
-                 {"0.0.0.0:1", false},     {"224.0.0.1:1", false},       {"1.1.1.1:1", true},
-                 {"172.32.0.1:1", true},   {"[::1]:1", false},           {"[fe80::1]:1", false},
-                 {"[fc00::1]:1", false},   {"[2606:4700::1]:1", true},   {"[64:ff9b::7f00:1]:1", false},
-                 {"unix:/tmp/x", false}};
+    } known[] = {{"127.0.0.1:1", false},
+                 {"10.1.2.3:1", false},
+                 {"172.31.0.1:1", false},
+                 {"192.168.1.1:1", false},
+                 {"169.254.169.254:1", false},
+                 {"100.64.0.1:1", false},
+                 {"0.0.0.0:1", false},
+                 {"224.0.0.1:1", false},
+                 {"1.1.1.1:1", true},
+                 {"172.32.0.1:1", true},
+                 {"[::1]:1", false},
+                 {"[fe80::1]:1", false},
+                 {"[fc00::1]:1", false},
+                 {"[2606:4700::1]:1", true},
+                 {"[64:ff9b::7f00:1]:1", false},
+                 {"unix:/tmp/x", false},
+                 {"[64:ff9b::808:808]:1", true},
+                 {"[64:ff9b:1:a00::808:808]:1", false},
+                 {"[2002:7f00:1::808:808]:1", false},
+                 {"[2002:a9fe:a9fe::1]:1", false},
+                 {"[2002:808:808::1]:1", true},
+                 {"[2001:0:808:808::1]:1", false},
+                 {"[2001:4860:4860::8888]:1", true},
+                 {"[::ffff:10.0.0.1]:1", false},
+                 {"[::ffff:8.8.8.8]:1", true},
+                 {"[::10.0.0.1]:1", false},
+                 {"[::]:1", false}};
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         struct addr at;
         CHECK_INT(addr_parse(str_of(known[i].text), &at, NULL), STATUS_OK);
