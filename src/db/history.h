@@ -14,6 +14,7 @@
 #define HISTORY_PREFIX       "_history_"
 #define HISTORY_COMMAND_LINE "command line" /* by which way: commands of ours */
 #define HISTORY_ASIDE        ":aside"
+#define HISTORY_OWN_PREFIX   "_vitrine_" /* who wrote, columns of before; and what undoes an import (ingest/undo.h) */
 #define HISTORY_ACTOR        "_vitrine_actor"
 #define HISTORY_COLUMNS      "_vitrine_history_columns"
 
@@ -155,7 +156,8 @@ enum status history_list(struct conn *c, struct arena *a, const str **ret, size_
 
 /* Does the database have any history, as this connection sees it now? */
 bool history_in_use(struct conn *c);
-/* Is it one of the tables that this mechanism keeps? */
+/* Is it one of the tables that are kept by ourselves? Their rows are believed (undo drops the tables that they name),
+ * so nobody changes them, or makes one, through the site. */
 bool history_is_own_table(str table);
 /* The table whose history `table` is; empty = it is none. A renamed table is found by its triggers. */
 str history_owner(const struct schema *s, str table);

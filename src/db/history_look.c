@@ -38,8 +38,11 @@ enum status history_fetch_names(struct conn *c, struct arena *a, const char *sql
 
 bool history_is_own_table(str table)
 {
-    return str_eq_nocase(table, STR(HISTORY_ACTOR)) || str_eq_nocase(table, STR(HISTORY_COLUMNS)) ||
-           str_eq_nocase(str_sub(table, 0, sizeof HISTORY_PREFIX - 1), STR(HISTORY_PREFIX));
+    const str prefixes[] = {STR(HISTORY_PREFIX), STR(HISTORY_OWN_PREFIX)};
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+        if (str_eq_nocase(str_sub(table, 0, MIN(table.n, prefixes[i].n)), prefixes[i]))
+            return true;
+    return false;
 }
 
 /* ---- the table as it is ---- */

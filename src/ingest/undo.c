@@ -224,6 +224,23 @@ static enum status drop_made_tables(struct taking *t, struct err *err)
     return st;
 }
 
+/* What the record says of a table, an index or a trigger. The record lies in a database that anybody may have made: so
+ * it is one statement that makes something, and is compiled as SQL of others is. */
+static enum status make_again(struct taking *t, str sql, struct err *err)
+{
+    const str create = STR("CREATE ");
+    struct stmt *s = NULL;
+    if (!str_eq_nocase(str_sub(sql, 0, create.n), create))
+        return err_set(err, STATUS_CORRUPT, "the record of this import was changed: it makes nothing");
+    enum status st = conn_prepare(t->c, sql, &s, err);
+    if (st != STATUS_OK)
+        return st;
+    while ((st = stmt_step(s, err)) == STATUS_AGAIN)
+        continue;
+    stmt_done(s);
+    return st;
+}
+
 /* The table is made again as it was, filled, then its indexes and triggers. A search index follows. */
 static enum status restore_table(struct taking *t, struct err *err)
 {
@@ -237,7 +254,7 @@ static enum status restore_table(struct taking *t, struct err *err)
     if (st == STATUS_OK)
         st = drop_table(t, err);
     for (size_t i = 0; i < count && st == STATUS_OK; i++) {
-        st = run(t, sql[i].text[1], err);
+        st = make_again(t, sql[i].text[1], err);
         if (st == STATUS_OK && str_is(sql[i].text[0], "table"))
             st = put_back(t, undo_rowid_name(t->a, t->c, t->table), err);
     }

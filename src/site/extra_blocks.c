@@ -382,7 +382,7 @@ struct value extra_block_expandable_columns(struct extra_context *c)
     for (size_t i = 0; i < c->table->fk_count; i++) {
         const struct schema_fk *fk = &c->table->fks[i];
         struct value pair = value_list(a), d = value_dict(a);
-        if (fk->count != 1 || !request_allowed(c->rq, ACTION_VIEW_TABLE, db_name(c), fk->other_table))
+        if (fk->count != 1 || !labels_are_allowed(c->rq, fk))
             continue;
         pair.tuple = true;
         VALUE_SET(d, "column", value_str(fk->columns[0]));

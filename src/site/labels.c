@@ -2,6 +2,7 @@
 #include "site/labels.h"
 
 #include "base/limits.h"
+#include "site/tables.h"
 
 str label_column(const struct request *rq, const struct schema *schema, str table)
 {
@@ -15,6 +16,12 @@ str label_column(const struct request *rq, const struct schema *schema, str tabl
 bool labels_is_expanded(const struct schema_table *table, str column, const str *only, size_t only_count)
 {
     return schema_fk_on(table, column) && (!only || str_in(column, only, only_count));
+}
+
+bool labels_are_allowed(const struct request *rq, const struct schema_fk *fk)
+{
+    const struct schema_table *other = schema_table(rq->schema, fk->other_table);
+    return other ? table_allowed(rq, other) : request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, fk->other_table);
 }
 
 /* "select other_column, label from other where other_column in (:v0, :v1, ...)" */
@@ -49,8 +56,7 @@ enum status labels_of_values(struct request *rq, const struct schema *schema, co
     const struct schema_fk *fk = schema_fk_on(table, column);
     for (size_t i = 0; i < count; i++)
         ret_labels[i] = (str){0};
-    if (!fk || !schema_table(schema, fk->other_table) ||
-        !request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, fk->other_table))
+    if (!fk || !schema_table(schema, fk->other_table) || !labels_are_allowed(rq, fk))
         return STATUS_OK;
     str label = label_column(rq, schema, fk->other_table);
     struct cell *distinct = ARENA_ARRAY(a, struct cell, count + 1);

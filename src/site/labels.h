@@ -10,6 +10,10 @@
 /* The label column of a table: configuration, else the schema's rule; empty = none. */
 str label_column(const struct request *rq, const struct schema *schema, str table);
 
+/* May the actor see the table that the key leads to? A key may spell its name in other letters than the table itself,
+ * and permissions go by the table's. */
+bool labels_are_allowed(const struct request *rq, const struct schema_fk *fk);
+
 /* Expands the columns named in `only` (NULL = every foreign key column that is in the rowset). Tables that the actor
  * may not see, and keys without a row, stay as they are. Errors of the look-up (a view that fails, ...) leave values
  * raw. */

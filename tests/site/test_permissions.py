@@ -439,3 +439,28 @@ def test_documented():
         row = rows[name]
         assert f"`{abbr}`" in row[1] and row[3].startswith("yes" if default else "no"), name
         assert requires is None or f"`{requires}`" in row[2], name
+
+
+# ---- names in other letters
+
+
+def test_a_key_that_spells_a_closed_table_otherwise(server, tmp_path):
+    """SQLite compares names without case, permissions go by the table's own name: labels of rows that nobody may see."""
+    schema = """
+    create table Closed (id integer primary key, name text);
+    insert into Closed values (1, 'hush one'), (2, 'hush two');
+    create table open (id integer primary key, a integer references CLOSED(id), b integer references closed(id));
+    insert into open values (1, 1, 2), (2, 2, 1);
+    """
+    (tmp_path / "config.json").write_text(json.dumps({"databases": {"d": {"tables": {"Closed": {"allow": {"id": "root"}}}}}}))
+    s = server(make(tmp_path / "d.db", schema), "-c", tmp_path / "config.json", "--secret", SECRET)
+    root = signing.cookie(SECRET, {"id": "root"})
+    assert s.ask("GET", "/d/Closed.json").status == 403
+    paths = ("/d/open", "/d/open/1", "/d/open.json?_labels=on&_extra=expandable_columns,facet_results&_facet=a&_facet=b",
+             "/d/open.csv?_labels=on", "/d/open.csv?_labels=on&_stream=on", "/d/open.json?_label=a", "/d/open?_facet=a")
+    for path in paths:
+        got = s.ask("GET", path)
+        assert got.status == 200 and "hush" not in got.text, path
+        assert got.status == 200 and "hush" in s.ask("GET", path, root).text, path
+    assert s.ask("GET", "/d/open.json?_extra=expandable_columns").json()["expandable_columns"] == []
+    assert len(s.ask("GET", "/d/open.json?_extra=expandable_columns", root).json()["expandable_columns"]) == 2

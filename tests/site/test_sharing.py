@@ -585,7 +585,7 @@ def test_preview(site):
     text = site.get("/-/share/preview?share=" + whole["id"], CLEO).text
     assert "shown" in text and "own_rule" not in text
     one = share(site, table="own_rule", audience="link")
-    assert site.get("/-/share/preview?share=" + one["id"], CLEO).status == 403
+    assert site.get("/-/share/preview?share=" + one["id"], CLEO).status == 404, "nor is she told that it is shared"
     assert site.get("/-/share/preview?share=" + one["id"], ED).status == 404
     for it in table, query, whole, one:
         change(site, it, action="withdraw")
@@ -623,3 +623,27 @@ def test_restart(tmp_path):
     assert listed["id"] == one["id"] and listed["url"] is None and listed["uses"] == 1
     assert second.get(path_of(one)).status == 303
     second.stop()
+
+
+def test_shares_of_what_one_may_not_see(site):
+    """Who may share sees the links of others, but not those to what only others may see: a link opens it."""
+    one = share(site, table="own_rule", audience="link")
+    whole = share(site, audience="link", password="four words in a row")
+    cookie, _ = enter(site, one)
+    assert site.ask("GET", "/d/own_rule.json", cookie).status == 200 and site.ask("GET", "/d/own_rule.json", CLEO).status == 403
+    token = path_of(one).rsplit("/", 1)[1]
+    for path in ("/-/shares.json", "/-/shares", "/-/shares.json?ended=1&database=d", "/-/share.json?database=d",
+                 "/-/share?database=d", "/-/share.json?database=d&table=shown"):
+        got = site.ask("GET", path, CLEO)
+        assert got.status == 200 and token not in got.text and "own_rule" not in got.text, path
+        assert whole["id"] in got.text or "shown" in path and "json" not in path, "of the database: she may see it"
+    assert token in site.ask("GET", "/-/shares.json", ANN).text
+    for path in (f"/-/shares/{one['id']}", f"/-/shares/{one['id']}.json", f"/-/share/preview?share={one['id']}"):
+        got = site.ask("GET", path, CLEO)
+        assert got.status == 404 and token not in got.text, path
+    for body in ({"action": "new-link"}, {"action": "change", "no_password": True}, {"action": "change", "until": "7d"},
+                 {"action": "withdraw"}, {"action": "restore"}):
+        change(site, one, 404, CLEO, **body)
+    assert site.ask("GET", "/d/own_rule.json", cookie).status == 200, "nothing of it was changed"
+    for made in (one, whole):
+        change(site, made, action="withdraw")

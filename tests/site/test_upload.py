@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 
@@ -730,3 +731,75 @@ def test_links_lead_there(site):
                        ("/data/-/schema", "/-/upload?database=data"), ("/nothing", "/-/upload")):
         assert f'data-upload-page="{href}"' in site.ask("GET", path, cookie()).text, path
         assert "/-/upload" not in site.get(path).text, path
+
+
+def test_a_closed_table_in_other_letters(tmp_path):
+    """SQLite finds DOCS where there is docs; permissions go by what the table is called, through every door that takes a name."""
+    names = ("insert-row", "update-row", "delete-row", "create-table", "alter-table", "drop-table")
+    (tmp_path / "config.json").write_text(json.dumps({"databases": {"data": {
+        "permissions": {name: {"id": ["ann", "root"]} for name in names},
+        "tables": {"docs": {"permissions": {name: {"id": "root"} for name in names}}}}}}))
+    make(tmp_path / "data.db")
+    done = subprocess.run([serving.PROGRAM, "history", "enable", tmp_path / "data.db", "owners"], capture_output=True, text=True,
+                          timeout=60)
+    assert done.returncode == 0, done
+    site = serve(tmp_path / "data.db", "--state", tmp_path / "s", "-c", tmp_path / "config.json")
+    history = "_history_owners"
+
+    def contents():
+        db = sqlite3.connect(tmp_path / "data.db", timeout=60)
+        try:
+            return {table: db.execute(f'select * from "{table}"').fetchall() for table in ("docs", "owners", history)}
+        finally:
+            db.close()
+
+    before, rows = contents(), [{"id": 1, "title": "changed", "name": "changed"}]
+    for name in ("docs", "DOCS", "Docs", history, history.upper()):
+        answer = site.post(f"/data/{name}/-/import", rows, headers=bearer("ann"))
+        assert answer.status == 403, (name, answer)
+        answer = site.post("/data/-/create", {"table": name, "rows": rows, "replace": True}, headers=bearer("ann"))
+        assert answer.status in (400, 403), (name, answer)
+        data = "id,title\n70,x\n"
+        url = create(site, len(data), headers=bearer("ann"))
+        patch(site, url, 0, data, headers=bearer("ann"))
+        page = url.replace("upload", "import")
+        for fields in ({"mode": "append"}, {"mode": "append", "alter": "1"}, {"mode": "replace"},
+                       {"mode": "upsert", "name.0": "id", "pk.0": "1"}):
+            answer = site.form(page, cookie("ann"), action="start", database="data", table=name, **fields)
+            assert answer.status == 403, (name, fields, answer)
+        assert site.form(page, cookie("ann"), action="delete").status == 303
+    assert contents() == before
+    answer = site.post("/data/PAIRS/-/import", [{"a": "x", "b": 1, "val": "y"}], headers=bearer("ann"))
+    assert answer.status == 200 and len(site.rows("pairs")) == 2, "what is open is found in other letters too"
+    site.stop()
+
+
+def test_what_undo_believes_is_written_by_nobody(tmp_path):
+    """Undoing an import drops the tables that its record names: who writes the record, or makes one, drops what they like."""
+    names = ("insert-row", "update-row", "delete-row", "create-table", "alter-table", "execute-write-sql", "drop-table")
+    (tmp_path / "config.json").write_text(json.dumps({"databases": {"data": {
+        "permissions": {name: {"id": ["ann", "root"] if name != "drop-table" else "root"} for name in names}}}}))
+    site = serve(make(tmp_path / "data.db"), "--state", tmp_path / "s", "-c", tmp_path / "config.json")
+    ann = bearer("ann")
+    data = "name,n\nx,7\n"
+    url = create(site, len(data), headers=ann)
+    patch(site, url, 0, data, headers=ann)
+    page = url.replace("upload", "import")
+    assert site.form(page, cookie("ann"), action="start", database="data", table="nopk", mode="append").status == 303
+    end = time.monotonic() + 60
+    while site.ask("GET", page + ".json", cookie("ann")).json()["state"] == "running":
+        assert time.monotonic() < end
+    assert site.ask("GET", page + ".json", cookie("ann")).json()["state"] == "done"
+    row = {"kind": "made child", "name": "docs", "sql": "drop table docs"}
+    for table in ("_vitrine_undo_sql", "_VITRINE_undo_sql"):
+        for path, body in ((f"/data/{table}/-/insert", {"row": row}), (f"/data/{table}/-/upsert", {"rows": [row]}),
+                           (f"/data/{table}/-/import", [row]), ("/data/-/create", {"table": table, "rows": [row]}),
+                           ("/data/-/create", {"table": table + "2", "rows": [row]}),
+                           ("/data/docs/-/alter", {"operations": [{"op": "rename_table", "args": {"to": table + "3"}}]}),
+                           ("/data/-/execute-write", {"sql": f"insert into {table} (kind, name) values ('made child', 'docs')"}),
+                           ("/data/-/execute-write", {"sql": "update _vitrine_imports set undo = 'rewritten'"})):
+            answer = site.post(path, body, headers=ann)
+            assert answer.status in (400, 403, 404), (path, body, answer)
+    assert site.form(page, cookie("ann"), action="undo").status == 303
+    assert len(site.rows("docs")) == 3 and len(site.rows("nopk")) == 1
+    site.stop()

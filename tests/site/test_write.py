@@ -385,6 +385,22 @@ def test_sql_needs_rights_for_each_table(other, tmp_path):
     assert len(site.rows("docs")) == 1
 
 
+def test_a_view_is_no_way_round(tmp_path):
+    """Whoever sees a view is not asked for the tables it reads: who may not read those by SQL defines none."""
+    (tmp_path / "c.json").write_text(json.dumps({"databases": {"data": {
+        "allow_sql": {"id": "root"}, "tables": {"docs": {"allow": {"id": "root"}}},
+        "permissions": {name: {"id": ["ann", "root"]} for name in ("execute-write-sql", "create-view", "create-table")}}}}))
+    server = serve(make(tmp_path / "data.db"), "-c", tmp_path / "c.json")
+    view = {"sql": "create view leak as select * from docs"}
+    got = server.post("/data/-/execute-write", view, 403, bearer("ann")).json()
+    assert "execute-sql" in json.dumps(got) and server.ask("GET", "/data/leak.json", bearer("ann")).status == 404
+    shown = server.ask("GET", "/data/-/execute-write/analyze?sql=create+view+leak+as+select+*+from+docs", bearer("ann"))
+    assert shown.status == 200 and shown.json()["execute_disabled"] is True, shown
+    server.post("/data/-/execute-write", {"sql": "create table copy as select * from docs"}, 403, bearer("ann"))
+    server.post("/data/-/execute-write", view, 200)
+    server.stop()
+
+
 def test_returning_is_cut(site):
     got = write(site, "insert into nopk (n) with recursive c(n) as (select 1 union all select n + 1 from c where n < 50) "
                       "select n from c returning n")

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "db/history.h"
 #include "ingest/target.h"
 #include "site/links.h"
 #include "site/query/plan.h"
@@ -109,13 +110,29 @@ static enum status check_mode(struct request *rq, const struct upload *u, struct
     return err_set(err, STATUS_INVALID, "Say what to do with the rows: create, append, replace or upsert");
 }
 
-static enum status check_start(struct request *rq, const struct upload *u, struct err *err)
+/* SQLite finds a table in other letters too, and what one may do goes by what it is called. */
+static enum status settle_name(struct request *rq, struct upload *u, struct err *err)
+{
+    enum status st = request_connect(rq, err);
+    const struct schema_table *t = st == STATUS_OK ? schema_table(rq->schema, u->table) : NULL;
+    if (t)
+        u->table = arena_str(rq->arena, t->name);
+    request_disconnect(rq);
+    return st;
+}
+
+static enum status check_start(struct request *rq, struct upload *u, struct err *err)
 {
     bool alter = value_truth(VALUE_GET(u->options, "alter"));
     rq->db = site_find(rq->site, u->database);
+    enum status st = rq->db ? settle_name(rq, u, err) : STATUS_OK;
+    if (st != STATUS_OK)
+        return st;
     if (!rq->db || !may_import(rq, rq->db, u->table))
         return err_set(err, STATUS_INVALID, "Choose a database that you may put data into");
-    enum status st = write_require_mutable(rq, err);
+    st = write_require_mutable(rq, err);
+    if (st == STATUS_OK && history_is_own_table(u->table))
+        st = err_set(err, STATUS_FORBIDDEN, "%.*s is part of a history, which nobody changes", STR_ARG(u->table));
     if (st == STATUS_OK && !def_table_name_is_valid(u->table))
         st = err_set(err, STATUS_INVALID, "\"%.*s\" cannot be the name of a table", STR_ARG(u->table));
     if (st == STATUS_OK)

@@ -179,11 +179,18 @@ static struct value share_value(struct request *rq, const struct share *s)
     return d;
 }
 
+/* A share holds its link, and may be opened further: both are for who may see the thing without it, as making it is. */
+static bool is_for_them(const struct request *rq, const struct share *s)
+{
+    return request_allowed_by_rules(rq, share_actions[s->kind], s->database, s->name);
+}
+
 static struct value share_values(struct request *rq, const struct share *shares, size_t count)
 {
     struct value list = value_list(rq->arena);
     for (size_t i = 0; i < count; i++)
-        value_push(list, share_value(rq, &shares[i]));
+        if (is_for_them(rq, &shares[i]))
+            value_push(list, share_value(rq, &shares[i]));
     return list;
 }
 
@@ -397,7 +404,7 @@ static enum status find_share(struct request *rq, str id, struct share *ret, str
     if (value_is_null(rq->actor))
         return require_share(rq, STR(""), err);
     bool found = shares_get(rq->site->shares, rq->arena, id, ret);
-    if (found && request_allowed(rq, ACTION_SHARE, ret->database, (str){0}))
+    if (found && request_allowed(rq, ACTION_SHARE, ret->database, (str){0}) && is_for_them(rq, ret))
         return STATUS_OK;
     return err_set(err, STATUS_NOT_FOUND, "There is no such share");
 }
@@ -515,6 +522,8 @@ enum status view_shares(struct request *rq, struct err *err)
         if (count)
             qsort(shares, count, sizeof *shares, by_thing);
         for (size_t k = 0; k < count; k++) {
+            if (!is_for_them(rq, &shares[k]))
+                continue;
             struct value one = share_value(rq, &shares[k]);
             VALUE_SET(one, "dialog_thing",
                       value_str(ARENA_CAT(a, db, STR("/"), shares[k].name, STR("/"),

@@ -4,6 +4,7 @@
 #include "site/write/create.h"
 
 #include "base/limits.h"
+#include "db/history.h"
 #include "site/links.h"
 #include "site/query/plan.h"
 #include "site/view/view.h"
@@ -362,17 +363,29 @@ static enum status check_existing(const struct schema_table *t, const struct cre
     return bad ? refuse(err, "pk cannot be changed for existing table") : STATUS_OK;
 }
 
-static enum status check_permissions(struct request *rq, const struct create_plan *p, bool exists, struct err *err)
+/* Of the database; `table` not empty: of that table, which exists. */
+static enum status check_actions(struct request *rq, const struct create_plan *p, str table, bool alters,
+                                 struct err *err)
 {
-    str db = rq->db->name, none = {0};
+    str db = rq->db->name;
     enum status st = STATUS_OK;
     if (p->replace)
-        st = write_require(rq, ACTION_UPDATE_ROW, db, none, "Permission denied: need update-row", err);
+        st = write_require(rq, ACTION_UPDATE_ROW, db, table, "Permission denied: need update-row", err);
     if (st == STATUS_OK && value_count(p->rows))
-        st = write_require(rq, ACTION_INSERT_ROW, db, none, "Permission denied: need insert-row", err);
-    if (st == STATUS_OK && value_count(p->rows) && exists && p->alter)
-        st = write_require(rq, ACTION_ALTER_TABLE, db, none, "Permission denied: need alter-table", err);
+        st = write_require(rq, ACTION_INSERT_ROW, db, table, "Permission denied: need insert-row", err);
+    if (st == STATUS_OK && value_count(p->rows) && alters)
+        st = write_require(rq, ACTION_ALTER_TABLE, db, table, "Permission denied: need alter-table", err);
     return st;
+}
+
+/* Datasette asks for the database alone; rows of a table that is there are those of its own rules too. */
+static enum status check_permissions(struct request *rq, const struct create_plan *p, const struct schema_table *t,
+                                     struct err *err)
+{
+    enum status st = check_actions(rq, p, (str){0}, t && p->alter, err);
+    if (st == STATUS_OK && t && history_is_own_table(t->name))
+        return err_set(err, STATUS_FORBIDDEN, "%.*s is part of a history, which nobody changes", STR_ARG(t->name));
+    return st == STATUS_OK && t ? check_actions(rq, p, t->name, p->alter, err) : st;
 }
 
 static enum status plan_create(struct request *rq, struct err *err)
@@ -391,7 +404,7 @@ static enum status plan_create(struct request *rq, struct err *err)
     const struct schema_table *t = schema_table(rq->schema, p->table);
     if (t && (t->kind == SCHEMA_VIEW || !str_eq(t->name, p->table)))
         return already_there(p, err);
-    st = check_permissions(rq, p, t != NULL, err);
+    st = check_permissions(rq, p, t, err);
     if (st == STATUS_OK && t)
         st = check_existing(t, p, err);
     if (st != STATUS_OK)

@@ -80,10 +80,17 @@ static bool owner_allowed(struct request *rq, const struct sql_operation *o, str
     return !ret_owner->n || request_allowed(rq, ACTION_VIEW_TABLE, rq->db->name, *ret_owner);
 }
 
+/* A view may read any table, and whoever sees it is not asked for those: so it is made by who may read them by SQL. */
+static bool may_define(struct request *rq, const struct sql_operation *o)
+{
+    return o->verb != SQL_CREATE || o->target != SQL_ON_VIEW ||
+           request_allowed(rq, ACTION_EXECUTE_SQL, rq->db->name, (str){0});
+}
+
 static bool allowed(struct request *rq, const struct sql_operation *o, const struct sql_decision *d)
 {
     str owner;
-    if (!owner_allowed(rq, o, &owner))
+    if (!owner_allowed(rq, o, &owner) || !may_define(rq, o))
         return false;
     for (size_t i = 0; i < d->action_count; i++)
         if (!request_allowed(rq, d->actions[i], rq->db->name, d->of_table ? o->table : (str){0}))
@@ -176,6 +183,9 @@ enum status decide_check(struct request *rq, const struct sql_analysis *an, bool
         if (!owner_allowed(rq, o, &owner))
             return err_set(err, STATUS_FORBIDDEN, "Permission denied: need view-table on %.*s/%.*s",
                            STR_ARG(rq->db->name), STR_ARG(owner));
+        if (!may_define(rq, o))
+            return err_set(err, STATUS_FORBIDDEN, "Permission denied: need execute-sql on %.*s to define a view",
+                           STR_ARG(rq->db->name));
         for (size_t k = 0; k < d.action_count; k++) {
             if (request_allowed(rq, d.actions[k], rq->db->name, d.of_table ? o->table : (str){0}))
                 continue;

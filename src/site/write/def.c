@@ -2,6 +2,7 @@
 #include "site/write/def.h"
 
 #include "codec/jwrite.h"
+#include "db/history.h"
 #include "site/write/write.h"
 
 static const struct {
@@ -79,5 +80,5 @@ str def_default_literal(struct arena *a, struct value v)
 bool def_table_name_is_valid(str name)
 {
     return name.n > 0 && !str_starts(name, STR("sqlite_")) && str_find_char(name, '\n') == STR_NPOS &&
-           str_find_char(name, '\0') == STR_NPOS;
+           str_find_char(name, '\0') == STR_NPOS && !history_is_own_table(name);
 }

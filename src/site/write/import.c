@@ -438,15 +438,18 @@ static void import_close(struct http_stream *stream)
 
 /* ---- worker ---- */
 
+static enum status require_rows(const struct request *rq, str table, struct err *err)
+{
+    const char *message = "Permission denied: need both insert-row and update-row";
+    enum status st = write_require(rq, ACTION_INSERT_ROW, rq->db->name, table, message, err);
+    return st == STATUS_OK ? write_require(rq, ACTION_UPDATE_ROW, rq->db->name, table, message, err) : st;
+}
+
 enum status import_admit(struct request *rq, struct err *err)
 {
     enum status st = request_find_database(rq, err);
-    if (st != STATUS_OK)
-        return st;
-    const char *message = "Permission denied: need both insert-row and update-row";
-    st = write_require(rq, ACTION_INSERT_ROW, rq->db->name, rq->params[1], message, err);
     if (st == STATUS_OK)
-        st = write_require(rq, ACTION_UPDATE_ROW, rq->db->name, rq->params[1], message, err);
+        st = require_rows(rq, rq->params[1], err);
     return st == STATUS_OK ? write_require_mutable(rq, err) : st;
 }
 
@@ -489,7 +492,11 @@ static enum status find_table(struct request *rq, struct import *m, struct err *
     const struct schema_table *t = schema_table(rq->schema, rq->params[1]);
     m->table = arena_str(m->keep, t ? t->name : rq->params[1]);
     m->types = t ? value_copy(m->keep, column_types_of(rq, t)) : value_dict(m->keep);
-    if (m->alter && t)
+    if (t && !str_eq(t->name, rq->params[1])) /* SQLite finds it in other letters too: what it is called counts */
+        st = require_rows(rq, t->name, err);
+    if (st == STATUS_OK && t && history_is_own_table(t->name))
+        st = err_set(err, STATUS_FORBIDDEN, "%.*s is part of a history, which nobody changes", STR_ARG(t->name));
+    if (st == STATUS_OK && m->alter && t)
         st = write_require(rq, ACTION_ALTER_TABLE, db, m->table, "Permission denied for alter-table", err);
     if (st == STATUS_OK && t)
         return check_existing(t, m, err);
