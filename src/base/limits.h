@@ -396,6 +396,7 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_HUB_START_TOTAL   LOWERABLE(HUB_START_TOTAL, INT64_C(5368709120)) /* bytes of all of them; more: 503 */
 #define LIMIT_HUB_START_S       LOWERABLE(HUB_START_S, 86400)   /* how long one waits; then it is removed */
 #define LIMIT_HUB_START_MS      LOWERABLE(HUB_START_MS, 300000) /* its import; longer: refused */
+#define LIMIT_HUB_COPIES        LOWERABLE(HUB_COPIES, 2)        /* of a space at once: downloads, clones; more: 429 */
 #define LIMIT_HUB_DOMAINS       LOWERABLE(HUB_DOMAINS, 20) /* hosts of its own that a space may have; more: refused */
 #define LIMIT_HUB_TEAMS         LOWERABLE(HUB_TEAMS, 100)  /* teams that one person may manage; more: refused */
 #define LIMIT_HUB_TEAM_PEOPLE   LOWERABLE(HUB_TEAM_PEOPLE, 1000) /* people of a team; more: refused */

@@ -37,14 +37,33 @@ static void erase(const char *path)
         log_line(LOG_ERROR, "hub", "%s", err.text);
 }
 
+/* As many names as there may be copies of a space at once, whatever process has them: each is as large as the space,
+ * and whoever takes a download decides how long it is there. */
+static enum status make_folder(struct hub *h, struct arena *a, str space_id, struct copies *c, struct err *err)
+{
+    enum status st = STATUS_OK;
+    for (int i = 0; i < LIMIT_HUB_COPIES && st == STATUS_OK; i++) {
+        c->folder = arena_printf(a, "%.*s/copies/%.*s-%d", STR_ARG(h->config.dir), STR_ARG(space_id), i);
+        st = fs_make_folders(c->folder, 0711, err); /* spaces' users pass through it */
+        if (st == STATUS_OK && mkdir(c->folder.p, 0700) == 0)
+            return STATUS_OK;
+        if (st == STATUS_OK && errno != EEXIST)
+            st = err_sys(err, STATUS_IO, errno, "cannot make %.*s", STR_ARG(c->folder));
+    }
+    if (st != STATUS_OK)
+        return st;
+    err_set(err, STATUS_RATE, "This space is being copied already.");
+    return err_hint(err, "Wait until the downloads and clones of it have ended.");
+}
+
 static enum status begin(struct hub *h, struct arena *a, str space_id, struct copies *c, struct err *err)
 {
-    c->folder = arena_printf(a, "%.*s/copies/%.*s", STR_ARG(h->config.dir), STR_ARG(hub_id(a, 'c')));
-    enum status st = fs_make_folders(c->folder, 0711, err); /* spaces' users pass through it */
-    if (st == STATUS_OK && mkdir(c->folder.p, 0700) != 0)
-        st = err_sys(err, STATUS_IO, errno, "cannot make %.*s", STR_ARG(c->folder));
-    if (st == STATUS_OK)
-        st = fs_open(c->folder.p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &c->lock, err);
+    enum status st = make_folder(h, a, space_id, c, err);
+    if (st != STATUS_OK)
+        return st;
+    st = fs_open(c->folder.p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &c->lock, err);
+    if (st != STATUS_OK)
+        rmdir(c->folder.p); /* it would count */
     if (st == STATUS_OK && flock(c->lock, LOCK_EX | LOCK_NB) != 0)
         st = err_sys(err, STATUS_IO, errno, "cannot lock %.*s", STR_ARG(c->folder));
     return st == STATUS_OK ? copies_give(h, c->folder, space_id, err) : st;

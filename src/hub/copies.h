@@ -9,14 +9,14 @@
 #include "replicate/tree.h"
 
 struct copies {
-    str folder; /* DIR/copies/ID; locked while it is used */
+    str folder; /* DIR/copies/ID-N; locked while it is used */
     int lock;   /* the folder, open */
     int shelf;  /* FOLDER/files, open: the contents lie there */
     struct tree tree;
 };
 
-/* Blocks for as long as the databases are large. CONFLICT names a database that cannot be copied. After OK:
- * copies_release. */
+/* Blocks for as long as the databases are large. CONFLICT names a database that cannot be copied; RATE: there are
+ * LIMIT_HUB_COPIES of the space. After OK: copies_release. */
 enum status copies_take(struct hub *h, struct arena *a, str space_id, struct copies *ret, struct err *err) MUST_USE;
 void copies_release(struct copies *c); /* the folder goes; fine twice */
 enum status copies_open(const struct copies *c, size_t i, int *ret_fd, struct err *err) MUST_USE;

@@ -87,6 +87,10 @@ static bool same_address(const struct addrinfo *x, const struct addrinfo *y)
 enum status domain_leads_here(const struct hub_config *c, str host, struct err *err)
 {
     struct addrinfo *its = NULL, *ours = NULL;
+    if (is_below(c->domain, host)) { /* it belongs to who runs the hub, and often leads to the same machine anyway */
+        err_set(err, STATUS_INVALID, "That \"%.*s\" leads here does not prove that it is yours.", STR_ARG(host));
+        return err_hint(err, "It is above the address of this hub: a record in the DNS, as shown below, proves it.");
+    }
     bool here = false;
     int failed = look_up(host, &its), own = failed ? 0 : look_up(c->domain, &ours);
     for (struct addrinfo *x = failed || own ? NULL : its; x; x = x->ai_next)

@@ -9,7 +9,8 @@
  * domain nor below it. INVALID. Pure. */
 enum status domain_host_check(const struct hub_config *c, str host, struct err *err) MUST_USE;
 /* Whether its name leads to this hub: to an address that the hub's own domain has. That proves whose it is (proof.h is
- * the other way): who is asked for certificates proves the same (docs/certificates.md). INVALID says what to change.
+ * the other way, and the only one for names above the hub's): who is asked for certificates proves the same
+ * (docs/certificates.md). INVALID says what to change.
  * Asks name servers, blocks for some seconds. */
 enum status domain_leads_here(const struct hub_config *c, str host, struct err *err) MUST_USE;
 

@@ -14,10 +14,21 @@ struct asked { /* one sign-in */
     struct identity_person person;
 };
 
+static str group_at(const struct github_config *c, size_t i)
+{
+    size_t gates = c->group_count + c->admin_count;
+    return i < c->group_count ? c->groups[i] : i < gates ? c->admins[i - c->group_count] : c->mapped[i - gates];
+}
+
+static size_t group_count(const struct github_config *c)
+{
+    return c->group_count + c->admin_count + c->mapped_count;
+}
+
 static bool wants_teams(const struct github_config *c)
 {
-    for (size_t i = 0; i < c->group_count + c->admin_count; i++)
-        if ((i < c->group_count ? c->groups[i] : c->admins[i - c->group_count]).p[0] != '@')
+    for (size_t i = 0; i < group_count(c); i++)
+        if (group_at(c, i).p[0] != '@')
             return true;
     return false;
 }
@@ -176,12 +187,6 @@ static enum status ask_group(struct asked *k, str group, bool *ret, struct err *
     return st;
 }
 
-static str group_at(const struct github_config *c, size_t i)
-{
-    size_t gates = c->group_count + c->admin_count;
-    return i < c->group_count ? c->groups[i] : i < gates ? c->admins[i - c->group_count] : c->mapped[i - gates];
-}
-
 static bool was_asked(const struct github_config *c, size_t i)
 {
     for (size_t j = 0; j < i; j++)
@@ -193,7 +198,7 @@ static bool was_asked(const struct github_config *c, size_t i)
 static enum status ask_groups(struct asked *k, struct err *err)
 {
     const struct github_config *c = k->config;
-    size_t gates = c->group_count + c->admin_count, n = gates + c->mapped_count;
+    size_t gates = c->group_count + c->admin_count, n = group_count(c);
     bool allowed = !c->group_count;
     k->person.says_groups = true;
     k->person.groups = ARENA_ARRAY(k->arena, str, n + 1);

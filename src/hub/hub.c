@@ -227,7 +227,9 @@ static enum status to_confirm(struct hub_request *rq, struct err *err)
         err_set(err, STATUS_FORBIDDEN, "Confirm first that it is you.");
         return err_hint(err, "Open /-/confirm in this browser.");
     }
-    str back = rq->route->flags & HUB_GET ? rq->http->path : STR("/-/account"); /* a form without a page of its own */
+    str back = rq->route->access == HUB_ADMIN ? STR("/-/admin") : STR("/-/account"); /* a form without a page */
+    if (rq->route->flags & HUB_GET)
+        back = rq->http->path;
     return hub_go(rq, ARENA_CAT(rq->a, STR("/-/confirm?to="), url_quote(rq->a, back, "/")), NULL);
 }
 
@@ -365,6 +367,7 @@ static enum status start_pool(struct hub *h, struct err *err)
         [HUB_CHANGE] = {.name = "hub-change", .threads = 4, .queue_max = LIMIT_HUB_QUEUE},
         [HUB_COPY] = {.name = "hub-copy", .threads = 2, .queue_max = LIMIT_HUB_QUEUE, .nice = 5},
         [HUB_OUTSIDE] = {.name = "hub-outside", .threads = 4, .queue_max = LIMIT_HUB_QUEUE},
+        [HUB_NAMES] = {.name = "hub-names", .threads = 2, .queue_max = LIMIT_HUB_QUEUE},
         [HUB_BODY] = {.name = "hub-body", .threads = 2, .queue_max = LIMIT_HUB_QUEUE, .nice = 2},
         [HUB_BACKGROUND] = {.name = "hub-background", .threads = 2, .queue_max = LIMIT_HUB_QUEUE, .nice = 5},
     };

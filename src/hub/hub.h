@@ -31,6 +31,7 @@ enum hub_lane {
     HUB_CHANGE,     /* what waits for the edge: starting and stopping spaces */
     HUB_COPY,       /* what copies whole databases: minutes */
     HUB_OUTSIDE,    /* what waits for others on the web: issuers */
+    HUB_NAMES,      /* what waits for name servers that somebody chose: nobody who signs in waits behind them */
     HUB_BODY,       /* files that come in */
     HUB_BACKGROUND, /* mail, telling spaces, what nobody waits for */
     HUB_LANES

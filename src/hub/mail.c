@@ -181,6 +181,16 @@ static enum status compose(struct mailer *m, struct arena *a, const struct waiti
 
 /* ---- into the queue ---- */
 
+bool mail_is_like_a_link(str s)
+{
+    const str links[] = {STR("://"), STR("www."), STR("@")};
+    for (size_t at = 0; at < s.n; at++)
+        for (size_t i = 0; i < ARRAY_LEN(links); i++)
+            if (str_eq_nocase(str_sub(s, at, MIN(s.n, at + links[i].n)), links[i]))
+                return true;
+    return false;
+}
+
 struct counts {
     int64_t recent, alike, waiting; /* to the address in the last hour, of this kind; to anybody, not sent yet */
 };

@@ -51,6 +51,10 @@ enum status mail_config_read(struct arena *a, struct value section, str domain, 
 enum status mail_add(struct conn *c, struct arena *a, str key, str to, const char *kind, struct value vars,
                      struct err *err) MUST_USE;
 
+/* What somebody calls themself, or something of theirs, and a mail program would make a link of: mails to people who do
+ * not know them say something else. Pure. */
+bool mail_is_like_a_link(str s);
+
 struct mailer;
 
 /* CONFIG: a template that does not compile. The configuration lives longer. */

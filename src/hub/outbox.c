@@ -15,19 +15,11 @@
 #include "base/utf8.h"
 #include "codec/letter.h"
 #include "codec/value.h"
+#include "hub/mail.h"
 
 #include "base/banned.h"
 
 /* ---- what is in a file ---- */
-
-static bool is_like_a_link(str s)
-{
-    const str links[] = {STR("://"), STR("www."), STR("@")};
-    for (size_t i = 0; i < ARRAY_LEN(links); i++)
-        if (str_find(s, links[i]) != STR_NPOS)
-            return true;
-    return false;
-}
 
 static enum status words(struct arena *a, struct value v, const char *name, str *ret, struct err *err)
 {
@@ -71,7 +63,7 @@ enum status outbox_read(struct arena *a, str json, str origin, struct outbox_mai
         st = words(a, v, "what", &m.what, err);
     if (st == STATUS_OK)
         st = words(a, v, "by", &m.by, err);
-    if (is_like_a_link(m.what)) /* a mail program would make one of it */
+    if (mail_is_like_a_link(m.what))
         m.what = STR("a page");
     if (st == STATUS_OK)
         *ret = m;

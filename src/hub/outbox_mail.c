@@ -29,7 +29,8 @@ static enum status write_mail(struct conn *c, void *arg, struct err *err)
                              "select u.name from members m join users u on u.id = m.user_id where m.space_id = ?1"
                              " and (u.id = ?2 or u.email = ?2)",
                              SQL_T(k->space), SQL_T(k->mail->by));
-    VALUE_SET(vars, "by", row.kind == VALUE_DICT ? VALUE_GET(row, "name") : value_cstr("Somebody"));
+    str by = value_get_text(row, STR("name"));
+    VALUE_SET(vars, "by", by.n && !mail_is_like_a_link(by) ? value_str(by) : value_cstr("Somebody"));
     VALUE_SET(vars, "what", value_str(k->mail->what));
     VALUE_SET(vars, "url", value_str(k->mail->url));
     return st == STATUS_OK ? mail_add(c, k->a, k->hub->secret, k->mail->to, "share", vars, err) : st;

@@ -11,6 +11,7 @@
 #include "hub/request.h"
 #include "hub/room.h"
 #include "hub/route.h"
+#include "hub/session.h"
 #include "template/eval.h"
 
 /* What a page says once after a redirect: ?note=KEY. */
@@ -105,6 +106,7 @@ static struct value providers_of(const struct hub_request *rq)
 {
     struct value list = value_list(rq->a);
     const struct providers *all = rq->hub->providers;
+    str link = rq->session.n && all && providers_count(all) ? hub_session_proof(rq, "link") : STR("");
     for (size_t i = 0; all && i < providers_count(all); i++) {
         const struct provider *p = providers_at(all, i);
         struct value one = value_dict(rq->a);
@@ -113,6 +115,7 @@ static struct value providers_of(const struct hub_request *rq)
         VALUE_SET(
             one, "start",
             value_str(p->oidc ? ARENA_CAT(rq->a, STR("/-/oidc/"), p->name, STR("/start")) : STR("/-/github/start")));
+        VALUE_SET(one, "link", value_str(link));
         value_push(list, one);
     }
     return list;

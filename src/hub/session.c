@@ -3,6 +3,8 @@
 
 #include "base/clock_jump.h"
 #include "base/limits.h"
+#include "codec/b64.h"
+#include "codec/digest.h"
 #include "hub/device.h"
 #include "hub/notice.h"
 #include "hub/space.h"
@@ -10,6 +12,7 @@
 #include "rt/fault.h"
 
 #define SEEN_EVERY_S 600 /* how exactly "last seen" is kept: a write each time */
+#define PROOF_BYTES  16
 
 struct seen {
     str id;
@@ -153,6 +156,14 @@ enum status hub_session_begin(struct hub_request *rq, const str *user_id, struct
     }
     hub_conn_release(rq);
     return st;
+}
+
+str hub_session_proof(const struct hub_request *rq, const char *what)
+{
+    unsigned char mac[DIGEST_RAW_MAX];
+    str said = ARENA_CAT(rq->a, STR("page:"), str_of(what), STR(":"), rq->session);
+    (void)digest_hmac_sha256(rq->hub->secret, said, mac);
+    return b64url_encode(rq->a, str_make((const char *)mac, PROOF_BYTES));
 }
 
 enum status hub_session_confirm(struct conn *c, const struct hub_request *rq, struct err *err)

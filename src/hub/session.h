@@ -21,6 +21,8 @@ enum status hub_session_begin(struct hub_request *rq, const str *user_id, struct
                               struct err *err) MUST_USE;
 /* Inside of a write: a password or a factor was shown again in this session. */
 enum status hub_session_confirm(struct conn *c, const struct hub_request *rq, struct err *err) MUST_USE;
+/* What pages that are shown in this session hold, and no page elsewhere can know: for a GET that begins something. */
+str hub_session_proof(const struct hub_request *rq, const char *what);
 /* Inside of a write: ends it, and everything that spaces believe because of it (space.json's "revoked"). */
 enum status hub_session_end(struct conn *c, struct arena *a, str session_id, struct err *err) MUST_USE;
 /* Inside of a write: all of a user's but `keep` (empty: all). */

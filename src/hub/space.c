@@ -231,18 +231,45 @@ struct make {
     str id, name, title;
 };
 
-static enum status room(struct conn *c, const struct hub_request *rq, struct err *err)
+static enum status count_owned(struct conn *c, const struct hub_request *rq, int64_t *ret_live, int64_t *ret_deleted,
+                               struct err *err)
 {
     struct value row;
-    int64_t most = rq->hub->config.spaces_each;
-    enum status st = SQL_ROW(c, rq->a, &row, err,
-                             "select count(*) as n from members m join spaces s on s.id = m.space_id"
-                             " where m.user_id = ?1 and m.role = 'owner' and s.state <> 'deleted'",
-                             SQL_T(hub_user_id(rq)));
-    if (st != STATUS_OK || !most || VALUE_GET(row, "n").i < most)
+    enum status st =
+        SQL_ROW(c, rq->a, &row, err,
+                "select count(*) filter (where s.state <> 'deleted') as live, count(*) filter (where s.state"
+                " = 'deleted') as deleted from members m join spaces s on s.id = m.space_id where m.user_id"
+                " = ?1 and m.role = 'owner'",
+                SQL_T(hub_user_id(rq)));
+    if (st == STATUS_OK) {
+        *ret_live = VALUE_GET(row, "live").i;
+        *ret_deleted = VALUE_GET(row, "deleted").i;
+    }
+    return st;
+}
+
+enum status space_room_for(struct conn *c, const struct hub_request *rq, struct err *err)
+{
+    int64_t most = rq->hub->config.spaces_each, live = 0, deleted = 0;
+    enum status st = count_owned(c, rq, &live, &deleted, err);
+    if (st != STATUS_OK || !most || live < most)
         return st;
     err_set(err, STATUS_CONFLICT, "You own %lld spaces, and nobody may own more here.", (long long)most);
     return err_hint(err, "Delete one, or ask an administrator of %.*s.", STR_ARG(rq->hub->config.domain));
+}
+
+/* Deleted ones keep their data for days: who makes, fills and deletes without end would fill the disk. */
+static enum status room(struct conn *c, const struct hub_request *rq, struct err *err)
+{
+    int64_t most = rq->hub->config.spaces_each, live = 0, deleted = 0;
+    enum status st = space_room_for(c, rq, err);
+    if (st == STATUS_OK)
+        st = count_owned(c, rq, &live, &deleted, err);
+    if (st != STATUS_OK || !most || live + deleted < 2 * most)
+        return st;
+    err_set(err, STATUS_CONFLICT, "You deleted %lld spaces that can still be brought back.", (long long)deleted);
+    return err_hint(err, "Bring one back, or wait until the first of them is gone, %d days after it was deleted.",
+                    (int)(LIMIT_HUB_GRACE_S / 86400));
 }
 
 enum status space_room(struct hub_request *rq, struct err *err)

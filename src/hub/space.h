@@ -34,8 +34,10 @@ struct space_contents {
  * left. */
 enum status space_make(struct hub_request *rq, str name, str title, const struct space_contents *contents, str *ret_id,
                        struct err *err) MUST_USE;
-/* CONFLICT: the user owns as many spaces as one may. */
+/* CONFLICT: the user owns as many spaces as one may, or deleted too many that can still be brought back. */
 enum status space_room(struct hub_request *rq, struct err *err) MUST_USE;
+/* Inside of a write: for one that is brought back. CONFLICT: the user owns as many as one may. */
+enum status space_room_for(struct conn *c, const struct hub_request *rq, struct err *err) MUST_USE;
 /* The row, with "role" as the user's role in it ("" = none; teams count) and "logo" as its name. NOT_FOUND unless the
  * user is a member or an administrator: that a space exists is nobody else's business. */
 enum status space_find(struct hub_request *rq, str name, struct value *ret, struct err *err) MUST_USE;

@@ -257,7 +257,7 @@ def prepare(hub, folder, issuer):
         did(browser.post("/-/account/app", {"do": "begin"}))
     did(owner.post("/-/account/app", {"do": "confirm", "code": code_of(owner)}), 200)
     add_passkey(owner, hub, "My phone")
-    did(by_the_university(owner, issuer, "?link=1", sub="1", email="ana@university.example", name="Ana"))
+    did(by_the_university(owner, issuer, owner.linking("university"), sub="1", email="ana@university.example", name="Ana"))
     did(by_the_university(hub.browser(), issuer, sub="2", email="viewer@example.org", name="Bo"), 200)
     did(owner.post("/-/account/address", {"email": "next@example.org"}))
     who["half"] = hub.browser()

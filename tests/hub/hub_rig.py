@@ -118,6 +118,10 @@ class Browser:
     def sign_in(self, email, password=PASSWORD, **more):
         return self.post("/-/sign-in", {"email": email, "password": password, **more})
 
+    def linking(self, name):
+        """What the button that links this provider to the account adds to its address."""
+        return re.search(rf'/-/oidc/{name}/start(\?link=[\w-]+)"', self.get("/-/account").text).group(1)
+
     def new_space(self, title, name=""):
         page = self.post("/-/new", {"title": title, "name": name})
         assert page.status == 303, page

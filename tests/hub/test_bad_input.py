@@ -192,7 +192,8 @@ def test_addresses_that_would_be_headers(posted):
 
 
 # Names that are taken: one line in the mail, whatever stands in them.
-LINES = ["Ana Bcc: all@example.org", "=?utf-8?q?x?=", "=?UTF-8?B?Cg==?=", "A" * 100, "\u00c4" * 50, "Ana <a@b.example>",
+LINES = ["Ana Bcc: all@example.org", "Ana Bcc: all of example", "=?utf-8?q?x?=", "=?UTF-8?B?Cg==?=", "A" * 100,
+         "\u00c4" * 50, "Ana <a@b.example>",
          "\"Ana\", b@c.example",
          "Ana\\r\\nBcc: x@y.example", "Ana%0d%0aBcc: x@y.example", "\U0001f600" * 20]
 # And those that are not.

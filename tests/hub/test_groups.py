@@ -188,7 +188,7 @@ def test_unlinking_takes_it_along(place, issuer):
     fay = place.browser()
     assert fay.sign_up("fay@g.example", "fay").status == 303
     issuer.person = {"sub": "sub-fay", "groups": ["botany", "chiefs"]}
-    assert sign_in(fay, issuer, "standin", "?link=1").status == 303
+    assert sign_in(fay, issuer, "standin", fay.linking("standin")).status == 303
     assert roles(place, "field")["fay"] == "editor" and fay.get("/-/admin").status == 200
     link = re.search(r'name="id" value="(\d+)"', fay.get("/-/account").text).group(1)
     assert place.ana.post("/-/account/unlink", {"id": link}).status == 404, "not somebody else's"

@@ -787,7 +787,7 @@ def groups_at_sign_in(w):
 def issuer_linked(w):
     b = w.person("linked@example.org")
     is_person(w, "someone-elsewhere", groups=["keepers"])
-    yield lambda: sign_in_by(b, w.issuer, query="?link=1")
+    yield lambda: sign_in_by(b, w.issuer, query=b.linking("standin"))
     assert identities(w, "linked@example.org") == 1 and grants(w, "linked@example.org") == [("editor",)]
     new = w.new_browser()
     assert sign_in_by(new, w.issuer).status == 303 and "linked@example.org" in new.get("/-/account").said
@@ -797,7 +797,7 @@ def issuer_linked(w):
 def issuer_unlinked(w):
     b = w.person("unlinked@example.org")
     is_person(w, "unlinked", groups=["keepers"])
-    assert sign_in_by(b, w.issuer, query="?link=1").status == 303
+    assert sign_in_by(b, w.issuer, query=b.linking("standin")).status == 303
     which = w.value("select id from identities where user = ?", id_of(w, "unlinked@example.org"))
     yield lambda: b.post("/-/account/unlink", {"id": which})
     assert identities(w, "unlinked@example.org") == 0 and not grants(w, "unlinked@example.org")

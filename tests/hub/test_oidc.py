@@ -249,7 +249,7 @@ def test_linking_and_unlinking(hub, issuer, other):
     assert refused.status == 409 and "only way" in refused.said
     # A second one, with an address that nobody has verified: she is signed in, that is enough.
     other.person = person(email=None)
-    page = sign_in(ana, other, "other", "?link=1")
+    page = sign_in(ana, other, "other", ana.linking("other"))
     assert page.status == 303 and page.header("location").startswith("/-/account"), page
     page = ana.get("/-/account")
     assert len(ids(page)) == 2 and "Other: " in page.said
@@ -259,16 +259,16 @@ def test_linking_and_unlinking(hub, issuer, other):
     issuer.person = person()
     cleo = hub.browser()
     assert sign_in(cleo, issuer).status == 303
-    page = sign_in(cleo, other, "other", "?link=1")
+    page = sign_in(cleo, other, "other", cleo.linking("other"))
     assert page.status == 409 and "another account" in page.said
     assert cleo.post("/-/account/unlink", {"id": ids(ana.get("/-/account"))[0]}).status == 409
     assert len(ids(ana.get("/-/account"))) == 2
-    code, q = other.code(begin(ana, "other", "?link=1"))
+    code, q = other.code(begin(ana, "other", ana.linking("other")))
     ana.post("/-/sign-out")
     page = back(ana, q, code=code, state=q["state"])
     assert page.status == 403 and "signed in" in page.said, "whoever linked has gone"
     assert hub.browser().get("/-/oidc/other/start?link=1").header("location").startswith("/-/sign-in")
-    assert sign_in(ben, issuer, "standin", "?link=1").status == 409
+    assert sign_in(ben, issuer, "standin", ben.linking("standin")).status == 409
     assert ben.post("/-/account/unlink", {"id": ids(ben.get("/-/account"))[1]}).status == 303
     assert len(ids(ben.get("/-/account"))) == 1
 
@@ -302,17 +302,35 @@ def test_linking_asks_again_and_begins_here(hub, issuer):
     issuer.person = person()
     ana = hub.browser()
     assert sign_in(ana, issuer).status == 303
-    start = "/-/oidc/other/start?link=1"
+    button = ana.linking("other")
+    start = "/-/oidc/other/start" + button
     for site in ("cross-site", "same-site", "none"):
         page = ana.get(start, headers={"Sec-Fetch-Site": site})
         assert page.status == 403 and "another site" in page.said, page
     assert ana.get(start, headers={"Sec-Fetch-Site": "same-origin"}).header("location").startswith("http://127.0.0.1")
     sql(hub, "update sessions set strong_at = 1")
     page = ana.get(start)
-    assert page.header("location") == "/-/confirm?to=/-/oidc/other/start%3Flink=1", page
+    assert page.header("location") == "/-/confirm?to=/-/oidc/other/start" + button.replace("?", "%3F"), page
     assert "Sign out and in again" in ana.get(page.header("location")).said, "she has no password here"
     assert ana.post("/-/account/unlink", {"id": "1"}).header("location") == "/-/confirm?to=/-/account"
     assert ana.get("/-/oidc/other/start").header("location").startswith("http://127.0.0.1"), "signing in needs none of it"
+
+
+def test_a_link_to_a_page_that_leads_on_links_nothing(hub, issuer, other):
+    """The pages that sign in and ask again go on to `to`, and then the browser says that the request is the hub's own. Only
+    who has a page of this session knows what the button holds."""
+    issuer.person = person()
+    ana, eve = hub.browser(), hub.browser()
+    page = sign_in(ana, issuer, query="?to=" + urllib.parse.quote("/-/oidc/other/start?link=1"))
+    assert page.header("location") == "/-/oidc/other/start?link=1", page
+    other.person = issuer.person = person()
+    assert sign_in(eve, issuer).status == 303
+    for query in ("?link=1", eve.linking("other"), ana.linking("other")[:-1], ana.linking("other") + "A"):
+        page = ana.get("/-/oidc/other/start" + query, headers={"Sec-Fetch-Site": "same-origin"})
+        assert page.status == 403 and "another site" in page.said, (query, page)
+        assert not any(name.lower() == "set-cookie" and "vitrine_try" in value for name, value in page.headers)
+    assert sign_in(ana, other, "other", ana.linking("other")).status == 303, "her own button does"
+    assert "Other: " in ana.get("/-/account").said
 
 
 def test_whoever_only_claimed_an_address_is_out_when_its_owner_comes(hub, issuer):

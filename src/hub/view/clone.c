@@ -11,6 +11,7 @@
 #include "rt/fault.h"
 
 struct clone {
+    struct hub_request *rq;
     struct copies copies;
     str from, to; /* spaces */
 };
@@ -24,10 +25,17 @@ static enum status put(struct hub_request *rq, str space_id, void *arg, struct e
                        err);
 }
 
+/* Copying took its time: who was sent away meanwhile takes nothing along. */
 static enum status keep_look(struct conn *c, void *arg, struct err *err)
 {
     const struct clone *made = arg;
-    return logo_copy(c, made->from, made->to, err);
+    bool owns = false;
+    enum status st = space_is_owned_by(c, made->rq->a, made->from, hub_user_id(made->rq), &owns, err);
+    if (st == STATUS_OK && !owns) {
+        err_set(err, STATUS_FORBIDDEN, "You are no owner of this space any more.");
+        return err_hint(err, "Nothing was made. Ask one of its owners.");
+    }
+    return st == STATUS_OK ? logo_copy(c, made->from, made->to, err) : st;
 }
 
 static enum status check(struct hub_request *rq, struct value space, str title, str *io_name, struct err *err)
@@ -48,7 +56,7 @@ static enum status check(struct hub_request *rq, struct value space, str title, 
 
 static enum status make_clone(struct hub_request *rq, struct value space, str *ret_name, struct err *err)
 {
-    struct clone made = {.from = VALUE_GET(space, "id").s};
+    struct clone made = {.rq = rq, .from = VALUE_GET(space, "id").s};
     str title = hub_field(rq, "title"), name = hub_field(rq, "name"), id;
     int64_t most = rq->hub->config.quota.disk_bytes;
     enum status st = check(rq, space, title, &name, err);

@@ -87,20 +87,21 @@ static enum status keep_try(struct hub_request *rq, const struct provider *p, co
 
 /* Another way into an account: only who has just shown who they are opens one, and from a page of ours. Else a session
  * that was stolen would become an account that was, and a page elsewhere could link whoever is signed in at the
- * provider.
+ * provider. Where the browser says that the request comes from is not enough: a link to our pages that sign in or ask
+ * again (`to`) would begin it from there. So the button holds what only pages for this session do.
  */
 static enum status may_link(struct hub_request *rq, bool *ret_sent_away, struct err *err)
 {
-    str site = http_header(rq->http, STR("sec-fetch-site"));
+    str site = http_header(rq->http, STR("sec-fetch-site")), proof = hub_session_proof(rq, "link");
     *ret_sent_away = true;
     if (value_is_null(rq->user))
         return hub_go(rq, STR("/-/sign-in?to=/-/account"), NULL);
-    if (site.n && !str_is(site, "same-origin")) {
+    if ((site.n && !str_is(site, "same-origin")) || !digest_equal(hub_arg(rq, "link"), proof)) {
         err_set(err, STATUS_FORBIDDEN, "A page of another site asked to link something to your account.");
         return err_hint(err, "If you want that, begin on your account page.");
     }
     if (clock_unix_s() - rq->strong_at > LIMIT_HUB_STRONG_S)
-        return hub_go(rq, ARENA_CAT(rq->a, STR("/-/confirm?to="), rq->http->path, STR("%3Flink=1")), NULL);
+        return hub_go(rq, ARENA_CAT(rq->a, STR("/-/confirm?to="), rq->http->path, STR("%3Flink="), proof), NULL);
     *ret_sent_away = false;
     return STATUS_OK;
 }

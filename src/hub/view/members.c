@@ -150,6 +150,12 @@ struct invite {
     str space, title, email, role, id, hash, url;
 };
 
+/* To an address that may know nobody here: our mail is not to carry a link of theirs. */
+static struct value plain_word(str text, const char *otherwise)
+{
+    return mail_is_like_a_link(text) ? value_cstr(otherwise) : value_str(text);
+}
+
 static enum status write_invite(struct conn *c, void *arg, struct err *err)
 {
     const struct invite *i = arg;
@@ -165,9 +171,9 @@ static enum status write_invite(struct conn *c, void *arg, struct err *err)
                      SQL_T(i->id), SQL_T(i->hash), SQL_T(i->space), SQL_T(i->email), SQL_T(i->role),
                      SQL_T(hub_user_id(i->rq)), SQL_I(now), SQL_I(now + LIMIT_HUB_INVITATION_S));
     VALUE_SET(vars, "url", value_str(i->url));
-    VALUE_SET(vars, "space", value_str(i->title));
+    VALUE_SET(vars, "space", plain_word(i->title, "a space"));
     VALUE_SET(vars, "role", value_str(i->role));
-    VALUE_SET(vars, "by", VALUE_GET(i->rq->user, "name"));
+    VALUE_SET(vars, "by", plain_word(VALUE_GET(i->rq->user, "name").s, "Somebody"));
     if (st == STATUS_OK && hub_sends_mail(&i->rq->hub->config))
         st = mail_add(c, a, i->rq->hub->secret, i->email, "invitation", vars, err);
     return st == STATUS_OK ? hub_audit(c, i->rq, "member.invited", i->space, i->email, err) : st;

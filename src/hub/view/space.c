@@ -248,6 +248,7 @@ struct change {
     const char *action;
     const char *sql; /* ?1 id, ?2 a time */
     int64_t at_s;
+    bool back; /* it counts among its owner's again */
 };
 
 /* The edge follows. */
@@ -263,7 +264,10 @@ static enum status write_change(struct conn *c, void *arg, struct err *err)
     const struct change *d = arg;
     int64_t changes = 0;
     const struct db_value args[] = {SQL_T(d->id), SQL_I(d->at_s)};
-    enum status st = sql_change(c, d->sql, args, ARRAY_LEN(args), &changes, err);
+    bool counts = d->back && !value_truth(VALUE_GET(d->rq->user, "is_admin")); /* an administrator helps somebody */
+    enum status st = counts ? space_room_for(c, d->rq, err) : STATUS_OK;
+    if (st == STATUS_OK)
+        st = sql_change(c, d->sql, args, ARRAY_LEN(args), &changes, err);
     if (st == STATUS_OK && !changes)
         return err_set(err, STATUS_CONFLICT, "Somebody else changed this space at the same moment. Look again.");
     if (st == STATUS_OK)
@@ -284,9 +288,12 @@ enum status hub_view_delete_space(struct hub_request *rq, struct err *err)
     enum status st = space_find_for(rq, rq->params[0], ROLE_OWNER, &space, err);
     if (st != STATUS_OK)
         return st;
-    struct change d = {rq, VALUE_GET(space, "id").s, "space.deleted",
+    struct change d = {rq,
+                       VALUE_GET(space, "id").s,
+                       "space.deleted",
                        "update spaces set state = 'deleted', deletes_at = ?2 where id = ?1 and state <> 'deleted'",
-                       clock_unix_s() + LIMIT_HUB_GRACE_S};
+                       clock_unix_s() + LIMIT_HUB_GRACE_S,
+                       false};
     bool typed = str_eq(hub_field(rq, "name"), VALUE_GET(space, "name").s);
     VALUE_SET(vars, "space", space);
     if (hub_is_post(rq) && !typed)
@@ -310,9 +317,12 @@ enum status hub_view_restore_space(struct hub_request *rq, struct err *err)
     if (st != STATUS_OK)
         return st;
     struct change d = {
-        rq, VALUE_GET(space, "id").s, "space.restored",
+        rq,
+        VALUE_GET(space, "id").s,
+        "space.restored",
         "update spaces set state = 'live', deletes_at = 0 where id = ?1 and state = 'deleted' and deletes_at > ?2",
-        clock_unix_s()}; /* after that upkeep may be at its files */
+        clock_unix_s(), /* after that upkeep may be at its files */
+        true};
     hub_conn_release(rq);
     st = store_write(rq->hub->store, write_change, &d, err);
     (void)FAULT("hub.space.restored");

@@ -48,4 +48,11 @@ TEST(domain_leads)
     CHECK_INT(domain_leads_here(&here, STR("www.museum.localhost"), &err), STATUS_OK);
     CHECK_INT(domain_leads_here(&here, STR("192.0.2.1"), &err), STATUS_INVALID); /* an address needs no name server */
     CHECK(strstr(err.text, "leads to another machine") != NULL);
+    /* What the hub itself is below belongs to who runs it, wherever it leads. */
+    const struct hub_config below = {.domain = STR("data.museum.localhost")};
+    err_clear(&err);
+    CHECK_INT(domain_leads_here(&below, STR("museum.localhost"), &err), STATUS_INVALID);
+    CHECK(strstr(err.text, "does not prove") != NULL && strstr(err.hint, "record") != NULL);
+    CHECK_INT(domain_leads_here(&below, STR("www.museum.localhost"), &err), STATUS_OK);
+    CHECK_INT(domain_leads_here(&below, STR("seum.localhost"), &err), STATUS_OK);
 }

@@ -73,6 +73,13 @@ TEST(what_groups_give)
     CHECK(one->rules[2].admin && str_is(one->rules[2].group, "boss"));
     CHECK(one->oidc_config.maps_groups);
     CHECK(github->github.mapped_count == 1 && str_is(github->github.mapped[0], "org/team"));
+    /* Without being asked for, GitHub tells nothing of organizations: those of the map alone count too. */
+    const str mapped[] = {STR("@octocat"), STR("org")};
+    const struct oidc_try t = {.state = STR("s"), .verifier = STR("v")};
+    for (size_t n = 0; n <= 2; n++) {
+        const struct github_config only = {.url = STR("https://github.com"), .mapped = mapped, .mapped_count = n};
+        CHECK((str_find(github_start(&only, a, &t), STR("read%3Aorg")) != STR_NPOS) == (n == 2));
+    }
     providers_free(p);
     arena_free(a);
 }
