@@ -49,6 +49,7 @@ soak: build ## hours of mixed load; SECONDS_TO_RUN=3600
 	@tests/soak/moments
 	@tests/soak/spaces
 	@tests/soak/hub
+	@tests/soak/noisy
 	@tests/soak/fleet
 	@tests/soak/systemd
 

@@ -146,10 +146,13 @@ TEST(one_takes_the_place_of_another)
     CHECK_INT(fs_write_atomic(path, STR(GOOD "}"), 0600, &err), STATUS_OK);
     struct space_cell *c = space_cell_new(one, str_of(path));
     const struct space *held = space_cell_borrow(c, a), *same;
+    CHECK(space_cell_stale(c));
     CHECK_INT(space_cell_read(c, &err), STATUS_OK);
+    CHECK(!space_cell_stale(c));
     same = space_cell_borrow(c, a);
     CHECK(same == held); /* it says what it said */
     CHECK_INT(fs_write_atomic(path, STR(GOOD ", \"suspended\": true}"), 0600, &err), STATUS_OK);
+    CHECK(space_cell_stale(c));
     CHECK_INT(space_cell_read(c, &err), STATUS_OK);
     CHECK(!held->suspended); /* still there */
     const struct space *now = space_cell_borrow(c, a);
@@ -160,6 +163,7 @@ TEST(one_takes_the_place_of_another)
     same = space_cell_borrow(c, a);
     CHECK(same == now);
     CHECK_INT(unlink(path), 0);
+    CHECK(!space_cell_stale(c));
     CHECK_INT(space_cell_read(c, &err), STATUS_OK);
     arena_free(a);
     space_cell_free(c);
