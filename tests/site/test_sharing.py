@@ -542,7 +542,7 @@ def test_dialog(site):
     got = site.ask("POST", f"/-/shares/{one['id']}", {**ANN, **FORM}, "action=restore&back=shares")
     assert got.status == 303 and got.header("location") == "/-/shares"
     text = site.get("/-/shares", ANN).text
-    assert "share.withdraw" in text
+    assert '<td data-label="What">Withdrawn</td>' in text and '<td data-label="What">Shared again</td>' in text
     assert [line["what"] for line in site.get("/-/shares.json", ANN).json()["log"]][:3] == [
         "share.restore", "share.withdraw", "share.make"]
     site.ask("POST", f"/-/shares/{one['id']}", {**ANN, **FORM}, "action=withdraw")

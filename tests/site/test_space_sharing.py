@@ -36,6 +36,8 @@ def test_roles(place):
         if status == 201:
             assert made["share"]["url"].startswith(ORIGIN + "/-/s/")
     assert Browser(s).ask("POST", "/-/share", JSON, "{}").status == 401
+    text = signed_on(s, hub, "ueditor").get("/-/shares").text
+    assert '<td data-label="Who">Olga Owner</td><td data-label="What">Shared</td>' in text, "names, not ids"
 
 
 def test_strangers(place):

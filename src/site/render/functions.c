@@ -12,6 +12,7 @@
 #include "site/render/sql_function.h"
 #include "site/render/urls.h"
 #include "site/searchable.h"
+#include "site/space/session.h"
 #include "site/space/space.h"
 #include "site/tokens.h"
 #include "site/visitors.h"
@@ -112,6 +113,18 @@ PAGE_FUNCTION(menu_links)
         crumb(*ret, a, link_path(rq, STR("-/tokens")), STR("API tokens"));
     if (searchable_any(rq))
         crumb(*ret, a, link_path(rq, STR("-/search")), STR("Search all tables"));
+    return STATUS_OK;
+}
+
+/* name_of(id): who that is, for whoever is a member of the same space; else the id. */
+PAGE_FUNCTION(name_of)
+{
+    struct request *rq = self;
+    struct arena *a = eval_arena(ev);
+    str id = function_text(ev, args, 0, "id");
+    bool member = rq->space && permit_role(&rq->space->people, rq->actor) != ROLE_NONE;
+    str name = member ? value_get_text(session_member(rq->space, a, id), STR("name")) : (str){0};
+    *ret = value_str(name.n ? name : id);
     return STATUS_OK;
 }
 
@@ -301,6 +314,7 @@ static const struct function page_functions[] = {
     PAGE_ROW("static", fn_static),
     PAGE_ROW("crumb_items", fn_crumb_items),
     PAGE_ROW("menu_links", fn_menu_links),
+    PAGE_ROW("name_of", fn_name_of),
     PAGE_ROW("upload_page", fn_upload_page),
     PAGE_ROW("csrftoken", fn_empty_text),
     PAGE_ROW("display_actor", fn_display_actor),
