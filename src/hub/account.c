@@ -44,6 +44,12 @@ enum status account_add(struct conn *c, const struct hub_request *rq, str id, st
     return st == STATUS_OK ? hub_audit(c, rq, "account.made", STR(""), email, err) : st;
 }
 
+enum status account_closed(const struct hub_request *rq, struct err *err)
+{
+    err_set(err, STATUS_FORBIDDEN, "This account is closed.");
+    return err_hint(err, "Ask whoever runs %.*s why, and to open it again.", STR_ARG(rq->hub->config.domain));
+}
+
 enum status account_link_add(struct conn *c, str hash, const char *kind, str user_id, str email, int64_t life_s,
                              struct err *err)
 {
@@ -60,6 +66,12 @@ enum status account_link_of_browser(struct conn *c, str hash, str browser, struc
                    SQL_T(browser));
 }
 
+enum status account_link_of_password(struct conn *c, str hash, str password_hash, struct err *err)
+{
+    return SQL_RUN(c, err, "update links set data = json_set(data, '$.password', ?2) where hash = ?1", SQL_T(hash),
+                   SQL_T(password_hash));
+}
+
 enum status account_link_of_identity(struct conn *c, str hash, int64_t identity, struct err *err)
 {
     return SQL_RUN(c, err, "update links set data = json_set(data, '$.identity', ?2) where hash = ?1", SQL_T(hash),
@@ -74,6 +86,7 @@ enum status account_link_find(struct conn *c, struct arena *a, str secret, const
         return STATUS_OK;
     return SQL_ROW(c, a, ret, err,
                    "select user_id, email, coalesce(data ->> 'browser', '') as browser,"
+                   " coalesce(data ->> 'password', '') as password,"
                    " coalesce(data ->> 'identity', 0) as identity from links where hash = ?1 and kind = ?2 and used_at "
                    "= 0 and ends_at > ?3",
                    SQL_T(hub_hash(a, secret)), SQL_T(str_of(kind)), SQL_I(clock_unix_s()));

@@ -12,15 +12,19 @@ enum status account_name_check(str name, const char *what, struct err *err) MUST
 enum status account_add(struct conn *c, const struct hub_request *rq, str id, str email, str name, str password_hash,
                         bool verified, struct err *err) MUST_USE;
 
+/* FORBIDDEN: an administrator disabled it. For whoever has shown that it is theirs. */
+enum status account_closed(const struct hub_request *rq, struct err *err) MUST_USE;
+
 /* Links: a secret that is given out once (in a mail) and used once. kind: "verify", "reset", "admin"; "handed":
  * a "reset" that no mail carried, but somebody who runs the hub. */
 enum status account_link_add(struct conn *c, str hash, const char *kind, str user_id, str email, int64_t life_s,
                              struct err *err) MUST_USE;
-/* Inside of the same write, what goes with it: the hash of the browser (device_id) that asked for it; the identity that
- * somebody signs in by. */
+/* Inside of the same write, what goes with it: the hash of the browser (device_id) that asked for it; the hash of the
+ * password that it sets; the identity that somebody signs in by. */
 enum status account_link_of_browser(struct conn *c, str hash, str browser, struct err *err) MUST_USE;
+enum status account_link_of_password(struct conn *c, str hash, str password_hash, struct err *err) MUST_USE;
 enum status account_link_of_identity(struct conn *c, str hash, int64_t identity, struct err *err) MUST_USE;
-/* The row {user_id, email, browser, identity} of a link that can still be used; UNDEFINED: there is none. */
+/* The row {user_id, email, browser, password, identity} of a link that can still be used; UNDEFINED: there is none. */
 enum status account_link_find(struct conn *c, struct arena *a, str secret, const char *kind, struct value *ret,
                               struct err *err) MUST_USE;
 /* Inside of a write: marks it used. CONFLICT: it was used meanwhile. */

@@ -13,8 +13,9 @@
 #define FILE_NAME "hub.yaml"
 
 static const char *const top_keys[] = {
-    "domain", "origin", "listen", "listen_tls", "certificates", "acme",    "sign_up",         "verify_email",
-    "mail",   "oidc",   "github", "spaces",     "name_server",  "backups", "trusted_proxies", "isolation",
+    "domain",          "origin",    "listen", "listen_tls", "certificates", "acme",        "sign_up",
+    "verify_email",    "mail",      "oidc",   "github",     "spaces",       "name_server", "backups",
+    "trusted_proxies", "isolation", "links",
 };
 
 static enum status wrong(struct err *err, const char *key, const char *what)
@@ -154,6 +155,27 @@ static enum status read_origin(struct arena *a, struct value root, struct hub_co
     return STATUS_OK;
 }
 
+/* A mail address, or a page: what else browsers run behind a link (javascript:) is no business of hub.yaml. */
+static bool is_link(struct value link)
+{
+    static const char *const schemes[] = {"https://", "http://", "mailto:"};
+    str label = value_get_text(link, STR("label")), url = value_get_text(link, STR("url"));
+    bool ok = link.kind == VALUE_DICT && value_count(link) == 2 && label.n && label.n <= LIMIT_HUB_NAME;
+    for (size_t i = 0; ok && i < ARRAY_LEN(schemes); i++)
+        if (str_starts(url, str_of(schemes[i])) && url.n > strlen(schemes[i]))
+            return true;
+    return false;
+}
+
+static enum status read_links(struct arena *a, struct value root, struct hub_config *c, struct err *err)
+{
+    enum status st = read_list(a, root, "links", &c->links, err);
+    for (size_t i = 0; st == STATUS_OK && i < value_count(c->links); i++)
+        if (!is_link(value_at(c->links, i)))
+            return wrong(err, "links", "must be a list of {label: Imprint, url: \"https://example.org/imprint\"}");
+    return st;
+}
+
 /* One of three words; absent: the first. */
 static enum status read_isolation(struct value v, enum hub_isolation *ret, struct err *err)
 {
@@ -229,6 +251,8 @@ static enum status read_all(struct arena *a, struct value root, struct hub_confi
         st = read_name_server(VALUE_GET(root, "name_server"), c, err);
     if (st == STATUS_OK)
         st = read_proxies(a, root, c, err);
+    if (st == STATUS_OK)
+        st = read_links(a, root, c, err);
     c->verify = !value_is_null(VALUE_GET(root, "mail"));
     if (st == STATUS_OK)
         st = read_flag(VALUE_GET(root, "verify_email"), "verify_email", &c->verify, err);
@@ -334,6 +358,10 @@ str hub_config_text(struct arena *a, str domain, str listen, str listen_tls, str
         "\n"
         "# Who may make an account: open (everybody), invited (whoever is invited into a space), closed\n"
         "sign_up: open\n"
+        "\n"
+        "# At the foot of every page: who runs this, what is done with data, whom to ask\n"
+        "#links: [{label: Imprint, url: \"https://example.org/imprint\"}, {label: Help, url: "
+        "\"mailto:help@example.org\"}]\n"
         "\n"
         "# How mail is sent. Without it addresses are not confirmed and invitations are links to hand on.\n"
         "#mail: {url: \"smtps://user:password@smtp.example.org\", from: \"Data <data@example.org>\"}\n"

@@ -33,6 +33,7 @@ struct hub_config { /* all text lives in the arena it was read into */
     struct backup_keep backup_keep;
     struct value listen, listen_tls; /* LISTs of STR: addresses of the edge */
     struct value certificates;       /* LIST of DICT {cert, key} */
+    struct value links;              /* LIST of DICT {label, url}: at the foot of every page */
     struct value root;               /* the whole document: mail, oidc, github, acme are read by their parts */
 };
 /* The folder of the hub when nobody names one: $VITRINE_HUB; /var/lib/vitrine for root, else "vitrine" in

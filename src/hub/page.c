@@ -26,6 +26,7 @@ static const struct note {
     {"password-changed", "Your password is changed. Other devices were signed out."},
     {"address-changed", "Your address is changed. Use it from now on to sign in."},
     {"mail-sent", "Look into your mailbox: we sent you a link."},
+    {"confirm-sent", "Look into your mailbox: we sent you a link."},
     {"verified", "Your address is confirmed."},
     {"invited", "The invitation is on its way."},
     {"removed", "Removed. They can no longer see anything that is not public."},
@@ -134,6 +135,7 @@ static void add_common(struct hub_request *rq, struct value vars)
     VALUE_SET(vars, "field", value_object(&field_class, rq));
     VALUE_SET(vars, "typed", value_object(&typed_class, rq));
     VALUE_SET(vars, "wrong", rq->wrong ? value_cstr(rq->wrong) : VALUE_NULL);
+    VALUE_SET(vars, "links", c->links);
     VALUE_SET(vars, "sign_up_open", value_bool(c->sign_up == SIGN_UP_OPEN));
     VALUE_SET(vars, "vitrine_version", value_cstr(version_text()));
 }
@@ -237,7 +239,8 @@ static const char *title_of(int status)
                   {403, "This is not open to you"},   {404, "Nothing is here"},
                   {405, "That cannot be done here"},  {409, "That does not fit any more"},
                   {413, "That is too large"},         {429, "Too much at once"},
-                  {500, "Something went wrong here"}, {503, "Not now, but in a moment"}};
+                  {500, "Something went wrong here"}, {503, "Not now, but in a moment"},
+                  {504, "That took too long"},        {507, "There is no room here"}};
     for (size_t i = 0; i < ARRAY_LEN(titles); i++)
         if (titles[i].status == status)
             return titles[i].title;
@@ -264,9 +267,10 @@ void hub_answer_error(struct hub_request *rq, const struct err *err)
     VALUE_SET(vars, "again", value_bool(!hub_is_post(rq) && (status >= 500 || status == 429)));
     VALUE_SET(vars, "error",
               value_str(arena_str(rq->a, ours ? STR("This page could not be made.") : str_of(err->text))));
-    VALUE_SET(vars, "hint",
-              value_str(arena_str(rq->a,
-                                  ours ? STR("It is written in the log. Try again in a moment.") : str_of(err->hint))));
+    VALUE_SET(
+        vars, "hint",
+        value_str(arena_str(rq->a, ours ? STR("Try again. If it stays so, tell whoever runs this: the log says why.")
+                                        : str_of(err->hint))));
     if (rq->route && (rq->route->flags & HUB_API)) {
         VALUE_SET(vars, "ok", value_bool(false));
         (void)!hub_json(rq, status, vars);

@@ -172,6 +172,7 @@ enum status space_find(struct hub_request *rq, str name, struct value *ret, stru
     }
     VALUE_SET(row, "role", value_cstr(role_names[VALUE_GET(row, "rank").i]));
     VALUE_SET(row, "origin", value_str(hub_space_origin(rq->a, &rq->hub->config, VALUE_GET(row, "name").s)));
+    VALUE_SET(row, "until", value_str(hub_day(rq->a, VALUE_GET(row, "deletes_at").i)));
     *ret = row;
     return STATUS_OK;
 }

@@ -38,8 +38,9 @@ enum status space_make(struct hub_request *rq, str name, str title, const struct
 enum status space_room(struct hub_request *rq, struct err *err) MUST_USE;
 /* Inside of a write: for one that is brought back. CONFLICT: the user owns as many as one may. */
 enum status space_room_for(struct conn *c, const struct hub_request *rq, struct err *err) MUST_USE;
-/* The row, with "role" as the user's role in it ("" = none; teams count) and "logo" as its name. NOT_FOUND unless the
- * user is a member or an administrator: that a space exists is nobody else's business. */
+/* The row, with "role" as the user's role in it ("" = none; teams count), "logo" as its name, "origin", and "until" as
+ * the day when a deleted one is gone. NOT_FOUND unless the user is a member or an administrator: that a space exists is
+ * nobody else's business. */
 enum status space_find(struct hub_request *rq, str name, struct value *ret, struct err *err) MUST_USE;
 /* FORBIDDEN unless the role in that row is at least this, or the user is an administrator. */
 enum status space_require(const struct hub_request *rq, struct value space, enum space_role role,

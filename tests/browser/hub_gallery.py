@@ -26,6 +26,7 @@ LONG = "The archive of everything that was ever measured in the harbour, by hand
 WORD = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbeamtengesellschaft"
 CSV = b"id,name,town\n" + b"".join(b"%d,Person %d,%s\n" % (i, i, (b"Oslo", b"Rome", b"Bonn")[i % 3]) for i in range(1, 91))
 SETTINGS = """
+links: [{{label: Imprint, url: "https://example.org/imprint"}}, {{label: Help, url: "mailto:help@example.org"}}]
 mail: {{url: "file:{folder}/mails", from: "Data <data@example.org>"}}
 oidc:
 - {{issuer: "{issuer}", client_id: us, client_secret: "s3 cret:+", label: The university, name: university}}
@@ -62,6 +63,8 @@ PAGES = {
     "sign-up-wrong": Look("/-/sign-up", "/-/sign-up", None, {"#email": "new@example.org", "#password": "short"}, 400),
     "sign-in": Look("/-/sign-in", "/-/sign-in"),
     "sign-in-note": Look("/-/sign-in", "/-/sign-in?note=mail-sent"),
+    "sign-in-space": Look("/-/sign-in", "/-/sign-in?to=/-/sign-on%3Fspace=s"),
+    "sign-in-confirm": Look("/-/sign-in", "/-/sign-in?note=confirm-sent"),
     "sign-in-wrong": Look("/-/sign-in", "/-/sign-in", None, {"#email": "no@example.org", "#password": "not this one"}, 401),
     "second": Look("/-/second", "/-/second", "half"),
     "second-wrong": Look("/-/second", "/-/second", "half", {"#code": "000000"}, 403),
@@ -78,6 +81,7 @@ PAGES = {
     "invitation-signed-in": Look("/-/invitation", "{invitation}", "new"),
     "home-empty": Look("/", "/", "new"),
     "home-file": Look("/", "/", "bringer"),
+    "home-invited": Look("/", "/", "beginner"),
     "home": Look("/", "/", "owner"),
     "start": Look("/-/start", "/-/start", "bringer"),
     "start-wrong": Look("/-/start", "/-/start", "bringer", {"#title": " "}, 400),
@@ -85,6 +89,8 @@ PAGES = {
     "new-space-wrong": Look("/-/new", "/-/new", "owner", {"#title": "City museum", "#name": "city-museum"}, 409),
     "space": Look("/spaces/{}", "/spaces/city-museum", "owner"),
     "space-wrong": Look("/spaces/{}", "/spaces/city-museum", "owner", {"#name": "-"}, 400),
+    "space-deleted": Look("/spaces/{}", "/spaces/gone", "owner"),
+    "space-closed": Look("/spaces/{}", "/spaces/suspended", "owner"),
     "space-long": Look("/spaces/{}", "/spaces/long", "owner"),
     "members": Look("/spaces/{}/members", "/spaces/city-museum/members", "owner"),
     "members-viewer": Look("/spaces/{}/members", "/spaces/city-museum/members", "viewer"),
@@ -249,6 +255,7 @@ def prepare(hub, folder, issuer):
         did(who[address].post("/-/invitation", {"token": token(link)}))
     did(owner.post("/spaces/city-museum/invitations", {"email": "guest@example.org", "role": "editor"}))
     invitation = wait_for(lambda: mails(folder, "guest@example.org", "invitation"))
+    did(owner.post("/spaces/long/invitations", {"email": "beginner@example.org", "role": "editor"}))
     team = did(owner.post("/-/teams", {"name": "Harbour office"})).header("location")
     did(owner.post(team, {"do": "add", "email": "viewer@example.org"}))
     did(owner.post("/-/teams", {"name": WORD}))

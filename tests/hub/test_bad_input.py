@@ -364,6 +364,9 @@ def test_the_last_owner_who_can_act(people):
     leave = lambda: kim.post("/spaces/pair/members", {"user": ids["kim"], "role": "none"})  # noqa: E731
     admin = people.browser("admin")
     assert admin.post(f"/-/admin/people/{ids['lee']}", {"do": "disable"}).status == 303
+    told = lee.sign_in("lee@m.example")
+    assert told.status == 403 and "account is closed" in told.said and "Ask whoever runs" in told.said, told
+    assert lee.sign_in("lee@m.example", "not her password").status == 401, "others are not told"
     refused = leave()
     assert refused.status == 409 and "last owner" in refused.said
     assert kim.post("/spaces/pair/members", {"user": ids["kim"], "role": "viewer"}).status == 409

@@ -69,6 +69,8 @@ def test_two_commands_are_enough_on_a_server(tmp_path):
     ("certificates: [x]", "needs cert and key"),
     ("acme: {mail: a@b.example}", "agree: true"),
     ("fleet: 1", '"fleet" is no key'),
+    ("links: [{label: Help}]", "links must be a list of"),
+    ('links: [{label: Help, url: "javascript:alert(1)"}]', "links must be a list of"),
 ])
 def test_check_reads_what_the_edge_needs(tmp_path, line, says):
     init(tmp_path / "hub", "data.localhost")
@@ -269,8 +271,23 @@ def test_a_space_is_made_and_answers(hub):
     assert ben.post("/spaces/museum/delete", {"name": "museum"}).status == 303
     assert ben.get(f"http://museum.{DOMAIN}:{hub.port}/").status == 404
     assert re.search(r"brought back until \d{4}-\d\d-\d\d \d\d:\d\d UTC", ben.get("/").said), ben.get("/").said
+    for below in ("", "/members", "/domains"):
+        page = ben.get(f"/spaces/museum{below}")
+        assert "This space is deleted" in page.said and 'action="/spaces/museum/restore"' in page.text, page
     assert ben.post("/spaces/museum/restore").status == 303
     assert ben.get(f"http://museum.{DOMAIN}:{hub.port}/-/health").status == 200
+
+
+def test_links_at_the_foot_of_every_page(make_hub):
+    hub = make_hub('links: [{label: "Imprint & terms", url: "https://example.org/i?a=1&b=2"},\n'
+                   '        {label: Help, url: "mailto:h@example.org"}]')
+    assert "Nobody administers data.localhost yet" in hub.browser().get("/").said
+    hub.admin()
+    assert "Nobody administers" not in hub.browser().get("/").said
+    for path in ("/", "/-/sign-in", "/-/nothing"):
+        text = hub.browser().get(path).text
+        assert '<a href="https://example.org/i?a=1&amp;b=2">Imprint &amp; terms</a>' in text, path
+        assert '<a href="mailto:h@example.org">Help</a>' in text, path
 
 
 @pytest.mark.parametrize("name, says", [
@@ -366,6 +383,7 @@ def test_sign_on_ticket_and_revocation(hub):
     assert fay.get("/-/sign-on?space=snope&state=abc&to=/").status == 404
     stranger = hub.browser().get(f"/-/sign-on?space={space['id']}&state=abc&to=/")
     assert stranger.status == 303 and stranger.header("location").startswith("/-/sign-in?to=")
+    assert "asks who you are" in hub.browser().get(stranger.header("location")).said
     other = fay.get(f"/-/sign-on?space={space['id']}&state=abc&to=/db&switch=1")  # another account: signs out first
     back = f"/-/sign-on?space={space['id']}&state=abc&to=%2Fdb"
     assert other.status == 200 and "Fay" in other.said and "ticket" not in other.text

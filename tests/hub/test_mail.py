@@ -114,6 +114,74 @@ def test_addresses_are_confirmed_and_passwords_reset(make_hub, mail_server):
     assert token not in hub.log(), "links are in no log"
 
 
+def test_whoever_got_no_mail_signs_up_again(make_hub, mail_server):
+    """Another link comes, and sets the password of that time; what was begun before cannot be used by others."""
+    server = mail_server()
+    hub = make_hub(f'mail: {{url: "smtp://127.0.0.1:{server.port}"}}')
+    letters = lambda n: wait_for(lambda: server.handler.to("ana@example.org")[n - 1:])[0]  # noqa: E731
+    places = (f"127.8.0.{n}" for n in range(1, 250))  # attempts of one place are counted
+    new = lambda: hub.browser(next(places))  # noqa: E731
+    eve, ana, phone = new(), new(), new()
+    assert eve.sign_up("ana@example.org", "Eve", "a password of eve").status == 303
+    first = link_of(letters(1), "/-/verify")
+    refused = eve.sign_in("ana@example.org", "a password of eve")
+    assert refused.status == 403 and "Sign up again" in refused.said, refused
+    page = ana.follow(ana.sign_up("ana@example.org", "Ana"))
+    assert "Look into your mailbox" in page.said and 'href="/-/sign-up"' in page.text, page
+    mail = letters(2)
+    second = link_of(mail, "/-/verify")
+    assert mail["subject"] == "Confirm your e-mail address" and second != first
+    # Elsewhere it asks for the password of its own sign-up, not of the one before.
+    for browser, password in ((phone, "a password of eve"), (eve, "a password of eve"), (phone, "")):
+        page = browser.post("/-/verify", {"token": second, "chosen": password})
+        assert page.status == 403 and "choose a new one" in page.said, page
+    assert ana.post("/-/verify", {"token": second}).status == 303
+    assert "ana@example.org" in ana.get("/-/account").said
+    assert eve.post("/-/verify", {"token": first}).status == 404 and eve.get("/-/account").status == 303
+    assert new().sign_in("ana@example.org", "a password of eve").status == 401
+    assert new().sign_in("ana@example.org").status == 303
+    # On the way by a phone, with the password that was chosen elsewhere.
+    ben, phone = new(), new()
+    for password in ("the first of his", "the second of his"):
+        assert ben.sign_up("ben@example.org", "Ben", password).status == 303
+    mail = wait_for(lambda: server.handler.to("ben@example.org")[1:])[0]
+    assert phone.post("/-/verify", {"token": link_of(mail, "/-/verify"), "chosen": "the second of his"}).status == 303
+    assert phone.get("/-/account").status == 200 and new().sign_in("ben@example.org", "the first of his").status == 401
+    # Nobody is told of a password that was changed: it is the first.
+    assert [m["subject"] for m in server.handler.mails if "password" in m["subject"]] == []
+
+
+def test_invitations_wait_on_the_first_page(make_hub, mail_server):
+    """Whoever has shown that the address is theirs needs no link; nobody else sees or uses it."""
+    server = mail_server()
+    hub = make_hub(f'mail: {{url: "smtp://127.0.0.1:{server.port}"}}')
+
+    def person(address):
+        browser = hub.browser()
+        assert browser.sign_up(address).status == 303
+        link = link_of(wait_for(lambda: server.handler.to(address))[0], "/-/verify")
+        assert browser.post("/-/verify", {"token": link}).status == 303
+        return browser
+
+    owner, ben, eve = person("owner@example.org"), person("ben@example.org"), person("eve@example.org")
+    owner.new_space("City museum", "museum")
+    for _ in range(2):  # sent again: the link before leads nowhere
+        assert owner.post("/spaces/museum/invitations", {"email": "BEN@example.org", "role": "editor"}).status == 303
+    mails = wait_for(lambda: len(m := [m for m in server.handler.to("BEN@example.org") if "invites" in m["subject"]]) == 2 and m)
+    assert hub.browser().get("/-/invitation?token=" + link_of(mails[0], "/-/invitation")).status == 404
+    page = owner.get("/spaces/museum/members")
+    assert "BEN@example.org as editor until 20" in page.said and "Send again" in page.said
+    page = ben.get("/")
+    assert "owner invites you to City museum as editor" in page.said, page
+    id = re.search(r'name="id" value="([^"]+)"', page.text).group(1)
+    assert "invites you" not in eve.get("/").said
+    assert eve.post("/-/invitation", {"id": id}).status == 404 and hub.browser().post("/-/invitation", {"id": id}).status == 404
+    assert ben.post("/-/invitation", {"id": id}).header("location") == f"http://museum.data.localhost:{hub.port}/"
+    page = ben.get("/")
+    assert "invites you" not in page.said and "City museum" in page.said
+    assert ben.post("/-/invitation", {"id": id}).status == 404
+
+
 def test_servers_that_are_busy_or_say_no(make_hub, mail_server):
     server = mail_server()
     hub = make_hub(f'mail: {{url: "smtp://127.0.0.1:{server.port}"}}')

@@ -360,7 +360,7 @@ def test_a_link_confirms_for_who_signed_up_only(hub):
     assert eve.sign_up(address, "Eve").status == 303
     token = sent(hub, address, "/-/verify")
     page = owner.get(f"/-/verify?token={token}")
-    assert page.status == 200 and "in another browser" in page.said, page
+    assert page.status == 200 and "not the browser in which" in page.said, page
     for form, status in (({}, 403), ({"chosen": "a guess of the owner"}, 403), ({"password": "short"}, 400)):
         page = owner.post("/-/verify", {"token": token, **form})
         assert page.status == status and signed_in_as(owner) is None, page

@@ -268,7 +268,9 @@ def test_an_import_that_takes_too_long(make_hub):
 def test_where_nobody_may_sign_up(make_hub):
     hub = make_hub(change=lambda text: re.sub(r"sign_up: \w+", "sign_up: closed", text))
     eve = hub.browser()
-    assert 'type="file"' not in eve.get("/").text
+    assert 'type="file"' not in eve.get("/").text and "people who were invited" in eve.get("/").said
+    page = eve.get("/-/sign-up")
+    assert "without an invitation" in page.said and 'name="password"' not in page.text, page
     refused = bring(eve)
     assert refused.status == 403 and "Sign in first" in refused.said and not kept(hub), refused
     assert bring(hub.admin()).status == 303

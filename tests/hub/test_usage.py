@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import signal
+import sqlite3
 
 from hub_rig import wait_for
 from limits import lowered
@@ -41,13 +42,30 @@ def test_owners_and_administrators_see_what_is_used(make_hub):
     assert hub.run("hub", "backup", "--dir", hub.folder).returncode == 0
     assert re.search(r"Last backup ✓ \d{4}-\d\d-\d\d \d\d:\d\d UTC, tried", ana.get("/spaces/used").said)
     said = admin.get("/-/admin").said
-    row = r"Used used live \S+ Log of Used current members 1 150.0 kB of 5.4 GB Quota of Used \d+ \d+ ✓ \d{4}"
+    row = (r"Used used of ana@example.org Settings of Used live \S+ Log of Used current members 1 in Used"
+           r" 150.0 kB of 5.4 GB Quota of Used \d+ \d+ ✓ \d{4}")
     assert re.search(row, said), said
     bad = data_of(hub, "used") / "bad.db"
     bad.write_bytes(b"SQLite format 3\0" + b"x" * 5000)
     assert hub.run("hub", "backup", "--dir", hub.folder).returncode != 0
     assert "it failed" in ana.get("/spaces/used").said
     assert re.search(r"\d+ \d+ failed \d{4}", admin.get("/-/admin").said)
+
+
+def test_how_the_last_upgrade_went(make_hub):
+    hub = make_hub()
+    admin = hub.admin()
+    assert "No upgrade of all spaces yet." in admin.get("/-/admin").said
+    db = sqlite3.connect(hub.folder / "hub.db", timeout=60, isolation_level=None)
+    db.execute("insert into fleet_runs (began_at, version, state) values (strftime('%s', 'now') - 7200, 'abc123', 'running')")
+    for state, why, says in (("running", "", "to abc123, began 2 hours ago . It is under way, 0 spaces changed so far"),
+                             ("done", "", "It is done: 0 spaces changed."),
+                             ("taken back", "2 of 20 answers were errors", "went back: 2 of 20 answers were errors"),
+                             ("left", "", "Another one began before it was done.")):
+        db.execute("update fleet_runs set state = ?, why = ?", (state, why))
+        said = admin.get("/-/admin").said
+        assert says in said, said
+    db.close()
 
 
 def test_only_so_many_files_are_looked_at(make_hub):
@@ -88,6 +106,7 @@ def test_what_is_wrong_and_what_happened(make_hub):
     ask = admin.get("/-/admin/spaces/field")
     assert ask.status == 200 and "Suspend Field" in ask.said and 'name="why"' in ask.text
     assert admin.post("/-/admin/spaces/field", {"do": "suspend", "why": "It is being looked at."}).status == 303
+    assert "has suspended this space: It is being looked at." in ana.get("/spaces/field").said
     refused = seen(lambda: bob.get(origin + "/", headers={"Accept": "text/html"}), lambda p: p.status == 503)
     assert "It is being looked at." in refused.said, refused
     assert "It is being looked at." in admin.get("/-/admin/spaces/field").said

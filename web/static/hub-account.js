@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small things of the account's pages: a button that shows a password, copying and printing recovery codes. Without
- * this script the fields and the codes are there all the same. */
+/* Small things of forms: a button that shows a password, copying and printing recovery codes, choosing a colour by eye.
+ * Without this script the fields and the codes are there all the same. */
 (function () {
   'use strict'
   for (const field of document.querySelectorAll('input[data-show]')) {
@@ -27,6 +27,15 @@
       await navigator.clipboard.writeText((what.value || what.textContent).trim())
       button.textContent = 'Copied'
     })
+  }
+  for (const picker of document.querySelectorAll('input[data-colour-of]')) {
+    const field = document.getElementById(picker.dataset.colourOf)
+    const follow = () => {
+      picker.value = field.checkValidity() && field.value ? field.value.toLowerCase() : picker.defaultValue
+    }
+    picker.addEventListener('input', () => { field.value = picker.value })
+    field.addEventListener('input', follow)
+    follow()
   }
   for (const button of document.querySelectorAll('button[data-print]')) {
     button.addEventListener('click', () => window.print())

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "hub/audit.h"
 #include "hub/edge_apps.h"
+#include "hub/fleet.h"
 #include "hub/groups.h"
 #include "hub/session.h"
 #include "hub/space.h"
@@ -42,7 +43,9 @@ static enum status read_lists(struct hub_request *rq, struct conn *c, struct lis
         SQL_ROWS(c, a, &l->spaces, err,
                  "select s.id, s.name, s.title, s.state, s.visibility, s.created_at, s.quota, s.version, s.pinned, b.at"
                  " as backup_at, b.failed = '' as backup_good, (select count(*) from members m where m.space_id = s.id)"
-                 " as members from spaces s left join backups b on b.space_id = s.id where s.name > ?1 and (?2 = '' or"
+                 " as members, (select group_concat(email, ', ') from (select u.email from members m join users u on"
+                 " u.id = m.user_id where m.space_id = s.id and m.role = 'owner' order by u.email limit 3)) as owners"
+                 " from spaces s left join backups b on b.space_id = s.id where s.name > ?1 and (?2 = '' or"
                  " instr(lower(s.name || ' ' || s.title), lower(?2))) order by s.name limit ?3",
                  SQL_T(hub_arg(rq, "spaces")), SQL_T(q), SQL_I(LIMIT_HUB_ADMIN_ROWS + 1));
     if (st == STATUS_OK)
@@ -66,6 +69,20 @@ static enum status read_lists(struct hub_request *rq, struct conn *c, struct lis
     return STATUS_OK;
 }
 
+/* Which versions spaces run, and how the last upgrade of all ended, or how far it is. */
+static enum status add_fleet(struct hub_request *rq, struct value vars, struct err *err)
+{
+    struct value fleet;
+    enum status st = fleet_status(rq->hub, rq->a, &fleet, err);
+    if (st != STATUS_OK)
+        return st;
+    struct value run = VALUE_GET(fleet, "last_run");
+    if (run.kind == VALUE_DICT)
+        VALUE_SET(run, "began", hub_when(rq->a, VALUE_GET(run, "began_at").i, clock_unix_s()));
+    VALUE_SET(vars, "fleet", fleet);
+    return STATUS_OK;
+}
+
 enum status hub_view_admin(struct hub_request *rq, struct err *err)
 {
     struct value vars = value_dict(rq->a), apps;
@@ -77,6 +94,9 @@ enum status hub_view_admin(struct hub_request *rq, struct err *err)
     if (st != STATUS_OK)
         return st;
     hub_conn_release(rq);
+    st = add_fleet(rq, vars, err);
+    if (st != STATUS_OK)
+        return st;
     if (edge_apps_list(rq->hub, rq->a, &apps, NULL) != STATUS_OK)
         apps = value_dict(rq->a);
     int64_t files = LIMIT_HUB_FILES;

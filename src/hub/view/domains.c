@@ -3,6 +3,7 @@
 #include "hub/domain.h"
 
 #include "base/clock.h"
+#include "hub/host_cert.h"
 #include "hub/proof.h"
 #include "hub/space.h"
 #include "hub/view/view.h"
@@ -61,6 +62,8 @@ enum status hub_view_domains(struct hub_request *rq, struct err *err)
         st = domain_list(c, rq->a, id, &domains, err);
     if (st != STATUS_OK)
         return st;
+    hub_conn_release(rq);
+    host_cert_add(rq->hub, rq->a, domains);
     VALUE_SET(vars, "space", space);
     VALUE_SET(vars, "domains", domains);
     VALUE_SET(vars, "scheme", value_cstr(rq->hub->config.secure ? "https" : "http"));

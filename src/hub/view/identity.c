@@ -261,7 +261,7 @@ static enum status arrive_known(struct arrival *v, struct err *err)
     if (st == STATUS_OK)
         st = SQL_ROW(c, rq->a, &row, err, "select id from users where id = ?1 and disabled_at = 0", SQL_T(v->user));
     if (st == STATUS_OK && row.kind != VALUE_DICT)
-        st = err_set(err, STATUS_FORBIDDEN, "This account is closed.");
+        st = account_closed(rq, err);
     hub_conn_release(rq);
     if (st == STATUS_OK)
         st = store_write(rq->hub->store, write_known, v, err);
@@ -313,7 +313,7 @@ static enum status write_new(struct conn *c, void *arg, struct err *err)
     enum status st = SQL_ROW(c, v->rq->a, &row, err, "select id, email, disabled_at from users where email = ?1",
                              SQL_T(v->person.email));
     if (st == STATUS_OK && row.kind == VALUE_DICT && VALUE_GET(row, "disabled_at").i)
-        return err_set(err, STATUS_FORBIDDEN, "This account is closed.");
+        return account_closed(v->rq, err);
     if (st == STATUS_OK && row.kind == VALUE_DICT && !v->rq->hub->mail_config.url.n) {
         err_set(err, STATUS_CONFLICT, "The address %.*s has an account here already.", STR_ARG(v->person.email));
         err_hint(err, "Sign in to it with its password, then link %.*s on your account page.",

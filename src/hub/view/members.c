@@ -121,7 +121,12 @@ static enum status show(struct hub_request *rq, struct value space, str link, co
     VALUE_SET(vars, "people", people);
     VALUE_SET(vars, "teams", teams);
     VALUE_SET(vars, "own_teams", own_teams);
+    for (size_t i = 0; i < value_count(invitations); i++) {
+        struct value row = value_at(invitations, i);
+        VALUE_SET(row, "until", value_str(str_sub(hub_day(rq->a, VALUE_GET(row, "ends_at").i), 0, 10)));
+    }
     VALUE_SET(vars, "invitations", invitations);
+    VALUE_SET(vars, "sends", value_bool(hub_sends_mail(&rq->hub->config)));
     VALUE_SET(vars, "invitation_url", value_str_if(link.n > 0, link));
     VALUE_SET(vars, "may_change", value_bool(space_require(rq, space, ROLE_OWNER, NULL) == STATUS_OK));
     hub_put_error(rq, vars, why);
@@ -259,6 +264,44 @@ static enum status write_accept(struct conn *c, void *arg, struct err *err)
     return st == STATUS_OK ? hub_audit(c, x->rq, "member.joined", space, user, err) : st;
 }
 
+#define INVITATIONS                                                                                                    \
+    "select i.id, i.space_id, i.email, i.role, i.by_user, s.name, s.title, u.name as by_name from invitations i"       \
+    " join spaces s on s.id = i.space_id left join users u on u.id = i.by_user where i.used_at = 0 and i.ends_at > ?1" \
+    " and s.state in ('live', 'suspended')"
+
+/* By the link; or, without it, by whoever has shown that the address is theirs: they could have asked for the mail. */
+static enum status find_invited(struct hub_request *rq, struct conn *c, str token, struct value *ret, struct err *err)
+{
+    str id = hub_field(rq, "id");
+    bool theirs = id.n && !value_is_null(rq->user) && VALUE_GET(rq->user, "verified_at").i;
+    if (theirs)
+        return SQL_ROW(c, rq->a, ret, err, INVITATIONS " and i.id = ?2 and i.email = ?3", SQL_I(clock_unix_s()),
+                       SQL_T(id), SQL_T(VALUE_GET(rq->user, "email").s));
+    return SQL_ROW(c, rq->a, ret, err, INVITATIONS " and i.hash = ?2", SQL_I(clock_unix_s()),
+                   SQL_T(hub_hash(rq->a, str_sub(token, 0, 100))));
+}
+
+enum status hub_invitations_of(struct hub_request *rq, struct value *ret, struct err *err)
+{
+    struct value rows, out = value_list(rq->a);
+    struct conn *c;
+    *ret = out;
+    if (!VALUE_GET(rq->user, "verified_at").i)
+        return STATUS_OK;
+    enum status st = hub_conn(rq, &c, err);
+    if (st == STATUS_OK)
+        st = SQL_ROWS(c, rq->a, &rows, err, INVITATIONS " and i.email = ?2 order by i.created_at desc limit ?3",
+                      SQL_I(clock_unix_s()), SQL_T(VALUE_GET(rq->user, "email").s), SQL_I(LIMIT_HUB_ADMIN_ROWS));
+    for (size_t i = 0; st == STATUS_OK && i < value_count(rows); i++) {
+        struct value row = value_at(rows, i);
+        bool holds = false;
+        st = space_is_owned_by(c, rq->a, VALUE_GET(row, "space_id").s, VALUE_GET(row, "by_user").s, &holds, err);
+        if (st == STATUS_OK && holds)
+            value_push(out, row);
+    }
+    return st;
+}
+
 enum status hub_view_invitation(struct hub_request *rq, struct err *err)
 {
     struct value vars = value_dict(rq->a), row;
@@ -266,12 +309,7 @@ enum status hub_view_invitation(struct hub_request *rq, struct err *err)
     str token = hub_is_post(rq) ? hub_field(rq, "token") : hub_arg(rq, "token");
     enum status st = hub_conn(rq, &c, err);
     if (st == STATUS_OK)
-        st = SQL_ROW(
-            c, rq->a, &row, err,
-            "select i.id, i.space_id, i.email, i.role, i.by_user, s.name, s.title, u.name as by_name from invitations i"
-            " join spaces s on s.id = i.space_id left join users u on u.id = i.by_user where i.hash = ?1 and"
-            " i.used_at = 0 and i.ends_at > ?2 and s.state in ('live', 'suspended')",
-            SQL_T(hub_hash(rq->a, str_sub(token, 0, 100))), SQL_I(clock_unix_s()));
+        st = find_invited(rq, c, token, &row, err);
     bool holds = false; /* an owner who was sent away does not bring anybody in, or themselves back */
     if (st == STATUS_OK && row.kind == VALUE_DICT)
         st = space_is_owned_by(c, rq->a, VALUE_GET(row, "space_id").s, VALUE_GET(row, "by_user").s, &holds, err);

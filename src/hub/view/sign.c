@@ -117,25 +117,47 @@ struct sign_up {
     bool verified, taken, invited;
 };
 
+/* An account that nobody confirmed, and whoever signs up once more did not get, or lost, the mail. The new link sets
+ * the password that was typed this time: whose the first one was, nobody knows. */
+static enum status write_again(struct conn *c, struct sign_up *s, struct err *err)
+{
+    enum status st = account_link_add(c, s->link, "verify", s->id, s->email, LIMIT_HUB_LINK_S, err);
+    if (st == STATUS_OK)
+        st = account_link_of_browser(c, s->link, s->browser, err);
+    if (st == STATUS_OK)
+        st = account_link_of_password(c, s->link, s->hash, err);
+    return st == STATUS_OK ? waiting_give(c, s->rq, s->id, err) : st;
+}
+
 static enum status write_sign_up(struct conn *c, void *arg, struct err *err)
 {
     struct sign_up *s = arg;
     struct value row, vars = value_dict(s->rq->a);
-    enum status st = SQL_ROW(c, s->rq->a, &row, err, "select id from users where email = ?1", SQL_T(s->email));
+    enum status st =
+        SQL_ROW(c, s->rq->a, &row, err,
+                "select id, verified_at = 0 and disabled_at = 0 as again from users where email = ?1", SQL_T(s->email));
     if (st != STATUS_OK)
         return st;
     s->taken = row.kind == VALUE_DICT;
+    bool again = s->taken && s->rq->hub->config.verify && !s->verified && VALUE_GET(row, "again").i;
+    if (again) {
+        s->id = VALUE_GET(row, "id").s;
+        s->taken = false;
+    }
     const char *path = s->taken ? "/-/forgot" : "/-/verify?token=";
     VALUE_SET(vars, "name", value_str(s->name));
     VALUE_SET(vars, "url",
               value_str(ARENA_CAT(s->rq->a, s->rq->hub->config.origin, str_of(path), s->taken ? STR("") : s->secret)));
-    if (!s->taken)
+    bool new = !s->taken && !again;
+    if (again)
+        st = write_again(c, s, err);
+    if (new)
         st = account_add(c, s->rq, s->id, s->email, s->name, s->hash, s->verified, err);
-    if (st == STATUS_OK && !s->taken) /* also for who goes on from a mail, in another browser */
+    if (st == STATUS_OK && new) /* also for who goes on from a mail, in another browser */
         st = waiting_give(c, s->rq, s->id, err);
-    if (st == STATUS_OK && !s->taken && !s->verified)
+    if (st == STATUS_OK && new && !s->verified)
         st = account_link_add(c, s->link, "verify", s->id, s->email, LIMIT_HUB_LINK_S, err);
-    if (st == STATUS_OK && !s->taken && !s->verified)
+    if (st == STATUS_OK && new && !s->verified)
         st = account_link_of_browser(c, s->link, s->browser, err);
     if (st == STATUS_OK && s->rq->hub->config.verify && !s->verified)
         st = mail_add(c, s->rq->a, s->rq->hub->secret, s->email, s->taken ? "already" : "verify", vars, err);
@@ -212,7 +234,7 @@ static enum status sign_up(struct hub_request *rq, struct err *err)
     if (st != STATUS_OK)
         return st;
     if (rq->hub->config.verify && !s.verified)
-        return hub_go(rq, STR("/-/sign-in"), "mail-sent");
+        return hub_go(rq, STR("/-/sign-in"), "confirm-sent");
     if (s.taken) {
         err_set(err, STATUS_CONFLICT, "This address has an account already.");
         return hub_of_field(rq, "email", err_hint(err, "Sign in with it, or set a new password."));
@@ -245,8 +267,8 @@ static enum status sign_in(struct hub_request *rq, struct err *err)
     str email = hub_field(rq, "email"), password = value_get_text(rq->form, STR("password"));
     enum status st = hub_conn(rq, &c, err);
     if (st == STATUS_OK)
-        st = SQL_ROW(c, rq->a, &row, err,
-                     "select id, password, verified_at from users where email = ?1 and disabled_at = 0", SQL_T(email));
+        st = SQL_ROW(c, rq->a, &row, err, "select id, password, verified_at, disabled_at from users where email = ?1",
+                     SQL_T(email));
     if (st == STATUS_OK)
         st = may_try(rq, email, value_get_text(row, STR("id")), &known, err);
     if (st != STATUS_OK)
@@ -258,10 +280,12 @@ static enum status sign_in(struct hub_request *rq, struct err *err)
         return hub_of_field(rq, "password",
                             err_hint(err, "Forgotten? \"Forgot the password\" below says how to set a new one."));
     }
+    if (VALUE_GET(row, "disabled_at").i)
+        return account_closed(rq, err);
     if (rq->hub->config.verify && !VALUE_GET(row, "verified_at").i) {
         err_set(err, STATUS_FORBIDDEN, "This address is not confirmed yet.");
-        return err_hint(err,
-                        "Follow the link in the mail that we sent you. \"Forgot the password\" sends another one.");
+        return err_hint(
+            err, "Follow the link in the mail that we sent you. Nothing came? Sign up again: another one is sent.");
     }
     was_right(rq, email, known);
     return second_begin(rq, VALUE_GET(row, "id").s, hub_field(rq, "to"), NULL, err);
@@ -316,6 +340,8 @@ static enum status no_link(const struct hub_request *rq, const char *kind, struc
     err_set(err, STATUS_NOT_FOUND, "This link was used already, or its time is over.");
     if (strcmp(kind, "admin") == 0)
         return err_hint(err, "On the machine of the hub, \"vitrine hub admin-link\" prints a new one.");
+    if (strcmp(kind, "verify") == 0)
+        return err_hint(err, "Is the address confirmed already? Sign in. Else sign up again: another link is sent.");
     if (!hub_sends_mail(&rq->hub->config))
         return err_hint(err, "Ask whoever runs %.*s for a new one.", STR_ARG(rq->hub->config.domain));
     return err_hint(err, "Ask for a new one with \"Forgot the password\" on the sign-in page.");
@@ -334,7 +360,8 @@ static enum status link_of(struct hub_request *rq, const char *kind, struct valu
 struct use_link {
     struct hub_request *rq;
     struct value link;
-    str hash; /* the new password; empty = none */
+    str hash;       /* the new password; empty = none */
+    bool as_chosen; /* it was typed when signing up: nobody needs to be told */
     const char *kind;
 };
 
@@ -352,7 +379,7 @@ static enum status write_use_link(struct conn *c, void *arg, struct err *err)
         st = hub_session_end_others(c, u->rq->a, user, STR(""), err);
     if (st == STATUS_OK && u->hash.n)
         st = account_void_links(c, user, err);
-    if (st == STATUS_OK && u->hash.n)
+    if (st == STATUS_OK && u->hash.n && !u->as_chosen)
         st = notice_add(c, u->rq, user, "password_changed", NULL, VALUE_NULL, err);
     if (st == STATUS_OK && !u->hash.n) /* nobody could sign in before that */
         st = SQL_RUN(c, err, "update users set verified_at = ?2 where id = ?1 and verified_at = 0", SQL_T(user),
@@ -360,8 +387,8 @@ static enum status write_use_link(struct conn *c, void *arg, struct err *err)
     if (st == STATUS_OK) /* other links of that kind are of no use any more */
         st = SQL_RUN(c, err, "update links set used_at = ?3 where user_id = ?1 and kind = ?2 and used_at = 0",
                      SQL_T(user), SQL_T(str_of(u->kind)), SQL_I(clock_unix_s()));
-    return st == STATUS_OK ? hub_audit(c, u->rq, u->hash.n ? "password.reset" : "email.verified", STR(""), user, err)
-                           : st;
+    bool reset = u->hash.n && !u->as_chosen;
+    return st == STATUS_OK ? hub_audit(c, u->rq, reset ? "password.reset" : "email.verified", STR(""), user, err) : st;
 }
 
 /* Whoever follows the link has the mailbox, but may not be who made the account: somebody else may have begun it with
@@ -397,7 +424,7 @@ static enum status check_chosen(struct hub_request *rq, struct value link, struc
                      SQL_T(VALUE_GET(link, "user_id").s));
     if (st != STATUS_OK)
         return st;
-    str hash = value_get_text(row, STR("password"));
+    str sent = VALUE_GET(link, "password").s, hash = sent.n ? sent : value_get_text(row, STR("password"));
     if (hash.n && password_matches(hash, value_get_text(rq->form, STR("chosen"))))
         return STATUS_OK;
     err_set(err, STATUS_FORBIDDEN, "That is not the password that the account was made with.");
@@ -413,8 +440,11 @@ static enum status verify(struct hub_request *rq, struct use_link *u, struct err
         st = hub_of_field(rq, "password", password_rules_check(password, VALUE_GET(u->link, "email").s, err));
         if (st == STATUS_OK)
             st = password_hash(rq->a, password, PASSWORD_ARGON2ID, &u->hash, err);
-    } else if (!is_same_browser(rq, u->link)) {
-        st = check_chosen(rq, u->link, err);
+    } else {
+        if (!is_same_browser(rq, u->link))
+            st = check_chosen(rq, u->link, err);
+        u->hash = VALUE_GET(u->link, "password").s;
+        u->as_chosen = true;
     }
     hub_conn_release(rq);
     if (st == STATUS_OK)

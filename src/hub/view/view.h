@@ -10,6 +10,9 @@
 #include "hub/tbl/hub_routes.h"
 #undef X
 
+/* Who asks whoever is signed in, and has shown that their address is theirs, into which spaces: LIST of {id, role,
+ * name, title, by_name}. */
+enum status hub_invitations_of(struct hub_request *rq, struct value *ret, struct err *err) MUST_USE;
 /* Where somebody goes who signed out: to where the issuer's own sign-out is offered, or the first page. */
 str hub_identity_signed_out(struct hub_request *rq);
 
