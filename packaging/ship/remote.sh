@@ -11,6 +11,7 @@ shipped=/usr/bin/.vitrine-shipped
 before=/usr/bin/.vitrine-before
 unit=/etc/systemd/system/vitrine-hub.service
 dir=/var/lib/vitrine # as the unit says
+patience=600         # seconds: a machine that was just made installs its own updates first
 
 say() {
     printf '@%s %s\n' "$1" "$2"
@@ -20,6 +21,12 @@ fail() {
     say error "$1"
     say hint "$2"
     exit 3
+}
+
+# With what was sent taken away.
+refuse() {
+    rm -f "$shipped"
+    fail "$1" "$2"
 }
 
 last_line() {
@@ -39,6 +46,9 @@ check() {
         say root yes
     elif sudo -n true 2>/dev/null; then
         say root sudo
+    elif ! command -v sudo >/dev/null; then
+        fail "$(id -un) is not root, and there is no sudo" \
+            "Ship to root@HOST, or install sudo and let it ask for no password."
     else
         fail "$(id -un) cannot become root there without a password" \
             "Ship to root@HOST, or let sudo ask for none (NOPASSWD in /etc/sudoers.d)."
@@ -98,17 +108,16 @@ find_package() {
 libraries() {
     new=$program
     [ -f "$shipped" ] && new=$shipped
-    [ "$(sha256sum "$new" | cut -d ' ' -f 1)" = "$1" ] || fail "the program did not come over whole" "Ship again."
+    [ "$(sha256sum "$new" | cut -d ' ' -f 1)" = "$1" ] || refuse "the program did not come over whole" "Ship again."
     linked=$(ldd "$new" 2>&1)
     case $linked in
     *"not a dynamic executable"*)
-        rm -f "$shipped"
-        fail "the program is for another kind of machine than $(uname -m)" "Build it there, or name one: --program FILE"
+        refuse "the program is for another kind of machine than $(uname -m)" \
+            "Build it there, or name one: --program FILE"
         ;;
     *"' not found"*)
-        rm -f "$shipped"
         wanted=$(printf '%s\n' "$linked" | sed -n "s/.*version .\(.*\)' not found.*/\1/p" | head -n 1)
-        fail "the program wants a newer system: $wanted" \
+        refuse "the program wants a newer system: $wanted" \
             "Build it on a machine like that one and name it: --program FILE"
         ;;
     esac
@@ -120,13 +129,14 @@ libraries() {
     for name in $names; do
         found=$(find_package "$name")
         if [ -z "$found" ] && [ -z "$updated" ]; then
-            apt-get update || fail "apt-get update fails there" "Repair its package sources, then ship again."
+            said=$(apt-get update -o DPkg::Lock::Timeout="$patience" 2>&1) ||
+                refuse "apt-get update fails there: $(last_line "$said")" "Repair its package sources, then ship again."
             updated=yes
             found=$(find_package "$name")
         fi
         if [ -z "$found" ]; then
-            rm -f "$shipped"
-            fail "no package there has $name" "Build the program on a machine like that one and name it: --program FILE"
+            refuse "no package there has $name" \
+                "Build the program on a machine like that one and name it: --program FILE"
         fi
         case " $packages " in
         *" $found "*) ;;
@@ -135,8 +145,9 @@ libraries() {
     done
     [ -z "$packages" ] && return
     # shellcheck disable=SC2086
-    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages ||
-        fail "apt-get install$packages fails there" "Run it there by hand, then ship again."
+    said=$(DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages \
+        -o DPkg::Lock::Timeout="$patience" 2>&1) ||
+        refuse "apt-get install$packages fails there: $(last_line "$said")" "Run it there by hand, then ship again."
     say packages "${packages# }"
 }
 
@@ -185,7 +196,7 @@ settle() {
         fi
         say started yes
         say link "$("$program" hub admin-link --dir "$dir")"
-    elif [ "$replaced" = yes ]; then
+    elif [ "$replaced" = yes ] || [ -f "$before" ]; then # the second: a run broke off between the two
         upgrade
     fi
     rm -f "$before"

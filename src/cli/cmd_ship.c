@@ -257,6 +257,9 @@ static void say_result(const struct ship *s)
     say(s, "\nThe hub: %.*s", STR_ARG(fact(s, "address")));
     if (fact(s, "link").n)
         say(s, "The first account is made with this link; it holds for a day, once:\n  %.*s", STR_ARG(fact(s, "link")));
+    else
+        say(s, "A link for another administrator: ssh %.*s %.*svitrine hub admin-link", STR_ARG(s->to),
+            STR_ARG(s->become));
     if (str_ends(s->domain, STR(".localhost")))
         return;
     say(s, "In DNS, %.*s and *.%.*s must lead to that machine.", STR_ARG(s->domain), STR_ARG(s->domain));

@@ -78,7 +78,8 @@ SMALL = {
     "ldd": 'if [ -e "$ROOT/ldd" ]; then cat "$ROOT/ldd"; else exec /usr/bin/ldd "$@"; fi',
     "ldconfig": "echo 'libcurl.so.4 (libc6,x86-64) => /lib/libcurl.so.4'",
     "apt-cache": 'grep -qx "$2" "$ROOT/packages"',
-    "apt-get": 'echo "$*" >>"$ROOT/apt"; [ "$1" = update ] || rm -f "$ROOT/ldd"',
+    "apt-get": 'echo "$*" >>"$ROOT/apt"; if [ -e "$ROOT/stuck" ]; then echo "E: Could not get lock" >&2; exit 100; fi; '
+               '[ "$1" = update ] || rm -f "$ROOT/ldd"',
     "uname": 'case "$1" in -m) cat "$ROOT/machine" 2>/dev/null || exec /bin/uname -m ;; *) exec /bin/uname "$@" ;; esac',
     "journalctl": "echo 'address already in use'",
 }

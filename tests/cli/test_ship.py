@@ -103,6 +103,21 @@ def test_a_program_that_does_not_take_over(machine, tmp_path):
     assert installed.read_bytes() == serving.PROGRAM.read_bytes() and machine.status() == 200
 
 
+def test_a_run_that_broke_off_before_the_hub_was_told(machine, tmp_path):
+    """The new program was in its place already, and the connection went: the next run takes the hub to it."""
+    assert machine.ship().returncode == 0
+    installed, new = machine.root / "usr/bin/vitrine", changed_program(tmp_path)
+    installed.rename(machine.root / "usr/bin/.vitrine-before")
+    shutil.copy(new, installed)
+    status, said = machine.ship_json("--program", new)
+    assert status == 0 and said["upgraded"] and not said["sent"], said
+    wait_for(lambda: runs(machine, new))
+    done = machine.ship("--program", new)
+    assert done.returncode == 0 and "runs this program already" in done.stdout, done
+    assert "ssh root@there vitrine hub admin-link" in done.stdout, "who lost the first link is told how to get another"
+    assert not list((machine.root / "usr/bin").glob(".vitrine-*"))
+
+
 def test_libraries_are_installed(machine):
     machine.file("packages", "libssl3t64\nlibz\nzlib1g\nlibnghttp2-14\n")
     machine.file("ldd", "\tlibssl.so.3 => not found\n\tlibcrypto.so.3 => not found\n\tlibz.so.1 => not found\n"
@@ -122,6 +137,8 @@ def test_libraries_are_installed(machine):
 @pytest.mark.parametrize("files, arguments, says", [
     ({}, {"to": "nobody@down"}, "Connection refused.*ssh nobody@down true"),
     ({"uid": "1000\n"}, {}, "cannot become root.*NOPASSWD"),
+    ({"packages": "libssl3\n", "ldd": "\tlibssl.so.3 => not found\n", "stuck": ""}, {},
+     "apt-get install libssl3 fails there: E: Could not get lock.*by hand"),
     ({"machine": "riscv64\n"}, {}, "riscv64.*--program"),
     ({"taken": "8080"}, {}, "port 8080 is taken there by nginx.*disable --now nginx"),
     ({"packages": "", "ldd": "\tlibssl.so.3 => not found\n"}, {}, r"no package there has libssl\.so\.3.*--program"),
