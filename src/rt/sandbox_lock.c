@@ -147,6 +147,8 @@ void sandbox_lock_files(const struct sandbox_config *c, const struct sandbox_bin
         {missing->parts & SANDBOX_NAMESPACES ? "/proc/self" : "/proc", SANDBOX_READ, true}};
     for (size_t i = 0; i < ARRAY_LEN(own) && done; i++)
         done = add_path(fd, abi.fs, &own[i]);
+    /* Who has no capability in its own user namespace may restrict itself only so. */
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (!done || syscall(SYS_landlock_restrict_self, fd, 0) != 0)
         sandbox_missing_add(missing, SANDBOX_LANDLOCK, "%s", strerror(errno));
     if (fd >= 0)

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """vitrine sandbox as a command: who the program is, signals, ends, what is missing, mistakes."""
+import ctypes
+import errno
 import os
 import pathlib
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import time
 
@@ -142,7 +146,7 @@ def test_our_own_program_goes_on(box, own):
     with box.start(*box.sandbox("--folder", box.space, "--listen", path), *command, stdout=subprocess.DEVNULL,
                    env={"ATTACK_SECRET_VARIABLE": secret}) as process:
         try:
-            assert until(path.exists)
+            assert until(lambda: is_listening(path))
             assert b'"rows"' in ask(path, "/goes-on/t.json")
             pid = inner(process)
             told = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
@@ -164,6 +168,12 @@ def test_our_own_program_goes_on(box, own):
         finally:
             process.send_signal(signal.SIGTERM)
         assert process.wait(120) == 0 and not path.exists()
+
+
+def is_listening(path):
+    """Its name is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
 
 
 def ask(path, target):
@@ -277,6 +287,28 @@ def test_what_is_missing_is_said(box):
         assert status == 78 and "no isolation by cgroup" in err and "Delegate=yes" in err
         status, out, err = box.run(*box.sandbox(), "/bin/true")
         assert status == 0 and err.count("runs without: cgroup (") == 1 and err.count("\n") == 1
+
+
+SETHOSTNAME = {"x86_64": 170, "aarch64": 161}
+
+
+def refuse_host_names():
+    """As the filter of a container may: sethostname(2) fails with EPERM, whoever calls it. Runs in the child."""
+    number = SETHOSTNAME[os.uname().machine]
+    words = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x00050000 | errno.EPERM), (0x06, 0, 0, 0x7fff0000)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *word) for word in words))
+    program = struct.pack("=H6xQ", len(words), ctypes.addressof(code))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):  # PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP
+        os._exit(99)
+
+
+@pytest.mark.skipif(os.uname().machine not in SETHOSTNAME, reason="which call it is here is not known")
+def test_a_container_that_refuses_host_names(box):
+    """podman's usual filter does: the rest of the namespaces is there all the same."""
+    status, out, err = shell(box, "id -u; echo $$; hostname own", "--require", "namespaces,seccomp", "--memory", 0,
+                             preexec_fn=refuse_host_names)
+    assert "no host name: Operation not permitted" in err and out.split() == ["1000", "1"], (status, out, err)
 
 
 def test_mistakes(box):
