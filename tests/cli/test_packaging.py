@@ -103,6 +103,7 @@ def test_the_debian_package(tmp_path):
     listed = subprocess.run(["dpkg-deb", "-c", package], capture_output=True, text=True).stdout
     assert re.search(r"^-rwxr-xr-x root/root .* \./usr/bin/vitrine$", listed, re.M), listed
     for name in ("usr/lib/systemd/system/vitrine-hub.service", "usr/share/doc/vitrine/docs/hub.md",
+                 "usr/share/man/man1/vitrine.1.gz", "usr/share/bash-completion/completions/vitrine",
                  "usr/share/doc/vitrine/NOTICE", "usr/share/doc/vitrine/copyright", "usr/share/doc/vitrine/changelog.gz"):
         assert re.search(rf"^-rw-r--r-- root/root .* \./{re.escape(name)}$", listed, re.M), (name, listed)
     assert "hub.yaml" not in listed and "conffiles" not in subprocess.run(
