@@ -52,6 +52,7 @@ soak: build ## hours of mixed load; SECONDS_TO_RUN=3600
 	@tests/soak/noisy
 	@tests/soak/fleet
 	@tests/soak/systemd
+	@tests/soak/image
 
 screenshots: build ## pictures of the pages: build/screenshots, and those of the documentation
 	@tests/browser/screenshots build/screenshots
