@@ -401,6 +401,12 @@ static enum status run_restore(struct backup_run *b, struct err *err)
         if (!count && !b->quiet && !b->json)
             printf("There are no backups in %.*s. vitrine backup data.db --to %.*s makes one.\n", STR_ARG(folder),
                    STR_ARG(folder));
+        if (g->words.count == 1 && !b->quiet && !b->json &&
+            is_folder(b->arena, ARENA_CAT(b->arena, folder, STR("/hub/hub"))))
+            printf("These are the backups of a hub, one folder for each space (vitrine restore %.*s/NAME). All of it, "
+                   "on a "
+                   "new machine:\n  vitrine hub restore --from %.*s --keys FILE\n",
+                   STR_ARG(folder), STR_ARG(folder));
         return g->words.count == 2 ? list_or_check(b, folder, &g->words.items[1], 1, err)
                                    : list_or_check(b, folder, names, count, err);
     }

@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/edge_serve.h"
 #include "cli/hub_edge.h"
+#include "cli/hub_restore.h"
 #include "codec/digest.h"
 #include "hub/account.h"
 #include "hub/audit.h"
@@ -32,6 +33,8 @@ enum {
     OPT_ACME,
     OPT_UDS,
     OPT_AT,
+    OPT_FROM,
+    OPT_KEYS,
     OPT_SAVE,
     OPT_LOAD,
     OPT_NEW,
@@ -54,9 +57,13 @@ static const struct option options[] = {
      OPT_ACME},
     {"--uds", 0, OPTION_VALUE, "PATH", "run: Unix socket where the edge asks it", OPT_UDS},
     {"--at", 0, OPTION_VALUE, "TIME", "restore: the newest backup not after it, in UTC: \"2026-11-21 17:03\"", OPT_AT},
+    {"--from", 0, OPTION_VALUE, "FOLDER", "restore: the whole hub of these backups, on a machine where there is none",
+     OPT_FROM},
+    {"--keys", 0, OPTION_VALUE, "FILE", "restore --from: the file that vitrine hub keys --save wrote", OPT_KEYS},
     {"--save", 0, OPTION_VALUE, "FILE", "keys: write them into a new file, to be kept elsewhere", OPT_SAVE},
     {"--load", 0, OPTION_VALUE, "FILE", "keys: put them back", OPT_LOAD},
-    {"--new", 0, OPTION_FLAG, NULL, "keys: new ones, where they are lost; apps with codes are set up anew", OPT_NEW},
+    {"--new", 0, OPTION_FLAG, NULL,
+     "keys, restore --from: new ones, where they are lost; apps with codes are set up anew", OPT_NEW},
     {"--no-app", 0, OPTION_FLAG, NULL,
      "reset-link: take the app with codes away too: phone and recovery codes are lost", OPT_NO_APP},
     {"--log-level", 0, OPTION_VALUE, "LEVEL", "debug, info, warn, error (default info)", OPT_LOG_LEVEL},
@@ -65,7 +72,8 @@ static const struct option options[] = {
 
 struct typed {
     struct arena *a;
-    str verb, what, dir, domain, listen, listen_tls, origin, acme, uds, at, save, load; /* what: a space, an address */
+    str verb, what, dir, domain, listen, listen_tls, origin, acme, uds, at, from, keys, save,
+        load; /* what: a space, an address */
     bool help, new, no_app;
 };
 
@@ -76,6 +84,7 @@ static enum status apply(struct typed *t, int id, str value, struct err *err)
                           [OPT_LISTEN] = &t->listen, [OPT_LISTEN_TLS] = &t->listen_tls,
                           [OPT_ORIGIN] = &t->origin, [OPT_ACME] = &t->acme,
                           [OPT_UDS] = &t->uds,       [OPT_AT] = &t->at,
+                          [OPT_FROM] = &t->from,     [OPT_KEYS] = &t->keys,
                           [OPT_SAVE] = &t->save,     [OPT_LOAD] = &t->load};
     if (id == OPT_HELP) {
         t->help = true;
@@ -378,9 +387,14 @@ static enum status bring_back(struct typed *t, struct err *err)
 {
     struct hub h;
     str taken;
-    if (!t->what.n) {
-        err_set(err, STATUS_USAGE, "hub restore: which space?");
-        return err_hint(err, "vitrine hub restore NAME, with --at TIME for an older backup");
+    if (t->from.n && !t->what.n) {
+        struct rebuilt_options o = {.from = t->from, .keys = t->keys, .at = t->at, .lost = t->new};
+        return hub_restore_whole(t->a, t->dir, &o, err);
+    }
+    if (!t->what.n || t->from.n) {
+        err_set(err, STATUS_USAGE, "hub restore: %s", t->what.n ? "one space, or the whole hub?" : "which space?");
+        return err_hint(err, "vitrine hub restore NAME, with --at TIME for an older backup; the whole hub, on a new "
+                             "machine: vitrine hub restore --from BACKUPS --keys FILE");
     }
     enum status st = hub_open(&h, t->dir, err);
     if (st == STATUS_OK && !backups_wanted(&h.config))
@@ -467,6 +481,7 @@ int cmd_hub(int argc, char **argv)
         printf("Usage: vitrine hub init --domain DOMAIN [OPTIONS]\n"
                "       vitrine hub check | reload | admin-link | backup | keys | run --uds PATH [--dir DIR]\n"
                "       vitrine hub restore SPACE [--at TIME] [--dir DIR]\n"
+               "       vitrine hub restore --from BACKUPS --keys FILE [--at TIME] [--dir DIR]\n"
                "       vitrine hub reset-link ADDRESS [--no-app] [--dir DIR]\n\n"
                "A data cloud of your own: people sign up, get a space on a subdomain, put files in and share them.\n"
                "\n"
@@ -476,7 +491,7 @@ int cmd_hub(int argc, char **argv)
                "  admin-link  prints a link for another administrator\n"
                "  reset-link  prints a link with which somebody sets a new password\n"
                "  backup      copies everything now, and tries the copies\n"
-               "  restore     brings a space back from its newest backup, or that of --at\n"
+               "  restore     brings a space back from its newest backup, or that of --at; with --from the whole hub\n"
                "  keys        writes what no backup has into a file, and back\n"
                "  run         is what the edge starts\n\nOptions:\n");
         option_print_help(options, ARRAY_LEN(options));

@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "codec/seal.h"
 #include "hub/brought.h"
 #include "hub/copies.h"
 #include "hub/edge_apps.h"
@@ -182,43 +183,87 @@ static enum status begin_anew(struct hub *h, str id, struct err *err)
     return st;
 }
 
-enum status backups_restore(struct hub *h, struct arena *a, str name, str at, str *ret_taken, struct err *err)
+/* The id of the newest backup not after `at`. NOT_FOUND: *ret_some tells whether there are younger ones. */
+static enum status find_tree(struct arena *a, str folder, str at, str *ret, bool *ret_some, struct err *err)
 {
-    struct value row, words = value_list(a);
-    struct err own = ERR_INIT;
     str *ids;
     size_t count = 0, i = 0;
-    enum status st = find_space(h, a, name, &row, err);
-    if (st != STATUS_OK)
-        return st;
-    str id = VALUE_GET(row, "id").s, folder = ARENA_CAT(a, h->config.backup_folder, STR("/"), id);
-    st = tree_ids(a, folder, STR(BACKUPS_SPACE), &ids, &count, err);
-    if ((st == STATUS_OK && (i = shelf_find(ids, count, at)) == count) || st == STATUS_NOT_FOUND) {
-        err_set(err, STATUS_NOT_FOUND, "there is no backup of \"%.*s\"%s", STR_ARG(name), count ? " so old" : "");
-        return err_hint(err, "vitrine restore %.*s lists what there is.", STR_ARG(folder));
-    }
-    if (st == STATUS_OK && save(h, a, id, folder, false, &own) != STATUS_OK) /* a damaged one may be why we are asked */
-        log_line(LOG_WARN, "backup", "%.*s as it is now: %s", STR_ARG(name), own.text);
+    enum status st = tree_ids(a, folder, STR(BACKUPS_SPACE), &ids, &count, err);
+    *ret_some = st == STATUS_OK && count;
+    if (st == STATUS_OK && (i = shelf_find(ids, count, at)) == count)
+        return STATUS_NOT_FOUND;
+    if (st == STATUS_OK)
+        *ret = ids[i];
+    return st;
+}
+
+static enum status put_back(struct hub *h, struct arena *a, str id, str folder, str tree, struct err *err)
+{
+    struct value words = value_list(a);
     const str list[] = {STR("restore"),
                         folder,
                         STR(BACKUPS_SPACE),
                         STR("--no-backup"),
                         STR("--quiet"),
                         STR("--at"),
-                        st == STATUS_OK ? ids[i] : STR(""),
+                        tree,
                         STR("--to"),
                         arena_printf(a, "%.*s/spaces/%.*s", STR_ARG(h->config.dir), STR_ARG(id))};
     for (size_t k = 0; k < ARRAY_LEN(list); k++)
         value_push(words, value_str(list[k]));
+    return edge_apps_run(h, a, id, folder, words, LIMIT_HUB_BACKUP_MS, err);
+}
+
+enum status backups_bring(struct hub *h, struct arena *a, str space_id, str folder, str at, str *ret_taken,
+                          struct err *err)
+{
+    str tree;
+    bool some;
+    enum status st = find_tree(a, folder, at, &tree, &some, err);
+    if (st == STATUS_NOT_FOUND)
+        return err_set(err, st, "there is no backup of it%s", some ? " so old" : "");
     if (st == STATUS_OK)
-        st = edge_apps_run(h, a, id, folder, words, LIMIT_HUB_BACKUP_MS, err);
+        st = put_back(h, a, space_id, folder, tree, err);
+    if (st == STATUS_OK)
+        *ret_taken = tree;
+    return st;
+}
+
+enum status backups_restore(struct hub *h, struct arena *a, str name, str at, str *ret_taken, struct err *err)
+{
+    struct value row;
+    struct err own = ERR_INIT;
+    str tree;
+    bool some;
+    enum status st = find_space(h, a, name, &row, err);
     if (st != STATUS_OK)
         return st;
-    *ret_taken = ids[i];
+    str id = VALUE_GET(row, "id").s, folder = ARENA_CAT(a, h->config.backup_folder, STR("/"), id);
+    st = find_tree(a, folder, at, &tree, &some, err);
+    if (st == STATUS_NOT_FOUND) {
+        err_set(err, st, "there is no backup of \"%.*s\"%s", STR_ARG(name), some ? " so old" : "");
+        return err_hint(err, "vitrine restore %.*s lists what there is.", STR_ARG(folder));
+    }
+    if (st == STATUS_OK && save(h, a, id, folder, false, &own) != STATUS_OK) /* a damaged one may be why we are asked */
+        log_line(LOG_WARN, "backup", "%.*s as it is now: %s", STR_ARG(name), own.text);
+    if (st == STATUS_OK)
+        st = put_back(h, a, id, folder, tree, err);
+    if (st != STATUS_OK)
+        return st;
+    *ret_taken = tree;
     return str_is(VALUE_GET(row, "state").s, "deleted") ? STATUS_OK : begin_anew(h, id, err);
 }
 
 /* ---- all ---- */
+
+/* It may have passwords of others in it, so it goes only where the keys are not (0068). */
+static enum status take_settings(struct hub *h, struct arena *a, str folder, struct err *err)
+{
+    str text, path = ARENA_CAT(a, folder, STR("/" BACKUPS_SETTINGS));
+    enum status st = fs_read_file(hub_path(a, &h->config, "hub.yaml").p, LIMIT_HUB_CONFIG, a, &text, err);
+    return st == STATUS_OK ? fs_write_atomic(path.p, seal_close(a, h->secret, STR(BACKUPS_SETTINGS), text), 0600, err)
+                           : st;
+}
 
 static enum status take_hub(struct hub *h, struct err *err)
 {
@@ -237,6 +282,8 @@ static enum status take_hub(struct hub *h, struct err *err)
         st = backup_check(a, &b, &none, &own);
     if (st == STATUS_OK)
         st = backup_prune(a, folder, STR("hub"), &h->config.backup_keep, &removed, &own);
+    if (st == STATUS_OK)
+        st = take_settings(h, a, folder, &own);
     note(h, STR(""), st == STATUS_OK ? NULL : &own, b.size_bytes);
     if (st != STATUS_OK && err)
         *err = own;

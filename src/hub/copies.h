@@ -25,7 +25,7 @@ enum status copies_into(const struct copies *c, struct arena *a, str folder, str
 /* Removes what a process that was killed left behind. */
 void copies_sweep(struct hub *h);
 
-/* A folder that the space's user owns: it writes there. */
+/* The folder, with what was put into it by others (a backup that was copied here), becomes the space's user's. */
 enum status copies_give(struct hub *h, str folder, str space_id, struct err *err) MUST_USE;
 
 #endif

@@ -57,7 +57,7 @@ static enum status is_sealed_with(const struct hub_config *c, struct arena *a, s
     return st;
 }
 
-static enum status read_keys(struct arena *a, const char *file, str *ret_secret, str *ret_pem, struct err *err)
+enum status keys_read(struct arena *a, const char *file, str *ret_secret, str *ret_pem, struct err *err)
 {
     struct value v = VALUE_UNDEF;
     str text;
@@ -77,7 +77,7 @@ enum status keys_load(const struct hub_config *c, const char *file, struct err *
 {
     struct arena *a = arena_new(0);
     str secret, pem, is;
-    enum status st = read_keys(a, file, &secret, &pem, err);
+    enum status st = keys_read(a, file, &secret, &pem, err);
     if (st == STATUS_OK)
         st = is_sealed_with(c, a, &is, err);
     if (st == STATUS_OK && is.n && !str_eq(is, seal_name(a, secret))) {

@@ -8,6 +8,8 @@
 
 /* Writes the file anew, mode 0600. NOT_FOUND: there are no keys. CONFLICT: the file is there already. */
 enum status keys_save(const struct hub_config *c, const char *file, struct err *err) MUST_USE;
+/* What such a file holds: 32 bytes, and a private key as PEM; in `a`. INVALID: this is no such file. */
+enum status keys_read(struct arena *a, const char *file, str *ret_secret, str *ret_pem, struct err *err) MUST_USE;
 /* Puts them into DIR/keys. INVALID: this is no such file. CONFLICT: hub.db is sealed with others. */
 enum status keys_load(const struct hub_config *c, const char *file, struct err *err) MUST_USE;
 /* New ones, where the old are lost: what was sealed goes, and with it apps with codes and recovery codes. CONFLICT:

@@ -54,4 +54,7 @@ struct sandbox_config {
  * what to do), IO. */
 enum status sandbox_run(const struct sandbox_config *config, int *ret_exit, struct err *err) MUST_USE;
 
+/* As root: all in the folder, then the folder itself, is that user's from now on; no link is followed. IO. */
+enum status sandbox_give(const char *folder, uid_t id, struct err *err) MUST_USE;
+
 #endif

@@ -75,6 +75,20 @@ static enum status prepare_part(int folder, const char *part, uid_t id, struct e
     return st == STATUS_OK ? give_all(fd, id, 0, err) : st;
 }
 
+enum status sandbox_give(const char *folder, uid_t id, struct err *err)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int all = fd < 0 ? -1 : openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum status st = all < 0 ? err_sys(err, STATUS_IO, errno, "cannot open the folder '%s'", folder) : STATUS_OK;
+    if (st == STATUS_OK)
+        st = give_all(all, id, 0, err);
+    if (st == STATUS_OK && fchown(fd, id, id) != 0)
+        st = err_sys(err, STATUS_IO, errno, "cannot give '%s' to user %u", folder, id);
+    if (fd >= 0)
+        close(fd);
+    return st;
+}
+
 enum status sandbox_folder_prepare(const char *folder, uid_t id, struct err *err)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
