@@ -135,6 +135,8 @@ static enum status show_status(struct hub *h, struct arena *a, const struct give
         printf("%-16.*s %6lld space%s, %lld pinned\n", STR_ARG(version.n ? version : STR("the hub's own")),
                (long long)n, n == 1 ? "" : "s", (long long)VALUE_GET(one, "pinned").i);
     }
+    if (!value_count(versions))
+        printf("There are no spaces yet.\n");
     if (run.kind == VALUE_DICT)
         printf("last upgrade: to %.*s, %.*s, %lld spaces changed%s%.*s\n", STR_ARG(VALUE_GET(run, "version").s),
                STR_ARG(VALUE_GET(run, "state").s), (long long)VALUE_GET(run, "changed").i,

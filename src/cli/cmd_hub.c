@@ -514,7 +514,11 @@ static enum status up(struct typed *t, int *ret_exit, struct err *err)
         st = hub_edge_config(t->a, &c, &edge, err);
     if (st == STATUS_OK)
         st = write_app(t->a, &c, err);
-    return st == STATUS_OK ? edge_serve(edge, ret_exit, err) : st;
+    if (st != STATUS_OK)
+        return st;
+    printf("The hub is at %.*s (Ctrl+C stops it)\n", STR_ARG(c.origin)); /* no other name of the machine leads there */
+    (void)fflush(stdout);
+    return edge_serve(edge, ret_exit, err);
 }
 
 int cmd_up(int argc, char **argv)

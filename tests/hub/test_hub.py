@@ -282,6 +282,8 @@ def test_links_at_the_foot_of_every_page(make_hub):
     hub = make_hub('links: [{label: "Imprint & terms", url: "https://example.org/i?a=1&b=2"},\n'
                    '        {label: Help, url: "mailto:h@example.org"}]')
     assert "Nobody administers data.localhost yet" in hub.browser().get("/").said
+    assert f"The hub is at {hub.origin} (" in hub.log()
+    assert "There are no spaces yet." in hub.run("fleet", "status", "--dir", hub.folder).stdout
     hub.admin()
     assert "Nobody administers" not in hub.browser().get("/").said
     for path in ("/", "/-/sign-in", "/-/nothing"):
