@@ -46,7 +46,7 @@ bool dns_put_name(struct buf *out, str name)
             return false;
         buf_putc(out, (char)label.n);
         for (size_t i = 0; i < label.n; i++) /* canonical: lower case */
-            buf_putc(out, label.p[i] >= 'A' && label.p[i] <= 'Z' ? (char)(label.p[i] + 32) : label.p[i]);
+            buf_putc(out, str_lower_char(label.p[i]));
     }
     buf_putc(out, 0);
     return !out->over;
@@ -186,10 +186,8 @@ static void get_name(struct reader *r, char out[DNS_NAME_MAX])
                 memcpy(out, ".", 2);
             return;
         }
-        for (unsigned i = 1; i <= len; i++) {
-            char c = r->m.p[at + i];
-            out[n++] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-        }
+        for (unsigned i = 1; i <= len; i++)
+            out[n++] = str_lower_char(r->m.p[at + i]);
         out[n++] = '.';
         at += len + 1;
     }

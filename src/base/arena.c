@@ -284,6 +284,12 @@ str arena_str(struct arena *a, str s)
     return (str){arena_cstr(a, s), s.n};
 }
 
+str arena_lower(struct arena *a, str s)
+{
+    char *p = arena_cstr(a, s);
+    return str_lower(p, str_make(p, s.n));
+}
+
 str arena_i64(struct arena *a, int64_t v)
 {
     char *p = arena_alloc_raw(a, STR_I64_MAX + 1);

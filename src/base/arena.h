@@ -30,6 +30,7 @@ void *arena_alloc_array(struct arena *a, size_t size, size_t count) MUST_USE; /*
 /* Copies; the bytes past n are NUL, so .p is also a C string. */
 str arena_str(struct arena *a, str s) MUST_USE;
 char *arena_cstr(struct arena *a, str s) MUST_USE;
+str arena_lower(struct arena *a, str s) MUST_USE;   /* ASCII letters in lower case */
 str arena_i64(struct arena *a, int64_t v) MUST_USE; /* its decimal digits */
 str arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3) MUST_USE;
 str arena_vprintf(struct arena *a, const char *fmt, va_list ap) PRINTF_LIKE(2, 0) MUST_USE;

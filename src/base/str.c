@@ -6,10 +6,11 @@
 
 #include "base/clock.h"
 
-static unsigned char lower(char c)
+str str_lower(char *out, str s)
 {
-    unsigned char u = (unsigned char)c;
-    return u >= 'A' && u <= 'Z' ? (unsigned char)(u + 32) : u;
+    for (size_t i = 0; i < s.n; i++)
+        out[i] = str_lower_char(s.p[i]);
+    return str_make(out, s.n);
 }
 
 bool str_eq_nocase(str a, str b)
@@ -17,7 +18,7 @@ bool str_eq_nocase(str a, str b)
     if (a.n != b.n)
         return false;
     for (size_t i = 0; i < a.n; i++)
-        if (lower(a.p[i]) != lower(b.p[i]))
+        if (str_lower_char(a.p[i]) != str_lower_char(b.p[i]))
             return false;
     return true;
 }
@@ -28,6 +29,16 @@ int str_cmp(str a, str b)
     int order = n ? memcmp(a.p, b.p, n) : 0;
     if (order)
         return order;
+    return a.n < b.n ? -1 : a.n > b.n;
+}
+
+int str_cmp_nocase(str a, str b)
+{
+    for (size_t i = 0; i < a.n && i < b.n; i++) {
+        int order = (unsigned char)str_lower_char(a.p[i]) - (unsigned char)str_lower_char(b.p[i]);
+        if (order)
+            return order;
+    }
     return a.n < b.n ? -1 : a.n > b.n;
 }
 
@@ -53,6 +64,22 @@ bool str_in(str s, const str *list, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (str_eq(list[i], s))
+            return true;
+    return false;
+}
+
+bool str_in_nocase(str s, const str *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq_nocase(list[i], s))
+            return true;
+    return false;
+}
+
+bool str_is_any(str s, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_is(s, list[i]))
             return true;
     return false;
 }

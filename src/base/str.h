@@ -49,16 +49,25 @@ static inline str str_sub(str s, size_t from, size_t to)
         from = to;
     return (str){s.p ? s.p + from : NULL, to - from};
 }
+/* ASCII letters in lower case, all other bytes as they are: what HTTP, DNS and SQLite's lower() mean by case. */
+static inline char str_lower_char(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
+}
+str str_lower(char *out, str s);  /* writes s.n bytes to out, which may be s.p; returns them. arena_lower copies */
 bool str_eq_nocase(str a, str b); /* ASCII case only */
 int str_cmp(str a, str b);        /* memcmp order, shorter first */
+int str_cmp_nocase(str a, str b); /* str_cmp of both in lower case */
 bool str_starts(str s, str prefix);
 bool str_ends(str s, str suffix);
 #define STR_NPOS ((size_t)-1)
 size_t str_find(str s, str needle);                /* offset or STR_NPOS */
 bool str_in(str s, const str *list, size_t count); /* is one of them */
-size_t str_find_char(str s, char c);               /* offset or STR_NPOS */
-size_t str_rfind_char(str s, char c);              /* offset or STR_NPOS */
-str str_trim(str s);                               /* ASCII white space off both ends */
+bool str_in_nocase(str s, const str *list, size_t count);
+bool str_is_any(str s, const char *const *list, size_t count);
+size_t str_find_char(str s, char c);  /* offset or STR_NPOS */
+size_t str_rfind_char(str s, char c); /* offset or STR_NPOS */
+str str_trim(str s);                  /* ASCII white space off both ends */
 /* Cuts at the first `c`: left of it to *ret_left, right of it to *ret_right. False (left = s, right = empty) when
  * absent. */
 bool str_cut(str s, char c, str *ret_left, str *ret_right);

@@ -113,10 +113,8 @@ static enum status run_hook(const struct certs_job *j, const char *verb, str nam
 
 static enum status dns(const struct certs_job *j, const struct acme_challenge *c, bool add, struct err *err)
 {
-    unsigned char raw[DIGEST_RAW_MAX];
     str name = ARENA_CAT(j->a, STR("_acme-challenge."), c->host);
-    size_t n = digest_sha256(c->key_authorization, raw);
-    str text = b64url_encode(j->a, str_make((const char *)raw, n)); /* RFC 8555 section 8.4 */
+    str text = digest_sha256_b64url(j->a, c->key_authorization); /* RFC 8555 section 8.4 */
     if (j->options->hook.n)
         return run_hook(j, add ? "present" : "remove", name, text, err);
     enum status st = dns_update_txt(j->a, &j->options->dns, name, text, add, err);

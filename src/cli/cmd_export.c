@@ -140,14 +140,6 @@ static str file_name(struct export_job *j, str table)
     return *p ? str_of(p) : STR("_");
 }
 
-static bool ascii_same(const str *names, size_t count, str name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_eq_nocase(names[i], name))
-            return true;
-    return false;
-}
-
 static enum status list_tables(struct export_job *j, str **ret, size_t *ret_count, struct err *err)
 {
     struct stmt *s;
@@ -180,7 +172,7 @@ static enum status export_all(struct export_job *j, str ending, enum export_form
     str *names = ARENA_ARRAY(j->a, str, count + 1);
     for (size_t i = 0; i < count && st == STATUS_OK; i++) {
         names[i] = file_name(j, tables[i]);
-        for (int n = 2; ascii_same(names, i, names[i]); n++)
+        for (int n = 2; str_in_nocase(names[i], names, i); n++)
             names[i] = arena_printf(j->a, "%.*s_%d", STR_ARG(file_name(j, tables[i])), n);
         str path = ARENA_CAT(j->a, dir, dir.n ? STR("/") : STR(""), names[i], STR("."), ending);
         st = export_one(j, tables[i], STR(""), path, format, err);

@@ -2,6 +2,7 @@
 /* cmd_list — what a database has: `vitrine tables`, `views`, `indexes`, `triggers`, `schema`, `analyze-tables`. */
 #include "cli/listing.h"
 
+#include "codec/names.h"
 #include "db/stmt.h"
 
 enum { OPT_COUNTS, OPT_COLUMNS, OPT_SCHEMA, OPT_FTS4, OPT_FTS5, OPT_COLUMN, OPT_COMMON };
@@ -33,10 +34,10 @@ static enum status ask_names(struct listing *l, const char *type, struct err *er
                                    filter, STR(" ORDER BY name")),
                          str_of(type), &names, &count, err);
     for (size_t i = 0; i < count && st == STATUS_OK; i++) {
-        str literal = listing_literal(l, names[i]);
+        str literal = text_quoted(l->arena, names[i]);
         str sql = ARENA_CAT(l->arena, STR("SELECT "), literal, STR(" AS \""), str_of(type), STR("\""));
         if (given_has(&l->given, OPT_COUNTS))
-            sql = ARENA_CAT(l->arena, sql, STR(", (SELECT count(*) FROM "), listing_quoted(l, names[i]),
+            sql = ARENA_CAT(l->arena, sql, STR(", (SELECT count(*) FROM "), name_quoted(l->arena, names[i]),
                             STR(") AS \"count\""));
         if (given_has(&l->given, OPT_COLUMNS))
             sql = ARENA_CAT(l->arena, sql, STR(", (SELECT json_group_array(name) FROM pragma_table_info("), literal,
@@ -104,7 +105,7 @@ static enum status only_tables(struct listing *l, const char *column, str *ret, 
         enum status st = listing_table(l, l->words[i], &name, err);
         if (st != STATUS_OK)
             return st;
-        all = ARENA_CAT(l->arena, all, i ? STR(", ") : STR(""), listing_literal(l, name));
+        all = ARENA_CAT(l->arena, all, i ? STR(", ") : STR(""), text_quoted(l->arena, name));
     }
     *ret = l->word_count ? ARENA_CAT(l->arena, STR(" AND "), str_of(column), STR(" IN ("), all, STR(")")) : STR("");
     return STATUS_OK;
@@ -206,10 +207,10 @@ static const struct option analyze_options[] = {
 
 static void analyze_column(struct listing *l, str table, str column, str common)
 {
-    str t = listing_quoted(l, table), c = listing_quoted(l, column);
+    str t = name_quoted(l->arena, table), c = name_quoted(l->arena, column);
     VEC_PUSH(l->arena, &l->sql,
-             ARENA_CAT(l->arena, STR("SELECT "), listing_literal(l, table), STR(" AS \"table\", "),
-                       listing_literal(l, column),
+             ARENA_CAT(l->arena, STR("SELECT "), text_quoted(l->arena, table), STR(" AS \"table\", "),
+                       text_quoted(l->arena, column),
                        STR(" AS \"column\", count(*) AS total_rows, count(*) - count(v) AS num_null, sum(v = '') AS "
                            "num_blank, count(DISTINCT v) AS num_distinct, (SELECT json_group_array(json_array(CASE "
                            "typeof(w) WHEN 'blob' THEN hex(w) ELSE w END, n)) FROM (SELECT "),

@@ -97,16 +97,6 @@ static str last_part(str path)
     return slash == STR_NPOS ? path : str_from(path, slash + 1);
 }
 
-static struct value dict_in(struct arena *a, struct value of, str key)
-{
-    struct value d = value_get(of, key);
-    if (d.kind != VALUE_DICT) {
-        d = value_dict(a);
-        value_set(of, key, d);
-    }
-    return d;
-}
-
 /* plugins: {PLUGIN: {KEY: {"$env": "PLUGIN_KEY"}}}, and that variable. */
 static void add_plugin_secret(struct image *i, struct value metadata, const struct given_option *o)
 {
@@ -116,7 +106,7 @@ static void add_plugin_secret(struct image *i, struct value metadata, const stru
         *p = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ? *p : '_';
     struct value reference = value_dict(i->a);
     VALUE_SET(reference, "$env", value_cstr(text));
-    value_set(dict_in(i->a, dict_in(i->a, metadata, STR("plugins")), o->value[0]), o->value[1], reference);
+    value_set(value_dict_in(i->a, value_dict_in(i->a, metadata, STR("plugins")), o->value[0]), o->value[1], reference);
     value_set(i->env, str_of(text), value_str(o->value[2]));
 }
 

@@ -76,9 +76,9 @@ static str columns_of(struct listing *l, str table)
     size_t count;
     str *names = given_list(l->arena, &l->given, OPT_COLUMN, &count), all = STR("");
     for (size_t i = 0; i < count; i++)
-        all = ARENA_CAT(l->arena, all, i ? STR(", ") : STR(""), listing_quoted(l, table), STR("."),
-                        listing_quoted(l, names[i]));
-    return count ? all : ARENA_CAT(l->arena, listing_quoted(l, table), STR(".*"));
+        all = ARENA_CAT(l->arena, all, i ? STR(", ") : STR(""), name_quoted(l->arena, table), STR("."),
+                        name_quoted(l->arena, names[i]));
+    return count ? all : ARENA_CAT(l->arena, name_quoted(l->arena, table), STR(".*"));
 }
 
 static str limits_of(struct listing *l)
@@ -98,7 +98,7 @@ static enum status ask_rows(struct listing *l, struct err *err)
         return st;
     take_parameters(l);
     VEC_PUSH(l->arena, &l->sql,
-             ARENA_CAT(l->arena, STR("SELECT "), columns_of(l, table), STR(" FROM "), listing_quoted(l, table),
+             ARENA_CAT(l->arena, STR("SELECT "), columns_of(l, table), STR(" FROM "), name_quoted(l->arena, table),
                        where.n ? STR(" WHERE ") : STR(""), where, order.n ? STR(" ORDER BY ") : STR(""), order,
                        limits_of(l)));
     return STATUS_OK;
@@ -136,7 +136,7 @@ static str quoted_words(struct listing *l, str words)
     while (rest.n) {
         (void)str_cut(rest, ' ', &word, &rest);
         if (word.n)
-            all = ARENA_CAT(l->arena, all, all.n ? STR(" ") : STR(""), listing_quoted(l, word));
+            all = ARENA_CAT(l->arena, all, all.n ? STR(" ") : STR(""), name_quoted(l->arena, word));
     }
     return all;
 }
@@ -157,12 +157,12 @@ static enum status ask_search(struct listing *l, struct err *err)
         return err_hint(err, "Make one with: vitrine enable-fts DATABASE TABLE COLUMN...");
     }
     str q = given_has(&l->given, OPT_QUOTE) ? quoted_words(l, l->words[1]) : l->words[1];
-    str by = order.n ? order : fts5 ? ARENA_CAT(l->arena, listing_quoted(l, fts), STR(".rank")) : STR("");
+    str by = order.n ? order : fts5 ? ARENA_CAT(l->arena, name_quoted(l->arena, fts), STR(".rank")) : STR("");
     VEC_PUSH(l->arena, &l->sql,
-             ARENA_CAT(l->arena, STR("SELECT "), columns_of(l, table), STR(" FROM "), listing_quoted(l, fts),
-                       STR(" JOIN "), listing_quoted(l, table), STR(" ON "), listing_quoted(l, table), STR(".rowid = "),
-                       listing_quoted(l, fts), STR(".rowid WHERE "), listing_quoted(l, fts), STR(" MATCH "),
-                       listing_literal(l, q), by.n ? STR(" ORDER BY ") : STR(""), by, limits_of(l)));
+             ARENA_CAT(l->arena, STR("SELECT "), columns_of(l, table), STR(" FROM "), name_quoted(l->arena, fts),
+                       STR(" JOIN "), name_quoted(l->arena, table), STR(" ON "), name_quoted(l->arena, table),
+                       STR(".rowid = "), name_quoted(l->arena, fts), STR(".rowid WHERE "), name_quoted(l->arena, fts),
+                       STR(" MATCH "), text_quoted(l->arena, q), by.n ? STR(" ORDER BY ") : STR(""), by, limits_of(l)));
     return STATUS_OK;
 }
 

@@ -65,18 +65,13 @@ str edit_default(struct edit *e, str type, str text)
     static const char *const words[] = {"CURRENT_TIME", "CURRENT_DATE", "CURRENT_TIMESTAMP"};
     bool quoted = text.n >= 2 && (text.p[0] == '\'' || text.p[0] == '"') && text.p[text.n - 1] == text.p[0];
     bool numeric = !str_eq_nocase(type, STR("TEXT")) && type.n && is_number(text);
-    struct buf literal;
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         quoted |= str_eq_nocase(text, str_of(words[i]));
     if (quoted || numeric)
         return text;
     if (text.n && text.p[text.n - 1] == ')')
         return ARENA_CAT(e->arena, STR("("), text, STR(")"));
-    buf_init(&literal, LIMIT_DB_SQL_BYTES);
-    text_literal(&literal, text);
-    str sql = arena_str(e->arena, buf_str(&literal));
-    buf_release(&literal);
-    return sql;
+    return text_quoted(e->arena, text);
 }
 
 enum status edit_type(struct edit *e, str text, str *ret, struct err *err)

@@ -24,21 +24,6 @@ enum status listing_table(struct listing *l, str name, str *ret, struct err *err
     return st;
 }
 
-str listing_quoted(struct listing *l, str name)
-{
-    return name_quoted(l->arena, name);
-}
-
-str listing_literal(struct listing *l, str text)
-{
-    struct buf b;
-    buf_init(&b, LIMIT_DB_SQL_BYTES);
-    text_literal(&b, text);
-    str literal = arena_str(l->arena, buf_str(&b));
-    buf_release(&b);
-    return literal;
-}
-
 static enum status print_all(struct listing *l, bool own_sql, struct rows_out *out, struct err *err)
 {
     enum status st = STATUS_OK;

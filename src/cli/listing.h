@@ -50,7 +50,5 @@ struct listing_command {
 int listing_command(const struct listing_command *command, int argc, char **argv); /* the exit code */
 /* The name of a table or view as the database has it. NOT_FOUND. */
 enum status listing_table(struct listing *l, str name, str *ret, struct err *err) MUST_USE;
-str listing_quoted(struct listing *l, str name);
-str listing_literal(struct listing *l, str text);
 
 #endif

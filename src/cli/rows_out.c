@@ -75,18 +75,24 @@ static void tsv_field(struct buf *out, str text)
 static void text_row(struct rows_out *q, struct stmt *s, int count, bool header)
 {
     struct arena_mark mark = arena_mark(q->arena);
+    struct csvwrite csv;
+    csvwrite_init(&csv, &q->out);
     for (int i = 0; i < count; i++) {
         struct db_value v =
             header ? (struct db_value){.kind = DB_TEXT, .s = stmt_column_name(s, i)} : stmt_column_value(s, i);
         str text = plain_text(q->arena, &v);
+        if (q->format == ROWS_CSV) {
+            csvwrite_text(&csv, text);
+            continue;
+        }
         if (i)
-            buf_putc(&q->out, q->format == ROWS_CSV ? ',' : '\t');
-        if (q->format == ROWS_CSV)
-            csvwrite_field(&q->out, text);
-        else
-            tsv_field(&q->out, text);
+            buf_putc(&q->out, '\t');
+        tsv_field(&q->out, text);
     }
-    buf_puts(&q->out, q->format == ROWS_CSV ? STR("\r\n") : STR("\n"));
+    if (q->format == ROWS_CSV)
+        csvwrite_end(&csv);
+    else
+        buf_putc(&q->out, '\n');
     arena_rewind(q->arena, mark);
 }
 

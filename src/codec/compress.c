@@ -49,10 +49,10 @@ static size_t next_room(struct buf *out, size_t wanted, z_stream *z)
     return z->avail_out;
 }
 
-static enum status deflate_all(z_stream *z, int flush, size_t piece, struct buf *out)
+static enum status deflate_all(z_stream *z, int flush, struct buf *out)
 {
     for (;;) {
-        size_t room = next_room(out, piece, z);
+        size_t room = next_room(out, PIECE, z);
         if (!room)
             return STATUS_TOO_LARGE;
         int rc = deflate(z, flush);
@@ -69,12 +69,12 @@ enum status gzip_stream_put(struct gzip_stream *g, str piece, bool last, struct 
     for (str now; piece.n > UINT32_MAX && st == STATUS_OK; piece = str_from(piece, now.n)) {
         now = str_sub(piece, 0, (size_t)1 << 31);
         set_input(&g->z, now);
-        st = deflate_all(&g->z, Z_NO_FLUSH, PIECE, out);
+        st = deflate_all(&g->z, Z_NO_FLUSH, out);
     }
     if (st != STATUS_OK)
         return st;
     set_input(&g->z, piece);
-    return deflate_all(&g->z, last ? Z_FINISH : Z_SYNC_FLUSH, PIECE, out);
+    return deflate_all(&g->z, last ? Z_FINISH : Z_SYNC_FLUSH, out);
 }
 
 enum status compress_gzip(struct buf *out, str bytes, int level)

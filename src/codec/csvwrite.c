@@ -40,23 +40,6 @@ void csvwrite_field(struct buf *out, str s)
     buf_putc(out, '"');
 }
 
-void csvwrite_put_double(struct buf *out, double f)
-{
-    if (isfinite(f))
-        jwrite_put_double(out, f);
-    else
-        buf_puts(out, isnan(f) ? STR("nan") : f < 0 ? STR("-inf") : STR("inf"));
-}
-
-void csvwrite_record(struct buf *out, const str *fields, size_t count)
-{
-    struct csvwrite w;
-    csvwrite_init(&w, out);
-    for (size_t i = 0; i < count; i++)
-        csvwrite_text(&w, fields[i]);
-    csvwrite_end(&w);
-}
-
 /* ---- records of fields of all kinds ------------------------------------------------------------------------- */
 
 void csvwrite_init(struct csvwrite *w, struct buf *out)
@@ -88,10 +71,18 @@ void csvwrite_i64(struct csvwrite *w, int64_t i)
     buf_put_i64(w->out, i);
 }
 
+static void put_double(struct buf *out, double f)
+{
+    if (isfinite(f))
+        jwrite_put_double(out, f);
+    else
+        buf_puts(out, isnan(f) ? STR("nan") : f < 0 ? STR("-inf") : STR("inf"));
+}
+
 void csvwrite_f64(struct csvwrite *w, double f)
 {
     before_field(w, false);
-    csvwrite_put_double(w->out, f);
+    put_double(w->out, f);
 }
 
 void csvwrite_end(struct csvwrite *w)

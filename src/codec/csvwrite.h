@@ -3,8 +3,8 @@
  * quotes only around fields that hold a comma, a quote, CR or LF, and around the one empty field of a record with no
  * other.
  *
- * Two levels: csvwrite_field appends one field and knows nothing of commas; struct csvwrite counts fields. What does
- * not fit sets out->over. Text is written byte for byte: the caller repairs UTF-8 where that matters. One thread at a
+ * csvwrite_field appends one field and knows nothing of commas; struct csvwrite counts fields. What does not fit sets
+ * out->over. Text is written byte for byte: the caller repairs UTF-8 where that matters. One thread at a
  * time. */
 #ifndef VITRINE_CODEC_CSVWRITE_H
 #define VITRINE_CODEC_CSVWRITE_H
@@ -12,9 +12,6 @@
 #include "base/buf.h"
 
 void csvwrite_field(struct buf *out, str s);
-void csvwrite_put_double(struct buf *out, double f); /* as Python's repr: nan, inf */
-/* A whole record of text fields with CRLF. No fields: an empty line. */
-void csvwrite_record(struct buf *out, const str *fields, size_t count);
 
 struct csvwrite {
     struct buf *out; /* borrowed */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "codec/b64.h"
 
 #define PIECE 65536
 
@@ -109,6 +110,12 @@ size_t digest_sha1(str s, unsigned char out[DIGEST_RAW_MAX])
 size_t digest_sha256(str s, unsigned char out[DIGEST_RAW_MAX])
 {
     return hash(KIND_SHA256, s, out);
+}
+
+str digest_sha256_b64url(struct arena *a, str s)
+{
+    unsigned char raw[DIGEST_RAW_MAX];
+    return b64url_encode(a, str_make((const char *)raw, digest_sha256(s, raw)));
 }
 
 static size_t hmac(const EVP_MD *md, str key, str s, unsigned char *out)

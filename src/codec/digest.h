@@ -20,6 +20,7 @@ enum status digest_sha256_file(const char *path, char out[DIGEST_HEX_MAX], struc
 /* Raw bytes; each returns how many it wrote. */
 size_t digest_sha1(str s, unsigned char out[DIGEST_RAW_MAX]);                 /* 20 */
 size_t digest_sha256(str s, unsigned char out[DIGEST_RAW_MAX]);               /* 32 */
+str digest_sha256_b64url(struct arena *a, str s);                             /* its 43 digits of base64url */
 size_t digest_hmac_sha1(str key, str s, unsigned char out[DIGEST_RAW_MAX]);   /* 20 */
 size_t digest_hmac_sha256(str key, str s, unsigned char out[DIGEST_RAW_MAX]); /* 32 */
 /* Of the rest of an open file, in pieces. algorithm: "md5", "sha1", "sha256"; else INVALID. *ret_n: raw bytes. */

@@ -76,25 +76,17 @@ static const char *const harmless_attrs[] = {
     "src",  "start", "target", "title", "type",  "valign",  "width",
 };
 
-static bool is_one_of(str s, const char *const *list, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_is(s, list[i]))
-            return true;
-    return false;
-}
-
 bool html_tag_harmless(str tag)
 {
     for (size_t i = 0; i < ARRAY_LEN(tags); i++)
         if (str_is(tag, tags[i].name))
             return true;
-    return is_one_of(tag, harmless_tags, ARRAY_LEN(harmless_tags));
+    return str_is_any(tag, harmless_tags, ARRAY_LEN(harmless_tags));
 }
 
 bool html_attr_harmless(str attr)
 {
-    return is_one_of(attr, harmless_attrs, ARRAY_LEN(harmless_attrs));
+    return str_is_any(attr, harmless_attrs, ARRAY_LEN(harmless_attrs));
 }
 
 bool html_url_ok(str url)
@@ -220,8 +212,7 @@ static str take_name(struct parsed *t, str s, size_t *at)
     size_t start = t->used;
     while (*at < s.n && t->used < sizeof t->names &&
            (is_letter(s.p[*at]) || is_digit(s.p[*at]) || s.p[*at] == '-' || s.p[*at] == '_')) {
-        char c = s.p[(*at)++];
-        t->names[t->used++] = c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
+        t->names[t->used++] = str_lower_char(s.p[(*at)++]);
     }
     return str_make(t->names + start, t->used - start);
 }

@@ -105,16 +105,9 @@ str jose_jwk(struct arena *a, const struct jose_key *k)
     return arena_printf(a, "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%.*s\",\"y\":\"%.*s\"}", STR_ARG(x), STR_ARG(y));
 }
 
-static str sha256_b64(struct arena *a, str s)
-{
-    unsigned char raw[DIGEST_RAW_MAX];
-    size_t n = digest_sha256(s, raw);
-    return b64url_encode(a, str_make((const char *)raw, n));
-}
-
 str jose_thumbprint(struct arena *a, const struct jose_key *k)
 {
-    return sha256_b64(a, jose_jwk(a, k));
+    return digest_sha256_b64url(a, jose_jwk(a, k));
 }
 
 /* ---- signing ---- */

@@ -40,11 +40,7 @@ bool name_is_reserved(str word)
     char lower[24];
     if (word.n == 0 || word.n >= sizeof lower)
         return false;
-    for (size_t i = 0; i < word.n; i++) {
-        char c = word.p[i];
-        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-    }
-    str key = str_make(lower, word.n);
+    str key = str_lower(lower, word);
     return bsearch(&key, reserved_words, ARRAY_LEN(reserved_words), sizeof reserved_words[0], word_compare) != NULL;
 }
 
@@ -93,18 +89,28 @@ void text_literal(struct buf *out, str text)
     put_doubled(out, text, '\'');
 }
 
-str name_quoted(struct arena *a, str name)
+static str quoted(struct arena *a, str s, char quote)
 {
     size_t quotes = 0;
-    for (size_t i = 0; i < name.n; i++)
-        quotes += name.p[i] == '"';
-    char *out = arena_alloc_raw(a, name.n + quotes + 2), *to = out;
-    *to++ = '"';
-    for (size_t i = 0; i < name.n; i++) {
-        *to++ = name.p[i];
-        if (name.p[i] == '"')
-            *to++ = '"';
+    for (size_t i = 0; i < s.n; i++)
+        quotes += s.p[i] == quote;
+    char *out = arena_alloc_raw(a, s.n + quotes + 2), *to = out;
+    *to++ = quote;
+    for (size_t i = 0; i < s.n; i++) {
+        *to++ = s.p[i];
+        if (s.p[i] == quote)
+            *to++ = quote;
     }
-    *to++ = '"';
+    *to++ = quote;
     return str_make(out, (size_t)(to - out));
+}
+
+str name_quoted(struct arena *a, str name)
+{
+    return quoted(a, name, '"');
+}
+
+str text_quoted(struct arena *a, str text)
+{
+    return quoted(a, text, '\'');
 }

@@ -14,5 +14,6 @@ bool name_is_reserved(str word);            /* any case; Datasette's list */
 void name_quote(struct buf *out, str name); /* always "name" */
 str name_quoted(struct arena *a, str name);
 void text_literal(struct buf *out, str text); /* 'text' */
+str text_quoted(struct arena *a, str text);
 
 #endif

@@ -27,7 +27,7 @@ enum status recovery_make(struct arena *a, str ret[RECOVERY_CODES], struct err *
 
 static char letter_of(char c)
 {
-    c = c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
+    c = str_lower_char(c);
     return c == 'o' ? '0' : c == 'i' || c == 'l' ? '1' : c;
 }
 

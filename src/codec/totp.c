@@ -77,7 +77,7 @@ str totp_typed_secret(struct arena *a, str secret)
     for (size_t i = 0; i < all.n; i++) {
         if (i && i % 4 == 0)
             out[n++] = ' ';
-        out[n++] = all.p[i] >= 'A' ? (char)(all.p[i] | 32) : all.p[i];
+        out[n++] = str_lower_char(all.p[i]);
     }
     return str_make(out, n);
 }

@@ -19,6 +19,26 @@ struct value value_dict(struct arena *a)
     return (struct value){.kind = VALUE_DICT, .dict = d};
 }
 
+struct value value_dict_in(struct arena *a, struct value dict, str key)
+{
+    struct value child = value_get(dict, key);
+    if (child.kind != VALUE_DICT) {
+        child = value_dict(a);
+        value_set(dict, key, child);
+    }
+    return child;
+}
+
+bool value_same_keys(struct value a, struct value b)
+{
+    if (a.kind != VALUE_DICT || b.kind != VALUE_DICT || a.dict->count != b.dict->count)
+        return false;
+    for (size_t i = 0; i < a.dict->count; i++)
+        if (!str_eq(a.dict->entries[i].key, b.dict->entries[i].key))
+            return false;
+    return true;
+}
+
 void value_push(struct value list, struct value item)
 {
     ASSERT(list.kind == VALUE_LIST);

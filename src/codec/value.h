@@ -143,6 +143,8 @@ struct value value_dict(struct arena *a); /* empty */
 void value_push(struct value list, struct value item);
 /* Sets or replaces; key is borrowed (copy it first when it does not live as long as the arena). */
 void value_set(struct value dict, str key, struct value item);
+/* The dict under the key, put there empty where there is none. */
+struct value value_dict_in(struct arena *a, struct value dict, str key);
 #define VALUE_SET(dict, literal, item) value_set((dict), STR(literal), (item))
 /* UNDEFINED when absent or when `dict` is no dict. */
 struct value value_get(struct value dict, str key);
@@ -152,8 +154,9 @@ uint32_t value_hash(str key);
 str value_get_text(struct value dict, str key); /* empty (p NULL) when it is absent or no text */
 #define VALUE_GET(dict, literal) value_get((dict), STR(literal))
 bool value_has(struct value dict, str key);
-bool value_remove(struct value dict, str key); /* keeps the order of the rest */
-size_t value_count(struct value v);            /* list or dict items; else 0 */
+bool value_same_keys(struct value a, struct value b); /* dicts of the same keys in the same order */
+bool value_remove(struct value dict, str key);        /* keeps the order of the rest */
+size_t value_count(struct value v);                   /* list or dict items; else 0 */
 struct value value_at(struct value list, size_t i);
 
 static inline bool value_is_null(struct value v)

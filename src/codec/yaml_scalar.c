@@ -13,26 +13,18 @@
 
 #define NUMBER_MAX 128 /* bytes of a number; longer ones are text */
 
-static bool one_of(str s, const char *const *words, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (str_is(s, words[i]))
-            return true;
-    return false;
-}
-
 bool yaml_scalar_null(str s)
 {
     static const char *const words[] = {"", "~", "null", "Null", "NULL"};
-    return one_of(s, words, ARRAY_LEN(words));
+    return str_is_any(s, words, ARRAY_LEN(words));
 }
 
 bool yaml_scalar_bool(str s, bool *ret)
 {
     static const char *const yes[] = {"yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"};
     static const char *const no[] = {"no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"};
-    bool is_yes = one_of(s, yes, ARRAY_LEN(yes));
-    if (!is_yes && !one_of(s, no, ARRAY_LEN(no)))
+    bool is_yes = str_is_any(s, yes, ARRAY_LEN(yes));
+    if (!is_yes && !str_is_any(s, no, ARRAY_LEN(no)))
         return false;
     *ret = is_yes;
     return true;
@@ -150,12 +142,12 @@ bool yaml_scalar_int(str s, struct value *ret)
 static bool read_special(str s, double *ret)
 {
     static const char *const infinities[] = {".inf", ".Inf", ".INF"}, *const nans[] = {".nan", ".NaN", ".NAN"};
-    if (one_of(s, nans, ARRAY_LEN(nans))) {
+    if (str_is_any(s, nans, ARRAY_LEN(nans))) {
         *ret = (double)NAN;
         return true;
     }
     bool minus = cut_sign(&s);
-    if (!one_of(s, infinities, ARRAY_LEN(infinities)))
+    if (!str_is_any(s, infinities, ARRAY_LEN(infinities)))
         return false;
     *ret = minus ? -(double)INFINITY : (double)INFINITY;
     return true;

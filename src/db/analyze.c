@@ -85,10 +85,7 @@ bool sql_verb_writes(enum sql_verb v)
 static bool is_schema_table(str name)
 {
     static const char *const names[] = {"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_is(name, names[i]))
-            return true;
-    return false;
+    return str_is_any(name, names, ARRAY_LEN(names));
 }
 
 static bool is_same(const struct sql_operation *x, const struct sql_operation *y)
@@ -179,10 +176,7 @@ static bool is_own_function(str name)
                                         "sqlite_rename_table",
                                         "sqlite_rename_test",
                                         "substr"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_is(name, names[i]))
-            return true;
-    return false;
+    return str_is_any(name, names, ARRAY_LEN(names));
 }
 
 static void mark_internal(struct witness *w)

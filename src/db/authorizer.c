@@ -66,15 +66,14 @@ static const struct action_row action_rows[] = {
 struct pragma_row {
     const char *name;
     bool takes_argument; /* else an argument would set it */
-    bool datasette;      /* in Datasette's list; the others only serve virtual tables */
 };
 
+/* Datasette's list, and what virtual tables ask for. */
 static const struct pragma_row pragma_rows[] = {
-    {"database_list", true, true},   {"foreign_key_list", true, true}, {"function_list", true, true},
-    {"index_info", true, true},      {"index_list", true, true},       {"index_xinfo", true, true},
-    {"page_count", false, true},     {"max_page_count", false, true},  {"page_size", false, true},
-    {"schema_version", false, true}, {"table_info", true, true},       {"table_xinfo", true, true},
-    {"table_list", true, true},      {"data_version", false, false},
+    {"database_list", true}, {"foreign_key_list", true}, {"function_list", true}, {"index_info", true},
+    {"index_list", true},    {"index_xinfo", true},      {"page_count", false},   {"max_page_count", false},
+    {"page_size", false},    {"schema_version", false},  {"table_info", true},    {"table_xinfo", true},
+    {"table_list", true},    {"data_version", false}, /* FTS5 */
 };
 
 static const struct pragma_row *pragma_find(str name)
@@ -83,12 +82,6 @@ static const struct pragma_row *pragma_find(str name)
         if (str_eq_nocase(name, str_of(pragma_rows[i].name)))
             return &pragma_rows[i];
     return NULL;
-}
-
-bool authorizer_pragma_allowed(str pragma)
-{
-    const struct pragma_row *row = pragma_find(pragma);
-    return row && row->datasette;
 }
 
 static int refuse(struct conn *c, const char *before, const char *name, const char *after)

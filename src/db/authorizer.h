@@ -5,12 +5,8 @@
 #ifndef VITRINE_DB_AUTHORIZER_H
 #define VITRINE_DB_AUTHORIZER_H
 
-#include "base/str.h"
-
 struct conn;
 
 void authorizer_install(struct conn *c);
-/* Whether visitors may read a pragma, as pragma_NAME(): Datasette's list. */
-bool authorizer_pragma_allowed(str pragma);
 
 #endif

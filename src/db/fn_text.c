@@ -83,7 +83,7 @@ static void result_lower(sqlite3_context *ctx, str s)
     struct buf out;
     buf_init(&out, LIMIT_DB_VALUE_BYTES);
     for (size_t i = 0; i < s.n; i++)
-        buf_putc(&out, s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] | 32) : s.p[i]);
+        buf_putc(&out, str_lower_char(s.p[i]));
     fn_result(ctx, &out);
 }
 

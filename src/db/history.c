@@ -56,7 +56,7 @@ static enum status rename_column(struct conn *c, struct arena *a, struct history
                                  struct err *err)
 {
     struct buf sql;
-    if (!history_has_name(h->names, h->name_count, from) || history_has_name(h->names, h->name_count, to))
+    if (!str_in_nocase(from, h->names, h->name_count) || str_in_nocase(to, h->names, h->name_count))
         return STATUS_OK;
     struct history_names keys;
     enum status st = history_fetch_names(
@@ -67,7 +67,7 @@ static enum status rename_column(struct conn *c, struct arena *a, struct history
     buf_init(&sql, LIMIT_DB_SQL_BYTES);
     put_rename_column(a, &sql, h->history, "before.", from, to);
     put_rename_column(a, &sql, h->history, "after.", from, to);
-    if (history_has_name(keys.v.items, keys.v.count, from))
+    if (str_in_nocase(from, keys.v.items, keys.v.count))
         put_rename_column(a, &sql, h->history, "row.", from, to);
     buf_puts(&sql, STR("UPDATE " HISTORY_COLUMNS " SET name = "));
     text_literal(&sql, to);
@@ -96,7 +96,7 @@ static enum status follow_rename(struct conn *c, struct arena *a, struct history
     str to = {0}, from = {0};
     size_t added = 0, gone = 0;
     for (size_t i = 0; i < h->shape.column_count; i++)
-        if (!history_has_name(h->names, h->name_count, h->shape.columns[i].name) && ++added)
+        if (!str_in_nocase(h->shape.columns[i].name, h->names, h->name_count) && ++added)
             to = h->shape.columns[i].name;
     for (size_t i = 0; i < h->name_count; i++) {
         bool still = false;
@@ -189,7 +189,7 @@ static enum status fit_columns(struct conn *c, struct arena *a, const struct his
         buf_puts(&sql, STR(";"));
     }
     for (size_t i = 0; i < s->column_count; i++) {
-        if (h->there && !history_has_name(h->names, h->name_count, s->columns[i].name)) {
+        if (h->there && !str_in_nocase(s->columns[i].name, h->names, h->name_count)) {
             put_add_column(a, &sql, h->history, "before.", s->columns[i].name, "");
             put_add_column(a, &sql, h->history, "after.", s->columns[i].name, "");
         }
@@ -221,7 +221,7 @@ static enum status fit_keys(struct conn *c, struct arena *a, const struct histor
         return st;
     buf_init(&sql, LIMIT_DB_SQL_BYTES);
     for (size_t i = 0; i < s->key_count; i++) {
-        if (history_has_name(keys.v.items, keys.v.count, s->keys[i]))
+        if (str_in_nocase(s->keys[i], keys.v.items, keys.v.count))
             continue;
         put_add_column(a, &sql, h->history, "row.", s->keys[i], affinity_of(s, s->keys[i]));
         buf_puts(&sql, STR("UPDATE "));

@@ -20,7 +20,6 @@ struct history_state {
 /* First column of all rows; `one` is bound where the statement has a parameter. */
 enum status history_fetch_names(struct conn *c, struct arena *a, const char *sql, str one, struct history_names *ret,
                                 struct err *err) MUST_USE;
-bool history_has_name(const str *names, size_t count, str name);
 /* The table as it is now. */
 enum status history_look_shape(struct conn *c, struct arena *a, str table, struct history_shape *ret,
                                struct err *err) MUST_USE;

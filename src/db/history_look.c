@@ -204,14 +204,6 @@ static enum status look_triggers(struct conn *c, struct arena *a, struct history
     return st;
 }
 
-bool history_has_name(const str *names, size_t count, str name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_eq_nocase(names[i], name))
-            return true;
-    return false;
-}
-
 enum status history_look_names(struct conn *c, struct arena *a, struct history_info *h, struct err *err)
 {
     struct history_names n;
@@ -237,7 +229,7 @@ static void judge(struct arena *a, struct history_info *h, const struct history_
     struct history_shape *s = &h->shape;
     h->current = h->enabled && h->there;
     for (size_t i = 0; h->enabled && i < s->column_count; i++) {
-        if (history_has_name(h->names, h->name_count, s->columns[i].name))
+        if (str_in_nocase(s->columns[i].name, h->names, h->name_count))
             continue;
         h->current = false;
         h->why = "the column was added or renamed by another program and is not recorded";

@@ -49,20 +49,11 @@ void snapshot_index(struct schema_snapshot *n)
 {
     for (size_t i = 0; i < n->schema.table_count; i++) {
         struct schema_table *t = &n->tables[i];
-        str lower = schema_lower(n->arena, t->name);
+        str lower = arena_lower(n->arena, t->name);
         (void)map_put(n->by_name, t->name, t);
         if (!map_has(n->by_lower, lower))
             (void)map_put(n->by_lower, lower, t);
     }
-}
-
-str schema_lower(struct arena *a, str s)
-{
-    char *p = arena_cstr(a, s);
-    for (size_t i = 0; i < s.n; i++)
-        if (p[i] >= 'A' && p[i] <= 'Z')
-            p[i] = (char)(p[i] + 32);
-    return str_make(p, s.n);
 }
 
 struct schema_table *snapshot_find(const struct schema_snapshot *n, str name)
@@ -71,9 +62,7 @@ struct schema_table *snapshot_find(const struct schema_snapshot *n, str name)
     if (t)
         return t;
     char small[128], *lower = name.n <= sizeof small ? small : mem_alloc(name.n);
-    for (size_t i = 0; i < name.n; i++)
-        lower[i] = name.p[i] >= 'A' && name.p[i] <= 'Z' ? (char)(name.p[i] + 32) : name.p[i];
-    t = map_get(n->by_lower, str_make(lower, name.n));
+    t = map_get(n->by_lower, str_lower(lower, name));
     if (lower != small)
         free(lower);
     return t;

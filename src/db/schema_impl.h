@@ -30,7 +30,6 @@ enum status schema_load(struct conn *c, struct schema_snapshot *n, struct err *e
 enum status schema_rules(struct conn *c, struct schema_snapshot *n, struct err *err) MUST_USE;
 /* Options after the closing parenthesis of CREATE TABLE. */
 void schema_table_options(str sql, bool *ret_without_rowid, bool *ret_strict);
-str schema_lower(struct arena *a, str s);
 size_t find_nocase(str s, str needle, size_t from); /* offset or STR_NPOS */
 
 #endif

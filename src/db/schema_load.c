@@ -72,7 +72,7 @@ static str module_of(struct loader *l, str sql)
     str word = str_sub(rest, 0, n);
     if (word.n >= 2 && (word.p[0] == '"' || word.p[0] == '[' || word.p[0] == '`'))
         word = str_sub(word, 1, word.n - 1);
-    return schema_lower(l->arena, word);
+    return arena_lower(l->arena, word);
 }
 
 static void add_object(struct loader *l, void *self, struct stmt *s)

@@ -343,16 +343,6 @@ str stmt_column_decltype(struct stmt *s, int column)
     return or_empty(sqlite3_column_decltype(s->sqlite, column));
 }
 
-str stmt_column_table(struct stmt *s, int column)
-{
-    return or_empty(sqlite3_column_table_name(s->sqlite, column));
-}
-
-str stmt_column_origin(struct stmt *s, int column)
-{
-    return or_empty(sqlite3_column_origin_name(s->sqlite, column));
-}
-
 enum db_kind stmt_column_kind(struct stmt *s, int column)
 {
     switch (sqlite3_column_type(s->sqlite, column)) {

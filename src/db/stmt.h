@@ -55,8 +55,6 @@ enum status stmt_step(struct stmt *s, struct err *err) MUST_USE;
 int stmt_column_count(struct stmt *s);
 str stmt_column_name(struct stmt *s, int column);     /* column from 0; borrowed until stmt_done */
 str stmt_column_decltype(struct stmt *s, int column); /* as declared; empty for expressions */
-str stmt_column_table(struct stmt *s, int column);    /* table and column the value comes from; empty for expressions */
-str stmt_column_origin(struct stmt *s, int column);
 enum db_kind stmt_column_kind(struct stmt *s, int column);
 int64_t stmt_column_i64(struct stmt *s, int column); /* converts as SQLite does */
 double stmt_column_f64(struct stmt *s, int column);

@@ -269,10 +269,8 @@ void certs_refresh(struct edge *e)
         for (size_t i = 0; spec && i < value_count(spec->hosts); i++) {
             char lower[LIMIT_EDGE_HOST + 1];
             str host = value_at(spec->hosts, i).s;
-            for (size_t k = 0; k < host.n && k < sizeof(lower); k++)
-                lower[k] = host.p[k] >= 'A' && host.p[k] <= 'Z' ? (char)(host.p[k] + 32) : host.p[k];
             if (host.n <= LIMIT_EDGE_HOST)
-                want(c, str_make(lower, host.n));
+                want(c, str_lower(lower, host));
         }
     }
     certs_kick(c);

@@ -29,10 +29,7 @@ static unsigned index_of(const struct edge_request *r)
 static bool is_idempotent(str method)
 {
     static const char *const names[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_is(method, names[i]))
-            return true;
-    return false;
+    return str_is_any(method, names, ARRAY_LEN(names));
 }
 
 /* ---- choosing an instance ---- */

@@ -204,7 +204,7 @@ static str app_name(struct reader *r, str router, size_t number)
 {
     char *p = arena_cstr(r->a, str_sub(router, 0, LIMIT_EDGE_NAME - 4));
     for (size_t i = 0; p[i]; i++) {
-        char c = (char)(p[i] >= 'A' && p[i] <= 'Z' ? p[i] + 32 : p[i]);
+        char c = str_lower_char(p[i]);
         p[i] = edge_name_ok(str_make(&c, 1)) ? c : i ? '-' : '_';
     }
     return number ? arena_printf(r->a, "%s-%zu", p, number + 1) : str_of(p);

@@ -114,18 +114,10 @@ struct edge_target *edge_table_add_target(struct edge_table *t, const struct edg
     return target;
 }
 
-static str lower(struct arena *a, str s)
-{
-    char *copy = arena_cstr(a, s);
-    for (size_t i = 0; i < s.n; i++)
-        copy[i] = (char)(copy[i] >= 'A' && copy[i] <= 'Z' ? copy[i] + 32 : copy[i]);
-    return str_make(copy, s.n);
-}
-
 static void copy_route(struct edge_table *t, const struct edge_route *like, struct edge_route *r)
 {
     *r = *like;
-    r->host = lower(t->arena, like->host);
+    r->host = arena_lower(t->arena, like->host);
     str path = like->path;
     while (path.n > 1 && path.p[path.n - 1] == '/')
         path.n--;
@@ -308,9 +300,7 @@ const struct edge_route *edge_table_find(const struct edge_table *t, str host, s
     if (!t->route_count)
         return NULL;
     if (host.n && host.n <= LIMIT_EDGE_HOST) {
-        for (size_t i = 0; i < host.n; i++)
-            name[i] = (char)(host.p[i] >= 'A' && host.p[i] <= 'Z' ? host.p[i] + 32 : host.p[i]);
-        r = find_path(t, str_make(name, host.n), path);
+        r = find_path(t, str_lower(name, host), path);
         /* "a.b.test": "*.b.test", then "*.test"; a host that begins with a dot has nothing below it */
         for (size_t i = 1; !r && i < host.n; i++)
             if (name[i] == '.') {

@@ -51,9 +51,7 @@ static bool is_called(str name, str wanted)
     if (name.n != wanted.n)
         return false;
     for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i] == '_' ? '-' : name.p[i];
-        if (c >= 'A' && c <= 'Z')
-            c = (char)(c + 32);
+        char c = name.p[i] == '_' ? '-' : str_lower_char(name.p[i]);
         if (c != wanted.p[i])
             return false;
     }

@@ -65,13 +65,6 @@ static nghttp2_nv field_nv(str name, str value)
                         NGHTTP2_NV_FLAG_NONE};
 }
 
-static str lower(char *to, str name)
-{
-    for (size_t i = 0; i < name.n; i++)
-        to[i] = name.p[i] >= 'A' && name.p[i] <= 'Z' ? (char)(name.p[i] + 32) : name.p[i];
-    return str_make(to, name.n);
-}
-
 void h2_answer(struct h2_stream *s, int status, const struct http_header *fields, size_t n, bool body)
 {
     nghttp2_nv nv[LIMIT_HTTP_HEADERS + 8];
@@ -84,7 +77,7 @@ void h2_answer(struct h2_stream *s, int status, const struct http_header *fields
     char *space = mem_alloc(names + 1);
     nv[0] = field_nv(STR(":status"), str_make(digits, 3));
     for (size_t i = 0; i < n; i++) {
-        nv[i + 1] = field_nv(lower(space + at, fields[i].name), fields[i].value);
+        nv[i + 1] = field_nv(str_lower(space + at, fields[i].name), fields[i].value);
         at += fields[i].name.n;
     }
     nghttp2_session *ng = s->session->ng;

@@ -18,15 +18,11 @@ str mime_of_path(str path)
     str name = slash == STR_NPOS ? path : str_from(path, slash + 1);
     size_t dot = str_rfind_char(name, '.');
     if (dot != STR_NPOS && name.n - dot - 1 < EXTENSION_MAX) {
-        str extension = str_from(name, dot + 1);
+        char lower[EXTENSION_MAX];
+        str extension = str_lower(lower, str_from(name, dot + 1));
         for (size_t lo = 0, hi = ARRAY_LEN(types); lo < hi;) {
             size_t mid = (lo + hi) / 2;
-            char lower[EXTENSION_MAX];
-            for (size_t i = 0; i < extension.n; i++) {
-                char c = extension.p[i];
-                lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-            }
-            int order = str_cmp(str_make(lower, extension.n), str_of(types[mid].extension));
+            int order = str_cmp(extension, str_of(types[mid].extension));
             if (order == 0)
                 return str_of(types[mid].type);
             if (order < 0)

@@ -61,16 +61,6 @@ static enum status write_file(struct hub *h, struct arena *a, int64_t n, struct 
     return st;
 }
 
-static enum status read_number(struct conn *c, struct arena *a, int64_t *ret, struct err *err)
-{
-    struct value row;
-    enum status st =
-        SQL_ROW(c, a, &row, err, "select cast(value as integer) as n from facts where name = ?1", SQL_T(STR("copies")));
-    if (st == STATUS_OK)
-        *ret = row.kind == VALUE_DICT ? VALUE_GET(row, "n").i : 0;
-    return st;
-}
-
 struct count {
     struct arena *a;
     int64_t least, now; /* now: as it is written */
@@ -80,7 +70,7 @@ static enum status write_number(struct conn *c, void *arg, struct err *err)
 {
     struct count *k = arg;
     int64_t n = 0;
-    enum status st = read_number(c, k->a, &n, err);
+    enum status st = store_fact(c, k->a, "copies", &n, err);
     k->now = MAX(n + 1, k->least);
     return st == STATUS_OK ? SQL_RUN(c, err, "insert or replace into facts (name, value) values ('copies', ?1)",
                                      SQL_T(arena_i64(k->a, k->now)))
@@ -149,7 +139,7 @@ enum status brought_look(struct hub *h, struct err *err)
     if (st == STATUS_OK)
         st = store_read(h->store, &c, err);
     if (st == STATUS_OK)
-        st = read_number(c, a, &of_db, err);
+        st = store_fact(c, a, "copies", &of_db, err);
     conn_release(c);
     if (st == STATUS_OK && (of_file > of_db || (of_db && !of_file)))
         st = end(h, a, of_file, err);

@@ -24,14 +24,6 @@ static enum status wrong(struct err *err, const char *key, const char *what)
     return err_hint(err, "Change the file, then: vitrine hub check");
 }
 
-static bool known(str key, const char *const *keys, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_is(key, keys[i]))
-            return true;
-    return false;
-}
-
 enum status hub_domain_check(str domain, struct err *err)
 {
     bool ok = domain.n > 0 && domain.n <= 200 && domain.p[0] != '.' && domain.p[0] != '-' &&
@@ -62,13 +54,12 @@ static enum status read_list(struct arena *a, struct value root, const char *key
     return STATUS_OK;
 }
 
-static enum status read_number(struct value v, const char *key, int64_t low, int64_t high, int64_t *io, struct err *err)
+static enum status read_number(struct value v, const char *key, int64_t high, int64_t *io, struct err *err)
 {
     if (value_is_null(v))
         return STATUS_OK;
-    if (v.kind != VALUE_INT || v.i < low || v.i > high) {
-        err_set(err, STATUS_CONFIG, "%s: %s must be a whole number from %lld to %lld", FILE_NAME, key, (long long)low,
-                (long long)high);
+    if (v.kind != VALUE_INT || v.i < 0 || v.i > high) {
+        err_set(err, STATUS_CONFIG, "%s: %s must be a whole number from 0 to %lld", FILE_NAME, key, (long long)high);
         return err_hint(err, "Change the file, then: vitrine hub check");
     }
     *io = v.i;
@@ -100,7 +91,7 @@ static enum status read_spaces(struct value v, struct hub_config *c, struct err 
     if (!value_is_null(v) && v.kind != VALUE_DICT)
         return wrong(err, "spaces", "must hold keys and values");
     for (size_t i = 0; i < value_count(v); i++) {
-        if (!known(v.dict->entries[i].key, keys, ARRAY_LEN(keys))) {
+        if (!str_is_any(v.dict->entries[i].key, keys, ARRAY_LEN(keys))) {
             err_set(err, STATUS_CONFIG, "%s: spaces has no key \"%.*s\"", FILE_NAME,
                     STR_ARG(str_sub(v.dict->entries[i].key, 0, 60)));
             return err_hint(err, "It may have: disk_bytes, memory_bytes, cpu_percent, sql_ms, requests_per_minute, "
@@ -109,7 +100,7 @@ static enum status read_spaces(struct value v, struct hub_config *c, struct err 
     }
     enum status st = STATUS_OK;
     for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(keys); i++)
-        st = read_number(value_get(v, str_of(keys[i])), keys[i], 0, INT64_C(1) << 50, at[i], err);
+        st = read_number(value_get(v, str_of(keys[i])), keys[i], INT64_C(1) << 50, at[i], err);
     return st;
 }
 
@@ -131,11 +122,11 @@ static enum status read_backups(struct arena *a, struct value v, struct hub_conf
                  h > 23 || m < 0 || m > 59))
         return wrong(err, "backups", "at must be a time of day in UTC, in quotes: \"03:00\"");
     c->backup_minute = h * 60 + m;
-    enum status st = read_number(VALUE_GET(v, "keep_daily"), "keep_daily", 0, 10000, &c->backup_keep.daily, err);
+    enum status st = read_number(VALUE_GET(v, "keep_daily"), "keep_daily", 10000, &c->backup_keep.daily, err);
     if (st == STATUS_OK)
-        st = read_number(VALUE_GET(v, "keep_weekly"), "keep_weekly", 0, 10000, &c->backup_keep.weekly, err);
+        st = read_number(VALUE_GET(v, "keep_weekly"), "keep_weekly", 10000, &c->backup_keep.weekly, err);
     return st == STATUS_OK
-               ? read_number(VALUE_GET(v, "keep_monthly"), "keep_monthly", 0, 10000, &c->backup_keep.monthly, err)
+               ? read_number(VALUE_GET(v, "keep_monthly"), "keep_monthly", 10000, &c->backup_keep.monthly, err)
                : st;
 }
 
@@ -226,7 +217,7 @@ static enum status read_all(struct arena *a, struct value root, struct hub_confi
     if (root.kind != VALUE_DICT)
         return wrong(err, "the file", "must hold keys and values");
     for (size_t i = 0; i < value_count(root); i++)
-        if (!known(root.dict->entries[i].key, top_keys, ARRAY_LEN(top_keys)))
+        if (!str_is_any(root.dict->entries[i].key, top_keys, ARRAY_LEN(top_keys)))
             return wrong(err, arena_printf(a, "\"%.60s\"", arena_cstr(a, root.dict->entries[i].key)).p,
                          "is no key of this file");
     c->root = root;

@@ -97,8 +97,7 @@ str fill_database(struct arena *a, str file_name)
     char *out = arena_alloc(a, stem.n + 1);
     size_t n = 0;
     for (size_t i = 0; i < stem.n && n < DATABASE_NAME_MAX; i++) {
-        char c = stem.p[i];
-        c = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+        char c = str_lower_char(stem.p[i]);
         if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
             out[n++] = c;
         else if (n && out[n - 1] != '_')

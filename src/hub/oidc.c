@@ -172,9 +172,7 @@ static enum status verify(struct oidc *o, struct arena *a, const struct oidc_dis
 
 str oidc_challenge(struct arena *a, str verifier)
 {
-    unsigned char raw[DIGEST_RAW_MAX];
-    size_t n = digest_sha256(verifier, raw);
-    return b64url_encode(a, str_make((const char *)raw, n));
+    return digest_sha256_b64url(a, verifier);
 }
 
 static str with_query(struct arena *a, str url, const struct url_pair *pairs, size_t count)

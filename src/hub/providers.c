@@ -89,7 +89,7 @@ static str name_from(struct arena *a, str label)
         char c = label.p[i];
         bool plain = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
         if (plain)
-            buf_putc(&b, c >= 'A' && c <= 'Z' ? (char)(c | 32) : c);
+            buf_putc(&b, str_lower_char(c));
         else if (b.n && b.p[b.n - 1] != '-')
             buf_putc(&b, '-');
     }

@@ -88,9 +88,7 @@ str space_name_from(struct arena *a, str title)
     char *out = arena_alloc(a, title.n + 1);
     size_t n = 0;
     for (size_t i = 0; i < title.n && n < LIMIT_HUB_SPACE_NAME; i++) {
-        char c = title.p[i];
-        if (c >= 'A' && c <= 'Z')
-            c = (char)(c - 'A' + 'a');
+        char c = str_lower_char(title.p[i]);
         if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
             out[n++] = c;
         else if (n && out[n - 1] != '-')

@@ -182,3 +182,13 @@ void store_when_written(struct store *s, void (*fn)(void *arg), void *arg)
     s->arg = arg;
     pthread_mutex_unlock(&s->lock);
 }
+
+enum status store_fact(struct conn *c, struct arena *a, const char *name, int64_t *ret, struct err *err)
+{
+    struct value row;
+    enum status st =
+        SQL_ROW(c, a, &row, err, "select cast(value as integer) as n from facts where name = ?1", SQL_T(str_of(name)));
+    if (st == STATUS_OK)
+        *ret = row.kind == VALUE_DICT ? VALUE_GET(row, "n").i : 0;
+    return st;
+}

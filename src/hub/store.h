@@ -24,4 +24,7 @@ enum status store_write(struct store *s, store_write_fn *write, void *arg, struc
 void store_when_written(struct store *s, void (*fn)(void *arg), void *arg);
 struct database *store_database(struct store *s); /* borrowed */
 
+/* A number of the table `facts`; 0 = it is not there. */
+enum status store_fact(struct conn *c, struct arena *a, const char *name, int64_t *ret, struct err *err) MUST_USE;
+
 #endif

@@ -65,16 +65,6 @@ static enum status revoked_value(struct conn *c, struct arena *a, str id, struct
     return st;
 }
 
-static enum status after_value(struct conn *c, struct arena *a, int64_t *ret, struct err *err)
-{
-    struct value row;
-    enum status st = SQL_ROW(c, a, &row, err, "select cast(value as integer) as at from facts where name = ?1",
-                             SQL_T(STR("signed_in_after")));
-    if (st == STATUS_OK)
-        *ret = row.kind == VALUE_DICT ? VALUE_GET(row, "at").i : 0;
-    return st;
-}
-
 static enum status hosts_value(struct conn *c, struct arena *a, str id, struct value *ret, struct err *err)
 {
     struct value rows, out = value_list(a);
@@ -98,7 +88,7 @@ static enum status make_text(struct hub *h, struct conn *c, struct arena *a, str
     if (st == STATUS_OK)
         st = revoked_value(c, a, id, &revoked, err);
     if (st == STATUS_OK)
-        st = after_value(c, a, &after, err);
+        st = store_fact(c, a, "signed_in_after", &after, err);
     if (st == STATUS_OK)
         st = hosts_value(c, a, id, &hosts, err);
     if (st != STATUS_OK)

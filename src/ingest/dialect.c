@@ -113,11 +113,9 @@ const str *dialect_names(struct arena *a, const str *raw, size_t count)
             name = arena_printf(a, "column_%zu", i + 1);
         str base = name;
         for (size_t number = 1;; number++) {
-            char *low = arena_cstr(a, name);
-            for (char *c = low; *c; c++)
-                *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
-            if (!map_has(seen, str_of(low))) {
-                map_put(seen, str_of(low), seen);
+            str low = arena_lower(a, name);
+            if (!map_has(seen, low)) {
+                map_put(seen, low, seen);
                 break;
             }
             name = arena_printf(a, "%.*s_%zu", STR_ARG(base), number + 1);

@@ -363,21 +363,14 @@ static str name_of(struct fetch *f)
     return utf8_repair(f->arena, slash == STR_NPOS ? name : str_from(name, slash + 1));
 }
 
-static str lower(struct arena *a, str s)
-{
-    char *p = arena_cstr(a, str_trim(s));
-    for (char *c = p; *c; c++)
-        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
-    return str_of(p);
-}
-
 static void fill_result(struct fetch *f, struct fetch_url_result *ret)
 {
     str type, parameters;
     str_cut(f->type, ';', &type, &parameters);
     *ret = (struct fetch_url_result){.file_name = name_of(f),
-                                     .type = lower(f->arena, type),
-                                     .charset = lower(f->arena, parameter(f->arena, parameters, "charset")),
+                                     .type = arena_lower(f->arena, str_trim(type)),
+                                     .charset =
+                                         arena_lower(f->arena, str_trim(parameter(f->arena, parameters, "charset"))),
                                      .etag = f->etag,
                                      .last_modified = f->last_modified,
                                      .size_bytes = f->have,

@@ -13,12 +13,10 @@
 
 static bool take_name(struct json_input *j, str name)
 {
-    char *low = arena_cstr(j->base.arena, name);
-    for (char *c = low; *c; c++)
-        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
-    if (map_has(j->taken, str_of(low)))
+    str low = arena_lower(j->base.arena, name);
+    if (map_has(j->taken, low))
         return false;
-    map_put(j->taken, str_of(low), j);
+    map_put(j->taken, low, j);
     return true;
 }
 

@@ -11,12 +11,10 @@ static bool is_json(const struct source *s, const struct ingest_options *o, str 
     static const char *const others[] = {"csv", "tsv", "tab", "psv"};
     if (o->format != FORMAT_AUTO)
         return o->format == FORMAT_JSON || o->format == FORMAT_NDJSON || o->format == FORMAT_GEOJSON;
-    for (size_t i = 0; i < ARRAY_LEN(endings); i++)
-        if (str_is(s->ending, endings[i]))
-            return true;
-    for (size_t i = 0; i < ARRAY_LEN(others); i++)
-        if (str_is(s->ending, others[i]))
-            return false;
+    if (str_is_any(s->ending, endings, ARRAY_LEN(endings)))
+        return true;
+    if (str_is_any(s->ending, others, ARRAY_LEN(others)))
+        return false;
     str text = str_trim(str_starts(sample, STR("\xef\xbb\xbf")) ? str_from(sample, 3) : sample);
     return text.n > 1 && ((text.p[0] == '[' && strchr("{[]\" \n\r\t", text.p[1])) ||
                           (text.p[0] == '{' && strchr("\"} \n\r\t", text.p[1])));

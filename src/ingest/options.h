@@ -62,7 +62,6 @@ struct ingest_options {
     bool undo; /* keep what is needed to take it back (undo.h) */
     bool dry_run;
     str who, via;  /* for histories (db/history.h): who imports, by which way; empty `via` = not said */
-    bool unsafe;   /* no journal, no fsync: for a database that is thrown away */
     str entry;     /* file inside of a zip */
     str part;      /* sheet of a workbook (by name or number; empty = the first), table of a database */
     str path;      /* JSON: keys to the list that is meant, "a.b"; empty = found out */

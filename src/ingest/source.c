@@ -102,20 +102,12 @@ static enum status spool(struct arena *a, int from, const char *name, int *ret, 
     return STATUS_OK;
 }
 
-static str lower(struct arena *a, str s)
-{
-    char *p = arena_cstr(a, s);
-    for (size_t i = 0; i < s.n; i++)
-        p[i] = p[i] >= 'A' && p[i] <= 'Z' ? (char)(p[i] + 32) : p[i];
-    return str_make(p, s.n);
-}
-
 static str last_ending(struct arena *a, str *name)
 {
     size_t dot = str_rfind_char(*name, '.');
     if (dot == STR_NPOS || dot == 0 || name->n - dot > 9)
         return str_make("", 0);
-    str ending = lower(a, str_from(*name, dot + 1));
+    str ending = arena_lower(a, str_from(*name, dot + 1));
     *name = str_sub(*name, 0, dot);
     return ending;
 }

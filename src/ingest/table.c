@@ -147,14 +147,6 @@ enum status table_fit(struct arena *a, struct table *t, struct plan *p, const st
 
 /* ---- SQL -------------------------------------------------------------------------------------------------------- */
 
-static bool names_have(const str *names, size_t count, str name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_eq_nocase(names[i], name))
-            return true;
-    return false;
-}
-
 static void put_column(struct buf *sql, const struct column_plan *c, const struct ingest_options *o)
 {
     name_quote(sql, c->name);
@@ -166,7 +158,7 @@ static void put_column(struct buf *sql, const struct column_plan *c, const struc
         name_quote(sql, o->parent->key_name);
         buf_putc(sql, ')');
     }
-    if (names_have(o->not_null, o->not_null_count, c->name))
+    if (str_in_nocase(c->name, o->not_null, o->not_null_count))
         buf_puts(sql, STR(" NOT NULL"));
     for (size_t i = 0; i < o->default_count; i++)
         if (str_eq_nocase(o->defaults[i].column, c->name)) {
@@ -279,7 +271,7 @@ static void put_upsert(struct buf *sql, const struct table *t, const struct plan
     }
     buf_puts(sql, STR(") DO "));
     for (size_t i = 0; i < p->count; i++) {
-        if (names_have(t->keys, t->key_count, p->columns[i].name))
+        if (str_in_nocase(p->columns[i].name, t->keys, t->key_count))
             continue;
         buf_puts(sql, any ? STR(", ") : STR("UPDATE SET "));
         any = true;

@@ -341,7 +341,6 @@ enum status undo_last(struct arena *a, struct conn *c, struct undo_report *ret, 
     }
     report.file = t.file;
     report.table = t.table;
-    report.imported_at = t.at;
     *ret = report;
     return STATUS_OK;
 }

@@ -49,7 +49,7 @@ enum status undo_made(struct undo *u, const char *kind, str name, struct err *er
 enum status undo_end(struct undo *u, str file, str rejects, const char *at, uint64_t rows, struct err *err) MUST_USE;
 
 struct undo_report {
-    str file, table, imported_at;
+    str file, table;
     bool dropped;        /* the table */
     uint64_t gone, back; /* rows deleted, rows that are there again */
 };

@@ -11,16 +11,6 @@
 
 static const char *const kind_names[] = {"", "made", "added", "changed", "rewritten"};
 
-static str literal(struct arena *a, str text)
-{
-    struct buf b;
-    buf_init(&b, LIMIT_DB_SQL_BYTES);
-    text_literal(&b, text);
-    str s = arena_str(a, buf_str(&b));
-    buf_release(&b);
-    return s;
-}
-
 str undo_rowid_name(struct arena *a, struct conn *c, str table)
 {
     static const char *const names[] = {"rowid", "_rowid_", "oid"};
@@ -163,7 +153,7 @@ static str columns_of(struct undo *u, const struct table *t, str before)
 static enum status keep_all(struct undo *u, const struct table *t, struct err *err)
 {
     int64_t rows = 0;
-    str name = name_quoted(u->arena, t->name), lit = literal(u->arena, t->name);
+    str name = name_quoted(u->arena, t->name), lit = text_quoted(u->arena, t->name);
     enum status st = conn_query_i64(u->conn, ARENA_CAT(u->arena, STR("SELECT count(*) FROM "), name), &rows, err);
     if (st != STATUS_OK)
         return st;
@@ -275,8 +265,8 @@ enum status undo_made(struct undo *u, const char *kind, str name, struct err *er
     struct arena *a = u->arena;
     return conn_execute(u->conn,
                         ARENA_CAT(a, STR("INSERT INTO main._vitrine_undo_sql VALUES ("),
-                                  literal(a, ARENA_CAT(a, STR("made "), str_of(kind))), STR(", "), literal(a, name),
-                                  STR(", NULL)")),
+                                  text_quoted(a, ARENA_CAT(a, STR("made "), str_of(kind))), STR(", "),
+                                  text_quoted(a, name), STR(", NULL)")),
                         err);
 }
 

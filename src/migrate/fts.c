@@ -9,16 +9,6 @@
 
 #include "base/banned.h"
 
-static str literal(struct arena *a, str text)
-{
-    struct buf b;
-    buf_init(&b, LIMIT_DB_SQL_BYTES);
-    text_literal(&b, text);
-    str s = arena_str(a, buf_str(&b));
-    buf_release(&b);
-    return s;
-}
-
 static str list(struct arena *a, const struct fts_options *o, str before)
 {
     str all = STR("");
@@ -143,7 +133,7 @@ enum status fts_enable(struct arena *a, struct conn *c, str table, const struct 
                                o->tokenize.n ? STR(",\n    tokenize=") : STR(""),
                                !o->tokenize.n ? STR("")
                                : o->fts4      ? o->tokenize
-                                              : literal(a, o->tokenize),
+                                              : text_quoted(a, o->tokenize),
                                STR(",\n    content="), name_quoted(a, table), STR("\n)")),
                      log, err);
     if (st == STATUS_OK)
@@ -170,7 +160,7 @@ enum status fts_run(struct arena *a, struct conn *c, str table, const char *comm
     return st == STATUS_OK
                ? rebuild_run(a, c,
                              ARENA_CAT(a, STR("INSERT INTO "), name_quoted(a, fts), STR(" ("), name_quoted(a, fts),
-                                       STR(") VALUES ("), literal(a, str_of(command)), STR(")")),
+                                       STR(") VALUES ("), text_quoted(a, str_of(command)), STR(")")),
                              log, err)
                : st;
 }

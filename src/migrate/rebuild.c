@@ -338,16 +338,13 @@ static enum status again(struct rebuild *r, struct err *err)
     if (st == STATUS_OK)
         st = run_list(r, &r->stats, err);
     if (st == STATUS_OK && r->has_sequence && r->def.autoincrement) {
-        struct buf literal;
-        buf_init(&literal, LIMIT_DB_SQL_BYTES);
-        text_literal(&literal, r->table);
-        st = run_late(r, ARENA_CAT(r->a, STR("DELETE FROM sqlite_sequence WHERE name = "), buf_str(&literal)), err);
+        str literal = text_quoted(r->a, r->table);
+        st = run_late(r, ARENA_CAT(r->a, STR("DELETE FROM sqlite_sequence WHERE name = "), literal), err);
         if (st == STATUS_OK)
             st = run_late(r,
-                          ARENA_CAT(r->a, STR("INSERT INTO sqlite_sequence (name, seq) VALUES ("), buf_str(&literal),
+                          ARENA_CAT(r->a, STR("INSERT INTO sqlite_sequence (name, seq) VALUES ("), literal,
                                     arena_printf(r->a, ", %lld)", (long long)r->sequence)),
                           err);
-        buf_release(&literal);
     }
     return st;
 }

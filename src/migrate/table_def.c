@@ -28,10 +28,7 @@ struct def_column *table_def_find_any(struct table_def *d, str name)
 
 bool table_def_is_key(const struct table_def *d, str column)
 {
-    for (size_t i = 0; i < d->pks.count; i++)
-        if (str_eq_nocase(d->pks.items[i], column))
-            return true;
-    return false;
+    return str_in_nocase(column, d->pks.items, d->pks.count);
 }
 
 const struct def_column *table_def_rowid_column(const struct table_def *d)

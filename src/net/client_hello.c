@@ -44,9 +44,7 @@ size_t client_hello_host(str extension, char out[CLIENT_HELLO_HOST_MAX])
     if (!name.n || name.n >= CLIENT_HELLO_HOST_MAX)
         return 0;
     char lower[CLIENT_HELLO_HOST_MAX];
-    for (size_t i = 0; i < name.n; i++)
-        lower[i] = name.p[i] >= 'A' && name.p[i] <= 'Z' ? (char)(name.p[i] + 32) : name.p[i];
-    if (!is_name(str_make(lower, name.n)))
+    if (!is_name(str_lower(lower, name)))
         return 0;
     memcpy(out, lower, name.n);
     out[name.n] = 0;

@@ -52,8 +52,7 @@ static void add_name(struct identity *id, const ASN1_STRING *s)
     if (n <= 0 || n > LIMIT_TLS_NAME || id->name_count == (size_t)LIMIT_TLS_NAMES)
         return;
     char *p = mem_cstr(str_make((const char *)ASN1_STRING_get0_data(s), (size_t)n));
-    for (char *c = p; *c; c++)
-        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
+    (void)str_lower(p, str_of(p));
     id->names[id->name_count++] = p;
 }
 

@@ -524,5 +524,4 @@ void loop_stats(const struct loop *l, struct loop_stats *ret)
 {
     *ret = l->stats;
     ret->wakeups = atomic_load_explicit(&l->wakeups, memory_order_relaxed);
-    ret->timers_armed = l->timers.count;
 }

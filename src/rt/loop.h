@@ -104,7 +104,7 @@ void loop_hook_remove(struct loop *loop, struct loop_hook *hook);
 
 struct loop_stats {
     uint64_t rounds, events, timers, messages, wakeups; /* wakeups: eventfd writes by senders */
-    uint32_t fds, timers_armed;
+    uint32_t fds;
 };
 void loop_stats(const struct loop *loop, struct loop_stats *ret);
 

@@ -14,7 +14,7 @@
  * root can take niceness back; so who is nicer than the lane starts no second thread of it.
  *
  * Invariants
- *  (1) A job given to pool_submit with true is run once, or handed to `dropped` once, or returned by pool_cancel once.
+ *  (1) A job given to pool_submit with true is run once, or handed to `dropped` once.
  *  (2) count <= queue_max at all times; nothing grows. A flow is in the ring exactly while it has jobs.
  *  (3) No job begins after pool_stop(POOL_DROP) took the queue; none is taken in after either stop began.
  *
@@ -360,48 +360,6 @@ bool pool_submit_flow(struct pool *pool, unsigned lane_index, uint32_t flow, voi
 bool pool_submit(struct pool *pool, unsigned lane_index, void (*fn)(void *arg, struct worker *w), void *arg)
 {
     return pool_submit_flow(pool, lane_index, 0, fn, arg);
-}
-
-/* Takes the job out of the flow behind `before` in the ring. */
-static bool cancel_in(struct lane *lane, uint32_t before, void (*fn)(void *arg, struct worker *w), const void *arg)
-{
-    struct flow *f = &lane->flows[lane->flows[before].next];
-    uint32_t at = f->first, previous = NONE;
-    for (uint32_t i = 0; i < f->count; i++, previous = at, at = lane->places[at].next) {
-        struct job *job = &lane->places[at];
-        if (job->fn != fn || job->arg != arg)
-            continue;
-        if (previous == NONE)
-            f->first = job->next;
-        else
-            lane->places[previous].next = job->next;
-        if (f->last == at)
-            f->last = previous;
-        place_give(lane, at);
-        if (--f->count == 0)
-            ring_remove(lane, before);
-        set_count(lane, lane->count - 1);
-        return true;
-    }
-    return false;
-}
-
-bool pool_cancel(struct pool *pool, unsigned lane_index, void (*fn)(void *arg, struct worker *w), const void *arg)
-{
-    ASSERT(lane_index < pool->lane_count);
-    struct lane *lane = &pool->lanes[lane_index];
-    pthread_mutex_lock(&lane->lock);
-    uint32_t last = lane->turn, before = last;
-    bool found = false;
-    if (last != NONE) {
-        do {
-            uint32_t next = lane->flows[before].next;
-            found = cancel_in(lane, before, fn, arg);
-            before = next;
-        } while (!found && before != last);
-    }
-    pthread_mutex_unlock(&lane->lock);
-    return found;
 }
 
 static void stop_lane(struct lane *lane, enum pool_stop_mode mode,

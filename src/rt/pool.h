@@ -2,7 +2,7 @@
 /* pool: worker threads for whatever may block. Work is put into lanes: each lane has its own threads, its own bounded
  * queue and its own nice value, so that slow queries never stand before fast ones. In a queue clients take turns.
  *
- * Threads: pool_submit, pool_cancel and pool_lane_stats may be called from any thread, workers included; pool_new,
+ * Threads: pool_submit and pool_lane_stats may be called from any thread, workers included; pool_new,
  * pool_stop and pool_free from one thread that is not a worker. Workers block all signals. */
 #ifndef VITRINE_RT_POOL_H
 #define VITRINE_RT_POOL_H
@@ -50,9 +50,6 @@ bool pool_submit(struct pool *pool, unsigned lane, void (*fn)(void *arg, struct 
  * the flow has flow_max jobs waiting. pool_submit is flow 0, which has no maximum of its own. */
 bool pool_submit_flow(struct pool *pool, unsigned lane, uint32_t flow, void (*fn)(void *arg, struct worker *w),
                       void *arg) MUST_USE;
-/* Takes a job that has not begun out of the queue. True: fn will not be called and `arg` is the caller's again.
- * O(queue). */
-bool pool_cancel(struct pool *pool, unsigned lane, void (*fn)(void *arg, struct worker *w), const void *arg);
 
 enum pool_stop_mode {
     POOL_DRAIN, /* run everything that is queued, then stop */

@@ -173,10 +173,7 @@ static str token_argument(struct request *rq)
 bool actor_is_open_path(str path)
 {
     static const char *const open[] = {"/-/health", "/-/health.json", "/-/ready", "/-/ready.json"};
-    for (size_t i = 0; i < ARRAY_LEN(open); i++)
-        if (str_is(path, open[i]))
-            return true;
-    return false;
+    return str_is_any(path, open, ARRAY_LEN(open));
 }
 
 enum status actor_authenticate(struct request *rq, struct err *err)

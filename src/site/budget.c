@@ -108,10 +108,7 @@ static bool is_harmless(str name)
     static const char *const names[] = {"_size",  "_next",   "_shape",   "_extra",   "_labels",
                                         "_label", "_col",    "_nocol",   "_json",    "_nl",
                                         "_ttl",   "_header", "_nofacet", "_nocount", "_nosuggest"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_is(name, names[i]))
-            return true;
-    return false;
+    return str_is_any(name, names, ARRAY_LEN(names));
 }
 
 static bool has_costly_argument(str query)

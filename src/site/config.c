@@ -56,16 +56,6 @@ static bool is_moved_key(str key, unsigned level)
     return false;
 }
 
-static struct value child_dict(struct arena *a, struct value dict, str key)
-{
-    struct value child = value_get(dict, key);
-    if (child.kind != VALUE_DICT) {
-        child = value_dict(a);
-        value_set(dict, key, child);
-    }
-    return child;
-}
-
 /* Moves configuration keys of one metadata dict to `to`; returns how many. `to_path` makes the target on demand. */
 struct move {
     struct arena *a;
@@ -77,9 +67,9 @@ static struct value move_target(struct move *m, str db, str table)
 {
     struct value to = m->root;
     if (db.p)
-        to = child_dict(m->a, child_dict(m->a, to, STR("databases")), db);
+        to = value_dict_in(m->a, value_dict_in(m->a, to, STR("databases")), db);
     if (table.p)
-        to = child_dict(m->a, child_dict(m->a, to, STR("tables")), table);
+        to = value_dict_in(m->a, value_dict_in(m->a, to, STR("tables")), table);
     return to;
 }
 
@@ -271,7 +261,7 @@ static enum status apply_option(struct arena *a, struct config *c, str key, str 
             return st;
         for (size_t i = 0; i < setting_row_count; i++)
             if (str_is(setting, setting_rows[i].name))
-                value_set(child_dict(a, c->root, STR("settings")), str_of(setting_rows[i].name),
+                value_set(value_dict_in(a, c->root, STR("settings")), str_of(setting_rows[i].name),
                           settings_get(&c->settings, &setting_rows[i]));
         return STATUS_OK;
     }
@@ -281,7 +271,7 @@ static enum status apply_option(struct arena *a, struct config *c, str key, str 
     struct value at = c->root;
     str head, rest = key;
     while (str_cut(rest, '.', &head, &rest) && rest.n)
-        at = child_dict(a, at, head);
+        at = value_dict_in(a, at, head);
     value_set(at, head, v);
     return STATUS_OK;
 }
@@ -408,12 +398,9 @@ bool config_names_plugin(const struct config *c, str plugin)
 static bool is_secret_key(struct arena *a, str key)
 {
     static const char *const words[] = {"secret", "key", "password", "token", "hash", "dsn"};
-    char *lower = arena_cstr(a, key);
-    for (size_t i = 0; i < key.n; i++)
-        if (lower[i] >= 'A' && lower[i] <= 'Z')
-            lower[i] = (char)(lower[i] + 32);
+    str lower = arena_lower(a, key);
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (str_find(str_make(lower, key.n), str_of(words[i])) != STR_NPOS)
+        if (str_find(lower, str_of(words[i])) != STR_NPOS)
             return true;
     return false;
 }

@@ -26,8 +26,7 @@
 #include "site/ready.h"
 #include "site/route.h"
 
-#define SLOTS   4096 /* power of two */
-#define METHODS 10
+#define SLOTS 4096 /* power of two */
 
 static const int64_t bucket_us[] = {1000,   2500,   5000,    10000,   25000,   50000,   100000,
                                     250000, 500000, 1000000, 2500000, 5000000, 10000000};

@@ -105,14 +105,7 @@ static int by_title(const void *x, const void *y)
     const struct value *a = x, *b = y;
     str p = VALUE_GET(*a, "title").kind == VALUE_STR ? VALUE_GET(*a, "title").s : VALUE_GET(*a, "name").s;
     str q = VALUE_GET(*b, "title").kind == VALUE_STR ? VALUE_GET(*b, "title").s : VALUE_GET(*b, "name").s;
-    for (size_t i = 0; i < p.n && i < q.n; i++) { /* lower() of SQLite: ASCII */
-        unsigned char c = (unsigned char)p.p[i], d = (unsigned char)q.p[i];
-        c = c >= 'A' && c <= 'Z' ? (unsigned char)(c + 32) : c;
-        d = d >= 'A' && d <= 'Z' ? (unsigned char)(d + 32) : d;
-        if (c != d)
-            return c - d;
-    }
-    return p.n < q.n ? -1 : p.n > q.n;
+    return str_cmp_nocase(p, q); /* as lower() of SQLite: ASCII */
 }
 
 struct value queries_visible(struct request *rq, str db)

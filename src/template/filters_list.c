@@ -16,15 +16,7 @@ static int by_key(const void *x, const void *y)
     bool comparable;
     int c;
     if (a->nocase && value_is_text(a->key) && value_is_text(b->key)) {
-        c = 0;
-        for (size_t i = 0; !c && i < a->key.s.n && i < b->key.s.n; i++) {
-            unsigned char p = (unsigned char)a->key.s.p[i], q = (unsigned char)b->key.s.p[i];
-            p = p >= 'A' && p <= 'Z' ? p + 32 : p;
-            q = q >= 'A' && q <= 'Z' ? q + 32 : q;
-            c = p - q;
-        }
-        if (!c)
-            c = a->key.s.n < b->key.s.n ? -1 : a->key.s.n > b->key.s.n;
+        c = str_cmp_nocase(a->key.s, b->key.s);
     } else {
         c = op_order(a->key, b->key, &comparable);
     }

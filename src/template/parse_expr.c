@@ -255,12 +255,7 @@ static bool begins_test_argument(const struct parser *p)
     if (t->kind == TOK_OP)
         return str_is(t->s, "[") || str_is(t->s, "{");
     static const char *const words[] = {"else", "or", "and", "is", "not", "in", "if"};
-    if (t->kind != TOK_NAME)
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (str_is(t->s, words[i]))
-            return false;
-    return true;
+    return t->kind == TOK_NAME && !str_is_any(t->s, words, ARRAY_LEN(words));
 }
 
 static struct node *parse_test(struct parser *p, struct node *in)

@@ -45,6 +45,7 @@ def test_choice_of_rows(database):
 def test_text(database):
     status, out, _ = run("rows", database, "a", "--csv")
     assert status == 0 and list(csv.reader(io.StringIO(out, newline="")))[2] == ["2", "é\ntwo", "-0.25", "AP8="]
+    assert out_of("query", database, "select name from a where id = 3", "--csv").splitlines() == ["name", '""']
     assert out_of("rows", database, "a", "--tsv", "--no-headers", "-c", "id", "-c", "name").splitlines()[1] == "2\té two"
     assert out_of("tables", database, "--counts", "--table").splitlines() == [
         "table  count", "-----  -----", "a      3", "b c    0"]

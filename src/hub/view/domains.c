@@ -8,19 +8,10 @@
 #include "hub/space.h"
 #include "hub/view/view.h"
 
-static str lower(struct arena *a, str s)
-{
-    char *p = arena_cstr(a, s);
-    for (size_t i = 0; i < s.n; i++)
-        if (p[i] >= 'A' && p[i] <= 'Z')
-            p[i] = (char)(p[i] - 'A' + 'a');
-    return str_make(p, s.n);
-}
-
 static enum status change_domains(struct hub_request *rq, str space, struct err *err)
 {
     static const struct throttle_rule rule = {20, 30000}; /* each asks name servers, and the edge for a certificate */
-    str host = lower(rq->a, hub_field(rq, "host"));
+    str host = arena_lower(rq->a, hub_field(rq, "host"));
     if (hub_field(rq, "remove").n)
         return domain_remove(rq, space, hub_field(rq, "remove"), err);
     enum status st = hub_of_field(rq, "host", domain_host_check(&rq->hub->config, host, err));
@@ -68,7 +59,7 @@ enum status hub_view_domains(struct hub_request *rq, struct err *err)
     VALUE_SET(vars, "domains", domains);
     VALUE_SET(vars, "scheme", value_cstr(rq->hub->config.secure ? "https" : "http"));
     VALUE_SET(vars, "port", value_str(rq->hub->config.port));
-    str host = lower(rq->a, hub_field(rq, "host"));
+    str host = arena_lower(rq->a, hub_field(rq, "host"));
     VALUE_SET(vars, "host", value_str(hub_field(rq, "host")));
     if (why.status == STATUS_INVALID && domain_host_check(&rq->hub->config, host, NULL) == STATUS_OK) {
         VALUE_SET(vars, "record", value_str(proof_name(rq->a, host)));

@@ -51,14 +51,6 @@ static str column_of(struct value config)
     return value_is_text(config) ? config.s : STR("");
 }
 
-static bool has_column(const struct query_plan *plan, str column)
-{
-    for (size_t i = 0; i < plan->facet_column_count; i++)
-        if (str_eq_nocase(plan->facet_columns[i], column))
-            return true;
-    return false;
-}
-
 /* Entries of `facets:` are "column" or {kind: column}; others are skipped. */
 static void add_configured(struct arena *a, const struct query_plan *plan, enum query_facet_kind kind,
                            struct facet_list *out)
@@ -71,7 +63,7 @@ static void add_configured(struct arena *a, const struct query_plan *plan, enum 
         else if (kind != QUERY_FACET_COLUMN)
             continue;
         str column = column_of(item);
-        if (has_column(plan, column))
+        if (str_in_nocase(column, plan->facet_columns, plan->facet_column_count))
             VEC_PUSH(a, &out->v,
                      (struct query_facet){
                          .kind = kind, .column = column, .asked = column, .option = str_of(kinds[kind].option)});
@@ -91,7 +83,7 @@ static enum status add_requested(struct arena *a, const struct query_plan *plan,
                 return err_set(err, STATUS_INVALID, STR_FMT "={...} must be JSON with a \"column\"", STR_ARG(option));
             column = column_of(config);
         }
-        if (!has_column(plan, column))
+        if (!str_in_nocase(column, plan->facet_columns, plan->facet_column_count))
             return err_set(err, STATUS_INVALID, "Cannot facet by " STR_FMT " - there is no such column",
                            STR_ARG(column));
         VEC_PUSH(a, &out->v,

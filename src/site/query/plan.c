@@ -99,10 +99,7 @@ static enum status check_facets_allowed(const struct query_plan *p, struct err *
 static bool is_carried(str key)
 {
     static const char *const own[] = {"_sort", "_sort_desc", "_search", "_next"};
-    for (size_t i = 0; i < ARRAY_LEN(own); i++)
-        if (str_is(key, own[i]))
-            return false;
-    return args_is_special(key);
+    return args_is_special(key) && !str_is_any(key, own, ARRAY_LEN(own));
 }
 
 static void form_hidden_args(struct arena *a, struct query_plan *p)

@@ -71,8 +71,7 @@ static str normalized(struct arena *a, str sql)
             continue;
         if (n)
             out[n++] = '\n';
-        for (size_t i = 0; i < line.n; i++)
-            out[n++] = line.p[i] >= 'A' && line.p[i] <= 'Z' ? (char)(line.p[i] + 32) : line.p[i];
+        n += str_lower(out + n, line).n;
     } while (more);
     return str_make(out, n);
 }

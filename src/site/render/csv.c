@@ -7,14 +7,6 @@
 #include "codec/url.h"
 #include "site/links.h"
 
-static void put_text(struct row_text *w, str s, bool *first)
-{
-    if (!*first)
-        buf_putc(w->out, ',');
-    *first = false;
-    csvwrite_field(w->out, s);
-}
-
 static str blob_url(struct row_text *w, size_t row, size_t column)
 {
     struct request *rq = w->rq;
@@ -30,61 +22,52 @@ static str blob_url(struct row_text *w, size_t row, size_t column)
     return request_absolute_url(rq, link_this_format(rq, STR("blob"), extra, 2));
 }
 
-static void put_cell(struct row_text *w, size_t row, size_t column, bool *first)
+static void put_cell(struct csvwrite *csv, struct row_text *w, size_t row, size_t column)
 {
     const struct cell *c = rowset_cell(w->rows, row, column);
-    if (!*first)
-        buf_putc(w->out, ',');
-    *first = false;
     switch (c->kind) {
     case CELL_NULL:
+        csvwrite_null(csv);
         break;
     case CELL_INT:
-        buf_put_i64(w->out, c->i);
+        csvwrite_i64(csv, c->i);
         break;
     case CELL_FLOAT:
-        csvwrite_put_double(w->out, c->f);
+        csvwrite_f64(csv, c->f);
         break;
     case CELL_TEXT:
-        csvwrite_field(w->out, c->s);
+        csvwrite_text(csv, c->s);
         break;
     case CELL_BLOB:
-        csvwrite_field(w->out, blob_url(w, row, column));
+        csvwrite_text(csv, blob_url(w, row, column));
         break;
     }
     if (w->expanded && w->expanded[column])
-        put_text(w, c->label.p ? c->label : STR(""), first);
-}
-
-static void end_record(struct row_text *w, size_t start)
-{
-    if (w->out->n == start)
-        buf_puts(w->out, STR("\"\"")); /* a record of one empty field: an empty line would be no record */
-    buf_puts(w->out, STR("\r\n"));
+        csvwrite_text(csv, c->label.p ? c->label : STR(""));
 }
 
 static void put_header(struct row_text *w)
 {
-    bool first = true;
+    struct csvwrite csv;
     if (str_is(request_arg(w->rq, "_header"), "off"))
         return;
-    size_t start = w->out->n;
+    csvwrite_init(&csv, w->out);
     for (size_t i = 0; i < w->rows->column_count; i++) {
-        put_text(w, w->rows->columns[i], &first);
+        csvwrite_text(&csv, w->rows->columns[i]);
         if (w->expanded && w->expanded[i])
-            put_text(w, ARENA_CAT(w->rq->arena, w->rows->columns[i], STR("_label")), &first);
+            csvwrite_text(&csv, ARENA_CAT(w->rq->arena, w->rows->columns[i], STR("_label")));
     }
-    end_record(w, start);
+    csvwrite_end(&csv);
 }
 
 static void put_rows(struct row_text *w)
 {
+    struct csvwrite csv;
+    csvwrite_init(&csv, w->out);
     for (size_t r = 0; r < w->row_count; r++) {
-        bool first = true;
-        size_t start = w->out->n;
         for (size_t i = 0; i < w->rows->column_count; i++)
-            put_cell(w, r, i, &first);
-        end_record(w, start);
+            put_cell(&csv, w, r, i);
+        csvwrite_end(&csv);
     }
 }
 

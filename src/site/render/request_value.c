@@ -102,21 +102,12 @@ static const struct value_class args_class = {.name = "args",
                                               .truth = args_truth,
                                               .plain = args_plain};
 
-static str lower_case(struct arena *a, str s)
-{
-    char *lower = arena_cstr(a, s);
-    for (size_t i = 0; i < s.n; i++)
-        if (lower[i] >= 'A' && lower[i] <= 'Z')
-            lower[i] = (char)(lower[i] + 32);
-    return str_make(lower, s.n);
-}
-
 static struct value headers_dict(const struct request *rq, struct arena *a)
 {
     struct value d = value_dict(a);
     for (size_t i = 0; i < rq->http->headers.count; i++) {
         const struct http_header *h = &rq->http->headers.items[i];
-        value_set(d, lower_case(a, h->name), value_str(h->value));
+        value_set(d, arena_lower(a, h->name), value_str(h->value));
     }
     return d;
 }
@@ -128,7 +119,7 @@ static struct value scope_dict(struct request *rq, struct arena *a)
     for (size_t i = 0; i < rq->http->headers.count; i++) {
         struct value pair = value_list(a);
         pair.tuple = true;
-        value_push(pair, value_bytes(lower_case(a, rq->http->headers.items[i].name)));
+        value_push(pair, value_bytes(arena_lower(a, rq->http->headers.items[i].name)));
         value_push(pair, value_bytes(rq->http->headers.items[i].value));
         value_push(headers, pair);
     }

@@ -82,14 +82,6 @@ static enum status read_columns(struct merge *m, const char *schema, struct colu
     return st;
 }
 
-static bool has(const struct columns *c, str name)
-{
-    for (size_t i = 0; i < c->names.count; i++)
-        if (str_eq_nocase(c->names.items[i], name))
-            return true;
-    return false;
-}
-
 /* ---- the table ---- */
 
 static enum status create(struct merge *m, struct buf *sql, struct err *err)
@@ -127,13 +119,15 @@ static enum status prepare_table(struct merge *m, struct buf *sql, struct err *e
         st = create(m, sql, err);
     bool there = !m->result.created;
     for (size_t i = 0; st == STATUS_OK && i < m->o->pk_count; i++)
-        if (!has(&m->theirs, m->o->pk[i]) || (there && !has(&m->ours, m->o->pk[i])))
+        if (!str_in_nocase(m->o->pk[i], m->theirs.names.items, m->theirs.names.count) ||
+            (there && !str_in_nocase(m->o->pk[i], m->ours.names.items, m->ours.names.count)))
             st = err_set(err, STATUS_CONFLICT, "there is no column \"%.*s\", which is to tell rows apart",
                          STR_ARG(m->o->pk[i]));
     for (size_t i = 0; st == STATUS_OK && there && i < m->theirs.names.count; i++)
-        if (!has(&m->ours, m->theirs.names.items[i]))
+        if (!str_in_nocase(m->theirs.names.items[i], m->ours.names.items, m->ours.names.count))
             st = add_column(m, sql, m->theirs.names.items[i], m->theirs.types.items[i], err);
-    if (st == STATUS_OK && m->o->vanished == MERGE_MARK && !has(&m->ours, STR(MERGE_MARK_COLUMN)))
+    if (st == STATUS_OK && m->o->vanished == MERGE_MARK &&
+        !str_in_nocase(STR(MERGE_MARK_COLUMN), m->ours.names.items, m->ours.names.count))
         st = add_column(m, sql, STR(MERGE_MARK_COLUMN), STR("TEXT"), err);
     if (st == STATUS_OK && m->o->history)
         return history_enable(m->c, m->a, m->o->table, m->o->who, STR(VIA), NULL, err);
@@ -184,20 +178,12 @@ static enum status remove_rows(struct merge *m, struct buf *sql, struct err *err
     return run(m, sql, &m->result.removed, err);
 }
 
-static bool is_key(const struct merge *m, str name)
-{
-    for (size_t i = 0; i < m->o->pk_count; i++)
-        if (str_eq_nocase(m->o->pk[i], name))
-            return true;
-    return false;
-}
-
 static enum status change_rows(struct merge *m, struct buf *sql, struct err *err)
 {
     bool mark = m->o->vanished == MERGE_MARK, any = mark;
     size_t others = 0;
     for (size_t i = 0; i < m->theirs.names.count; i++)
-        others += !is_key(m, m->theirs.names.items[i]);
+        others += !str_in_nocase(m->theirs.names.items[i], m->o->pk, m->o->pk_count);
     buf_puts(sql, STR("UPDATE "));
     put_table(sql, "main", m);
     buf_puts(sql, STR(" AS t SET "));
@@ -205,7 +191,7 @@ static enum status change_rows(struct merge *m, struct buf *sql, struct err *err
         buf_puts(sql, STR(MERGE_MARK_COLUMN " = NULL"));
     for (size_t i = 0; i < m->theirs.names.count; i++) {
         str name = m->theirs.names.items[i];
-        if (is_key(m, name))
+        if (str_in_nocase(name, m->o->pk, m->o->pk_count))
             continue;
         buf_puts(sql, any ? STR(", ") : STR(""));
         name_quote(sql, name);
@@ -225,7 +211,7 @@ static enum status change_rows(struct merge *m, struct buf *sql, struct err *err
     buf_puts(sql, others ? STR(" OR (") : STR(""));
     for (size_t i = 0, n = 0; i < m->theirs.names.count; i++) {
         str name = m->theirs.names.items[i];
-        if (is_key(m, name))
+        if (str_in_nocase(name, m->o->pk, m->o->pk_count))
             continue;
         buf_puts(sql, n++ ? STR(", t.") : STR("t."));
         name_quote(sql, name);
@@ -233,7 +219,7 @@ static enum status change_rows(struct merge *m, struct buf *sql, struct err *err
     buf_puts(sql, others ? STR(") IS NOT (") : STR(""));
     for (size_t i = 0, n = 0; i < m->theirs.names.count; i++) {
         str name = m->theirs.names.items[i];
-        if (is_key(m, name))
+        if (str_in_nocase(name, m->o->pk, m->o->pk_count))
             continue;
         buf_puts(sql, n++ ? STR(", s.") : STR("s."));
         name_quote(sql, name);

@@ -39,13 +39,6 @@
 
 #define SKEW_S 10
 
-static str state_of(struct arena *a, str nonce)
-{
-    unsigned char raw[DIGEST_RAW_MAX];
-    size_t n = digest_sha256(nonce, raw);
-    return b64url_encode(a, str_make((const char *)raw, n));
-}
-
 static str own_path(const struct request *rq, str to)
 {
     return uri_is_own_path(to) ? to : link_path(rq, STR("/"));
@@ -71,7 +64,7 @@ enum status sign_on_start(struct request *rq, str to, bool other_account, struct
     if (st != STATUS_OK)
         return st;
     const struct url_pair pairs[] = {{STR("space"), rq->space->id},
-                                     {STR("state"), state_of(a, nonce)},
+                                     {STR("state"), digest_sha256_b64url(a, nonce)},
                                      {STR("to"), own_path(rq, to)},
                                      {STR("switch"), STR("1")}};
     go(rq, ARENA_CAT(a, rq->space->hub, STR("/-/sign-on?"),
@@ -139,7 +132,7 @@ static enum status check_ticket(struct request *rq, str ticket, struct session *
         return err_set(err, STATUS_INVALID, "the ticket does not say who it is for");
     if (!nonce.n)
         return err_set(err, STATUS_INVALID, "the browser sent no cookie of the beginning");
-    if (!state.n || !digest_equal(state, state_of(rq->arena, nonce)))
+    if (!state.n || !digest_equal(state, digest_sha256_b64url(rq->arena, nonce)))
         return err_set(err, STATUS_INVALID, "the ticket belongs to another browser");
     if (space_is_revoked(sp, ret->id))
         return err_set(err, STATUS_INVALID, "the session was ended");

@@ -23,9 +23,8 @@ static str exact_filter(struct arena *a, str column)
 static bool is_replaced(struct arena *a, str key, const str *pks, size_t pk_count)
 {
     static const char *const options[] = {"_row", "_next", "_nocount", "_nofacet", "_nosuggest"};
-    for (size_t i = 0; i < ARRAY_LEN(options); i++)
-        if (str_is(key, options[i]))
-            return true;
+    if (str_is_any(key, options, ARRAY_LEN(options)))
+        return true;
     for (size_t i = 0; i < pk_count; i++)
         if (str_eq(key, exact_filter(a, pks[i])) || str_eq(key, ARENA_CAT(a, pks[i], STR("__exact"))))
             return true;

@@ -109,11 +109,6 @@ enum status resources_allowed(struct request *rq, enum action a, str parent, str
 
 /* ---- LIKE ---- */
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
 static size_t step(str text, size_t at)
 {
     size_t n;
@@ -132,7 +127,7 @@ bool like_matches(str pattern, str text)
         } else if (p < pattern.n && pattern.p[p] == '_') {
             p++;
             t += step(text, t);
-        } else if (p < pattern.n && lower(pattern.p[p]) == lower(text.p[t])) {
+        } else if (p < pattern.n && str_lower_char(pattern.p[p]) == str_lower_char(text.p[t])) {
             p++;
             t++;
         } else if (percent != STR_NPOS) {

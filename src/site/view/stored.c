@@ -38,15 +38,6 @@ struct list_page {
 
 /* ---- items ---- */
 
-/* As SQL's lower(): ASCII only. */
-static str lower(struct arena *a, str s)
-{
-    char *out = arena_alloc_raw(a, s.n + 1);
-    for (size_t i = 0; i < s.n; i++)
-        out[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] + 32) : s.p[i];
-    return str_make(out, s.n);
-}
-
 static int in_order(const void *x, const void *y)
 {
     const struct item *a = x, *b = y;
@@ -70,7 +61,7 @@ static void collect(struct list_page *p)
             if (value_truth(VALUE_GET(q, "is_private"))) /* lists tell that apart: a mark of its own, no padlock */
                 VALUE_SET(q, "private", value_bool(false));
             str name = value_get_text(q, STR("name")), title = value_get_text(q, STR("title"));
-            struct item item = {q, db->name, name, lower(rq->arena, title.n ? title : name)};
+            struct item item = {q, db->name, name, arena_lower(rq->arena, title.n ? title : name)};
             VEC_PUSH(rq->arena, &items, item);
         }
     }

@@ -341,14 +341,6 @@ static enum status create_apply(struct request *rq, struct conn *c, void *plan, 
 
 /* ---- worker ---- */
 
-static bool has_text(const str *items, size_t n, str s)
-{
-    for (size_t i = 0; i < n; i++)
-        if (str_eq(items[i], s))
-            return true;
-    return false;
-}
-
 /* The key of a table that exists is not changed by what the body says. */
 static enum status check_existing(const struct schema_table *t, const struct create_plan *p, struct err *err)
 {
@@ -358,7 +350,7 @@ static enum status check_existing(const struct schema_table *t, const struct cre
     if (t->pk_count > 1 && p->def.pks.count > 1) {
         bad = p->def.pks.count != t->pk_count;
         for (size_t i = 0; !bad && i < t->pk_count; i++)
-            bad = !has_text(p->def.pks.items, p->def.pks.count, t->pks[i]);
+            bad = !str_in(t->pks[i], p->def.pks.items, p->def.pks.count);
     }
     return bad ? refuse(err, "pk cannot be changed for existing table") : STATUS_OK;
 }

@@ -2,6 +2,7 @@
 #include "site/write/def.h"
 
 #include "codec/jwrite.h"
+#include "codec/names.h"
 #include "db/history.h"
 #include "site/write/write.h"
 
@@ -38,20 +39,6 @@ str def_default_expression(str name)
     return (str){0};
 }
 
-str def_text_literal(struct arena *a, str text)
-{
-    char *out = arena_alloc_raw(a, text.n * 2 + 2);
-    size_t n = 0;
-    out[n++] = '\'';
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '\'')
-            out[n++] = '\'';
-        out[n++] = text.p[i];
-    }
-    out[n++] = '\'';
-    return str_make(out, n);
-}
-
 str def_default_literal(struct arena *a, struct value v)
 {
     char number[JWRITE_DOUBLE_MAX];
@@ -64,10 +51,10 @@ str def_default_literal(struct arena *a, struct value v)
         return arena_str(a, str_make(number, jwrite_double(number, v.f)));
     case VALUE_STR:
     case VALUE_SAFE:
-        return def_text_literal(a, v.s);
+        return text_quoted(a, v.s);
     case VALUE_LIST:
     case VALUE_DICT:
-        return def_text_literal(a, write_db_value(a, v).s);
+        return text_quoted(a, write_db_value(a, v).s);
     case VALUE_UNDEFINED:
     case VALUE_NONE:
     case VALUE_BYTES:

@@ -9,7 +9,6 @@
 const char *def_type(str api_type);                       /* "text" -> "TEXT"; NULL = unknown */
 str def_default_expression(str name);                     /* "current_timestamp" -> SQL; p == NULL = unknown */
 str def_default_literal(struct arena *a, struct value v); /* a JSON value as SQL */
-str def_text_literal(struct arena *a, str text);          /* 'text' */
 extern const char *const def_expression_names[];
 extern const size_t def_expression_count;
 bool def_table_name_is_valid(str name);

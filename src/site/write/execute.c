@@ -43,9 +43,7 @@ static str parameter_of(struct arena *a, str column)
     char *out = arena_alloc_raw(a, column.n + 8);
     size_t n = 0;
     for (size_t i = 0; i < column.n; i++) {
-        char c = column.p[i];
-        if (c >= 'A' && c <= 'Z')
-            c = (char)(c + 32);
+        char c = str_lower_char(column.p[i]);
         bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
         if (plain || (n && out[n - 1] != '_'))
             out[n++] = plain ? c : '_';

@@ -206,16 +206,6 @@ static enum status prepare(struct run *r, struct err *err)
     return STATUS_OK;
 }
 
-static bool same_keys(struct value a, struct value b)
-{
-    if (a.kind != VALUE_DICT || value_count(a) != value_count(b))
-        return false;
-    for (size_t i = 0; i < value_count(a); i++)
-        if (!str_eq(a.dict->entries[i].key, b.dict->entries[i].key))
-            return false;
-    return true;
-}
-
 static struct value key_of(const struct run *r, struct value row)
 {
     const struct insert_table *t = &r->plan.table;
@@ -273,7 +263,7 @@ static enum status write_record(struct run *r, struct record *rec, struct err *e
     enum status st = STATUS_OK;
     if (missing.n && !r->numbered)
         return err_set(err, STATUS_INVALID, "the key column \"%.*s\" is missing", STR_ARG(missing));
-    if (!same_keys(r->last, rec->row)) {
+    if (!value_same_keys(r->last, rec->row)) {
         r->plan.ignore = false;
         r->insert = insert_sql(a, &r->plan, rec->row);
         r->update = keyed ? insert_update_sql(a, &r->plan, rec->row) : (str){0};

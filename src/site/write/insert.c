@@ -23,16 +23,6 @@ struct insert_run {
     size_t rowid_count;
 };
 
-static bool same_keys(struct value a, struct value b)
-{
-    if (a.kind != VALUE_DICT || value_count(a) != value_count(b))
-        return false;
-    for (size_t i = 0; i < value_count(a); i++)
-        if (!str_eq(a.dict->entries[i].key, b.dict->entries[i].key))
-            return false;
-    return true;
-}
-
 static struct db_value *row_values(struct arena *a, struct value row)
 {
     struct db_value *values = ARENA_ARRAY(a, struct db_value, value_count(row) + 1);
@@ -97,7 +87,7 @@ static enum status remember(struct insert_run *r, struct value row, struct err *
 static enum status insert_row(struct insert_run *r, struct value row, struct err *err)
 {
     struct arena *a = r->rq->arena;
-    if (!same_keys(r->last, row)) {
+    if (!value_same_keys(r->last, row)) {
         r->sql = insert_sql(a, r->p, row);
         r->update_sql = r->p->upsert ? insert_update_sql(a, r->p, row) : (str){0};
         r->last = row;
@@ -110,7 +100,7 @@ static enum status upsert_row(struct insert_run *r, struct value row, struct err
 {
     struct arena *a = r->rq->arena;
     size_t n = 0;
-    if (!same_keys(r->last, row)) {
+    if (!value_same_keys(r->last, row)) {
         r->sql = insert_sql(a, r->p, row);
         r->update_sql = insert_update_sql(a, r->p, row);
         r->last = row;

@@ -144,6 +144,8 @@ TEST(arena_texts)
     CHECK(wide.p[4999] == '7' && wide.p[5000] == '\0');
     CHECK_STR(ARENA_CAT(a, STR("a"), STR(""), STR("bc")), "abc");
     CHECK_STR(arena_str(a, (str){NULL, 0}), "");
+    CHECK_STR(arena_lower(a, STR("A.Test")), "a.test");
+    CHECK_STR(arena_lower(a, (str){NULL, 0}), "");
     str copy = arena_str(a, STR("with\0nul"));
     CHECK_INT(copy.n, 8);
     CHECK(copy.p[8] == '\0');

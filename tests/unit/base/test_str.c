@@ -20,6 +20,19 @@ TEST(str_compare)
     CHECK(str_is(STR("x"), "x") && !str_is(STR("x"), "") && str_is(none, ""));
 }
 
+TEST(str_in_lower_case)
+{
+    char text[] = "AZ[az{@`\0\xC3\x84";
+    CHECK_STRS(str_lower(text, str_make(text, 11)), STR("az[az{@`\0\xC3\x84")); /* in place; letters of ASCII only */
+    CHECK_INT(str_lower(text, none).n, 0);
+    CHECK_INT(str_lower_char('Q'), 'q');
+    CHECK_INT(str_cmp_nocase(STR("Straw"), STR("sTRAW")), 0);
+    CHECK(str_cmp_nocase(STR("a"), STR("B")) < 0 && str_cmp_nocase(STR("B"), STR("a")) > 0);
+    CHECK(str_cmp_nocase(STR("ab"), STR("ABC")) < 0 && str_cmp_nocase(STR("ABC"), STR("ab")) > 0);
+    CHECK(str_cmp_nocase(STR("Z"), STR("_")) > 0); /* as lower case: before the brackets it would be less */
+    CHECK(str_cmp_nocase(STR("\xFF"), STR("a")) > 0 && str_cmp_nocase(none, STR("")) == 0);
+}
+
 TEST(str_slices_are_clamped)
 {
     str s = STR("hello");

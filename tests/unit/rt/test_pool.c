@@ -90,23 +90,6 @@ TEST(a_full_lane_refuses_and_the_others_go_on)
     CHECK_STR(str_of(ran), "ffffffffffab");
 }
 
-TEST(a_cancelled_job_does_not_run_and_frees_its_place)
-{
-    struct pool *pool = make_held(3);
-    char *a = letter("a"), *b = letter("b"), *c = letter("c"), *d = letter("d");
-    CHECK(pool_submit(pool, 0, note, a) && pool_submit(pool, 0, note, b) && pool_submit(pool, 0, note, c));
-    CHECK(!pool_submit(pool, 0, note, d));
-    CHECK(pool_cancel(pool, 0, note, b));
-    CHECK(!pool_cancel(pool, 0, note, b));
-    CHECK(!pool_cancel(pool, 0, hold, NULL)); /* it has begun */
-    CHECK(pool_submit(pool, 0, note, d));
-    sem_post(&gate);
-    pool_stop(pool, POOL_DRAIN, NULL, NULL);
-    CHECK_STR(str_of(ran), "acd");
-    CHECK(!pool_submit(pool, 0, note, a));
-    pool_free(pool);
-}
-
 static void drop(void *ctx, void (*fn)(void *arg, struct worker *w), void *arg)
 {
     CHECK(fn == note);
@@ -176,41 +159,6 @@ TEST(a_flow_leaves_threads_to_others)
     sem_post(&gate);
     pool_free(pool);
     CHECK_STR(str_of(ran), "ab");
-}
-
-TEST(jobs_are_cancelled_anywhere_in_a_flow)
-{
-    static const char *const orders[] = {"abc", "cba", "bac", "bca"};
-    for (size_t k = 0; k < ARRAY_LEN(orders); k++) {
-        struct pool *pool = make_held(10);
-        char *jobs[] = {letter("a"), letter("b"), letter("c")};
-        for (size_t i = 0; i < 3; i++)
-            CHECK(pool_submit_flow(pool, 0, 5, note, jobs[i]));
-        CHECK(pool_submit_flow(pool, 0, 6, note, letter("d")));
-        for (size_t i = 0; i < 3; i++)
-            CHECK(pool_cancel(pool, 0, note, jobs[orders[k][i] - 'a']));
-        CHECK(!pool_cancel(pool, 0, note, jobs[0]));
-        CHECK(pool_submit_flow(pool, 0, 5, note, letter("e")) && pool_submit_flow(pool, 0, 5, note, letter("f")));
-        CHECK(pool_cancel(pool, 0, note, letter("f")));
-        CHECK(pool_submit_flow(pool, 0, 5, note, letter("g")));
-        ran[0] = 0;
-        sem_post(&gate);
-        pool_free(pool);
-        CHECK_STR(str_of(ran), "deg");
-    }
-}
-
-TEST(a_cancelled_flow_leaves_the_ring)
-{
-    struct pool *pool = make_held(10);
-    CHECK(!pool_cancel(pool, 0, note, letter("a")));
-    CHECK(pool_submit_flow(pool, 0, 1, note, letter("a")) && pool_cancel(pool, 0, note, letter("a")));
-    CHECK(pool_submit_flow(pool, 0, 2, note, letter("b")) && pool_submit_flow(pool, 0, 3, note, letter("c")));
-    CHECK(pool_cancel(pool, 0, note, letter("c")) && pool_cancel(pool, 0, note, letter("b")));
-    CHECK(pool_submit_flow(pool, 0, 4, note, letter("d")));
-    sem_post(&gate);
-    pool_free(pool);
-    CHECK_STR(str_of(ran), "d");
 }
 
 TEST(the_ring_wraps_in_order)
