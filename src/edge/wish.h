@@ -37,19 +37,20 @@ void wish_source_add(struct edge *e, struct wish_source *s, const char *kind, st
 void wish_sources_free(struct edge *e); /* while its loop is still there */
 void wish_source_release(struct wish_source *s);
 void wish_source_problem(struct wish_source *s, const char *text); /* NULL: none. Logged when it is news */
-/* One round: begin, then each wish by put or broken, then end. wish_put takes
- * the arena in which the spec lives. */
+/* One round: begin, then each wish by put or broken, then end. wish_put takes the arena in which the spec lives. */
 void wish_round_begin(struct wish_source *s);
 void wish_put(struct wish_source *s, str own_name, str app, const struct edge_spec *spec, struct arena *arena);
 void wish_broken(struct wish_source *s, str own_name, str app, const struct err *err);
 void wish_round_end(struct wish_source *s);
-/* Something came to an end: what had to wait for it may be done. Safe from anywhere; works at the end of the round. */
+/* Something came to an end: what had to wait for it may be done. Safe in any callback: it works at the end of the
+ * round.
+ */
 void wish_poke(struct edge *e);
 const struct wish *wish_of(const struct edge *e, str app); /* the one that describes an app; NULL: none */
 void wish_job_ended(struct job *j);
 /* Is the app of a source that replaces what it runs (containers)? Then what does not answer now soon will. */
 bool wish_comes_back(const struct life *l);
-struct value wish_value(struct arena *a, const struct edge *e);
+struct value wish_value(struct arena *a, const struct edge *e); /* for status: LIST of sources with their apps */
 
 /* The sources. */
 enum status app_folder_start(struct edge *e, str folder, struct err *err) MUST_USE;

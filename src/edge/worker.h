@@ -61,8 +61,8 @@ void edge_worker_adopt(struct edge_worker *w, struct edge_table *t);     /* take
 void edge_worker_cut(struct edge_worker *w, struct edge_instance *i);    /* what it still has in hand ends now */
 void edge_worker_forget(struct edge_worker *w, struct edge_instance *i); /* closes its pool; none is in hand */
 void edge_worker_set_tls(struct edge_worker *w, size_t index, struct tls_server *tls); /* takes a reference */
-void edge_worker_refuse_cert(struct edge_worker *w,
-                             str name); /* who waits for it, or for one below "*." it, waits no more */
+/* Handshakes that wait for this certificate, or for one below "*.NAME", wait no more. */
+void edge_worker_refuse_cert(struct edge_worker *w, str name);
 /* No new connections, idle ones close, requests in hand are answered and then close; after grace_ms all are cut. The
  * thread ends when none is left. */
 void edge_worker_stop(struct edge_worker *w, uint32_t grace_ms);

@@ -15,8 +15,10 @@ enum status account_add(struct conn *c, const struct hub_request *rq, str id, st
 /* FORBIDDEN: an administrator disabled it. For whoever has shown that it is theirs. */
 enum status account_closed(const struct hub_request *rq, struct err *err) MUST_USE;
 
-/* Links: a secret that is given out once (in a mail) and used once. kind: "verify", "reset", "admin"; "handed":
- * a "reset" that no mail carried, but somebody who runs the hub. */
+/* Links: a secret that is given out once (in a mail) and used once; hub.db has its hash (hub_secret). Inside of a
+ * write. kind: "verify", "reset", "address" (a new one), "admin"; "handed": a "reset" that no mail carried, but
+ * somebody who runs the hub; "second": a second step of signing in that was begun, in a cookie; "nobody": of an address
+ * without an account, which leads nowhere and takes as long to write. user_id empty: none. */
 enum status account_link_add(struct conn *c, str hash, const char *kind, str user_id, str email, int64_t life_s,
                              struct err *err) MUST_USE;
 /* Inside of the same write, what goes with it: the hash of the browser (device_id) that asked for it; the hash of the

@@ -5,7 +5,8 @@
 
 #include "hub/request.h"
 
-/* action: "space.made", "member.removed" ...; object: what it was done to; space_id empty: of no space. */
+/* Inside of the write that does it. action: one of tbl/audit_words.h, "space.made"; object: what it was done to, an id
+ * or a name; space_id empty: of no space. Who: the user of rq, or nobody. */
 enum status hub_audit(struct conn *c, const struct hub_request *rq, const char *action, str space_id, str object,
                       struct err *err) MUST_USE;
 /* The same for what happens to an account because of who it is, while nobody is signed in. rq NULL: no request. */

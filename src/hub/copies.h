@@ -19,6 +19,7 @@ struct copies {
  * LIMIT_HUB_COPIES of the space. After OK: copies_release. */
 enum status copies_take(struct hub *h, struct arena *a, str space_id, struct copies *ret, struct err *err) MUST_USE;
 void copies_release(struct copies *c); /* the folder goes; fine twice */
+/* The bytes of tree.entries[i], to be read and closed by the caller. */
 enum status copies_open(const struct copies *c, size_t i, int *ret_fd, struct err *err) MUST_USE;
 /* All of them into an empty folder that nobody else writes. */
 enum status copies_into(const struct copies *c, struct arena *a, str folder, struct err *err) MUST_USE;

@@ -7,8 +7,8 @@
 
 #include "hub/request.h"
 
-/* The ID of the browser's cookie: random, so it also ties forms to the browser that was given them. Makes one, with its
- * cookie in the answer, when there is none. */
+/* The ID of the browser's cookie, in the request's arena: random, so it also ties forms to the browser that was given
+ * them. Makes one, with its cookie in the answer, when there is none; the same for the whole request. */
 str device_id(struct hub_request *rq);
 /* Did this browser sign in here before, as anybody? Any thread, the loop's too. */
 bool device_is_known(struct hub *h, const struct http_request *http, struct arena *a) MUST_USE;

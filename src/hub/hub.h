@@ -37,6 +37,8 @@ enum hub_lane {
     HUB_LANES
 };
 
+/* What hub_open and the start of hub_run set stays as it is; any thread may read it. What changes says who may touch
+ * it, or is behind a header of its own. */
 struct hub {
     struct arena *arena;
     struct hub_config config;

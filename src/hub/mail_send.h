@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mail_send: one finished e-mail out of the house, by the way that `send` of the configuration names: a mail server, a
+/* mail_send: one finished e-mail out of the house, by the way that `url` of the configuration names: a mail server, a
  * program that takes it from its standard input, or a folder. Blocks; any thread but the loop's. */
 #ifndef VITRINE_HUB_MAIL_SEND_H
 #define VITRINE_HUB_MAIL_SEND_H

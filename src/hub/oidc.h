@@ -4,9 +4,9 @@
  *   oidc_start   the address to send the browser to, with a state, a nonce and the challenge of a verifier
  *   oidc_finish  the code that it came back with -> tokens -> whom they are about
  *
- * State, nonce and verifier belong to one try and one browser: identity_pages keeps them. What an issuer says of itself
- * and its keys are kept for an hour. Both functions wait for the issuer (10 s at most for each question): never on the
- * loop's thread. Any other thread, and many at once. */
+ * State, nonce and verifier belong to one try and one browser: view/identity.c keeps them, in a cookie. What an issuer
+ * says of itself and its keys are kept for an hour. Both functions wait for the issuer (10 s at most for each
+ * question): never on the loop's thread. Any other thread, and many at once. */
 #ifndef VITRINE_HUB_OIDC_H
 #define VITRINE_HUB_OIDC_H
 

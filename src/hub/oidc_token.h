@@ -6,7 +6,7 @@
 
 #include "codec/value.h"
 
-/* One `identity` of hub.yaml that is an OpenID Connect issuer. All texts live as long as the configuration. */
+/* One of `oidc` of hub.yaml (providers.h). All texts live as long as the configuration. */
 struct oidc_config {
     str name;  /* in addresses: /-/oidc/NAME/... */
     str label; /* of the button */

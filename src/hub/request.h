@@ -36,7 +36,7 @@ str hub_field(const struct hub_request *rq, const char *name);
 str hub_arg(const struct hub_request *rq, const char *name);
 str hub_user_id(const struct hub_request *rq); /* empty: nobody */
 bool hub_is_post(const struct hub_request *rq);
-/* The request as views see it; its route is not known yet. */
+/* The request as views see it, in the arena of the exchange; its route is not known yet. Loop's thread. */
 struct hub_request *hub_request_new(struct hub *h, struct http_exchange *x);
 /* Not sent by a page of another site. */
 bool hub_same_origin(const struct hub_request *rq);

@@ -16,7 +16,7 @@ struct session_first {
     void *arg;
 };
 /* A new session for the user, its cookie in the answer; the one the browser had before ends. A password or a factor was
- * shown just now. */
+ * shown just now. *user_id is read after `first` ran, which may set it. A write of its own: not inside of one. */
 enum status hub_session_begin(struct hub_request *rq, const str *user_id, struct session_first first,
                               struct err *err) MUST_USE;
 /* Inside of a write: a password or a factor was shown again in this session. */

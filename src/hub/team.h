@@ -6,12 +6,14 @@
 
 #include "hub/space.h"
 
-/* The row {id, name, is_manager}. NOT_FOUND unless the user is in it or an administrator. Where no manager is left
- * everybody in it is one. */
+/* The row {id, name, is_in, is_manager}. NOT_FOUND unless the user is in it or an administrator. Where no manager is
+ * left everybody in it is one. */
 enum status team_find(struct hub_request *rq, str id, struct value *ret, struct err *err) MUST_USE;
 /* FORBIDDEN unless the user manages that row's team, or is an administrator. */
 enum status team_require(const struct hub_request *rq, struct value team, struct err *err) MUST_USE;
+/* The teams of one person: LIST of {id, name, is_manager, people, spaces}, the last two as numbers. */
 enum status team_list(struct conn *c, struct arena *a, str user_id, struct value *ret, struct err *err) MUST_USE;
+/* LIST of {id, name, email, is_manager, by_hand}; by_hand 0: a group of an issuer put them there. */
 enum status team_people(struct conn *c, struct arena *a, str team_id, struct value *ret, struct err *err) MUST_USE;
 /* Spaces that gave it a role: LIST of {name, title, role}. */
 enum status team_spaces(struct conn *c, struct arena *a, str team_id, struct value *ret, struct err *err) MUST_USE;
