@@ -2,6 +2,7 @@
 """What tools/run_tests makes of tests that fail: once more, alone, if they are few; never silently."""
 import importlib.machinery
 import importlib.util
+import json
 import pathlib
 
 import pytest
@@ -109,3 +110,70 @@ def test_many_are_not_run_again(tree, capsys):
 def test_a_file_that_cannot_be_read_has_failed(tree, capsys, text):
     assert tree(text) == 1
     assert "flaky" not in capsys.readouterr().out
+
+
+TIDY = """#!/bin/sh
+[ "$1" = --version ] && exec echo "LLVM version 0"
+for path; do :; done
+basename "$path" >> calls
+if grep -q slow "$path"; then exec sleep 600; fi
+if grep -q bad "$path"; then echo "$path:1:1: error: this is bad"; exit 1; fi
+"""
+DEPS = """#!/bin/sh
+printf 'a.o: #deps 2, deps mtime 1 (VALID)\\n    ../src/a.c\\n    ../src/a.h\\n\\n'
+printf 'b.o: #deps 1, deps mtime 1 (VALID)\\n    ../src/b.c\\n\\n'
+"""
+
+
+@pytest.fixture
+def lint(module, tmp_path, monkeypatch, capsys):
+    for name, text in {"src/a.c": "", "src/a.h": "", "src/b.c": "bad", ".clang-tidy": "", "calls": "",
+                       "bin/clang-tidy": TIDY, "bin/ninja": DEPS,
+                       "build/compile_commands.json": json.dumps([
+                           {"file": f"../src/{name}.c", "output": f"{name}.o", "command": f"cc {name}.c"}
+                           for name in "ab"])}.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+
+    def run():
+        (tmp_path / "calls").write_text("")
+        total = module.Run()
+        module.tidy(total, "build")
+        total.end()
+        out = capsys.readouterr().out
+        return sorted((tmp_path / "calls").read_text().split()), out.splitlines()[-1], out
+
+    return run
+
+
+def test_only_what_changed_since_it_was_clean_is_looked_at(lint, tmp_path):
+    called, end, out = lint()
+    assert called == ["a.c", "b.c"] and end == "1 passed, 1 failed" and "this is bad" in out
+    assert lint()[:2] == (["b.c"], "1 passed, 1 failed")
+    (tmp_path / "src/b.c").write_text("good")
+    assert lint()[:2] == (["b.c"], "2 passed, 0 failed")
+    assert lint()[:2] == ([], "2 passed, 0 failed")
+    (tmp_path / "src/a.h").write_text("/* another */")
+    assert lint()[:2] == (["a.c"], "2 passed, 0 failed")
+    (tmp_path / ".clang-tidy").write_text("Checks: '*'")
+    assert lint()[:2] == (["a.c", "b.c"], "2 passed, 0 failed")
+
+
+def test_a_file_that_takes_too_long_is_said(lint, module, tmp_path):
+    assert lint()[1] == "1 passed, 1 failed"
+    (tmp_path / "src/b.c").write_text("slow")
+    module.TIDY_FILE_S = 1
+    _, end, out = lint()
+    assert end == "1 passed, 1 failed" and "took longer than" in out and "bad" not in out
+
+
+def test_what_there_was_no_time_for_is_looked_at_the_next_time(lint, module, tmp_path):
+    (tmp_path / "src/b.c").write_text("good")
+    module.TIDY_S = 0
+    called, end, out = lint()
+    assert called == [] and end == "0 passed, 2 failed" and "no time for 2 files" in out
+    module.TIDY_S = 600
+    assert lint()[:2] == (["a.c", "b.c"], "2 passed, 0 failed")
