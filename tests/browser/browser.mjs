@@ -346,6 +346,9 @@ const actions = {
   },
   /* With the keyboard alone: open the dialog, make a link, copy it, follow it as somebody else, withdraw it. */
   async share(page) {
+    await page.evaluate(() => { /* as phones have it */
+      navigator.share = async (what) => { window.sent = what; };
+    });
     const opener = page.locator('[data-share-open]');
     await opener.focus();
     await page.keyboard.press('Enter');
@@ -365,6 +368,10 @@ const actions = {
     await field.waitFor();
     const url = await field.inputValue(),
       said = await box.locator('.message-info').textContent();
+    await box.locator('button:text("Send…")').first().focus();
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => window.sent);
+    const sent = await page.evaluate(() => window.sent.url);
     await box.locator('[data-share-copy]').first().focus();
     await page.keyboard.press('Enter');
     await page.waitForFunction(() => /^(Copied|Press)/.test(document.querySelector('[data-share-copy]').textContent));
@@ -394,7 +401,7 @@ const actions = {
     await page.keyboard.press('Escape');
     await box.waitFor({ state: 'hidden' });
     const back = await page.evaluate(() => document.activeElement.hasAttribute('data-share-open'));
-    return { title, person, password, said, url, seen, back, faults: faults.concat(more) };
+    return { title, person, password, said, url, sent, seen, back, faults: faults.concat(more) };
   },
   async plugin(page) {
     return page.evaluate(() => {

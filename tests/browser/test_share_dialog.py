@@ -30,6 +30,7 @@ def test_dialog(site, width, scheme):
     assert not found["errors"] and not found["elsewhere"], found
     got = found["acted"]
     assert got["title"] == "Share people" and got["person"] and got["password"] and "ready" in got["said"], got
+    assert got["sent"] == got["url"], got
     seen = got["seen"]
     assert seen["path"] == "/d/people" and seen["rows"] == 2 and "Shared with you by Ann until" in seen["banner"], got
     assert seen["database"] == "Forbidden" and seen["framed"] == 2 and seen["after"] == 410, got

@@ -45,6 +45,22 @@
     if (button) copy(button);
   });
 
+  /* Phones know whom to send things to, and how. */
+  function offerSending(part) {
+    if (!navigator.share) return;
+    part.querySelectorAll('.share-copy input').forEach(function (field) {
+      var button = document.createElement('button');
+      button.type = 'button';
+      button.textContent = 'Send…';
+      button.addEventListener('click', function () {
+        navigator.share({ title: document.title, url: field.value }).catch(function () {
+          /* they thought better of it */
+        });
+      });
+      field.parentNode.append(button);
+    });
+  }
+
   /* What a chart or another plugin keeps behind # is part of what is shared. */
   function withFragment(part) {
     part.querySelectorAll('[data-share-page]').forEach(function (field) {
@@ -67,6 +83,7 @@
     heading.id = 'share-title';
     body.replaceChildren.apply(body, Array.from(messages).concat([part]));
     withFragment(part);
+    offerSending(part);
     if (!dialog.open) dialog.showModal();
     if (isNew && body.querySelector('.message-info'))
       made = part.querySelector('.share-item:first-child input[readonly]');
@@ -117,4 +134,6 @@
       location.href = link.href;
     });
   });
+
+  offerSending(document);
 })();
