@@ -86,6 +86,7 @@ POST /-/start/keep title=x                                401    401    401    4
 POST /-/start/drop                                        303    303    303    303      303    303    303    303  303   303   303
 GET  /-/invitation?token=x                                404    404    404    404      404    404    404    404  404   404   404
 POST /-/invitation token=x                                404    404    404    404      404    404    404    404  404   404   404
+POST /-/invitation id=x                                   404    404    404    404      404    404    404    404  404   404   404
 GET  /-/new                                               in     in     in     200      200    200    200    200  200   200   200
 POST /-/new title=                                        401    401    401    400      400    400    400    400  400   400   400
 GET  /spaces/matrix                                       in     in     in     404      404    403    403    403  200   200   200
