@@ -379,8 +379,10 @@ int64_t limit_lowered(const char *name, int64_t value);
 #define LIMIT_HUB_SIGN_UPS_MIN  LOWERABLE(HUB_SIGN_UPS_MIN, 60) /* ... and then so many a minute */
 #define LIMIT_HUB_UNVERIFIED_S  LOWERABLE(HUB_UNVERIFIED_S, 604800) /* an account whose address nobody confirmed */
 #define LIMIT_HUB_SESSION_S     LOWERABLE(HUB_SESSION_S, 2592000) /* life of a session that is used; then signed out */
-#define LIMIT_HUB_TICKET_S      60                                /* life of a sign-on ticket; then: asked for again */
-#define LIMIT_HUB_LINK_S        LOWERABLE(HUB_LINK_S, 86400)      /* life of a link in a mail (verify, reset) */
+#define LIMIT_HUB_SESSIONS      LOWERABLE(HUB_SESSIONS, 100) /* of one account, and browsers known to it: oldest go */
+#define LIMIT_HUB_POSTS         LOWERABLE(HUB_POSTS, 5000)   /* forms of one account in a row, then two a second: 429 */
+#define LIMIT_HUB_TICKET_S      60                           /* life of a sign-on ticket; then: asked for again */
+#define LIMIT_HUB_LINK_S        LOWERABLE(HUB_LINK_S, 86400) /* life of a link in a mail (verify, reset) */
 #define LIMIT_HUB_INVITATION_S  LOWERABLE(HUB_INVITATION_S, 604800) /* life of an invitation */
 #define LIMIT_HUB_GRACE_S       LOWERABLE(HUB_GRACE_S, 604800)      /* a deleted space comes back so long */
 #define LIMIT_HUB_UPKEEP_MS     LOWERABLE(HUB_UPKEEP_MS, 10000)     /* between two rounds of upkeep */

@@ -2,6 +2,7 @@
 #include "hub/device.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "codec/b64.h"
 #include "codec/digest.h"
 
@@ -59,9 +60,14 @@ enum status device_note(struct conn *c, struct hub_request *rq, str user_id, str
     int64_t now = clock_unix_s();
     enum status st =
         SQL_RUN(c, err, "delete from devices where user_id = ?1 and seen_at < ?2", SQL_T(user_id), SQL_I(now - LIFE_S));
+    if (st == STATUS_OK)
+        st = SQL_RUN(c, err, "insert or replace into devices (user_id, hash, seen_at) values (?1, ?2, ?3)",
+                     SQL_T(user_id), SQL_T(hub_hash(rq->a, device_id(rq))), SQL_I(now));
     return st == STATUS_OK
-               ? SQL_RUN(c, err, "insert or replace into devices (user_id, hash, seen_at) values (?1, ?2, ?3)",
-                         SQL_T(user_id), SQL_T(hub_hash(rq->a, device_id(rq))), SQL_I(now))
+               ? SQL_RUN(c, err,
+                         "delete from devices where user_id = ?1 and hash in (select hash from devices where user_id ="
+                         " ?1 and hash <> ?2 order by seen_at desc limit 100 offset ?3)",
+                         SQL_T(user_id), SQL_T(hub_hash(rq->a, device_id(rq))), SQL_I(LIMIT_HUB_SESSIONS - 1))
                : st;
 }
 

@@ -255,6 +255,17 @@ static enum status not_so(struct hub_request *rq, struct err *err)
     return err_hint(err, "Go back, and use the form or the button of the page that led here.");
 }
 
+/* Each form may leave a row behind, in the log if nowhere else. Far more than anybody sends. */
+static enum status may_send(struct hub_request *rq, struct err *err)
+{
+    const struct throttle_rule rule = {(uint32_t)LIMIT_HUB_POSTS, 500};
+    if (!hub_is_post(rq) || value_is_null(rq->user))
+        return STATUS_OK;
+    int64_t wait =
+        throttle_take(rq->hub->throttle, ARENA_CAT(rq->a, STR("forms "), hub_user_id(rq)), rule, clock_mono_ms());
+    return wait ? err_set(err, STATUS_RATE, "That were many forms. Wait %lld seconds.", (long long)wait) : STATUS_OK;
+}
+
 static enum status dispatch(struct hub_request *rq, struct err *err)
 {
     bool get = rq->http->method == HTTP_GET || rq->http->method == HTTP_HEAD;
@@ -267,6 +278,8 @@ static enum status dispatch(struct hub_request *rq, struct err *err)
         return err_hint(err, "Open the page here and send the form from there.");
     }
     enum status st = hub_session_find(rq, err);
+    if (st == STATUS_OK)
+        st = may_send(rq, err);
     if (st == STATUS_OK)
         st = read_pairs(rq->a, rq->http->query, &rq->args, err);
     if (st == STATUS_OK)

@@ -89,7 +89,24 @@ struct begin {
     const str *user_id;
     str id, hash, agent, old;
     int64_t now;
+    bool ended; /* another one: spaces believe it until they are told */
 };
+
+/* Who signs in without end fills hub.db with sessions: those that were used last stay. */
+static enum status end_oldest(struct conn *c, struct begin *b, str user_id, struct err *err)
+{
+    struct value rows;
+    enum status st =
+        SQL_ROWS(c, b->rq->a, &rows, err,
+                 "select id from sessions where user_id = ?1 and id <> ?2 order by seen_at desc, rowid desc"
+                 " limit 100 offset ?3",
+                 SQL_T(user_id), SQL_T(b->id), SQL_I(LIMIT_HUB_SESSIONS - 1));
+    for (size_t i = 0; st == STATUS_OK && i < value_count(rows); i++) {
+        st = hub_session_end(c, b->rq->a, VALUE_GET(value_at(rows, i), "id").s, err);
+        b->ended = true;
+    }
+    return st;
+}
 
 /* The first browser of an account is no news. */
 static enum status tell_of_device(struct conn *c, struct hub_request *rq, str user_id, struct err *err)
@@ -108,9 +125,10 @@ static enum status tell_of_device(struct conn *c, struct hub_request *rq, str us
 
 static enum status begin(struct conn *c, void *arg, struct err *err)
 {
-    const struct begin *b = arg;
+    struct begin *b = arg;
     enum status st = b->first.fn ? b->first.fn(c, b->first.arg, err) : STATUS_OK;
     str user = *b->user_id; /* known by now */
+    b->ended = b->old.n > 0;
     int64_t identity = b->rq->identity, life_s = LIMIT_HUB_SESSION_S;
     if (identity) /* what the issuer knows of them by now: that they left */
         life_s = MIN(life_s, (int64_t)LIMIT_IDENTITY_AGE_S);
@@ -122,6 +140,8 @@ static enum status begin(struct conn *c, void *arg, struct err *err)
                      " by_identity) values (?1, ?2, ?3, ?4, ?4, ?5, ?4, ?6, ?7, ?8)",
                      SQL_T(b->id), SQL_T(b->hash), SQL_T(user), SQL_I(b->now), SQL_I(b->now + life_s), SQL_T(b->agent),
                      SQL_T(b->rq->client), SQL_I(identity));
+    if (st == STATUS_OK)
+        st = end_oldest(c, b, user, err);
     if (st == STATUS_OK)
         st = SQL_RUN(c, err, "update users set seen_at = ?2 where id = ?1", SQL_T(user), SQL_I(b->now));
     if (st == STATUS_OK) /* what this browser brought is nobody else's from now on */
@@ -151,7 +171,7 @@ enum status hub_session_begin(struct hub_request *rq, const str *user_id, struct
     if (st == STATUS_OK) {
         hub_cookie(rq, SESSION_COOKIE, secret, LIMIT_HUB_SESSION_S);
         device_remember(rq);
-        if (b.old.n) /* spaces believe it until they are told */
+        if (b.ended)
             space_tell(rq->hub);
     }
     hub_conn_release(rq);

@@ -8,7 +8,8 @@
  *
  * Invariants
  *  1. No byte goes to an address that is not public or allowed, or to a port that is not in the list.
- *  2. A user has at most `connections` at once and `bytes` in an hour; the gate has at most LIMIT_GATE_CONNECTIONS.
+ *  2. A user has at most `connections` at once and `bytes` in an hour; the gate has at most LIMIT_GATE_CONNECTIONS, and
+ *     beyond half of them nobody begins more than a quarter of `connections`.
  *  3. Every wait ends: greeting and request LIMIT_GATE_HELLO_MS, connecting LIMIT_GATE_CONNECT_MS, silence in both
  *     directions LIMIT_GATE_IDLE_MS.
  *
@@ -98,7 +99,9 @@ static bool come(struct gate *g, uid_t id)
 {
     pthread_mutex_lock(&g->lock);
     struct user *u = find_user(g, id);
-    bool fine = u->open < g->connections && g->open < LIMIT_GATE_CONNECTIONS;
+    /* Somebody may have many users (spaces): what half of all connections leave is for those who have few. */
+    unsigned most = g->open < LIMIT_GATE_CONNECTIONS / 2 ? g->connections : MAX(g->connections / 4, 1u);
+    bool fine = u->open < most && g->open < LIMIT_GATE_CONNECTIONS;
     if (fine) {
         u->open++;
         g->open++;

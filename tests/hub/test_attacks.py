@@ -7,7 +7,7 @@ import sqlite3
 
 import hub_rig
 import pytest
-from hub_rig import DOMAIN, wait_for
+from hub_rig import DOMAIN, at_once, wait_for
 from limits import lowered
 from test_take_along import data_of, left_over, person, put
 
@@ -146,3 +146,33 @@ def test_the_name_above_the_hub_needs_a_record(deep):
     assert eve.post("/spaces/evil/domains", {"host": "museum.localhost", "proof": "txt"}).status == 400
     assert deep.space_json("evil")["hosts"] == []
     assert eve.post("/spaces/evil/domains", {"host": "www.museum.localhost"}).status == 303, "a name beside it may be"
+
+
+def test_sessions_without_end(make_hub):
+    """LIMIT_HUB_SESSIONS: those that were used last stay, and spaces are told of the others."""
+    hub = make_hub(env=lowered(HUB_SESSIONS=2))
+    first, second, third = person(hub, "ana@example.org"), hub.browser(), hub.browser()
+    origin = first.new_space("Museum", "museum")
+    html = {"Accept": "text/html"}
+    assert first.follow(first.get(origin + "/-/versions", headers=html), headers=html).status == 200
+    assert second.sign_in("ana@example.org").status == 303 and first.get("/-/account").status == 200
+    sql(hub, "update sessions set seen_at = seen_at - 60 where rowid = (select min(rowid) from sessions)")
+    assert third.sign_in("ana@example.org").status == 303
+    assert [b.get("/-/account").status for b in (first, second, third)] == [303, 200, 200]
+    wait_for(lambda: first.get(origin + "/-/versions", headers=html).status == 302)
+    assert sql(hub, "select count(*) from sessions") == [(2,)] and sql(hub, "select count(*) from devices") == [(2,)]
+
+
+def test_forms_without_end(make_hub):
+    """LIMIT_HUB_POSTS: whatever they do, each may leave a row of the log."""
+    hub = make_hub(env=lowered(HUB_POSTS=1))
+    ana, ben = person(hub, "ana@example.org"), person(hub, "ben@example.org")
+    answers = []
+
+    def send():
+        answers.extend(at_once(*[lambda: ana.post("/-/account", {"name": "Ana"}) for _ in range(10)]))
+        return [p for p in answers if p.status == 429]
+    refused = wait_for(send)
+    assert "many forms" in refused[0].said and {p.status for p in answers} == {303, 429}
+    assert sql(hub, "select count(*) from audit where action = 'account.changed'")[0][0] == len(answers) - len(refused)
+    assert ben.post("/-/account", {"name": "Ben"}).status == 303 and ana.get("/-/account").status == 200

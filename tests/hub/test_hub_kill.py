@@ -223,7 +223,7 @@ def gone(w):
 def disabled(w):
     who = id_of(w, "ben@example.org")
     yield lambda: w.root.post(f"/-/admin/people/{who}", {"do": "disable"})
-    assert w.ben.get("/-/account").status == 303 and w.ben.sign_in("ben@example.org").status == 401
+    assert w.ben.get("/-/account").status == 303 and w.ben.sign_in("ben@example.org").status == 403, "told: it is closed"
     assert w.root.post(f"/-/admin/people/{who}", {"do": "enable"}).status == 303
     assert w.ben.sign_in("ben@example.org").status == 303
 

@@ -196,19 +196,20 @@ def test_time(box, web):
 
 
 def test_many(box, web):
-    """LIMIT_GATE_CONNECTIONS: of all users together."""
-    held = []
-    with gate(box, web, "--max-connections", 600) as g:
-        for _ in range(512):
-            s, got = knock(g.path)
-            held.append(s)
-            assert got == b"\5\0"
-        with contextlib.suppress(ConnectionError):
-            s, got = knock(g.path)
-            held.append(s)
-            assert got == b""
-        for s in held:
-            s.close()
+    """LIMIT_GATE_CONNECTIONS: of all users together. Beyond half of them a user has no more than a quarter of its own."""
+    for most, of_one in ((2400, 512), (600, 256)):
+        held = []
+        with gate(box, web, "--max-connections", most) as g:
+            for _ in range(of_one):
+                s, got = knock(g.path)
+                held.append(s)
+                assert got == b"\5\0"
+            with contextlib.suppress(ConnectionError):
+                s, got = knock(g.path)
+                held.append(s)
+                assert got == b""
+            for s in held:
+                s.close()
 
 
 def test_mistakes(box):
