@@ -8,10 +8,12 @@
  * browser send changes nothing; (3) what a space must know is told after the write and before the answer. */
 #include "hub/hub.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock_jump.h"
@@ -39,6 +41,7 @@
 #include "net/gate.h"
 #include "net/listener.h"
 #include "rt/notify.h"
+#include "rt/sandbox.h"
 #include "rt/signal.h"
 #include "rt/thread.h"
 
@@ -400,6 +403,26 @@ struct process {
     bool stopping;
 };
 
+/* ---- the way of spaces to their folders ---- */
+
+/* Without mounts of their own they take the machine's, each as its user; what they pass by is closed by itself. */
+static void open_way(struct hub *h)
+{
+    const str folders[] = {h->config.dir, hub_path(h->arena, &h->config, "spaces")};
+    if (geteuid() != 0 || h->config.isolation != ISOLATION_AVAILABLE || sandbox_has_namespaces())
+        return;
+    struct err err = ERR_INIT;
+    enum status st = fs_make_folders(hub_path(h->arena, &h->config, "spaces/"), 0711, &err);
+    for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(folders); i++) {
+        struct stat s;
+        const char *path = arena_cstr(h->arena, folders[i]);
+        if (stat(path, &s) != 0 || ((s.st_mode & 0011) != 0011 && chmod(path, (s.st_mode & 07777) | 0011) != 0))
+            st = err_sys(&err, STATUS_IO, errno, "cannot let spaces through %s", path);
+    }
+    if (st != STATUS_OK)
+        log_line(LOG_ERROR, "hub", "%s", err.text);
+}
+
 /* ---- the gate of spaces ---- */
 
 #define GATE_AGAIN_MS      1000
@@ -549,6 +572,8 @@ enum status hub_run(const struct hub_run_config *config, struct err *err)
         st = open_outside(&p.hub, err);
     if (st == STATUS_OK)
         st = brought_look(&p.hub, err);
+    if (st == STATUS_OK)
+        open_way(&p.hub);
     if (st == STATUS_OK)
         st = start(&p, err);
     if (st == STATUS_OK) {

@@ -33,6 +33,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -428,6 +429,21 @@ static enum status give_birth(struct birth *b, const struct cgroup *g, pid_t *re
     }
     *ret_pid = pid;
     return st;
+}
+
+bool sandbox_has_namespaces(void)
+{
+    int status = 1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        bool had = false;
+        for (size_t i = 0; i < ARRAY_LEN(attempts) && attempts[i].flags && !had; i++)
+            had = unshare((int)attempts[i].flags) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+        _exit(had ? 0 : 1);
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 /* False: its default action, which number 1 of a namespace is spared. */

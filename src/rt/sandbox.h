@@ -54,6 +54,10 @@ struct sandbox_config {
  * what to do), IO. */
 enum status sandbox_run(const struct sandbox_config *config, int *ret_exit, struct err *err) MUST_USE;
 
+/* Whether a process may have namespaces and mounts of its own here; a container's filter, or a kernel, may refuse them,
+ * and then programs see the machine's paths. Forks; before other children are waited for. */
+bool sandbox_has_namespaces(void);
+
 /* As root: all in the folder, then the folder itself, is that user's from now on; no link is followed. IO. */
 enum status sandbox_give(const char *folder, uid_t id, struct err *err) MUST_USE;
 

@@ -3,8 +3,15 @@
 import json
 import os
 import pathlib
+import shutil
+import stat
+import sys
+import tempfile
 
-from hub_rig import wait_for
+import pytest
+
+import serving
+from hub_rig import Hub, wait_for
 
 
 def outer(hub, name):
@@ -53,3 +60,45 @@ def test_switched_off(make_hub):
     config.write_text(config.read_text().replace('isolation: "off"', "isolation: perhaps"))
     told = hub.run("hub", "check", "--dir", hub.folder)
     assert told.returncode != 0 and "isolation must be available, required or" in told.stderr
+
+
+# A container as docker starts it: root without CAP_SYS_ADMIN, and mount(2) is refused.
+CONTAINER = """#!{python}
+import ctypes, errno, os, struct, sys
+words = [(0x20, 0, 0, 0), (0x15, 0, 1, {mount}), (0x06, 0, 0, 0x00050000 | errno.EPERM), (0x06, 0, 0, 0x7fff0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *word) for word in words))
+filter = struct.pack("=H6xQ", len(words), ctypes.addressof(code))
+assert ctypes.CDLL(None).prctl(22, 2, filter, 0, 0) == 0  # PR_SET_SECCOMP
+os.execvp("setpriv", ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", {program!r}, *sys.argv[1:]])
+"""
+MOUNT = {"x86_64": 165, "aarch64": 40}
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or os.uname().machine not in MOUNT or not shutil.which("setpriv"),
+                    reason="a container is made by root, where the number of the call is known")
+def test_without_namespaces():
+    """Spaces run as users of their own all the same, on the machine's paths, behind Landlock and seccomp."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="hub-", dir="/tmp"))
+    folder.chmod(0o755)
+    program, container = folder / "vitrine", folder / "container"
+    shutil.copy(serving.PROGRAM, program)
+    container.write_text(CONTAINER.format(python=sys.executable, mount=MOUNT[os.uname().machine], program=str(program)))
+    for path in (program, container):
+        path.chmod(0o755)
+    hub = None
+    try:
+        hub = Hub(folder, program=container)
+        ana = hub.browser()
+        assert ana.sign_up("bare@example.org").status == 303
+        assert hub.browser().get(ana.new_space("Bare", "bare") + "/-/ready").status == 200
+        told = hub.run("logs", "s-" + hub.space_json("bare")["id"], "--state", hub.folder / "edge").stdout
+        assert "namespaces (" in told and "landlock (" not in told and "seccomp (" not in told, told
+        f = facts(below(outer(hub, "bare")))
+        assert int(f["Uid"][0]) >= 1_900_000_000 and f["CapEff"] == ["0000000000000000"] and f["Seccomp"] == ["2"], f
+        for path, mode in ((hub.folder, 0o711), (hub.folder / "spaces", 0o711), (hub.folder / "edge", 0o700),
+                           (hub.folder / "keys", 0o700), (hub.folder / "hub.db", 0o600), (hub.folder / "hub.yaml", 0o600)):
+            assert stat.S_IMODE(path.stat().st_mode) == mode, path
+    finally:
+        if hub:
+            hub.stop()
+        shutil.rmtree(folder, ignore_errors=True)
