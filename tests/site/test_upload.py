@@ -733,7 +733,7 @@ def test_links_lead_there(site):
         assert "/-/upload" not in site.get(path).text, path
 
 
-def test_a_closed_table_in_other_letters(tmp_path):
+def test_a_closed_table_in_other_letters(tmp_path, request):
     """SQLite finds DOCS where there is docs; permissions go by what the table is called, through every door that takes a name."""
     names = ("insert-row", "update-row", "delete-row", "create-table", "alter-table", "drop-table")
     (tmp_path / "config.json").write_text(json.dumps({"databases": {"data": {
@@ -744,6 +744,7 @@ def test_a_closed_table_in_other_letters(tmp_path):
                           timeout=60)
     assert done.returncode == 0, done
     site = serve(tmp_path / "data.db", "--state", tmp_path / "s", "-c", tmp_path / "config.json")
+    request.addfinalizer(site.stop)
     history = "_history_owners"
 
     def contents():
@@ -771,15 +772,15 @@ def test_a_closed_table_in_other_letters(tmp_path):
     assert contents() == before
     answer = site.post("/data/PAIRS/-/import", [{"a": "x", "b": 1, "val": "y"}], headers=bearer("ann"))
     assert answer.status == 200 and len(site.rows("pairs")) == 2, "what is open is found in other letters too"
-    site.stop()
 
 
-def test_what_undo_believes_is_written_by_nobody(tmp_path):
+def test_what_undo_believes_is_written_by_nobody(tmp_path, request):
     """Undoing an import drops the tables that its record names: who writes the record, or makes one, drops what they like."""
     names = ("insert-row", "update-row", "delete-row", "create-table", "alter-table", "execute-write-sql", "drop-table")
     (tmp_path / "config.json").write_text(json.dumps({"databases": {"data": {
         "permissions": {name: {"id": ["ann", "root"] if name != "drop-table" else "root"} for name in names}}}}))
     site = serve(make(tmp_path / "data.db"), "--state", tmp_path / "s", "-c", tmp_path / "config.json")
+    request.addfinalizer(site.stop)
     ann = bearer("ann")
     data = "name,n\nx,7\n"
     url = create(site, len(data), headers=ann)
@@ -802,4 +803,3 @@ def test_what_undo_believes_is_written_by_nobody(tmp_path):
             assert answer.status in (400, 403, 404), (path, body, answer)
     assert site.form(page, cookie("ann"), action="undo").status == 303
     assert len(site.rows("docs")) == 3 and len(site.rows("nopk")) == 1
-    site.stop()

@@ -385,12 +385,13 @@ def test_sql_needs_rights_for_each_table(other, tmp_path):
     assert len(site.rows("docs")) == 1
 
 
-def test_a_view_is_no_way_round(tmp_path):
+def test_a_view_is_no_way_round(tmp_path, request):
     """Whoever sees a view is not asked for the tables it reads: who may not read those by SQL defines none."""
     (tmp_path / "c.json").write_text(json.dumps({"databases": {"data": {
         "allow_sql": {"id": "root"}, "tables": {"docs": {"allow": {"id": "root"}}},
         "permissions": {name: {"id": ["ann", "root"]} for name in ("execute-write-sql", "create-view", "create-table")}}}}))
     server = serve(make(tmp_path / "data.db"), "-c", tmp_path / "c.json")
+    request.addfinalizer(server.stop)
     view = {"sql": "create view leak as select * from docs"}
     got = server.post("/data/-/execute-write", view, 403, bearer("ann")).json()
     assert "execute-sql" in json.dumps(got) and server.ask("GET", "/data/leak.json", bearer("ann")).status == 404
@@ -398,7 +399,6 @@ def test_a_view_is_no_way_round(tmp_path):
     assert shown.status == 200 and shown.json()["execute_disabled"] is True, shown
     server.post("/data/-/execute-write", {"sql": "create table copy as select * from docs"}, 403, bearer("ann"))
     server.post("/data/-/execute-write", view, 200)
-    server.stop()
 
 
 def test_returning_is_cut(site):
