@@ -173,7 +173,7 @@ enum status tree_parse(struct arena *a, str text, struct tree *ret, struct err *
 {
     struct value v;
     enum status st = value_from_json(a, text, &v, err);
-    struct value list = st == STATUS_OK ? VALUE_GET(v, "entries") : VALUE_NULL, left = VALUE_NULL;
+    struct value list = st == STATUS_OK ? VALUE_GET(v, "entries") : VALUE_NULL;
     if (st == STATUS_OK && (list.kind != VALUE_LIST || value_count(list) > (size_t)LIMIT_BACKUP_FILES))
         st = STATUS_INVALID;
     struct tree t = {.count = st == STATUS_OK ? value_count(list) : 0};
@@ -188,7 +188,7 @@ enum status tree_parse(struct arena *a, str text, struct tree *ret, struct err *
     }
     if (st != STATUS_OK)
         return err_set(err, STATUS_CORRUPT, "it is not what vitrine backup writes");
-    left = VALUE_GET(v, "left_out");
+    struct value left = VALUE_GET(v, "left_out");
     t.left_out = left.kind == VALUE_INT ? left.i : 0;
     t.taken = value_get_text(v, STR("taken"));
     t.source = value_get_text(v, STR("source"));
