@@ -23,12 +23,14 @@ enum supervisor_role supervisor_role(struct supervisor_ends *ret);
  * all; *ret_exit is then what the process is to end with. Blocks. */
 enum status supervisor_run(const struct supervisor_ends *ends, int *ret_exit, struct err *err) MUST_USE;
 
-/* For the edge: a supervisor for this process, as a child of it. `channel` (TAKES A COPY) is the supervisor's end. */
+/* The descriptors that a supervisor and an edge hand to what they start, and the variables that say which it is. */
 #define SUPERVISOR_FD      3
 #define SUPERVISOR_KEPT_FD 4
-char **supervisor_environment(struct arena *a, const char *variable, bool again);
 #define SUPERVISOR_CHANNEL "VITRINE_EDGE_CHANNEL"    /* of an edge */
 #define SUPERVISOR_EDGE    "VITRINE_EDGE_SUPERVISED" /* of a supervisor whose edge runs */
 #define SUPERVISOR_KEPT    "VITRINE_EDGE_KEPT"       /* ... that became a new program */
+/* Our environment with `variable`, without the other two and what systemd said to this process alone. `again`: for
+ * one that takes another's place, which meets no fault that was meant for that one. */
+char **supervisor_environment(struct arena *a, const char *variable, bool again);
 
 #endif
