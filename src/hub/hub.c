@@ -266,7 +266,8 @@ static enum status may_send(struct hub_request *rq, struct err *err)
         return STATUS_OK;
     int64_t wait =
         throttle_take(rq->hub->throttle, ARENA_CAT(rq->a, STR("forms "), hub_user_id(rq)), rule, clock_mono_ms());
-    return wait ? err_set(err, STATUS_RATE, "That were many forms. Wait %lld seconds.", (long long)wait) : STATUS_OK;
+    return wait ? err_set(err, STATUS_RATE, "Too many forms in a short time. Wait %lld seconds.", (long long)wait)
+                : STATUS_OK;
 }
 
 static enum status dispatch(struct hub_request *rq, struct err *err)

@@ -78,7 +78,7 @@ static enum status ask(struct hub_request *rq, struct err *err)
                                                    per_user, clock_mono_ms())
                                    : 0;
     if (wait)
-        return err_set(err, STATUS_RATE, "That were many addresses. Wait %lld seconds.", (long long)wait);
+        return err_set(err, STATUS_RATE, "Too many addresses in a short time. Wait %lld seconds.", (long long)wait);
     x.secret = hub_secret(rq->a, &x.hash);
     hub_conn_release(rq);
     if (st == STATUS_OK)

@@ -51,7 +51,8 @@ static enum status check(struct hub_request *rq, struct value space, str title, 
     int64_t wait = st == STATUS_OK ? throttle_take(rq->hub->throttle, ARENA_CAT(rq->a, STR("clone "), hub_user_id(rq)),
                                                    rule, clock_mono_ms())
                                    : 0;
-    return wait ? err_set(err, STATUS_RATE, "That were many clones. Wait %lld seconds.", (long long)wait) : st;
+    return wait ? err_set(err, STATUS_RATE, "Too many clones in a short time. Wait %lld seconds.", (long long)wait)
+                : st;
 }
 
 static enum status make_clone(struct hub_request *rq, struct value space, str *ret_name, struct err *err)

@@ -20,7 +20,7 @@ static enum status change_domains(struct hub_request *rq, str space, struct err 
     int64_t wait =
         throttle_take(rq->hub->throttle, ARENA_CAT(rq->a, STR("domain "), hub_user_id(rq)), rule, clock_mono_ms());
     if (wait)
-        return err_set(err, STATUS_RATE, "That were many hosts. Wait %lld seconds.", (long long)wait);
+        return err_set(err, STATUS_RATE, "Too many hosts in a short time. Wait %lld seconds.", (long long)wait);
     hub_conn_release(rq);
     st = domain_leads_here(&rq->hub->config, host, err);
     if (st == STATUS_INVALID && hub_field(rq, "proof").n)

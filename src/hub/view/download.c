@@ -131,7 +131,7 @@ enum status hub_view_download(struct hub_request *rq, struct err *err)
     int64_t wait =
         throttle_take(rq->hub->throttle, ARENA_CAT(rq->a, STR("download "), hub_user_id(rq)), rule, clock_mono_ms());
     if (wait)
-        return err_set(err, STATUS_RATE, "That were many downloads. Wait %lld seconds.", (long long)wait);
+        return err_set(err, STATUS_RATE, "Too many downloads in a short time. Wait %lld seconds.", (long long)wait);
     struct downloaded note = {rq, VALUE_GET(space, "id").s};
     hub_conn_release(rq);
     struct download *d = mem_alloc(sizeof *d);

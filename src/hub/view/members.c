@@ -216,7 +216,7 @@ enum status hub_view_invite(struct hub_request *rq, struct err *err)
     int64_t wait =
         throttle_take(rq->hub->throttle, ARENA_CAT(rq->a, STR("invite "), hub_user_id(rq)), rule, clock_mono_ms());
     if (st == STATUS_OK && wait)
-        st = err_set(&why, STATUS_RATE, "That were many invitations. Wait %lld seconds.", (long long)wait);
+        st = err_set(&why, STATUS_RATE, "Too many invitations in a short time. Wait %lld seconds.", (long long)wait);
     if (st != STATUS_OK)
         return show(rq, space, (str){0}, &why, err);
     i.id = hub_id(rq->a, 'i');
