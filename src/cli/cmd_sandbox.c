@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "cli/command.h"
+#include "rt/proc.h"
 #include "rt/sandbox.h"
 
 enum {
@@ -239,14 +240,6 @@ static enum status find_program(struct job *j, const char *name, struct err *err
     return STATUS_OK;
 }
 
-/* By its place on the disk: where an upgrade has put another file under our name, the program is that one. */
-static bool is_own(const char *program)
-{
-    struct stat theirs, ours;
-    return stat(program, &theirs) == 0 && stat("/proc/self/exe", &ours) == 0 && theirs.st_dev == ours.st_dev &&
-           theirs.st_ino == ours.st_ino;
-}
-
 /* Root must not be root inside, not even of a namespace: the owner of the folder is who the space is. */
 static enum status find_user(struct sandbox_config *c, struct err *err)
 {
@@ -273,7 +266,8 @@ static enum status finish(struct job *j, struct err *err)
         st = find_user(c, err);
     if (st != STATUS_OK)
         return st;
-    c->own = is_own(c->program) ? command_main : NULL;
+    bool same; /* not where an upgrade has put another file under our name */
+    c->own = proc_compare_own(c->program, &same) && same ? command_main : NULL;
     str name = j->name.n ? j->name : c->folder ? str_of(c->folder) : STR("sandbox");
     name = str_from(name, str_rfind_char(name, '/') == STR_NPOS ? 0 : str_rfind_char(name, '/') + 1);
     c->name = arena_cstr(j->arena, str_sub(name, 0, MIN(name.n, 63)));

@@ -30,7 +30,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -299,9 +298,8 @@ static void note_serving(struct supervisor *s, pid_t pid)
 
 static bool program_replaced(const char *program)
 {
-    struct stat ours, theirs;
-    return stat("/proc/self/exe", &ours) == 0 && strchr(program, '/') && stat(program, &theirs) == 0 &&
-           (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino);
+    bool same;
+    return strchr(program, '/') && proc_compare_own(program, &same) && !same;
 }
 
 /* What is kept, as a message to ourselves: what a socket holds stays there when its other end is closed. */
@@ -384,28 +382,37 @@ static void on_message(struct supervisor *s, const struct msg *m, const int *fds
         close(fds[i]);
 }
 
+/* *ret_m stays valid until the next. As fdpass_receive and msg_read; after anything but OK no descriptor is left. */
+static enum status receive(int socket, struct msg *ret_m, int fds[LIMIT_FDPASS_FDS], size_t *ret_count, struct err *err)
+{
+    static char space[LIMIT_FDPASS_BYTES]; /* one supervisor in a process */
+    size_t count = 0;
+    str bytes;
+    enum status st = fdpass_receive(socket, space, sizeof space, &bytes, fds, &count, err);
+    if (st == STATUS_OK)
+        st = msg_read(bytes, count, ret_m, err);
+    for (size_t i = 0; i < count && st != STATUS_OK; i++)
+        close(fds[i]);
+    *ret_count = count;
+    return st;
+}
+
 static void on_channel(void *arg, unsigned events)
 {
     struct supervisor *s = arg;
-    static char space[LIMIT_FDPASS_BYTES]; /* one supervisor in a process */
     (void)events;
     while (s->watch) {
         struct err err = ERR_INIT;
         struct msg m = {0};
         int fds[LIMIT_FDPASS_FDS];
-        size_t count = 0;
-        str bytes;
-        enum status st = fdpass_receive(s->channel, space, sizeof space, &bytes, fds, &count, &err);
+        size_t count;
+        enum status st = receive(s->channel, &m, fds, &count, &err);
         if (st == STATUS_AGAIN)
             return;
-        if (st == STATUS_OK)
-            st = msg_read(bytes, count, &m, &err);
         if (st == STATUS_OK) {
             on_message(s, &m, fds, count);
             continue;
         }
-        for (size_t i = 0; i < count; i++)
-            close(fds[i]);
         if (st == STATUS_PROTOCOL) {
             log_line(LOG_ERROR, "edge", "the edge told its supervisor: %s", err.text);
             continue;
@@ -470,22 +477,14 @@ static void take_systemd(struct supervisor *s)
 /* What the program that we were before put by. */
 static void take_kept(struct supervisor *s, int socket)
 {
-    static char space[LIMIT_FDPASS_BYTES];
     struct err err = ERR_INIT;
     struct msg m = {0};
     int fds[LIMIT_FDPASS_FDS];
-    size_t count = 0;
-    str bytes;
-    enum status st = fdpass_receive(socket, space, sizeof space, &bytes, fds, &count, &err);
-    if (st == STATUS_OK)
-        st = msg_read(bytes, count, &m, &err);
-    if (st == STATUS_OK && m.type == MSG_KEEP) {
-        keep(s, &m, fds, count);
-    } else {
+    size_t count;
+    if (receive(socket, &m, fds, &count, &err) == STATUS_OK)
+        on_message(s, &m, fds, count);
+    else
         log_line(LOG_WARN, "edge", "what the supervisor kept is lost until the edge answers: %s", err.text);
-        for (size_t i = 0; i < count; i++)
-            close(fds[i]);
-    }
     close(socket);
 }
 

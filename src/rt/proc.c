@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -129,25 +130,50 @@ enum status proc_spawn(struct loop *loop, const struct proc_config *c, void (*on
     return STATUS_OK;
 }
 
-uint64_t proc_start_ticks(pid_t pid)
+/* What follows the name, from field 3 on: the name, in brackets, may hold anything. */
+static bool read_stat(pid_t pid, char *space, size_t size, str *ret)
 {
-    char path[48], text[1024];
+    char path[48];
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    ssize_t n = fd < 0 ? -1 : read(fd, space, size - 1);
     if (fd >= 0)
         close(fd);
     if (n <= 0)
-        return 0;
-    /* The second field is a name in brackets that may hold anything; the fields behind it are counted. */
-    str rest = str_make(text, (size_t)n), field = {NULL, 0};
-    rest = str_from(rest, str_rfind_char(rest, ')') + 2);
-    if (str_starts(rest, STR("Z"))) /* it has ended and waits for its parent */
-        return 0;
-    for (int i = 3; i <= 22; i++)
+        return false;
+    str text = str_make(space, (size_t)n);
+    *ret = str_from(text, str_rfind_char(text, ')') + 2);
+    return true;
+}
+
+static bool take_numbers(str rest, int first, uint64_t *ret, size_t count)
+{
+    str field;
+    for (int i = 3; i < first; i++)
         str_cut(rest, ' ', &field, &rest);
+    for (size_t i = 0; i < count; i++) {
+        str_cut(rest, ' ', &field, &rest);
+        if (!str_to_u64(field, &ret[i]))
+            return false;
+    }
+    return true;
+}
+
+bool proc_stat_numbers(pid_t pid, int first, uint64_t *ret, size_t count)
+{
+    char space[1024];
+    str rest;
+    return read_stat(pid, space, sizeof(space), &rest) && take_numbers(rest, first, ret, count);
+}
+
+uint64_t proc_start_ticks(pid_t pid)
+{
+    char space[1024];
+    str rest;
     uint64_t ticks = 0;
-    return str_to_u64(field, &ticks) ? ticks : 0;
+    if (!read_stat(pid, space, sizeof(space), &rest) || str_starts(rest, STR("Z"))) /* ended, waits for its parent */
+        return 0;
+    return take_numbers(rest, 22, &ticks, 1) ? ticks : 0;
 }
 
 enum status proc_adopt(struct loop *loop, pid_t pid, uint64_t start_ticks, void (*on_exit)(void *arg, int wait_status),
@@ -235,6 +261,15 @@ const char *proc_own_program(const char *name)
 {
     bool is_path = strchr(name, '/') != NULL;
     return is_path && access(name, X_OK) != 0 ? "/proc/self/exe" : name;
+}
+
+bool proc_compare_own(const char *path, bool *ret_same)
+{
+    struct stat theirs, ours;
+    if (stat(path, &theirs) != 0 || stat("/proc/self/exe", &ours) != 0)
+        return false;
+    *ret_same = theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+    return true;
 }
 
 uint64_t proc_raise_files(void)

@@ -36,6 +36,8 @@ bool proc_running(const struct proc *p);
 enum status proc_adopt(struct loop *loop, pid_t pid, uint64_t start_ticks, void (*on_exit)(void *arg, int wait_status),
                        void *arg, struct proc **ret, struct err *err) MUST_USE;
 uint64_t proc_start_ticks(pid_t pid); /* when it started, in clock ticks since boot: field 22 of stat; 0 = none */
+/* `count` numbers of /proc/PID/stat, from field `first` (4 or later) as proc(5) counts them. */
+bool proc_stat_numbers(pid_t pid, int first, uint64_t *ret, size_t count);
 /* To the whole process group of a child started with new_group, so that what a shell started is told too. */
 bool proc_kill_group(struct proc *p, int signo);
 bool proc_kill(struct proc *p, int signo); /* false when it has ended; never hits a reused pid */
@@ -49,6 +51,8 @@ enum status proc_own_arguments(struct arena *a, char ***ret, struct err *err) MU
 /* What our first argument names now (a link that points elsewhere, a replaced file); where no such file is any more,
  * the program that runs. */
 const char *proc_own_program(const char *name);
+/* Whether the file `path` is the very one that this process runs. False: one of them cannot be looked at. */
+bool proc_compare_own(const char *path, bool *ret_same);
 /* As many descriptors for this process as the system allows; returns how many it were before. */
 uint64_t proc_raise_files(void);
 /* The exit status by which `vitrine sandbox` says that its program was ended for lack of memory: none that a shell

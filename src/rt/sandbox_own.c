@@ -14,16 +14,14 @@
  *
  * A process that became somebody else is not dumpable until it starts a program. So it stays: nobody of the same user
  * may look into it. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/fs.h"
-#include "base/limits.h"
 #include "base/mem.h"
+#include "rt/proc.h"
 #include "rt/sandbox_impl.h"
 
 #include "base/banned.h"
@@ -40,27 +38,16 @@
 
 bool sandbox_own_find(struct sandbox_own *ret)
 {
-    struct arena *a = arena_new(0);
-    uint64_t places[4] = {0};
+    uint64_t places[4];
     pid_t *tid = NULL;
-    str text = {0}, field;
-    bool found = !OTHERS_KEEP_IT && fs_read_file("/proc/self/stat", 4096, a, &text, NULL) == STATUS_OK;
-    /* The second field is a name in brackets that may hold anything. */
-    str rest = found ? str_from(text, str_rfind_char(text, ')') + 2) : STR("");
-    for (int i = 3; i < FIRST_FIELD; i++)
-        str_cut(rest, ' ', &field, &rest);
-    for (size_t i = 0; i < ARRAY_LEN(places) && found; i++) {
-        str_cut(rest, ' ', &field, &rest);
-        found = str_to_u64(field, &places[i]) && places[i];
-    }
-    found = found && places[0] <= places[1] && places[2] <= places[3];
+    bool found = !OTHERS_KEEP_IT && proc_stat_numbers(getpid(), FIRST_FIELD, places, ARRAY_LEN(places)) && places[0] &&
+                 places[0] <= places[1] && places[2] && places[2] <= places[3];
     /* Without CONFIG_CHECKPOINT_RESTORE the kernel does not say. */
     found = found && prctl(PR_GET_TID_ADDRESS, &tid, 0, 0, 0) == 0 && tid && *tid == (pid_t)syscall(SYS_gettid);
     if (found)
         *ret = (struct sandbox_own){.tid = tid,
                                     .args = str_make((char *)(uintptr_t)places[0], places[1] - places[0]),
                                     .env = str_make((char *)(uintptr_t)places[2], places[3] - places[2])};
-    arena_free(a);
     return found;
 }
 
